@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+# Everything is made inside this checkout: .venv, .cache and .demo.
+
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/installed
+TEMPORARY := .cache/tmp
+
+export TMPDIR := $(CURDIR)/$(TEMPORARY)
+export UV_CACHE_DIR := $(CURDIR)/.cache/uv
+export UV_PYTHON_INSTALL_DIR := $(CURDIR)/.cache/python
+export UV_PYTHON_DOWNLOADS := never
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Neither the caller's Airflow nor the caller's Python settings have a say in here.
+unexport PYTHONDONTWRITEBYTECODE PYTHONHOME PYTHONPATH VIRTUAL_ENV
+$(foreach name,$(filter AIRFLOW% _AIRFLOW%,$(.VARIABLES)),$(eval unexport $(name)))
+
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+.PHONY: help demo ui test install constraints clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /\1 \t/p' $(MAKEFILE_LIST) | expand -t 14
+
+demo: $(INSTALLED) ## archive one night of transcripts with a real Airflow, against a sandbox
+	@$(BIN)/python -m scripts.demo
+
+ui: $(INSTALLED) ## the same, left running to click around in
+	@$(BIN)/python -m scripts.demo --keep-running
+
+test: $(INSTALLED) | $(TEMPORARY) ## ruff, mypy, pytest
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy -p lessonspace_provider -p scripts
+	$(BIN)/python -m pytest
+
+install: $(INSTALLED) ## create .venv with all that demo and test need
+
+# A virtual environment whose making was interrupted is made anew: only the stamp says that one is good.
+$(INSTALLED): pyproject.toml constraints.txt | $(TEMPORARY)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
+		{ echo "Python 3.10 or newer is needed, as PYTHON=/path/to/python3; $(PYTHON) is not."; exit 1; }
+	rm -rf .venv
+	$(PYTHON) -m venv .venv
+	@# pip asks an installed rustc for its version, and rustup then writes to its home.
+	RUSTUP_HOME=.cache/rustup $(BIN)/python -m pip install --quiet --no-cache-dir --constraint constraints.txt uv
+	$(BIN)/uv pip install --python $(BIN)/python --constraints constraints.txt --build-constraints constraints.txt \
+		--quiet --compile-bytecode --editable . --group test
+	@touch $@
+
+$(TEMPORARY):
+	@mkdir -p $@
+
+constraints: $(INSTALLED) ## pin the newest versions of all dependencies
+	printf 'hatchling\nuv\n' | $(BIN)/uv pip compile --universal --python-version 3.10 --upgrade \
+		--no-annotate --no-emit-index-url --custom-compile-command 'make constraints' --quiet \
+		--output-file constraints.txt pyproject.toml --all-extras --group test -
+
+clean: ## remove everything that was made in here
+	rm -rf .venv .cache .demo .mypy_cache .pytest_cache .ruff_cache build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

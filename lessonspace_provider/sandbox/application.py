@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Put the two ASGI applications together. Importing this loads the web libraries."""
+
+from __future__ import annotations
+
+from typing import TextIO
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from lessonspace_provider.sandbox.api import Api
+from lessonspace_provider.sandbox.control import Control
+from lessonspace_provider.sandbox.front import Front
+from lessonspace_provider.sandbox.settings import SandboxSettings
+from lessonspace_provider.sandbox.state import State
+from lessonspace_provider.sandbox.store import Store
+
+
+def make_applications(
+    settings: SandboxSettings, root_url: str, store_port: int, log: TextIO | None
+) -> tuple[ASGIApp, ASGIApp]:
+    """Return the application of the API's port, and the one of the store's.
+
+    :param root_url: where the API is, without ``/v2``.
+    :param store_port: where the store is.
+    :param log: where a line per call goes.
+    """
+    state = State(settings, root_url, store_port)
+    api, store = Front(Api(state), "api", state, log), Front(Store(state), "store", state, log)
+    control = Control(state)
+
+    async def api_or_control(scope: Scope, receive: Receive, send: Send) -> None:
+        chosen = control if scope["path"].startswith("/sandbox/") else api
+        await chosen(scope, receive, send)
+
+    return api_or_control, store

@@ -1,0 +1,340 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The control endpoints: ``POST /sandbox/<command>/`` with a JSON object; no key, no rate limit, no faults."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from typing import TypeVar
+
+import pydantic_core
+from starlette.requests import Request
+from starlette.types import Receive, Scope, Send
+
+from lessonspace_provider.sandbox.answers import json_answer, json_bytes
+from lessonspace_provider.sandbox.codec import adapter
+from lessonspace_provider.sandbox.messages import (
+    Fault,
+    Joined,
+    NewSession,
+    RecordedCall,
+    RecordedLaunch,
+    SandboxState,
+    SessionTruth,
+    TranscriptMode,
+)
+from lessonspace_provider.sandbox.state import State
+from lessonspace_provider.sandbox.world import (
+    END_AFTER_LAST_LEFT,
+    Guest,
+    Session,
+    Space,
+    User,
+    World,
+    WorldError,
+)
+
+Payload = dict[str, object]
+Input = TypeVar("Input")
+
+
+@dataclass(frozen=True)
+class _Who:
+    """Somebody in a space, a reservation or a session."""
+
+    where: str
+    user_id: int | None = None
+    name: str | None = None
+    role: str | None = None
+    guest: str | None = None
+
+
+def _read(kind: type[Input], value: object) -> Input:
+    return adapter(kind).validate_python(value)
+
+
+class Control:
+    """The ASGI application that answers under ``/sandbox/``; :class:`SandboxControl` documents the commands.
+
+    :param state: the sandbox.
+    """
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+        self._commands: dict[str, Callable[[Payload], object]] = {
+            "state": self.state,
+            "sessions": self.sessions,
+            "calls": self.calls,
+            "launches": self.launches,
+            "reset": self.reset,
+            "join": self.join,
+            "leave": self.leave,
+            "idle": self.idle,
+            "end-session": self.end_session,
+            "advance-clock": self.advance_clock,
+            "set-clock": self.set_clock,
+            "add-sessions": self.add_sessions,
+            "set-transcript": self.set_transcript,
+            "inject-fault": self.inject_fault,
+            "clear-faults": self.clear_faults,
+            "set-rate": self.set_rate,
+            "expire-links": self.expire_links,
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Carry out one command."""
+        request = Request(scope, receive)
+        command = self._commands.get(scope["path"].removeprefix("/sandbox/").rstrip("/"))
+        try:
+            if command is None:
+                response = json_answer({"detail": f"Commands: {', '.join(self._commands)}"}, 404)
+            else:
+                payload = json.loads(await request.body() or b"{}")
+                response = json_bytes(pydantic_core.to_json(command(payload)))
+        except (ValueError, TypeError, KeyError, WorldError) as error:
+            response = json_answer({"detail": f"{type(error).__name__}: {error}"}, 400)
+        await response(scope, receive, send)
+
+    # Look
+
+    def state(self, _payload: Payload) -> SandboxState:
+        """Count, and tell the time."""
+        now = self._state.settle()
+        world, rate, calls = self._state.world, self._state.rate, self._state.calls
+        transcripts = [world.transcript_state(session, now) for session in world.oldest_first]
+        return SandboxState(
+            now=now,
+            seed=world.seed,
+            rate=rate.rate,
+            organisation_id=world.organisation_id,
+            users=sum(not user.removed for user in world.users.values()),
+            spaces=len(world.spaces),
+            sessions=len(world.sessions),
+            running=len(world.running),
+            reservations=sum(space.reservation is not None for space in world.spaces.values()),
+            transcripts_ready=transcripts.count("ready"),
+            transcripts_pending=transcripts.count("pending"),
+            api_calls=calls.counts["api"],
+            store_calls=calls.counts["store"],
+            accepted=rate.accepted,
+            refused=rate.refused,
+            faults=self._state.faults.report(),
+        )
+
+    def sessions(self, _payload: Payload) -> list[SessionTruth]:
+        """List all sessions, hidden facts included."""
+        now = self._state.settle()
+        return [_truth(self._state.world, session, now) for session in self._state.world.oldest_first]
+
+    def calls(self, _payload: Payload) -> list[RecordedCall]:
+        """List the calls since the last reset."""
+        return self._state.calls.records()
+
+    def launches(self, _payload: Payload) -> list[RecordedLaunch]:
+        """List the launches since the last reset."""
+        return self._state.launches
+
+    # Change
+
+    def reset(self, payload: Payload) -> SandboxState:
+        """Begin anew, with settings changed if any are given."""
+        self._state.reset(payload)
+        return self.state({})
+
+    def join(self, payload: Payload) -> Joined:
+        """Let somebody join."""
+        now = self._state.settle()
+        world, wanted = self._state.world, _read(_Who, payload)
+        space = _find_space(world, wanted.where)
+        who = _someone(world, wanted)
+        session = space.running or world.start_session(space, now)
+        world.join(session, who, now)
+        if isinstance(who, Guest):
+            return Joined(session.uuid, None, who.uuid)
+        return Joined(session.uuid, who.id, None)
+
+    def leave(self, payload: Payload) -> None:
+        """Let somebody or everybody leave."""
+        now = self._state.settle()
+        wanted = _read(_Who, payload)
+        session = _find_running(self._state.world, wanted.where)
+        for who in _connected(session, wanted):
+            self._state.world.leave(session, who, now)
+
+    def idle(self, payload: Payload) -> None:
+        """Let somebody or everybody go idle."""
+        now = self._state.settle()
+        wanted = _read(_Who, payload)
+        session = _find_running(self._state.world, wanted.where)
+        for who in _connected(session, wanted):
+            self._state.world.idle(session, who, now)
+
+    def end_session(self, payload: Payload) -> None:
+        """End a running session."""
+        now = self._state.settle()
+        self._state.world.end_session(_find_running(self._state.world, str(payload["where"])), now)
+
+    def advance_clock(self, payload: Payload) -> datetime:
+        """Move the clock forward by seconds."""
+        self._state.clock.advance(_read(float, payload["seconds"]))
+        return self._state.settle()
+
+    def set_clock(self, payload: Payload) -> datetime:
+        """Move the clock forward to a moment."""
+        self._state.clock.set(_aware(_read(datetime, payload["now"])))
+        return self._state.settle()
+
+    def add_sessions(self, payload: Payload) -> list[str]:
+        """Put sessions into the world."""
+        self._state.settle()
+        return [_add(self._state.world, new).uuid for new in _read(list[NewSession], payload["sessions"])]
+
+    def set_transcript(self, payload: Payload) -> None:
+        """Overrule when a transcript is ready."""
+        session = self._state.world.sessions[str(payload["session_id"])]
+        session.transcript = _read(TranscriptMode, payload["transcript"])  # type: ignore[arg-type]
+
+    def inject_fault(self, payload: Payload) -> None:
+        """Set up a fault."""
+        self._state.faults.add(_read(Fault, payload))
+
+    def clear_faults(self, _payload: Payload) -> None:
+        """Forget all faults."""
+        self._state.faults.clear()
+
+    def set_rate(self, payload: Payload) -> None:
+        """Change the rate limit."""
+        rate = _read(int, payload["rate"])
+        if rate < 0:
+            raise ValueError(f"rate must not be negative, got {rate}")
+        self._state.rate.rate = rate
+
+    def expire_links(self, _payload: Payload) -> None:
+        """Let all signed links expire."""
+        self._state.signer.expire_all()
+
+
+def _find_space(world: World, where: str) -> Space:
+    """Find a space by its id, room_id or launch id, or by the session that runs or is reserved in it."""
+    found = world.find_space(where) or world.find_launched_space(where)
+    if found is None:
+        for space in world.spaces.values():
+            if where == space.reservation or (space.running and where == space.running.uuid):
+                return space
+        raise WorldError(f"no space, and no running or reserved session, is known as {where!r}")
+    return found
+
+
+def _find_running(world: World, where: str) -> Session:
+    session = _find_space(world, where).running
+    if session is None:
+        raise WorldError(f"no session runs in {where!r}")
+    return session
+
+
+def _someone(world: World, wanted: _Who) -> User | Guest:
+    """Return the user with this id or name, a new one of this name, or without either a guest."""
+    if wanted.user_id is not None and wanted.user_id not in world.guest_links:
+        user = world.users.get(wanted.user_id)
+        if user is None:
+            raise WorldError(f"there is no user {wanted.user_id}")
+        return user
+    if wanted.name is None or wanted.user_id is not None:
+        return Guest(world.next_id("guest"), world.new_uuid())
+    return _named(world, wanted.name, wanted.role)
+
+
+def _named(world: World, name: str, role: str | None) -> User:
+    known = (user for user in world.users.values() if user.name == name and not user.removed)
+    return next(known, None) or world.add_user(name, role or "student", name)
+
+
+def _connected(session: Session, wanted: _Who) -> list[User | Guest]:
+    """Return who is meant of those connected: all, unless somebody is named."""
+    if wanted.user_id is None and wanted.name is None and wanted.guest is None:
+        return list(session.connected)
+    found = [who for who in session.connected if _is_meant(who, wanted)]
+    if not found:
+        raise WorldError(f"who was named is not connected to session {session.uuid}")
+    return found
+
+
+def _is_meant(who: User | Guest, wanted: _Who) -> bool:
+    if isinstance(who, Guest):
+        return who.uuid == wanted.guest
+    return who.id == wanted.user_id or (wanted.name is not None and who.name == wanted.name)
+
+
+def _add(world: World, new: NewSession) -> Session:
+    start, end = _aware(new.start), _aware(new.end) if new.end else None
+    if end is not None and end < start:
+        raise WorldError(f"a session cannot end at {end} before it starts at {start}")
+    space = _space_for(world, new, start)
+    session = Session(world.next_id("session"), world.new_uuid(), space, new.name, start, end)
+    session.users = [_member(world, user, number) for number, user in enumerate(new.users)]
+    session.guests = [Guest(world.next_id("guest"), world.new_uuid()) for _ in range(new.guests)]
+    session.record_av = session.record_content = new.recorded
+    session.transcribe = new.transcribe
+    session.tags = dict(new.tags)
+    session.transcript = new.transcript
+    session.transcript_delay = new.transcript_delay
+    session.segments = new.segments
+    session.transcript_bytes = new.transcript_bytes
+    left = max(start, end - END_AFTER_LAST_LEFT) if end else None
+    for who in session.attendants:
+        world.write_visit(session, who, start, left)
+    world.add_session(session)
+    return session
+
+
+def _space_for(world: World, new: NewSession, start: datetime) -> Space:
+    """Find or make the space; one that is made, or that the session runs in, is set up as the session was."""
+    space = _find_space(world, new.space) if new.space is not None else None
+    if space is None:
+        if new.launch_id is not None and world.find_launched_space(new.launch_id):
+            raise WorldError(f"a space is already launched as {new.launch_id!r}: name it as space instead")
+        space = world.add_space(new.launch_id or new.name, start - timedelta(days=1), new.launch_id)
+    elif new.end is not None:
+        return space
+    if space.running is not None:
+        raise WorldError(f"session {space.running.uuid} already runs in space {space.id}")
+    space.record_av = space.record_content = new.recorded
+    space.transcribe = new.transcribe
+    return space
+
+
+def _member(world: World, user: int | str, number: int) -> User:
+    if isinstance(user, int):
+        return world.users[user]
+    return _named(world, user, "student" if number else "teacher")
+
+
+def _truth(world: World, session: Session, now: datetime) -> SessionTruth:
+    state = world.transcript_state(session, now)
+    ready_at = None
+    if session.end is not None and session.transcript == "by-rule" and state in ("ready", "pending"):
+        ready_at = world.transcript_ready_at(session, session.end)
+    return SessionTruth(
+        session_id=session.uuid,
+        id=session.id,
+        space_id=session.space.id,
+        room_id=session.space.slug,
+        launch_id=session.space.launch_id,
+        name=session.name,
+        start_time=session.start,
+        end_time=session.end,
+        user_ids=[user.id for user in session.users],
+        guests=len(session.guests),
+        recorded=session.recorded,
+        transcribe=session.transcribe,
+        transcript=state,
+        transcript_ready_at=ready_at,
+    )
+
+
+def _aware(moment: datetime) -> datetime:
+    if moment.tzinfo is None:
+        raise ValueError(f"{moment.isoformat()} has no offset: give an aware datetime")
+    return moment.astimezone(timezone.utc)

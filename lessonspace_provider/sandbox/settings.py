@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What can be chosen about a sandbox."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+ORGANISATION_ID = 20417
+"""The integer id of the sandbox's one school, whatever the seed."""
+
+_KEY_NAMESPACE = uuid.UUID("6f1f4a52-7f0e-4c0a-9a53-2d1d0c6b8e11")
+_KEY = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+@dataclass(frozen=True)
+class SandboxSettings:
+    """How a sandbox behaves; every field has a default.
+
+    :param host: address to listen on. Anything but a loopback address needs ``allow_remote``.
+    :param port: port of the API and of the control endpoints; 0 takes a free one.
+    :param store_port: port of the store behind the signed links; 0 takes a free one.
+    :param rate: accepted API calls per second and key, in a sliding window of one real second; 0 = unlimited.
+    :param page_size: results per page of every list (the real size is unknown).
+    :param seed: what the world is made from. Same seed and same ``now`` give the same world, byte for byte.
+    :param speed: how many times faster than real time the sandbox's clock runs; 0 = it stands still.
+    :param now: where the sandbox's clock starts (aware); None = the real time.
+    :param latency: seconds added to each API answer.
+    :param days: whole UTC days of history before today.
+    :param sessions_per_day: sessions that ended on each of these days, exactly.
+    :param link_lifetime: seconds (of the sandbox's clock) a signed link works.
+    :param api_key: lower-case UUID; None = :attr:`key` derives one from the seed.
+    :param retry_after: whether a 429 of the rate limit carries ``Retry-After`` (the vendor documents none).
+    :param log_file: file that gets one line per call; None = none does.
+    :param allow_remote: allow a host that is not loopback, although the control endpoints ask for no key.
+    :param include_single_user_default: whether session lists hold one-user sessions when the caller does not
+        say (unknown; the parameter's existence suggests they are left out).
+    :param boundary_inclusive: whether ``*_after`` and ``*_before`` filters include the bound (unknown).
+    :param transcript_list_form: answer the transcript operation with a paged list of segments, the form the
+        reference hints at and nobody has seen, instead of a signed link.
+    :raises ValueError: for a value that makes no sense, naming the field.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    store_port: int = 0
+    rate: int = 5
+    page_size: int = 20
+    seed: int = 1
+    speed: float = 1.0
+    now: datetime | None = None
+    latency: float = 0.0
+    days: int = 21
+    sessions_per_day: int = 12
+    link_lifetime: float = 43200.0
+    api_key: str | None = None
+    retry_after: bool = True
+    log_file: Path | None = None
+    allow_remote: bool = False
+    include_single_user_default: bool = False
+    boundary_inclusive: bool = True
+    transcript_list_form: bool = False
+
+    def __post_init__(self) -> None:
+        for field in ("port", "store_port", "rate", "speed", "latency", "days", "sessions_per_day"):
+            if getattr(self, field) < 0:
+                raise ValueError(f"{field} must not be negative, got {getattr(self, field)!r}")
+        if self.page_size < 1:
+            raise ValueError(f"page_size must be at least 1, got {self.page_size!r}")
+        if self.now is not None and self.now.tzinfo is None:
+            raise ValueError(f"now must be an aware datetime, got {self.now.isoformat()}")
+        if self.api_key is not None and not _KEY.fullmatch(self.api_key):
+            raise ValueError("api_key must be a lower-case UUID")
+        if not self.allow_remote and not _is_loopback(self.host):
+            raise ValueError(
+                f"host {self.host!r} is not a loopback address: the control endpoints ask for no key, "
+                "so listening there needs allow_remote"
+            )
+
+    @property
+    def key(self) -> str:
+        """The API key: the chosen one, or one that depends on the seed alone."""
+        return self.api_key or str(uuid.uuid5(_KEY_NAMESPACE, f"seed {self.seed}"))
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The few calls the demo makes to Airflow's REST API."""
+
+from __future__ import annotations
+
+import http.client
+import json
+from typing import Literal, TypedDict, cast
+from urllib.parse import quote, urlencode
+
+REQUEST_SECONDS = 10.0
+
+
+class ImportProblem(TypedDict):
+    """A DAG file that Airflow could not load."""
+
+    filename: str
+    stack_trace: str
+
+
+class DagRun(TypedDict):
+    """One run of a DAG, as far as the demo looks at it."""
+
+    dag_run_id: str
+    state: Literal["queued", "running", "success", "failed"]
+    data_interval_start: str
+    data_interval_end: str
+
+
+class AirflowApiError(Exception):
+    """Airflow answered a request with an error."""
+
+    def __init__(self, request: str, status: int, body: str) -> None:
+        super().__init__(f"Airflow answered {status} to {request}: {body[:500]}")
+        self.status = status
+
+
+class AirflowApi:
+    """Airflow's REST API on a port of 127.0.0.1 where everyone is an administrator.
+
+    Every method raises OSError or http.client.HTTPException while nothing answers there, and
+    :class:`AirflowApiError` when the answer is an error.
+    """
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._token: str | None = None
+
+    def log_in(self) -> None:
+        """Get the token that the other calls need."""
+        answer = cast("dict[str, str]", self._request("GET", "/auth/token"))
+        self._token = answer["access_token"]
+
+    def add_connection(self, connection: dict[str, str | None]) -> None:
+        """Store a connection in the metadata database.
+
+        :param connection: connection_id, conn_type, and what else the API knows; `extra` as JSON text.
+        """
+        self._request("POST", "/api/v2/connections", connection)
+
+    def add_variable(self, key: str, value: str, description: str) -> None:
+        """Store an Airflow Variable in the metadata database."""
+        self._request("POST", "/api/v2/variables", {"key": key, "value": value, "description": description})
+
+    def has_dag(self, dag_id: str) -> bool:
+        """Whether the DAG processor has loaded this DAG."""
+        try:
+            self._request("GET", f"/api/v2/dags/{quote(dag_id)}")
+        except AirflowApiError as error:
+            if error.status == http.client.NOT_FOUND:
+                return False
+            raise
+        return True
+
+    def import_problems(self) -> list[ImportProblem]:
+        """The DAG files that could not be loaded."""
+        answer = cast("dict[str, list[ImportProblem]]", self._request("GET", "/api/v2/importErrors"))
+        return answer["import_errors"]
+
+    def unpause(self, dag_id: str) -> None:
+        """Let the scheduler run this DAG."""
+        self._request("PATCH", f"/api/v2/dags/{quote(dag_id)}?update_mask=is_paused", {"is_paused": False})
+
+    def latest_run(self, dag_id: str) -> DagRun | None:
+        """The DAG's latest run, or None before its first."""
+        query = urlencode({"order_by": "-run_after", "limit": 1})
+        answer = self._request("GET", f"/api/v2/dags/{quote(dag_id)}/dagRuns?{query}")
+        runs = cast("dict[str, list[DagRun]]", answer)["dag_runs"]
+        return runs[0] if runs else None
+
+    def task_states(self, dag_id: str, run_id: str) -> dict[str, str | None]:
+        """The state of each task of a run: task id -> state, None before it is scheduled."""
+        answer = self._request("GET", f"/api/v2/dags/{quote(dag_id)}/dagRuns/{quote(run_id)}/taskInstances")
+        tasks = cast("dict[str, list[dict[str, str | None]]]", answer)["task_instances"]
+        return {str(task["task_id"]): task["state"] for task in tasks}
+
+    def _request(self, method: str, path: str, body: object = None) -> object:
+        headers = {"Accept": "application/json", "Content-Type": "application/json"}
+        if self._token:
+            headers["Authorization"] = f"Bearer {self._token}"
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=REQUEST_SECONDS)
+        try:
+            connection.request(method, path, None if body is None else json.dumps(body), headers)
+            response = connection.getresponse()
+            text = response.read().decode(errors="replace")
+        finally:
+            connection.close()
+        if response.status >= http.client.BAD_REQUEST:
+            raise AirflowApiError(f"{method} {path}", response.status, text)
+        return json.loads(text) if text else None

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Everything one run of the demo writes, below one folder of the checkout."""
+
+from __future__ import annotations
+
+import fcntl
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The places in the folder `root`."""
+
+    root: Path
+
+    @property
+    def airflow_home(self) -> Path:
+        """AIRFLOW_HOME, which also marks the processes of this run."""
+        return self.root / "airflow"
+
+    @property
+    def task_logs(self) -> Path:
+        """Where Airflow writes a log per task attempt."""
+        return self.airflow_home / "logs"
+
+    @property
+    def launcher(self) -> Path:
+        """The folder where `airflow standalone` finds its `airflow`."""
+        return self.root / "bin"
+
+    @property
+    def archive(self) -> Path:
+        """The destination of the nightly archive."""
+        return self.root / "archive"
+
+    @property
+    def sandbox_ready(self) -> Path:
+        """The file that appears when the sandbox serves."""
+        return self.root / "sandbox.json"
+
+    @property
+    def sandbox_calls(self) -> Path:
+        """The sandbox's line per call."""
+        return self.root / "sandbox-calls.log"
+
+    @property
+    def sandbox_log(self) -> Path:
+        """What the sandbox prints."""
+        return self.root / "sandbox.log"
+
+    @property
+    def standalone_log(self) -> Path:
+        """What Airflow's components say."""
+        return self.root / "standalone.log"
+
+    def claim(self) -> IO[str] | None:
+        """Keep other runs out of this folder, for as long as the returned file is open in any process.
+
+        :return: None if another run has the folder.
+        """
+        self.root.parent.mkdir(exist_ok=True)
+        lock = self.root.with_suffix(".lock").open("w")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.close()
+            return None
+        return lock
+
+    def empty(self) -> None:
+        """Remove what an earlier run left, and make the folders that a run needs."""
+        if self.root.exists():
+            shutil.rmtree(self.root)
+        for folder in (self.airflow_home / "tmp", self.launcher, self.archive):
+            folder.mkdir(parents=True)
