@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+### Nightly transcript archive
+
+Every night: the sessions that ended since the night before, their transcripts as JSON and as readable text, and a
+manifest that says of every session what became of it.
+
+Set the Airflow Variable `lessonspace_archive` to the folder, such as `s3://aws_default@my-bucket/transcripts`.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+
+from airflow.sdk import DAG
+from airflow.timetables.interval import CronDataIntervalTimetable
+
+from lessonspace_provider.operators.transcripts import LessonspaceArchiveTranscriptsOperator
+
+with DAG(
+    "nightly_transcript_archive",
+    schedule=CronDataIntervalTimetable("0 2 * * *", timezone="UTC"),
+    start_date=datetime(2026, 1, 1, tzinfo=timezone.utc),
+    catchup=False,
+    max_active_runs=1,
+    default_args={"owner": "data-team", "retries": 3, "retry_delay": timedelta(minutes=10)},
+    doc_md=__doc__,
+    tags=["lessonspace", "transcripts"],
+) as dag:
+    LessonspaceArchiveTranscriptsOperator(
+        task_id="archive_transcripts",
+        destination="{{ var.value.lessonspace_archive }}",
+        window_start="{{ data_interval_start }}",
+        window_end="{{ data_interval_end }}",
+        formats=["json", "txt"],
+    )

@@ -1,0 +1,249 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+The shapes the API sends and takes, for editors and type checkers.
+
+Every type is open: a field that the vendor adds tomorrow stays in the dictionary, and a field named here may
+be missing or null unless the reference calls it required. Times are ISO 8601 text as the API writes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from typing import Literal, TypedDict
+from uuid import UUID
+
+#: Text, numbers, flags, times and lists or mappings of them: what a filter keyword takes.
+FilterValue = str | int | bool | date | datetime | UUID | Sequence[str | int | UUID] | Mapping[str, str]
+
+RecordingAccess = Literal["participant", "admin", "teacher", "student", "public"]
+Role = Literal["teacher", "student", "admin"]
+
+
+class Profile(TypedDict, total=False):
+    """A person in a session: ``user`` is the integer that transcripts and logs refer to (facts, C)."""
+
+    user: int
+    name: str | None
+    email: str | None
+    role: str | None
+
+
+class Guest(TypedDict, total=False):
+    """Somebody who joined by an invitation, without a user of their own."""
+
+    id: int
+    uuid: str
+    session: int
+
+
+class SpaceRef(TypedDict, total=False):
+    """The space as it stands inside a session. ``slug`` equals launch's ``room_id`` (facts, C)."""
+
+    id: str
+    slug: str
+    alias: str | None
+    name: str | None
+    organisation: int
+    url: str | None
+
+
+class Session(TypedDict, total=False):
+    """A meeting in a space. ``uuid`` is what URLs need; the integer ``id`` gives 404 there (facts, C)."""
+
+    id: int
+    uuid: str
+    name: str | None
+    space: SpaceRef
+    region: str | None
+    record_av: bool | None
+    playback_url: str | None
+    start_time: str | None
+    end_time: str | None
+    profiles: list[Profile]
+    guests: list[Guest]
+    billable_seconds: int | None
+    tags: str | None
+    recording_access_policy: list[str] | None
+    summary: str | None
+    recording_available: bool | None
+
+
+class SessionUpdate(TypedDict, total=False):
+    """The answer to an update: these two fields, no more (facts, D)."""
+
+    name: str | None
+    recording_access_policy: list[str] | None
+
+
+class Speaker(TypedDict, total=False):
+    """Who said a segment: ``id`` equals ``profiles[].user`` (facts, C)."""
+
+    id: int
+    name: str | None
+
+
+class Segment(TypedDict, total=False):
+    """One utterance. Times are seconds from the start of the recording, as floats (facts, D, C)."""
+
+    start_time: float
+    end_time: float
+    user: Speaker
+    breakout_id: str
+    text: str
+
+
+class Space(TypedDict, total=False):
+    """An entry of the space list; the reference names no fields for it."""
+
+    id: str
+    slug: str
+    name: str | None
+
+
+class User(TypedDict, total=False):
+    """An entry of the user list; the reference names no fields for it."""
+
+    id: int
+    name: str | None
+    email: str | None
+    role: str | None
+
+
+class Launch(TypedDict, total=False):
+    """
+    The answer to a launch, with ``created``: True for 201 (a new space), False for 200.
+
+    ``secret`` and ``client_url`` open the classroom to whoever holds them.
+    """
+
+    client_url: str
+    api_base: str
+    room_id: str
+    secret: str
+    session_id: str
+    user_id: int
+    room_settings: dict[str, object]
+    created: bool
+
+
+class LaunchUser(TypedDict, total=False):
+    """Who the link is for. ``role`` is in the guides, not in the reference (facts, D)."""
+
+    name: str
+    id: str
+    email: str
+    leader: bool
+    profile_picture: str
+    camera_background_url: str
+    single_use: bool
+    session_limit: bool
+    custom_jwt_parameters: dict[str, object]
+    record: bool
+    ghost: bool
+    role: Role
+
+
+class SessionWebhooks(TypedDict, total=False):
+    """URLs to call on what happens to a session."""
+
+    start: str | None
+    idle: str | None
+    end: str | None
+
+
+class UserWebhooks(TypedDict, total=False):
+    """URLs to call on what people do."""
+
+    join: str | None
+    idle: str | None
+    leave: str | None
+
+
+class TranscriptionWebhooks(TypedDict, total=False):
+    """URL to call when a transcription is there."""
+
+    finish: str | None
+
+
+class CobrowserWebhooks(TypedDict, total=False):
+    """URLs to call around a cobrowser session."""
+
+    start: str | None
+    stop: str | None
+
+
+class ChatWebhooks(TypedDict, total=False):
+    """URL to call on each chat message."""
+
+    message: str | None
+
+
+class KnockWebhooks(TypedDict, total=False):
+    """URLs to call when somebody asks to be let in (facts, not in the reference)."""
+
+    request: str | None
+    admit: str | None
+    deny: str | None
+
+
+class SummaryWebhooks(TypedDict, total=False):
+    """URL to call when a summary is there (facts, not in the reference)."""
+
+    finish: str | None
+
+
+class Webhooks(TypedDict, total=False):
+    """All webhooks of a space: each launch that sends this key replaces them all; None removes (facts, D)."""
+
+    session: SessionWebhooks | None
+    user: UserWebhooks | None
+    transcription: TranscriptionWebhooks | None
+    cobrowser: CobrowserWebhooks | None
+    chat: ChatWebhooks | None
+    knock: KnockWebhooks | None
+    summary: SummaryWebhooks | None
+
+
+class Timeouts(TypedDict, total=False):
+    """The window in which the link works: aware datetimes or ISO 8601 text, at most 7 days (facts, D)."""
+
+    not_before: datetime | str
+    not_after: datetime | str
+
+
+class _AuthExternalRequired(TypedDict):
+    method: Literal["child", "redirect"]
+    url: str
+    token: str
+
+
+class AuthExternal(_AuthExternalRequired, total=False):
+    """Who else has to agree before somebody may join; the first three fields are required (reference)."""
+
+    ephemeral: bool
+
+
+class LaunchOptions(TypedDict, total=False):
+    """Every body field of a launch beside ``id``. What is left out is not sent; None is sent as null."""
+
+    name: str | None
+    allow_guests: bool | None
+    record_av: bool | None
+    record_content: bool | None
+    transcribe: bool | None
+    summarise: bool | None
+    user: LaunchUser | None
+    webhooks: Webhooks | None
+    timeouts: Timeouts | None
+    features: Mapping[str, object] | None
+    theme: Mapping[str, object] | None
+    video_layout_mode: Literal["grid", "sidebar", "floating"] | None
+    locale: str | None
+    server: str | None
+    session_tags: Mapping[str, str] | None
+    space_tags: Mapping[str, str] | None
+    invite_url: str | None
+    resource_url: str | None
+    holodeck_parameters: Mapping[str, object] | None
+    auth_external: AuthExternal | None

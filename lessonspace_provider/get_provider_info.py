@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What Airflow discovers of this provider, without importing anything else of it."""
+
+from __future__ import annotations
+
+from lessonspace_provider import __version__
+
+_NAME = "Lessonspace"
+
+
+def get_provider_info() -> dict[str, object]:
+    """
+    Describe the provider, as the entry point ``apache_airflow_provider`` has to.
+
+    :return: the shape of ``airflow/provider_info.schema.json``; the connection form, in kebab-case, is that of
+        ``airflow/provider.yaml.schema.json``.
+    """
+    return {
+        "package-name": "airflow-provider-lessonspace",
+        "name": _NAME,
+        "description": "Launch spaces of the online classroom Lessonspace, and archive their sessions' transcripts.",
+        "versions": [__version__],
+        "integrations": [
+            {
+                "integration-name": _NAME,
+                "external-doc-url": "https://www.thelessonspace.com/docs/api",
+                "tags": ["service"],
+            }
+        ],
+        "hooks": [{"integration-name": _NAME, "python-modules": ["lessonspace_provider.hooks.lessonspace"]}],
+        "operators": [
+            {
+                "integration-name": _NAME,
+                "python-modules": [
+                    "lessonspace_provider.operators.sessions",
+                    "lessonspace_provider.operators.transcripts",
+                ],
+            }
+        ],
+        "connection-types": [
+            {
+                "connection-type": "lessonspace",
+                "hook-class-name": "lessonspace_provider.hooks.lessonspace.LessonspaceHook",
+                "hook-name": _NAME,
+                "ui-field-behaviour": {
+                    "hidden-fields": ["schema", "login", "port"],
+                    "relabeling": {"password": "API key", "host": "Base URL"},
+                    "placeholders": {"host": "https://api.thelessonspace.com/v2"},
+                },
+                "conn-fields": {
+                    "organisation_id": {
+                        "label": "Organisation id",
+                        "description": "Leave blank to have it discovered from the API key.",
+                        "schema": {"type": ["string", "null"]},
+                    },
+                    "timeout": {
+                        "label": "Read timeout (s)",
+                        "description": "Seconds without a byte after which a call is tried again. Default 60.",
+                        "schema": {"type": ["number", "null"], "minimum": 1},
+                    },
+                    "connect_timeout": {
+                        "label": "Connect timeout (s)",
+                        "description": "Default 10.",
+                        "schema": {"type": ["number", "null"], "minimum": 1},
+                    },
+                    "rate_limit_per_second": {
+                        "label": "Requests per second",
+                        "description": "The limit of your API key, for everyone together. Default 5; 0 = no limit.",
+                        "schema": {"type": ["number", "null"], "minimum": 0},
+                    },
+                    "rate_limit_max_wait": {
+                        "label": "Longest wait for the rate limit (s)",
+                        "description": "A call that would wait longer fails instead. Default 600.",
+                        "schema": {"type": ["number", "null"], "minimum": 1},
+                    },
+                },
+            }
+        ],
+    }

@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Turns an HTTP response into its JSON, or into the LessonspaceError that says what to do. Pure."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import requests
+
+from lessonspace_provider.exceptions import (
+    LessonspaceAuthError,
+    LessonspaceBadRequestError,
+    LessonspaceError,
+    LessonspaceLinkExpiredError,
+    LessonspaceNotFoundError,
+    LessonspaceRateLimitedError,
+    LessonspaceServerError,
+)
+from lessonspace_provider.retries import retry_after_seconds
+
+#: The server's own words are cut at this many characters.
+LONGEST_DETAIL = 500
+
+#: A link in the server's own words: it may be a signed one, or lead into a classroom.
+_LINK = re.compile(r"\w+://\S+")
+
+
+@dataclass(frozen=True, repr=False)
+class Answer:
+    """
+    A good answer. It has no repr of its fields, since the body may hold secrets.
+
+    :param status: HTTP status, 2xx.
+    :param body: its JSON; None for an empty body (204).
+    """
+
+    status: int
+    body: object
+
+
+@dataclass(frozen=True)
+class Call:
+    """
+    What was asked, in words that may stand in a log.
+
+    :param method: HTTP method.
+    :param path: path without its query, or the name of a file behind a signed link.
+    :param conn_id: the connection it was asked with.
+    """
+
+    method: str
+    path: str
+    conn_id: str
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
+
+
+def read_answer(response: requests.Response, call: Call) -> Answer:
+    """
+    Read a response.
+
+    :param response: what came back; its body is read.
+    :param call: what was asked.
+    :return: the answer of a 2xx response.
+    :raises LessonspaceError: of the kind that fits the status, or LessonspaceServerError for a body that is
+        not JSON.
+    """
+    if not 200 <= response.status_code < 300:
+        raise _error_for(response, call)
+    if response.status_code == 204 or (call.method == "DELETE" and not response.content):
+        return Answer(response.status_code, None)
+    return Answer(response.status_code, _read_json(response, call))
+
+
+def read_file(response: requests.Response, call: Call) -> object:
+    """
+    Read the response of the store behind a signed link. Its errors are never quoted: they may repeat the link.
+
+    :param response: what came back; its body is read.
+    :param call: what was asked, with the file's name in place of a path.
+    :return: the file's JSON.
+    :raises LessonspaceLinkExpiredError: 403, ask the API for a new link (facts, C).
+    :raises LessonspaceServerError: 429, 5xx, or a file that is not JSON: worth another try.
+    :raises LessonspaceBadRequestError: any other status.
+    """
+    status = response.status_code
+    if 200 <= status < 300:
+        return _read_json(response, call)
+    kind: type[LessonspaceError] = LessonspaceBadRequestError
+    advice = "the store behind the signed link does not give the file; if this lasts, ask Lessonspace about it."
+    if status == 403:
+        kind, advice = LessonspaceLinkExpiredError, "the signed link has expired, ask for a new one."
+    elif status == 429 or status >= 500:
+        kind, advice = LessonspaceServerError, "the store behind the signed link had a fault, try again later."
+    raise kind(
+        f"{call} failed with {status}: {advice}",
+        status=status,
+        method=call.method,
+        path=call.path,
+        retry_after=retry_after_seconds(response.headers.get("Retry-After")),
+    )
+
+
+def _read_json(response: requests.Response, call: Call) -> object:
+    # Not response.json(): that takes "text/..." for Latin-1, and JSON is UTF-8 whatever its Content-Type says.
+    try:
+        body: object = json.loads(response.content)
+        return body
+    except (ValueError, RecursionError):
+        kind = response.headers.get("Content-Type", "of no stated type")
+    raise LessonspaceServerError(
+        f"{call}: the answer ({response.status_code}, {kind}) is not JSON. If this lasts, check that the host of "
+        f"connection {call.conn_id!r} is the API's base URL and no proxy answers in its place.",
+        status=response.status_code,
+        method=call.method,
+        path=call.path,
+    )
+
+
+def _error_for(response: requests.Response, call: Call) -> LessonspaceError:
+    status = response.status_code
+    kind, advice = _kind_and_advice(response, call)
+    detail = _detail(response)
+    return kind(
+        f"{call} failed with {status}: {advice}{f' The server says: {detail}' if detail else ''}",
+        status=status,
+        method=call.method,
+        path=call.path,
+        retry_after=retry_after_seconds(response.headers.get("Retry-After")),
+    )
+
+
+def _kind_and_advice(response: requests.Response, call: Call) -> tuple[type[LessonspaceError], str]:
+    status, connection = response.status_code, f"connection {call.conn_id!r}"
+    if 300 <= status < 400:
+        return LessonspaceServerError, (
+            f"a redirect to {_target(response)} was not followed, the key stays with the host of {connection}: "
+            f"check that it is the API's base URL."
+        )
+    if status == 401:
+        return LessonspaceAuthError, f"the API key was refused, check the API key of {connection}."
+    if status == 403:
+        return LessonspaceAuthError, (
+            f"not allowed with this API key, check that organisation_id and API key of {connection} belong "
+            f"to the same organisation."
+        )
+    if status == 404:
+        return LessonspaceNotFoundError, (
+            "not found in this organisation, check the id: sessions go by their uuid, and a launched session "
+            "does not exist before somebody has joined it."
+        )
+    if status == 429:
+        return LessonspaceRateLimitedError, (
+            "the requests per second of this API key are used up, by this deployment or somebody else with the "
+            "same key: run fewer tasks at once, or raise rate_limit_max_wait."
+        )
+    if status >= 500:
+        return LessonspaceServerError, "Lessonspace had a fault, try again later."
+    return LessonspaceBadRequestError, "the request was refused, correct what the server names."
+
+
+def _target(response: requests.Response) -> str:
+    """Say where a redirect leads: its scheme and host, as its path and query may hold what is nobody's business."""
+    try:
+        target = urlsplit(response.headers.get("Location", ""))
+        return f"{target.scheme}://{target.hostname}" if target.hostname else "another path of the same host"
+    except ValueError:
+        return "an address that can't be read"
+
+
+def _detail(response: requests.Response) -> str:
+    """
+    Take the server's own words: ``{"field": ["message"]}`` or ``{"detail": "..."}`` (facts, D).
+
+    They are put on one line, without the API key and without links, should the server repeat what it was sent.
+    Other bodies, such as a proxy's HTML, are left out.
+    """
+    try:
+        body = json.loads(response.content)
+        words = " ".join("; ".join(_messages(body)).split()) if isinstance(body, Mapping) else ""
+    except (ValueError, RecursionError):
+        return ""
+    key = response.request.headers.get("Authorization", "").removeprefix("Organisation ")
+    return _LINK.sub("<link>", words.replace(key, "<API key>") if key else words)[:LONGEST_DETAIL]
+
+
+def _messages(body: Mapping[str, object], prefix: str = "") -> Iterator[str]:
+    for name, value in body.items():
+        label = "" if name in ("detail", "non_field_errors") else f"{prefix}{name}: "
+        if isinstance(value, Mapping):
+            yield from _messages(value, f"{prefix}{name}.")
+        elif isinstance(value, list):
+            yield label + " ".join(str(entry) for entry in value)
+        else:
+            yield label + str(value)

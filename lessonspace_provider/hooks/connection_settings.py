@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What an Airflow connection of type ``lessonspace`` says, read once and checked. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from math import isfinite, nan
+from typing import Protocol
+from urllib.parse import urlsplit
+
+from lessonspace_provider.exceptions import LessonspaceInputError
+
+DEFAULT_BASE_URL = "https://api.thelessonspace.com/v2"
+DEFAULT_CONNECT_TIMEOUT = 10.0
+DEFAULT_READ_TIMEOUT = 60.0
+DEFAULT_RATE = 5.0
+DEFAULT_MAX_WAIT = 600.0
+
+
+class AirflowConnection(Protocol):
+    """The part of Airflow's Connection that is read here."""
+
+    conn_id: str
+    host: str | None
+    port: int | None
+    password: str | None
+
+    @property
+    def extra_dejson(self) -> dict[str, object]:
+        """The extra fields."""
+
+
+@dataclass(frozen=True)
+class ConnectionSettings:
+    """
+    The settings of one connection.
+
+    :param conn_id: the connection's id, for messages.
+    :param base_url: API root without a trailing slash.
+    :param api_key: the organisation's key; in no repr.
+    :param organisation_id: None means: ask ``/my-organisation/``.
+    :param connect_timeout: seconds.
+    :param read_timeout: seconds without a byte.
+    :param rate_limit_per_second: 0 turns the gate off.
+    :param rate_limit_max_wait: seconds after which a wait for the rate limit ends in an error.
+    """
+
+    conn_id: str
+    base_url: str
+    api_key: str = field(repr=False)
+    organisation_id: str | None = None
+    connect_timeout: float = DEFAULT_CONNECT_TIMEOUT
+    read_timeout: float = DEFAULT_READ_TIMEOUT
+    rate_limit_per_second: float = DEFAULT_RATE
+    rate_limit_max_wait: float = DEFAULT_MAX_WAIT
+
+    @classmethod
+    def from_connection(cls, connection: AirflowConnection) -> ConnectionSettings:
+        """
+        Read an Airflow connection.
+
+        :param connection: its password is the API key, its host the base URL, the rest lies in its extra
+            (as numbers, or as text when the connection was written as a URI).
+        :return: the settings, with defaults for what is not given.
+        :raises LessonspaceInputError: naming the connection, the field and what is allowed.
+        """
+        fields = _Extra(connection.conn_id, connection.extra_dejson)
+        return cls(
+            conn_id=connection.conn_id,
+            base_url=_base_url(connection),
+            api_key=_api_key(connection),
+            organisation_id=fields.organisation_id(),
+            connect_timeout=fields.number("connect_timeout", DEFAULT_CONNECT_TIMEOUT),
+            read_timeout=fields.number("timeout", DEFAULT_READ_TIMEOUT),
+            rate_limit_per_second=fields.number("rate_limit_per_second", DEFAULT_RATE, zero_allowed=True),
+            rate_limit_max_wait=fields.number("rate_limit_max_wait", DEFAULT_MAX_WAIT),
+        )
+
+
+class _Extra:
+    """Reads the extra fields of a connection; blank counts as not given, as the form leaves fields blank."""
+
+    def __init__(self, conn_id: str, extra: dict[str, object]) -> None:
+        self._conn_id = conn_id
+        self._extra = extra
+
+    def _given(self, name: str) -> object:
+        value = self._extra.get(name)
+        return None if isinstance(value, str) and not value.strip() else value
+
+    def number(self, name: str, default: float, *, zero_allowed: bool = False) -> float:
+        """Read a number of seconds or requests."""
+        value = self._given(name)
+        if value is None:
+            return default
+        try:
+            number = float(value) if isinstance(value, (str, int, float)) else nan
+        except ValueError:
+            number = nan
+        in_range = isfinite(number) and (number > 0 or (number == 0 and zero_allowed))
+        if isinstance(value, bool) or not in_range:
+            raise LessonspaceInputError(
+                f"Connection {self._conn_id!r}: {name}={value!r} was refused: it must be a number"
+                f"{' of 0 or more' if zero_allowed else ' above 0'}."
+            )
+        return number
+
+    def organisation_id(self) -> str | None:
+        """Read the organisation's id, an integer in practice (facts, C)."""
+        value = self._given("organisation_id")
+        if value is None:
+            return None
+        text = str(value).strip()
+        if isinstance(value, bool) or not all(c.isalnum() or c in "-_" for c in text):
+            raise LessonspaceInputError(
+                f"Connection {self._conn_id!r}: organisation_id={value!r} was refused: it must be the "
+                f"organisation's id, such as 1234. Leave it blank to have it discovered."
+            )
+        return text
+
+
+def _base_url(connection: AirflowConnection) -> str:
+    host = (connection.host or "").strip().rstrip("/") or DEFAULT_BASE_URL
+    if connection.port:
+        raise LessonspaceInputError(
+            f"Connection {connection.conn_id!r} gives a port of its own: write all of the URL into the host, such as "
+            f"{DEFAULT_BASE_URL}."
+        )
+    host = host if "://" in host else f"https://{host}"
+    path = _path_of_base_url(host)
+    if path is None:
+        # The host is not repeated: somebody may have written a user and password into it.
+        raise LessonspaceInputError(
+            f"Connection {connection.conn_id!r}: the host was refused: it must be the API's base URL, such as "
+            f"{DEFAULT_BASE_URL}, and https for Lessonspace's own."
+        )
+    return host if path else f"{host}/v2"
+
+
+def _path_of_base_url(host: str) -> str | None:
+    """
+    Check a base URL.
+
+    :return: its path, blank when it is missing: all of the API lies under ``/v2/`` (reference). None when the URL
+        can't be used, or would carry the key to Lessonspace in the clear.
+    """
+    try:
+        parts = urlsplit(host)
+        port_is_a_number = parts.port != 0
+    except ValueError:
+        return None
+    own = (parts.hostname or "").endswith("thelessonspace.com")
+    good = (
+        port_is_a_number
+        and parts.hostname
+        and parts.scheme in (("https",) if own else ("http", "https"))
+        and not any(character in host for character in "?#@\\ ")
+    )
+    return parts.path if good else None
+
+
+def _api_key(connection: AirflowConnection) -> str:
+    key = (connection.password or "").strip()
+    if not key:
+        raise LessonspaceInputError(
+            f"Connection {connection.conn_id!r} has no API key: put it into the connection's API key field "
+            f"(the password)."
+        )
+    if not key.isascii() or not key.isprintable() or " " in key:
+        raise LessonspaceInputError(
+            f"Connection {connection.conn_id!r}: the API key was refused: it must be the bare key, a lower-case "
+            f"UUID, without 'Organisation' or spaces before it."
+        )
+    return key

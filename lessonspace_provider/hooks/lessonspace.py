@@ -1,0 +1,420 @@
+# SPDX-License-Identifier: Apache-2.0
+"""LessonspaceHook: the connection, and one method per operation of the API."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, cast
+from urllib.parse import quote
+
+from airflow.providers.common.compat.sdk import BaseHook, mask_secret
+
+from lessonspace_provider.exceptions import (
+    LessonspaceError,
+    LessonspaceInputError,
+    LessonspaceLinkExpiredError,
+    LessonspaceNotFoundError,
+    LessonspaceServerError,
+    LessonspaceTranscriptNotReady,
+)
+from lessonspace_provider.hooks.connection_settings import ConnectionSettings
+from lessonspace_provider.hooks.transport import Query, Transport
+from lessonspace_provider.launch_body import launch_body
+from lessonspace_provider.parameters import (
+    SEARCH_FILTERS,
+    SESSION_FILTERS,
+    SPACE_FILTERS,
+    SPACE_SESSION_FILTERS,
+    USER_FILTERS,
+    as_ip_address,
+    as_policy,
+    as_space_id,
+    as_user_id,
+    as_uuid,
+    encode_filters,
+    refuse,
+)
+from lessonspace_provider.rate_limit import gate_for
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from lessonspace_provider.api_types import (
+        FilterValue,
+        Launch,
+        LaunchOptions,
+        Segment,
+        Session,
+        SessionUpdate,
+        Space,
+        User,
+    )
+
+#: How often a transcript's link is asked for when the store says that it has expired.
+LINKS_PER_TRANSCRIPT = 3
+
+#: How the API's 404 calls a page that is not there (facts, I); any other 404 amid a list is an error.
+PAGE_PAST_THE_END = "Invalid page"
+
+
+class LessonspaceHook(BaseHook):
+    """
+    Talks to the Lessonspace API v2 with one Airflow connection.
+
+    All calls of all hooks with the same API key pass one gate, and are retried as long as the connection's
+    ``rate_limit_max_wait`` allows. A session is always named by its ``uuid``.
+
+    :param lessonspace_conn_id: a connection of type ``lessonspace``: password = API key, host = base URL.
+    """
+
+    conn_name_attr = "lessonspace_conn_id"
+    default_conn_name = "lessonspace_default"
+    conn_type = "lessonspace"
+    hook_name = "Lessonspace"
+
+    def __init__(self, lessonspace_conn_id: str = default_conn_name) -> None:
+        super().__init__()
+        self.lessonspace_conn_id = lessonspace_conn_id
+
+    @cached_property
+    def settings(self) -> ConnectionSettings:
+        """
+        The connection's settings, read once.
+
+        :raises LessonspaceInputError: naming the field of the connection that can't be used.
+        """
+        return ConnectionSettings.from_connection(self.get_connection(self.lessonspace_conn_id))
+
+    def get_conn(self) -> Transport:
+        """
+        Give what makes the calls, for an operation this hook does not have yet.
+
+        :return: the transport of this hook, always the same.
+        """
+        return self._transport
+
+    @cached_property
+    def _transport(self) -> Transport:
+        settings = self.settings
+        gate = gate_for(
+            settings.api_key,
+            settings.base_url,
+            per_second=settings.rate_limit_per_second,
+            max_wait=settings.rate_limit_max_wait,
+        )
+        return Transport(settings, gate, self.log)
+
+    def test_connection(self) -> tuple[bool, str]:
+        """
+        Check the key by ``GET /hello/``, and the organisation by ``GET /my-organisation/``.
+
+        :return: success, and a sentence that says what was found or what to do.
+        """
+        try:
+            greeting = self.hello()
+            own_id = self.my_organisation_id()
+        except LessonspaceError as error:
+            return False, str(error)
+        configured = self.settings.organisation_id
+        if configured is not None and configured != own_id:
+            return False, (
+                f"The API key is good, but belongs to organisation {own_id} and not to {configured}: correct "
+                f"organisation_id, or leave it blank."
+            )
+        return True, f"Connected to organisation {own_id}. Lessonspace says: {greeting}"
+
+    def hello(self) -> str:
+        """
+        Check the API key, cheaply: ``GET /hello/`` (facts, D).
+
+        :return: the server's greeting, with the organisation's name in it.
+        """
+        body = self._get_object("/hello/")
+        return str(body.get("response", ""))
+
+    def my_organisation_id(self) -> str:
+        """
+        Ask which organisation the API key belongs to: ``GET /my-organisation/``.
+
+        :return: its integer id as text; the name of the field, ``id``, is an assumption.
+        """
+        body = self._get_object("/my-organisation/")
+        own_id = body.get("id")
+        if not isinstance(own_id, (int, str)) or isinstance(own_id, bool) or own_id == "":
+            raise LessonspaceServerError(
+                f"GET /my-organisation/ answered without an id: set organisation_id in connection "
+                f"{self.lessonspace_conn_id!r}.",
+                method="GET",
+                path="/my-organisation/",
+            )
+        return str(own_id)
+
+    @cached_property
+    def organisation_id(self) -> str:
+        """The connection's organisation id, else the one the key belongs to, asked for once."""
+        return self.settings.organisation_id or self.my_organisation_id()
+
+    def list_sessions(self, **filters: FilterValue | None) -> Iterator[Session]:
+        """
+        List the organisation's sessions, all pages, one request per page as they are read.
+
+        Lists are said to be newest first: sort by ``start_time`` where it matters (facts, C). Whether sessions
+        of one user are among them by default is unknown: give ``include_single_user`` where it matters.
+
+        :param filters: the reference's query parameters: search, page (to begin at), include_single_user,
+            duration_min and duration_max (seconds), start_time_after/before, end_time_after/before and
+            date_after/before (aware datetimes), user, space, launch_id, in_progress_only, tags,
+            user_external_id, user_name. None means "not given".
+        :return: the sessions as the API sends them.
+        :raises LessonspaceInputError: at once, before any request.
+        """
+        query = encode_filters(filters, SESSION_FILTERS)
+        return cast("Iterator[Session]", self._organisation_pages("sessions", query))
+
+    def list_space_sessions(self, space_id: str, **filters: FilterValue | None) -> Iterator[Session]:
+        """
+        List the sessions of one space, all pages; only this list has ``logs`` and ``connected_users`` (facts, D).
+
+        :param space_id: the space's UUID, or its slug, which launch calls ``room_id``.
+        :param filters: as for ``list_sessions``, without ``space``.
+        :return: the sessions as the API sends them.
+        :raises LessonspaceInputError: at once, before any request.
+        """
+        path = f"/spaces/{quote(as_space_id('space_id', space_id), safe='')}/sessions/"
+        return cast("Iterator[Session]", self._pages(path, encode_filters(filters, SPACE_SESSION_FILTERS)))
+
+    def get_session(self, session_id: str) -> Session:
+        """
+        Get a session.
+
+        :param session_id: its uuid.
+        :return: the session as the API sends it.
+        :raises LessonspaceNotFoundError: no such session, or launched and not yet joined by anybody.
+        """
+        return cast("Session", self._get_object(self._session_path(session_id)))
+
+    def update_session(
+        self, session_id: str, *, name: str | None = None, recording_access_policy: list[str] | None = None
+    ) -> SessionUpdate:
+        """
+        Rename a session, or say who may watch its recording, or both.
+
+        The API requires a name (facts, D): when only the policy is given, the present name is read and sent.
+
+        :param session_id: its uuid.
+        :param name: the new name; None leaves it.
+        :param recording_access_policy: any of participant, admin, teacher, student, public; ``[]`` is the
+            organisation's policy; None leaves it.
+        :return: name and recording_access_policy as they are now.
+        :raises LessonspaceInputError: before any request; or after the session was read, when it has no name.
+        """
+        session_id = as_uuid("session_id", session_id)
+        if name is None and recording_access_policy is None:
+            raise LessonspaceInputError(
+                f"Session {session_id} was not updated: give name, recording_access_policy, or both. Nothing was sent."
+            )
+        if name is not None and (not isinstance(name, str) or not name.strip()):
+            raise refuse("name", name, "text that is not blank")
+        body: dict[str, object] = {}
+        if recording_access_policy is not None:
+            body["recording_access_policy"] = as_policy("recording_access_policy", recording_access_policy)
+        body["name"] = name if name is not None else self._present_name(session_id)
+        path = self._session_path(session_id)
+        answer = self._transport.call("PATCH", path, body=body)
+        return cast("SessionUpdate", self._checked_object(answer.body, "PATCH", path))
+
+    def get_transcript(self, session_id: str, *, search: str | None = None, page: int | None = None) -> list[Segment]:
+        """
+        Get a session's transcript: its link from the API, then the file from the store, without the API key.
+
+        :param session_id: its uuid.
+        :param search: the reference's query parameter; whether the API heeds it is unknown.
+        :param page: likewise.
+        :return: the segments, in the file's order, times in seconds.
+        :raises LessonspaceTranscriptNotReady: 404, not ready, never to come, or no such session.
+        """
+        query = encode_filters({"search": search, "page": page}, SEARCH_FILTERS)
+        for _ in range(LINKS_PER_TRANSCRIPT - 1):
+            try:
+                return self._fetch_transcript(session_id, query)
+            except LessonspaceLinkExpiredError as error:
+                self.log.info("%s", error)
+        return self._fetch_transcript(session_id, query)
+
+    def get_recording_url(self, session_id: str, *, search: str | None = None, page: int | None = None) -> str:
+        """
+        Get the link to a session's recording: whoever holds it can watch for about 3 hours (facts, D).
+
+        :param session_id: its uuid.
+        :param search: the reference's query parameter; whether the API heeds it is unknown.
+        :param page: likewise.
+        :return: the link. Keep it out of XCom and logs.
+        :raises LessonspaceNotFoundError: no such session, or no recording of it.
+        """
+        path = f"/sessions/{as_uuid('session_id', session_id)}/playback/"
+        query = encode_filters({"search": search, "page": page}, SEARCH_FILTERS)
+        url = self._get_object(path, query).get("recording_url")
+        if not isinstance(url, str):
+            raise self._unexpected("GET", path, "an object with recording_url")
+        mask_secret(url)
+        return url
+
+    def list_spaces(self, **filters: FilterValue | None) -> Iterator[Space]:
+        """
+        List the organisation's spaces, all pages, one request per page as they are read.
+
+        :param filters: the reference's query parameters: session, date (deprecated), tag_key with tag_value,
+            user, assigned_to, search, page (to begin at), date_after, date_before (aware datetimes).
+        :return: the spaces as the API sends them.
+        :raises LessonspaceInputError: at once, before any request.
+        """
+        return cast("Iterator[Space]", self._organisation_pages("spaces", encode_filters(filters, SPACE_FILTERS)))
+
+    def list_users(self, **filters: FilterValue | None) -> Iterator[User]:
+        """
+        List the organisation's users, all pages, one request per page as they are read.
+
+        :param filters: the reference's query parameters: role (teacher, student, admin), space, session,
+            search, page (to begin at).
+        :return: the users as the API sends them.
+        :raises LessonspaceInputError: at once, before any request.
+        """
+        return cast("Iterator[User]", self._organisation_pages("users", encode_filters(filters, USER_FILTERS)))
+
+    def remove_user(self, user_id: int) -> None:
+        """
+        Remove a user from the organisation. There is no way back.
+
+        :param user_id: the integer of ``profiles[].user``, which launch calls ``user_id``.
+        :raises LessonspaceNotFoundError: no such user; also after a first answer that was lost on its way.
+        """
+        user = as_user_id("user_id", user_id)
+        self._transport.call("DELETE", f"/organisations/{self._organisation}/users/{user}/")
+
+    def launch_space(
+        self,
+        launch_id: str,
+        *,
+        extra_options: Mapping[str, object] | None = None,
+        client_ip: str | None = None,
+        **options: Unpack[LaunchOptions],
+    ) -> Launch:
+        """
+        Make a space, or another link to the space with this id: ``POST /spaces/launch/``.
+
+        Launching again is safe: the same id gives the same space (facts, D), so a lost answer is asked for again.
+
+        :param launch_id: your own id of the space, 1 to 64 characters.
+        :param extra_options: body fields that the vendor added since.
+        :param client_ip: address for ``X-Forwarded-For``, which the region follows (reference).
+        :param options: every documented body field; see ``LaunchOptions``. ``transcribe`` must be sent on
+            every launch: one that leaves it out turns transcription off for the space (facts, D).
+        :return: the API's answer, with ``created``: True for a new space. ``secret`` and ``client_url`` open
+            the classroom to whoever holds them: keep them out of XCom and logs.
+        """
+        body = launch_body(launch_id, cast("Mapping[str, object]", options), extra_options)
+        headers = {"X-Forwarded-For": as_ip_address("client_ip", client_ip)} if client_ip is not None else {}
+        answer = self._transport.call("POST", "/spaces/launch/", body=body, headers=headers)
+        launch = self._checked_object(answer.body, "POST", "/spaces/launch/")
+        for secret in (launch.get("secret"), launch.get("client_url")):
+            if isinstance(secret, str):
+                mask_secret(secret)
+        return cast("Launch", {**launch, "created": answer.status == 201})
+
+    @property
+    def _organisation(self) -> str:
+        return quote(self.organisation_id, safe="")
+
+    def _present_name(self, session_id: str) -> str:
+        name = self.get_session(session_id).get("name")
+        if not name:
+            raise LessonspaceInputError(
+                f"Session {session_id} was not updated: it has no name, and the API takes no update without one. Give "
+                f"name together with recording_access_policy."
+            )
+        return name
+
+    def _session_path(self, session_id: str) -> str:
+        session = as_uuid("session_id", session_id)
+        return f"/organisations/{self._organisation}/sessions/{session}/"
+
+    def _get_object(self, path: str, query: Query = ()) -> dict[str, object]:
+        return self._checked_object(self._transport.call("GET", path, query=query).body, "GET", path)
+
+    def _checked_object(self, body: object, method: str, path: str) -> dict[str, object]:
+        if not isinstance(body, dict):
+            raise self._unexpected(method, path, "an object")
+        return body
+
+    def _unexpected(self, method: str, path: str, wanted: str) -> LessonspaceServerError:
+        return LessonspaceServerError(
+            f"{method} {path}: the answer is not what the API documents ({wanted}). Check that the host of "
+            f"connection {self.lessonspace_conn_id!r} is the API's base URL.",
+            method=method,
+            path=path,
+        )
+
+    def _organisation_pages(self, resource: str, query: Query) -> Iterator[dict[str, object]]:
+        # A generator of its own, so that the organisation is asked for when the first page is, not before.
+        yield from self._pages(f"/organisations/{self._organisation}/{resource}/", query)
+
+    def _pages(self, path: str, query: Query) -> Iterator[dict[str, object]]:
+        yield from self._from_page(self._get_object(path, query), path, query)
+
+    def _from_page(self, page: Mapping[str, object], path: str, query: Query) -> Iterator[dict[str, object]]:
+        """Yield what is on a page and on all that follow, each asked for when the one before it has been read."""
+        seen = {tuple(query)}
+        while True:
+            yield from self._results(page, path)
+            if not page.get("next"):
+                return
+            query = self._transport.query_of_next_page(str(page["next"]), path)
+            if tuple(query) in seen:
+                raise self._unexpected("GET", path, "pages that come to an end: a next link led back")
+            seen.add(tuple(query))
+            try:
+                page = self._get_object(path, query)
+            except LessonspaceNotFoundError as error:
+                if PAGE_PAST_THE_END not in str(error):
+                    raise
+                self.log.info("GET %s: the list became shorter while it was read, and ends here.", path)
+                return
+
+    def _results(self, page: Mapping[str, object], path: str) -> list[dict[str, object]]:
+        results = page.get("results")
+        if not isinstance(results, list) or not all(isinstance(entry, dict) for entry in results):
+            raise self._unexpected("GET", path, "a page with a list of objects as results")
+        return results
+
+    def _fetch_transcript(self, session_id: str, query: Query) -> list[Segment]:
+        path = f"{self._session_path(session_id)}transcript/"
+        try:
+            body = self._transport.call("GET", path, query=query).body
+        except LessonspaceNotFoundError as error:
+            raise self._no_transcript(session_id, error) from None
+        if isinstance(body, dict) and isinstance(body.get("transcriptionUrl"), str):
+            mask_secret(body["transcriptionUrl"])
+            what = f"transcript file of session {session_id}"
+            segments = self._transport.download(body["transcriptionUrl"], what)
+            return self._checked_segments(segments, what)
+        if isinstance(body, dict) and "results" in body:
+            # Never seen, but hinted at by the reference's search and page parameters.
+            return self._checked_segments(list(self._from_page(body, path, query)), path)
+        return self._checked_segments(body, path)
+
+    def _no_transcript(self, session_id: str, error: LessonspaceError) -> LessonspaceTranscriptNotReady:
+        return LessonspaceTranscriptNotReady(
+            f"Session {session_id} has no transcript (404): it is not ready yet, will never come (too short, one "
+            f"person only, not recorded or not launched with transcribe), or there is no such session. Look at "
+            f"the session's detail, and try again some hours after its end.",
+            status=error.status,
+            method=error.method,
+            path=error.path,
+            retry_after=error.retry_after,
+        )
+
+    def _checked_segments(self, body: object, what: str) -> list[Segment]:
+        if not isinstance(body, list) or not all(isinstance(segment, dict) for segment in body):
+            raise self._unexpected("GET", what, "a list of segments")
+        return cast("list[Segment]", body)

@@ -1,0 +1,252 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The one HTTP path to Lessonspace: authorised, rate limited and retried."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Protocol, TypeVar
+from urllib.parse import parse_qsl, urlsplit
+
+import requests
+from requests.auth import AuthBase
+from tenacity import RetryCallState
+
+from lessonspace_provider import __version__
+from lessonspace_provider.exceptions import (
+    LessonspaceConnectionError,
+    LessonspaceInputError,
+    LessonspaceRateLimitedError,
+    LessonspaceServerError,
+)
+from lessonspace_provider.hooks.answers import Answer, Call, read_answer, read_file
+from lessonspace_provider.hooks.connection_settings import ConnectionSettings
+from lessonspace_provider.rate_limit import RateGate
+from lessonspace_provider.retries import retry_policy
+
+Query = Sequence[tuple[str, str]]
+Result = TypeVar("Result")
+
+
+class Logger(Protocol):
+    """The part of a logger that is used here."""
+
+    def warning(self, message: str, /, *args: object) -> None:
+        """Log a line."""
+
+
+class _OrganisationKey(AuthBase):
+    """Adds the API key. As ``auth`` and not as a header, or requests would prefer an entry of ~/.netrc."""
+
+    def __init__(self, api_key: str) -> None:
+        self._api_key = api_key
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Organisation {self._api_key}"
+        return request
+
+
+def _no_authorisation(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """Leave the request as it is: without an ``auth`` of ours, requests would take one from ~/.netrc."""
+    return request
+
+
+_sending: ContextVar[bool] = ContextVar("lessonspace_sending", default=False)
+
+
+class _NotOurCalls(logging.Filter):
+    """Drops urllib3's lines about our calls: they hold signed links, and queries with people's names."""
+
+    def filter(self, record: logging.LogRecord) -> bool:  # noqa: ARG002 - logging calls it with the record
+        return not _sending.get()
+
+
+# All of urllib3's loggers that ever write a URL: a filter does not reach the loggers below its own.
+for _name in ("connection", "connectionpool", "poolmanager", "response", "util.retry"):
+    logging.getLogger(f"urllib3.{_name}").addFilter(_NotOurCalls())
+
+
+@contextmanager
+def _unlogged() -> Iterator[None]:
+    token = _sending.set(True)
+    try:
+        yield
+    finally:
+        _sending.reset(token)
+
+
+class Transport:
+    """
+    Makes the calls of one hook, over one ``requests.Session``.
+
+    :param settings: the connection.
+    :param gate: what every call to the API host passes.
+    :param log: where retries are reported, without queries, headers or bodies.
+    :param sleep: waits that many seconds.
+    """
+
+    def __init__(
+        self,
+        settings: ConnectionSettings,
+        gate: RateGate,
+        log: Logger,
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._settings = settings
+        self._gate = gate
+        self._log = log
+        self._sleep = sleep
+        self._session = requests.Session()
+        self._session.headers["User-Agent"] = f"airflow-provider-lessonspace/{__version__}"
+        self._session.headers["Accept"] = "application/json"
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._session.close()
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Query = (),
+        body: Mapping[str, object] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """
+        Make one API call, retried as the guarantees say.
+
+        :param method: HTTP method.
+        :param path: path below the base URL, with its trailing slash.
+        :param query: name and text of each query parameter.
+        :param body: JSON material.
+        :param headers: headers beside the usual ones.
+        :return: the first good answer.
+        :raises LessonspaceError: of the kind that fits, when there is none.
+        """
+        call = Call(method, path, self._settings.conn_id)
+        request = requests.Request(
+            method,
+            f"{self._settings.base_url}{path}",
+            params=list(query),
+            json=body,
+            headers=dict(headers or {}),
+            auth=_OrganisationKey(self._settings.api_key),
+        )
+        prepared = self._prepare(request, call)
+
+        def attempt() -> Answer:
+            self._gate.acquire()
+            try:
+                return read_answer(self._send(prepared, call), call)
+            except LessonspaceRateLimitedError as error:
+                self._hold_everybody_back(error.retry_after)
+                raise
+
+        return self._retried(attempt)
+
+    def download(self, url: str, what: str) -> object:
+        """
+        Fetch the JSON file behind a signed link, without the API key and outside the rate limit.
+
+        :param url: the signed link; it appears in no message.
+        :param what: names the file in messages, e.g. ``transcript file of session <uuid>``.
+        :return: the file's JSON.
+        :raises LessonspaceLinkExpiredError: 403, ask for a new link.
+        :raises LessonspaceError: of the kind that fits, after all retries.
+        """
+        call = Call("GET", what, self._settings.conn_id)
+        if not self._is_safe_link(url):
+            raise LessonspaceServerError(
+                f"{call}: the API gave a link that is no https address, and it was not followed. Ask Lessonspace about "
+                f"it.",
+                method=call.method,
+                path=call.path,
+            )
+        prepared = self._prepare(requests.Request("GET", url, auth=_no_authorisation), call)
+        return self._retried(lambda: read_file(self._send(prepared, call), call))
+
+    def query_of_next_page(self, link: str, path: str) -> Query:
+        """
+        Take the query of a list's ``next`` link, which must stay on the API's host and at the list's path.
+
+        Nothing but its query is used: a server behind a proxy may write ``http://``, and the key would then
+        travel in the clear.
+
+        :param link: the absolute link (facts, C).
+        :param path: the list's path below the base URL.
+        :return: the query of the next page.
+        :raises LessonspaceServerError: when the link leads elsewhere.
+        """
+        here = urlsplit(f"{self._settings.base_url}{path}")
+        try:
+            there = urlsplit(link)
+            if there.hostname == here.hostname and there.path.rstrip("/") == here.path.rstrip("/"):
+                return parse_qsl(there.query, keep_blank_values=True)
+            place = f"host {there.hostname!r}"
+        except ValueError:
+            place = "no address at all"
+        raise LessonspaceServerError(
+            f"GET {path}: the link to the next page leads to another place ({place}) and was not followed: check the "
+            f"host of connection {self._settings.conn_id!r}.",
+            method="GET",
+            path=path,
+        )
+
+    def _is_safe_link(self, url: str) -> bool:
+        """Files travel encrypted, unless the API itself does not, as a local one."""
+        try:
+            link = urlsplit(url)
+        except ValueError:
+            return False
+        return bool(link.hostname) and link.scheme in ("https", urlsplit(self._settings.base_url).scheme)
+
+    def _hold_everybody_back(self, retry_after: float | None) -> None:
+        # No longer than anybody would wait: one absurd Retry-After must not stop the key for good.
+        longest = self._settings.rate_limit_max_wait
+        self._gate.pause(None if retry_after is None else min(retry_after, longest))
+
+    def _prepare(self, request: requests.Request, call: Call) -> requests.PreparedRequest:
+        try:
+            return self._session.prepare_request(request)
+        except (requests.RequestException, ValueError) as error:
+            # Its message holds the URL or the body, so only the kind goes on, and no chain of exceptions.
+            reason = type(error).__name__
+        raise LessonspaceInputError(
+            f"{call} can't be written as a request ({reason}): check its values for characters that are no text, and "
+            f"the host of connection {call.conn_id!r}. Nothing was sent.",
+            method=call.method,
+            path=call.path,
+        )
+
+    def _send(self, prepared: requests.PreparedRequest, call: Call) -> requests.Response:
+        environment = self._session.merge_environment_settings(prepared.url, {}, None, None, None)
+        try:
+            with _unlogged():
+                return self._session.send(
+                    prepared,
+                    timeout=(self._settings.connect_timeout, self._settings.read_timeout),
+                    allow_redirects=False,
+                    **environment,
+                )
+        except (OSError, ValueError) as error:
+            # All of requests' own are OSErrors. The message holds the URL with its query, so only the kind goes on.
+            reason = type(error).__name__
+        raise LessonspaceConnectionError(
+            f"{call}: no answer ({reason}). Check that this machine reaches the host of connection "
+            f"{call.conn_id!r}, and that the timeouts there are long enough.",
+            method=call.method,
+            path=call.path,
+        )
+
+    def _retried(self, attempt: Callable[[], Result]) -> Result:
+        policy = retry_policy(longest=self._settings.rate_limit_max_wait, sleep=self._sleep, before_sleep=self._report)
+        return policy(attempt)
+
+    def _report(self, state: RetryCallState) -> None:
+        error = state.outcome.exception() if state.outcome else None
+        self._log.warning("Try %d failed, next in %.1f s: %s", state.attempt_number, state.upcoming_sleep, error)

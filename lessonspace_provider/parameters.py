@@ -1,0 +1,292 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+What each operation takes, checked and written the way the API wants it. Pure: nothing is sent from here.
+
+The API ignores a misspelt filter in silence and answers with everything (facts, C), so whatever is not in
+these tables is refused before a request is made.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Callable, Iterable, Mapping
+from datetime import date, datetime
+from ipaddress import ip_address
+from uuid import UUID
+
+from lessonspace_provider.exceptions import LessonspaceInputError
+from lessonspace_provider.times import read_time, write_time
+
+#: The values that a recording access policy may hold (reference; ``public`` is gone from the newest guides).
+RECORDING_ACCESS = ("participant", "admin", "teacher", "student", "public")
+
+ROLES = ("teacher", "student", "admin")
+
+#: The longest id that launch takes (facts, D).
+MAX_LAUNCH_ID = 64
+
+#: Writes one value as the texts of one or several equal query parameters.
+Encoder = Callable[[str, object], list[str]]
+
+
+def refuse(parameter: str, value: object, allowed: str) -> LessonspaceInputError:
+    """
+    Make the error for a parameter that can't be sent.
+
+    :param parameter: the name the DAG author wrote.
+    :param value: what they gave; it stands in the message, so never pass a secret.
+    :param allowed: what would be right, as the end of "... must be".
+    :return: the error, to be raised by the caller.
+    """
+    return LessonspaceInputError(f"{parameter}={value!r} was refused: it must be {allowed}. Nothing was sent.")
+
+
+def as_aware_datetime(parameter: str, value: object) -> datetime:
+    """
+    Read a point in time.
+
+    :param parameter: name for the error.
+    :param value: an aware datetime, or ISO 8601 text with an offset or ``Z`` (what a template renders to).
+    :return: the same point in time in UTC.
+    :raises LessonspaceInputError: for anything else, a time without a time zone included.
+    """
+    moment = read_time(value)
+    if moment is None:
+        raise refuse(
+            parameter, value, "an aware datetime or ISO 8601 text with an offset, such as '2026-11-23T08:00:00+00:00'"
+        )
+    return moment
+
+
+def as_api_time(parameter: str, value: object) -> str:
+    """Check a point in time and write it as the API takes it."""
+    return write_time(as_aware_datetime(parameter, value))
+
+
+def as_uuid(parameter: str, value: object) -> str:
+    """
+    Read a UUID.
+
+    :return: its canonical lower-case text.
+    :raises LessonspaceInputError: for an integer id (the API answers 404 to those) or text that is no UUID.
+    """
+    text = str(value)
+    if isinstance(value, int) or (text.isdigit() and len(text) < 32):
+        raise refuse(parameter, value, "a uuid: the API does not know the integer id in URLs")
+    try:
+        return str(UUID(text))
+    except ValueError:
+        raise refuse(parameter, value, "a UUID such as '5b5f1a2c-3d4e-4f5a-8b9c-0d1e2f3a4b5c'") from None
+
+
+def as_space_id(parameter: str, value: object) -> str:
+    """
+    Read what names a space in a URL: its UUID, or the slug, which launch calls ``room_id`` (facts, C).
+
+    :raises LessonspaceInputError: for an integer, blank text, or text with characters no slug has.
+    """
+    if isinstance(value, UUID):
+        return str(value)
+    if not isinstance(value, str) or not value or not all(c.isalnum() or c in "-_" for c in value):
+        raise refuse(parameter, value, "the space's UUID, or its slug (launch's room_id)")
+    return value
+
+
+def as_launch_id(parameter: str, value: object) -> str:
+    """Read the caller's id of a space: text of 1 to 64 characters (facts, D)."""
+    if not isinstance(value, str) or not value.strip() or len(value) > MAX_LAUNCH_ID:
+        raise refuse(parameter, value, f"text of 1 to {MAX_LAUNCH_ID} characters")
+    return value
+
+
+def as_user_id(parameter: str, value: object) -> int:
+    """Read a Lessonspace user id: a positive integer (``profiles[].user``), or its digits as a template renders."""
+    if isinstance(value, str) and value.isascii() and value.isdigit():
+        value = int(value)
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise refuse(parameter, value, "a positive integer, the user_id of a launch or profiles[].user")
+    return value
+
+
+def as_policy(parameter: str, value: object) -> list[str]:
+    """
+    Read a recording access policy.
+
+    :param value: a list of RECORDING_ACCESS values; ``[]`` means the organisation's policy (reference).
+    :raises LessonspaceInputError: for an unknown value, or a text or mapping in place of a list.
+    """
+    allowed = f"a list of {', '.join(RECORDING_ACCESS)}, or [] for the organisation's policy"
+    if isinstance(value, (str, Mapping)) or not isinstance(value, Iterable):
+        raise refuse(parameter, value, allowed)
+    policy = list(value)
+    if any(entry not in RECORDING_ACCESS for entry in policy):
+        raise refuse(parameter, policy, allowed)
+    return policy
+
+
+def as_ip_address(parameter: str, value: object) -> str:
+    """Read the IP address of whoever will join: it goes into a header, so nothing else may."""
+    try:
+        address = ip_address(str(value))
+    except ValueError:
+        address = None
+    # An IPv6 zone, as in fe80::1%eth0, may hold any character, a line break included.
+    if address is None or "%" in str(address):
+        raise refuse(parameter, value, "an IP address, such as '203.0.113.7'")
+    return str(address)
+
+
+def _text(parameter: str, value: object) -> list[str]:
+    if not isinstance(value, (str, UUID)) or not str(value).strip():
+        raise refuse(parameter, value, "text that is not blank")
+    return [str(value)]
+
+
+def _count(parameter: str, value: object) -> list[str]:
+    if isinstance(value, str) and value.isascii() and value.isdigit():
+        return [value]
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise refuse(parameter, value, "a whole number, 0 or more")
+    return [str(value)]
+
+
+def _page(parameter: str, value: object) -> list[str]:
+    texts = _count(parameter, value)
+    if int(texts[0]) < 1:
+        raise refuse(parameter, value, "a page number, 1 or more")
+    return texts
+
+
+def _flag(parameter: str, value: object) -> list[str]:
+    if not isinstance(value, bool):
+        raise refuse(parameter, value, "True or False")
+    return ["true" if value else "false"]
+
+
+def _time(parameter: str, value: object) -> list[str]:
+    return [as_api_time(parameter, value)]
+
+
+def _day(parameter: str, value: object) -> list[str]:
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return [value.isoformat()]
+    return _text(parameter, value)
+
+
+def _tags(parameter: str, value: object) -> list[str]:
+    """Tags travel as JSON text; a blank value tests that the key exists (reference)."""
+    if (
+        not isinstance(value, Mapping)
+        or not value
+        or not all(isinstance(key, str) and isinstance(tag, str) for key, tag in value.items())
+    ):
+        raise refuse(parameter, value, "a mapping of text to text, '' as a value to ask only for the key")
+    return [json.dumps(dict(value), ensure_ascii=False)]
+
+
+def _role(parameter: str, value: object) -> str:
+    if value not in ROLES:
+        raise refuse(parameter, value, f"one of {', '.join(ROLES)}")
+    return str(value)
+
+
+def _user_text(parameter: str, value: object) -> str:
+    return str(as_user_id(parameter, value))
+
+
+def _many(encode_one: Callable[[str, object], str]) -> Encoder:
+    """Allow one value or several: each becomes a parameter of its own, ``space=a&space=b`` (facts, C)."""
+
+    def encode(parameter: str, value: object) -> list[str]:
+        several = isinstance(value, Iterable) and not isinstance(value, (str, bytes, Mapping))
+        values = list(value) if several else [value]  # type: ignore[call-overload]
+        if not values:
+            raise refuse(parameter, value, "one value or a list that is not empty: an empty one would filter nothing")
+        return [encode_one(parameter, entry) for entry in values]
+
+    return encode
+
+
+#: Query parameters of ``GET /spaces/{space}/sessions/`` (reference).
+SPACE_SESSION_FILTERS: Mapping[str, Encoder] = {
+    "search": _text,
+    "page": _page,
+    "include_single_user": _flag,
+    "duration_min": _count,
+    "duration_max": _count,
+    "start_time_after": _time,
+    "start_time_before": _time,
+    "end_time_after": _time,
+    "end_time_before": _time,
+    "date_after": _time,
+    "date_before": _time,
+    "user": _many(_user_text),
+    "launch_id": _text,
+    "in_progress_only": _flag,
+    "tags": _tags,
+    "user_external_id": _text,
+    "user_name": _text,
+}
+
+#: Query parameters of ``GET /organisations/{organisation}/sessions/`` (reference).
+SESSION_FILTERS: Mapping[str, Encoder] = {**SPACE_SESSION_FILTERS, "space": _many(as_space_id)}
+
+#: Query parameters of ``GET /organisations/{organisation}/spaces/`` (reference).
+SPACE_FILTERS: Mapping[str, Encoder] = {
+    "session": _many(as_uuid),
+    "date": _day,
+    "tag_key": _text,
+    "tag_value": _text,
+    "user": _many(_user_text),
+    "assigned_to": _many(_user_text),
+    "search": _text,
+    "page": _page,
+    "date_after": _time,
+    "date_before": _time,
+}
+
+#: Query parameters of ``GET /organisations/{organisation}/users/`` (reference).
+USER_FILTERS: Mapping[str, Encoder] = {
+    "role": _many(_role),
+    "space": _many(as_space_id),
+    "session": _many(as_uuid),
+    "search": _text,
+    "page": _page,
+}
+
+#: Query parameters of the transcript and of the recording (reference).
+SEARCH_FILTERS: Mapping[str, Encoder] = {"search": _text, "page": _page}
+
+
+def refuse_unknown(given: Iterable[str], known: Iterable[str], kind: str) -> None:
+    """
+    Refuse names that the API does not document.
+
+    :param kind: what the names are, for the message: "filter", "launch field".
+    :raises LessonspaceInputError: naming the first unknown one, the nearest known one, and all that are known.
+    """
+    known = sorted(known)
+    for name in given:
+        if name not in known:
+            nearest = difflib.get_close_matches(str(name), known, n=1)
+            hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
+            raise LessonspaceInputError(
+                f"Unknown {kind} {name!r}.{hint} Known are: {', '.join(known)}. Nothing was sent."
+            )
+
+
+def encode_filters(filters: Mapping[str, object], known: Mapping[str, Encoder]) -> list[tuple[str, str]]:
+    """
+    Write filters as query parameters.
+
+    :param filters: the API's own names; None means "not given", so that templates and defaults may pass it.
+    :param known: one of the tables above.
+    :return: pairs in the order given, a name several times for several values.
+    :raises LessonspaceInputError: for an unknown name, a value of the wrong kind, or half of a tag pair.
+    """
+    refuse_unknown(filters, known, "filter")
+    given = {name: value for name, value in filters.items() if value is not None}
+    if ("tag_key" in given) != ("tag_value" in given):
+        raise LessonspaceInputError("tag_key and tag_value only work together: give both or neither. Nothing was sent.")
+    return [(name, text) for name, value in given.items() for text in known[name](name, value)]

@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which failures are tried again, when, and for how long. Pure: tenacity does the waiting."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
+from math import isfinite
+
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception,
+    stop_before_delay,
+    wait_random_exponential,
+)
+from tenacity.stop import stop_base
+
+from lessonspace_provider.exceptions import (
+    LessonspaceConnectionError,
+    LessonspaceError,
+    LessonspaceRateLimitedError,
+    LessonspaceServerError,
+)
+
+#: How often a call that fails without the caller's fault is made in all.
+ATTEMPTS = 5
+
+#: Full jitter between 0 and 1, 2, 4, ... up to this many seconds.
+LONGEST_BACKOFF = 30.0
+
+#: Seconds waited at least when the server says "at once" (Retry-After: 0), or it would be asked without a pause.
+SHORTEST_WAIT = 0.2
+
+_backoff = wait_random_exponential(multiplier=1, max=LONGEST_BACKOFF)
+
+
+def retry_after_seconds(header: str | None, now: datetime | None = None) -> float | None:
+    """
+    Read a Retry-After header, in either of its forms.
+
+    :param header: seconds or an HTTP date; the API documents none, but it is honoured when present (facts).
+    :param now: aware datetime, for the HTTP date; the present by default.
+    :return: seconds from now, never negative; None when there is none or it can't be read.
+    """
+    if not header:
+        return None
+    try:
+        seconds = float(header)
+        return max(0.0, seconds) if isfinite(seconds) else None
+    except ValueError:
+        pass
+    try:
+        moment = parsedate_to_datetime(header)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=timezone.utc)
+    return max(0.0, (moment - (now or datetime.now(timezone.utc))).total_seconds())
+
+
+def _wait(state: RetryCallState) -> float:
+    error = state.outcome.exception() if state.outcome else None
+    if isinstance(error, LessonspaceError) and error.retry_after is not None:
+        return max(error.retry_after, SHORTEST_WAIT)
+    return _backoff(state)
+
+
+def _is_429(error: BaseException) -> bool:
+    """The server's 429, and not the gate's own refusal to wait any longer, which has no status."""
+    return isinstance(error, LessonspaceRateLimitedError) and error.status == 429
+
+
+def _is_fault(error: BaseException) -> bool:
+    """No answer, 5xx, or an answer that can't be read; a redirect will be the same the next time."""
+    if isinstance(error, LessonspaceServerError):
+        return error.status is None or not 300 <= error.status < 400
+    return isinstance(error, LessonspaceConnectionError)
+
+
+class _StopAfterFaults(stop_base):
+    """Ends the attempts of one call when ATTEMPTS of them met a fault; 429s are not counted."""
+
+    def __init__(self) -> None:
+        self._faults = 0
+
+    def __call__(self, retry_state: RetryCallState) -> bool:
+        error = retry_state.outcome.exception() if retry_state.outcome else None
+        if error is not None and _is_fault(error):
+            self._faults += 1
+        return self._faults >= ATTEMPTS
+
+
+def retry_policy(
+    *, longest: float, sleep: Callable[[float], None], before_sleep: Callable[[RetryCallState], None]
+) -> Retrying:
+    """
+    Make the policy of one call: faults are tried again some times, a 429 as often as it takes.
+
+    The first is connection errors, 5xx and answers that can't be read; the second is nobody's fault, since others may
+    use the key as well. What ends either is ``longest``: no attempt begins later than that after the first.
+
+    :param longest: seconds, ``rate_limit_max_wait`` of the connection; a Retry-After beyond that ends the call at once.
+    :param sleep: waits that many seconds.
+    :param before_sleep: told of each failure that will be retried.
+    :return: a policy for one call only, as it counts.
+    """
+    return Retrying(
+        retry=retry_if_exception(lambda error: _is_fault(error) or _is_429(error)),
+        stop=_StopAfterFaults() | stop_before_delay(longest),
+        wait=_wait,
+        sleep=sleep,
+        before_sleep=before_sleep,
+        reraise=True,
+    )

@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Points in time, read and written the way the API does it. Pure."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+
+import pendulum
+
+
+def read_time(value: object) -> datetime | None:
+    """
+    Read a point in time.
+
+    :param value: an aware datetime, or ISO 8601 text with an offset or ``Z``.
+    :return: the same point in time in UTC; None for anything else, a time without a time zone included.
+    """
+    try:
+        # pendulum reads "now" as the present, which is no point in time anybody wrote down.
+        moment = pendulum.parse(value, tz=None) if isinstance(value, str) and value != "now" else value
+        if not isinstance(moment, datetime) or moment.utcoffset() is None:
+            return None
+        utc = moment.astimezone(timezone.utc)
+    except (ValueError, OverflowError):
+        return None
+    # A plain datetime: pendulum's own loses its time zone when a timedelta is added to it after astimezone.
+    return datetime.combine(utc.date(), utc.time(), tzinfo=timezone.utc)
+
+
+def write_time(moment: datetime) -> str:
+    """
+    Write a point in time as ISO 8601 in UTC, with ``Z``, and microseconds only when there are any.
+
+    :param moment: an aware datetime.
+    """
+    return moment.astimezone(timezone.utc).isoformat().replace("+00:00", "Z")

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What tests under a real Airflow share."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from airflow.sdk import DAG
+
+_FOLDERS = (Path(__file__).parent.parent.parent / "dags_examples", Path(__file__).parent / "dags" / "files")
+
+
+def load_dag(name: str) -> DAG:
+    """
+    Load a DAG anew from its file among the example DAGs or the tests' own, so that tests don't share task objects.
+
+    Airflow runs only DAGs that it can find in such a folder itself.
+    """
+    (path,) = (folder / f"{name}.py" for folder in _FOLDERS if (folder / f"{name}.py").exists())
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.dag
+
+
+@pytest.fixture
+def run_dag(airflow_home: Path) -> Callable[..., object]:
+    """Run a DAG to its end in this process, against a migrated database, as ``dag.test()`` does."""
+
+    def run(dag: DAG, logical_date: datetime | None = None) -> object:
+        return dag.test(logical_date=logical_date)
+
+    return run
+
+
+@pytest.fixture
+def xcom() -> Callable[..., object]:
+    """Read what a task of a run pushed."""
+
+    def read(run: object, task_id: str, key: str = "return_value", map_index: int = -1) -> object:
+        instance = run.get_task_instance(task_id, map_index=map_index)
+        return instance.xcom_pull(task_ids=task_id, key=key, map_indexes=map_index)
+
+    return read

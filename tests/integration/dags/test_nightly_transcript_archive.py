@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The nightly archive under a real Airflow, against the sandbox."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from datetime import datetime, timedelta, timezone
+
+import pytest
+
+from tests.integration.conftest import load_dag
+
+TODAY = datetime.now(timezone.utc).replace(hour=2, minute=0, second=0, microsecond=0) - timedelta(days=1)
+
+
+@pytest.fixture
+def archive(tmp_path, monkeypatch):
+    monkeypatch.setenv("AIRFLOW_VAR_LESSONSPACE_ARCHIVE", f"file://{tmp_path}")
+    return tmp_path
+
+
+def test_the_nightly_archive_accounts_for_every_session_of_its_interval(
+    run_dag, lessonspace_connection, lessonspace_sandbox, archive
+):
+    run = run_dag(load_dag("nightly_transcript_archive"), TODAY)
+    assert run.state == "success"
+
+    (path,) = (archive / "manifests").iterdir()
+    manifest = json.loads(path.read_text())
+    start, end = run.data_interval_start, run.data_interval_end
+    assert end - start == timedelta(days=1)
+    truths = {
+        truth.session_id: truth
+        for truth in lessonspace_sandbox.control.sessions()
+        if truth.end_time and start <= truth.end_time < end
+    }
+    assert truths
+    assert {entry["session_id"] for entry in manifest["sessions"]} == set(truths)
+    for entry in manifest["sessions"]:
+        truth = truths[entry["session_id"]]
+        assert (entry["status"] == "archived") == (truth.transcript == "ready"), truth
+        for file in entry["files"]:
+            assert file["path"].startswith(f"{truth.end_time:%Y/%m/%d}/")
+            assert (archive / file["path"]).stat().st_size == file["size"]
+    assert manifest["counts"]["archived"] > 0
+
+
+def test_it_costs_the_list_pages_and_one_call_per_transcript(
+    run_dag, lessonspace_connection, lessonspace_sandbox, archive
+):
+    control = lessonspace_sandbox.control
+    run_dag(load_dag("nightly_transcript_archive"), TODAY)
+    (path,) = (archive / "manifests").iterdir()
+    statuses = Counter(entry["status"] for entry in json.loads(path.read_text())["sessions"])
+    asked_for = statuses["archived"] + statuses["pending"] + statuses["given_up"]
+    calls = [call.path for call in control.calls(target="api")]
+    assert len([path for path in calls if path.endswith("/transcript/")]) == asked_for
+    assert len([path for path in calls if path.endswith("/sessions/")]) == 1
+    assert len(calls) == asked_for + 2, "beside these, only the organisation is asked for"
+    assert len(control.calls(target="store")) == statuses["archived"]
+
+
+def test_listed_sessions_expand_into_a_task_per_transcript(
+    run_dag, xcom, lessonspace_connection, lessonspace_sandbox, archive
+):
+    for hour in (1, 2, 3):
+        begin = TODAY - timedelta(hours=hour)
+        lessonspace_sandbox.control.add_session(
+            begin, begin + timedelta(minutes=30), name="Fractions XIV", transcript="ready"
+        )
+    run = run_dag(load_dag("transcript_per_session"), TODAY)
+    assert run.state == "success"
+    assert [session["name"] for session in xcom(run, "list")] == ["Fractions XIV"] * 3
+    assert len(list(archive.rglob("*.txt"))) == 3
+
+
+def test_no_secret_reaches_the_logs_of_a_run(run_dag, lessonspace_connection, lessonspace_sandbox, archive, capfd):
+    run_dag(load_dag("nightly_transcript_archive"), TODAY)
+    output = "".join(capfd.readouterr())
+    assert "archived" in output
+    assert lessonspace_sandbox.api_key not in output
+    assert "ignature=" not in output

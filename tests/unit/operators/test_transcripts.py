@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta, timezone
+
+import pytest
+from airflow.sdk import ObjectStoragePath
+
+from lessonspace_provider.exceptions import (
+    LessonspaceError,
+    LessonspaceInputError,
+    LessonspaceServerError,
+    LessonspaceTranscriptNotReady,
+)
+from lessonspace_provider.operators.transcripts import (
+    LessonspaceArchiveTranscriptsOperator,
+    LessonspaceGetTranscriptOperator,
+)
+
+NOW = datetime.now(timezone.utc).replace(microsecond=0)
+START, END = NOW - timedelta(days=1), NOW
+SEGMENTS = [{"start_time": 1.0, "end_time": 2.0, "user": {"id": 1, "name": "Ann"}, "text": "Hi"}]
+
+
+def a_session(number, *, end=NOW - timedelta(hours=2), **fields):
+    return {
+        "uuid": f"00000000-0000-4000-8000-{number:012d}",
+        "name": f"Lesson {number}",
+        "start_time": (end - timedelta(hours=1)).isoformat(),
+        "end_time": end.isoformat(),
+        "profiles": [{"user": 1}, {"user": 2}],
+        **fields,
+    }
+
+
+class Hook:
+    """Stands in for the hook: sessions to list, and per session its transcript or an error."""
+
+    def __init__(self, sessions, transcripts):
+        self.sessions = sessions
+        self.transcripts = transcripts
+        self.filters = None
+        self.fetched = []
+
+    def list_sessions(self, **filters):
+        self.filters = filters
+        return iter(self.sessions)
+
+    def get_session(self, session_id):
+        return next(session for session in self.sessions if session["uuid"] == session_id)
+
+    def get_transcript(self, session_id):
+        self.fetched.append(session_id)
+        outcome = self.transcripts.get(session_id, SEGMENTS)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+
+def archiver(tmp_path, sessions, transcripts=None, **parameters):
+    operator = LessonspaceArchiveTranscriptsOperator(
+        task_id="archive",
+        **{"destination": f"file://{tmp_path}", "window_start": START, "window_end": END, **parameters},
+    )
+    operator.hook = Hook(sessions, transcripts or {})
+    return operator
+
+
+def manifest_of(tmp_path):
+    (path,) = (tmp_path / "manifests").iterdir()
+    return json.loads(path.read_text())
+
+
+def test_every_session_of_the_window_is_accounted_for(tmp_path):
+    old = NOW - timedelta(days=30)
+    sessions = [
+        a_session(1),
+        a_session(2, profiles=[{"user": 1}]),
+        a_session(3),
+        a_session(4, end=old),
+    ]
+    operator = archiver(
+        tmp_path,
+        sessions,
+        {
+            sessions[2]["uuid"]: LessonspaceTranscriptNotReady("no transcript", status=404),
+            sessions[3]["uuid"]: LessonspaceTranscriptNotReady("no transcript", status=404),
+        },
+        window_start=old - timedelta(days=1),
+    )
+    result = operator.execute({})
+    assert result["counts"] == {"archived": 1, "not_eligible": 1, "pending": 1, "given_up": 1, "failed": 0}
+    entries = {entry["session_id"]: entry for entry in manifest_of(tmp_path)["sessions"]}
+    assert {number: entries[session["uuid"]]["status"] for number, session in enumerate(sessions, 1)} == {
+        1: "archived",
+        2: "not_eligible",
+        3: "pending",
+        4: "given_up",
+    }
+    assert entries[sessions[0]["uuid"]]["segments"] == 1
+    assert ObjectStoragePath(result["manifest"]).exists()
+
+
+def test_the_files_lie_where_the_manifest_says_with_what_it_says(tmp_path):
+    import hashlib
+
+    archiver(tmp_path, [a_session(1)]).execute({})
+    (entry,) = manifest_of(tmp_path)["sessions"]
+    assert [file["format"] for file in entry["files"]] == ["json", "txt"]
+    for file in entry["files"]:
+        data = (tmp_path / file["path"]).read_bytes()
+        assert (file["size"], file["sha256"]) == (len(data), hashlib.sha256(data).hexdigest())
+
+
+def test_only_sessions_that_ended_in_the_half_open_window_are_taken_and_each_once(tmp_path):
+    sessions = [a_session(1, end=END), a_session(2, end=START), a_session(2, end=START)]
+    sessions.append({**a_session(3), "end_time": None})
+    operator = archiver(tmp_path, sessions)
+    operator.execute({})
+    assert operator.hook.fetched == [sessions[1]["uuid"]]
+    assert operator.hook.filters["end_time_after"] < START
+    assert operator.hook.filters["end_time_before"] > END
+    assert operator.hook.filters["include_single_user"] is True
+
+
+def test_transcripts_that_can_never_come_are_not_asked_for(tmp_path):
+    operator = archiver(tmp_path, [a_session(1, profiles=[{"user": 1}]), a_session(2, record_av=False)])
+    operator.execute({})
+    assert operator.hook.fetched == []
+
+
+@pytest.mark.parametrize("error", [LessonspaceServerError("broken JSON"), OSError("disk full")])
+def test_one_bad_session_stops_no_other_and_is_named_at_the_end(tmp_path, error):
+    sessions = [a_session(1), a_session(2), a_session(3)]
+    operator = archiver(tmp_path, sessions, {sessions[1]["uuid"]: error})
+    with pytest.raises(LessonspaceError) as caught:
+        operator.execute({})
+    first_line = str(caught.value).splitlines()[0]
+    assert "1 of 3 sessions failed" in first_line
+    assert sessions[1]["uuid"] in first_line
+    assert str(error) in first_line
+    assert manifest_of(tmp_path)["counts"]["archived"] == 2
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"window_start": datetime(2026, 1, 1)}, "window_start"),
+        ({"window_start": "2026-01-01"}, "window_start"),
+        ({"window_start": END, "window_end": END}, "CronDataIntervalTimetable"),
+        ({"formats": ["docx"]}, "formats"),
+        ({"give_up_after": 0}, "give_up_after"),
+        ({"filters": {"end_time_after": END}}, "end_time_after"),
+    ],
+)
+def test_bad_parameters_are_refused_before_any_request(tmp_path, parameters, message):
+    operator = archiver(tmp_path, [a_session(1)], **parameters)
+    with pytest.raises(LessonspaceInputError, match=message):
+        operator.execute({})
+    assert operator.hook.filters is None
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_further_filters_reach_the_list(tmp_path):
+    operator = archiver(tmp_path, [], filters={"tags": {"subject": "maths"}})
+    operator.execute({})
+    assert operator.hook.filters["tags"] == {"subject": "maths"}
+
+
+def getter(**parameters):
+    operator = LessonspaceGetTranscriptOperator(task_id="get", session_id=a_session(1)["uuid"], **parameters)
+    operator.hook = Hook([a_session(1)], {})
+    return operator
+
+
+def test_one_transcript_becomes_the_result_when_there_is_no_destination():
+    assert getter().execute({}) == SEGMENTS
+
+
+def test_one_transcript_is_written_where_the_archive_would_write_it(tmp_path):
+    paths = getter(destination=f"file://{tmp_path}", formats=["txt"]).execute({})
+    assert [ObjectStoragePath(path).read_text() for path in paths] == ["[00:00:01] Ann: Hi\n"]
+    archiver(tmp_path, [a_session(1)], formats=["txt"]).execute({})
+    assert [file["path"] in paths[0] for file in manifest_of(tmp_path)["sessions"][0]["files"]] == [True]

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+
+import pytest
+
+from lessonspace_provider.exceptions import LessonspaceServerError
+from lessonspace_provider.sessions import (
+    ended_within,
+    has_ended,
+    participant_count,
+    start_time,
+    summary,
+    transcript_obstacle,
+)
+
+NINE = datetime(2026, 11, 22, 9, 0, tzinfo=timezone.utc)
+TEN = datetime(2026, 11, 22, 10, 0, tzinfo=timezone.utc)
+
+
+def a_session(**fields):
+    return {
+        "id": 7,
+        "uuid": "5b5f1a2c-3d4e-4f5a-8b9c-0d1e2f3a4b5c",
+        "name": "Algebra",
+        "space": {"id": "0d1e2f3a-5b5f-4a2c-8d4e-4f5a8b9c0d1e"},
+        "start_time": "2026-11-22T09:00:00Z",
+        "end_time": "2026-11-22T09:45:00.123456Z",
+        "profiles": [{"user": 1, "name": "Ann", "email": "ann@example.org"}, {"user": 2, "name": "Ben"}],
+        "guests": [],
+        "record_av": True,
+        "billable_seconds": 2700,
+        **fields,
+    }
+
+
+def test_a_session_runs_as_long_as_its_end_is_null():
+    assert has_ended(a_session())
+    assert not has_ended(a_session(end_time=None))
+
+
+@pytest.mark.parametrize(
+    ("end", "inside"),
+    [
+        ("2026-11-22T08:59:59.999999Z", False),
+        ("2026-11-22T09:00:00Z", True),
+        ("2026-11-22T10:59:59+01:00", True),
+        ("2026-11-22T10:00:00Z", False),
+        ("2026-11-22T11:00:00+01:00", False),
+        (None, False),
+    ],
+)
+def test_a_boundary_belongs_to_the_window_that_begins_there(end, inside):
+    assert ended_within(a_session(end_time=end), NINE, TEN) is inside
+
+
+def test_an_end_belongs_to_exactly_one_of_two_adjoining_windows_when_clocks_change():
+    # Berlin sets its clocks back on 2026-10-25 at 01:00 UTC, and 02:30 there happens twice.
+    edge = datetime(2026, 10, 25, 2, 30, tzinfo=timezone(timedelta(hours=1)))
+    for text in ("2026-10-25T02:30:00+02:00", "2026-10-25T02:30:00+01:00"):
+        session = a_session(end_time=text)
+        windows = [(edge - timedelta(days=1), edge), (edge, edge + timedelta(days=1))]
+        assert sum(ended_within(session, *window) for window in windows) == 1
+
+
+def test_people_are_counted_once_however_often_they_joined():
+    profiles = [{"user": 1}, {"user": 2}, {"user": 1}]
+    guests = [{"uuid": "a", "session": 1}]
+    assert participant_count(a_session(profiles=profiles, guests=guests)) == 3
+
+
+def test_lists_that_are_null_count_as_nobody():
+    assert participant_count(a_session(profiles=None, guests=None)) == 0
+
+
+@pytest.mark.parametrize(
+    ("fields", "obstacle"),
+    [
+        ({}, None),
+        ({"end_time": None}, "still runs"),
+        ({"end_time": "2026-11-22T09:05:00Z"}, "too short: 300 s"),
+        ({"end_time": "2026-11-22T09:05:01Z"}, None),
+        ({"start_time": None}, None),
+        ({"profiles": [{"user": 1}]}, "one person only"),
+        ({"profiles": [{"user": 1}, {"user": 1}]}, "one person only"),
+        ({"profiles": [{"user": 1}], "guests": [{"uuid": "a"}]}, None),
+        ({"profiles": None}, None),
+        ({"record_av": False}, "not recorded"),
+        ({"record_av": None}, None),
+    ],
+)
+def test_what_stands_against_a_transcript(fields, obstacle):
+    found = transcript_obstacle(a_session(**fields))
+    assert found is None if obstacle is None else obstacle in found
+
+
+def test_the_summary_holds_no_people():
+    kept = summary(a_session())
+    assert kept == {
+        "session_id": "5b5f1a2c-3d4e-4f5a-8b9c-0d1e2f3a4b5c",
+        "space_id": "0d1e2f3a-5b5f-4a2c-8d4e-4f5a8b9c0d1e",
+        "name": "Algebra",
+        "start_time": "2026-11-22T09:00:00Z",
+        "end_time": "2026-11-22T09:45:00.123456Z",
+        "participants": 2,
+        "billable_seconds": 2700,
+    }
+
+
+def test_a_time_that_is_none_names_the_session():
+    with pytest.raises(LessonspaceServerError, match=r"5b5f1a2c.*start_time 'soon'"):
+        start_time(a_session(start_time="soon"))
