@@ -5,6 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
 TEMPORARY := .cache/tmp
+SOURCES := $(wildcard lessonspace_provider dags_examples scripts tests benchmarks)
 
 export TMPDIR := $(CURDIR)/$(TEMPORARY)
 export UV_CACHE_DIR := $(CURDIR)/.cache/uv
@@ -29,8 +30,8 @@ ui: $(INSTALLED) ## the same, left running to click around in
 	@$(BIN)/python -m scripts.demo --keep-running
 
 test: $(INSTALLED) | $(TEMPORARY) ## ruff, mypy, pytest
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/mypy -p lessonspace_provider -p scripts
 	$(BIN)/python -m pytest
 
@@ -41,8 +42,8 @@ $(INSTALLED): pyproject.toml constraints.txt | $(TEMPORARY)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
 		{ echo "Python 3.10 or newer is needed, as PYTHON=/path/to/python3; $(PYTHON) is not."; exit 1; }
 	rm -rf .venv
-	$(PYTHON) -m venv .venv
-	@# pip asks an installed rustc for its version, and rustup then writes to its home.
+	@# Pip asks an installed rustc for its version, and rustup then writes to its home.
+	RUSTUP_HOME=.cache/rustup $(PYTHON) -m venv .venv
 	RUSTUP_HOME=.cache/rustup $(BIN)/python -m pip install --quiet --no-cache-dir --constraint constraints.txt uv
 	$(BIN)/uv pip install --python $(BIN)/python --constraints constraints.txt --build-constraints constraints.txt \
 		--quiet --compile-bytecode --editable . --group test
@@ -50,6 +51,7 @@ $(INSTALLED): pyproject.toml constraints.txt | $(TEMPORARY)
 
 $(TEMPORARY):
 	@mkdir -p $@
+	@echo '*' > .cache/.gitignore
 
 constraints: $(INSTALLED) ## pin the newest versions of all dependencies
 	printf 'hatchling\nuv\n' | $(BIN)/uv pip compile --universal --python-version 3.10 --upgrade \

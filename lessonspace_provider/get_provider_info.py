@@ -73,6 +73,21 @@ def get_provider_info() -> dict[str, object]:
                         "description": "A call that would wait longer fails instead. Default 600.",
                         "schema": {"type": ["number", "null"], "minimum": 1},
                     },
+                    "rate_limit_backend": {
+                        "label": "Rate limit kept in",
+                        "description": "local: for all processes of a machine. redis: for several machines.",
+                        "schema": {"type": ["string", "null"], "enum": ["local", "redis"], "default": "local"},
+                    },
+                    "rate_limit_redis_url": {
+                        "label": "Redis for the rate limit",
+                        "description": "Id of an Airflow connection, or a redis:// address without a password.",
+                        "schema": {"type": ["string", "null"]},
+                    },
+                    "rate_limit_dir": {
+                        "label": "Folder for the rate limit",
+                        "description": "On a local disk. Leave blank to have it chosen.",
+                        "schema": {"type": ["string", "null"]},
+                    },
                 },
             }
         ],

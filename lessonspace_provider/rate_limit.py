@@ -1,29 +1,57 @@
 # SPDX-License-Identifier: Apache-2.0
-"""RateGate: every call to the API host passes it, so that one key stays under its requests per second."""
+"""
+RateGate: one queue per API key, over all threads, processes and machines that use it.
+
+Whoever wants to call waits at the machine's turnstile; the one who stands in it asks the key's pace for a permit and
+waits for its slot. The pace lies in a file, or in Redis when several machines share the key.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import logging
+import os
+import platform
+import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
-from lessonspace_provider.exceptions import LessonspaceRateLimitedError
+from lessonspace_provider.exceptions import LessonspaceInputError, LessonspaceRateLimitedError
+from lessonspace_provider.pace import Pace, slow_down, take
+from lessonspace_provider.pace_stores import FallbackPaceStore, LocalPaceStore, PaceStore, RedisPaceStore
+from lessonspace_provider.turnstile import Turnstile
 
-#: Calls are spaced this much further apart than the limit allows, since clocks and networks jitter
-#: (rate-limit notes: 210 ms for 5 per second).
-SPACING_MARGIN = 1.05
+if TYPE_CHECKING:
+    from redis import Redis
 
-#: How long everybody pauses after a 429 that names no Retry-After, in seconds.
-DEFAULT_PAUSE = 1.0
+_log = logging.getLogger(__name__)
+
+#: Seconds after which a Redis that does not answer counts as gone.
+REDIS_TIMEOUT = 2.0
+
+
+class Gate(Protocol):
+    """What every call to the API host passes."""
+
+    def acquire(self) -> None:
+        """Wait for a permit."""
+
+    def pause(self, retry_after: float | None) -> None:
+        """Take note of a 429."""
 
 
 class RateGate:
     """
-    Hands out evenly spaced permits to the threads of this process.
+    Lets calls pass at the pace of their key.
 
-    Evenly spaced, never in a burst: a burst of 5 breaks a server that has just lowered its limit to 3.
-
-    :param per_second: permits a second, may be a fraction; 0 turns the gate off.
+    :param turnstile: the machine's queue for the key.
+    :param store: where the key's pace lies.
+    :param host: names this machine's queue among those that share the store.
+    :param per_second: the key's limit, may be a fraction.
     :param max_wait: seconds that one caller may be made to wait.
     :param clock: monotonic seconds.
     :param sleep: waits that many seconds.
@@ -31,66 +59,182 @@ class RateGate:
 
     def __init__(
         self,
+        turnstile: Turnstile,
+        store: PaceStore,
+        host: str,
         *,
         per_second: float,
         max_wait: float,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._spacing = SPACING_MARGIN / per_second if per_second else 0.0
+        self._turnstile = turnstile
+        self._store = store
+        self._host = host
+        self._per_second = per_second
         self._max_wait = max_wait
         self._clock = clock
         self._sleep = sleep
-        self._lock = threading.Lock()
-        self._next_slot = clock()
 
     def acquire(self) -> None:
         """
-        Wait for the next permit.
+        Wait for a permit.
 
-        :raises LessonspaceRateLimitedError: at once, when the wait would be longer than ``max_wait``.
+        :raises LessonspaceRateLimitedError: when there was none within ``max_wait``.
         """
-        if not self._spacing:
+        deadline = self._clock() + self._max_wait
+        try:
+            with self._turnstile.entered(self._max_wait):
+                while (wait := self._store.update(self._take)) > 0:
+                    if self._clock() + wait > deadline:
+                        raise TimeoutError
+                    self._sleep(wait)
+        except TimeoutError:
+            waited = self._max_wait - (deadline - self._clock())
+        else:
             return
-        with self._lock:
-            now = self._clock()
-            slot = max(now, self._next_slot)
-            wait = slot - now
-            if wait > self._max_wait:
-                raise LessonspaceRateLimitedError(
-                    f"The queue for this API key is {wait:.0f} s long, more than rate_limit_max_wait="
-                    f"{self._max_wait:g} s: run fewer tasks at once, or raise rate_limit_max_wait in the connection."
-                )
-            self._next_slot = slot + self._spacing
-        if wait > 0:
-            self._sleep(wait)
+        raise LessonspaceRateLimitedError(
+            f"No permit for this API key within rate_limit_max_wait={self._max_wait:g} s (waited {waited:.0f} s): more "
+            f"than {self._max_wait * self._per_second:.0f} requests stand before this one, or the server asked for a "
+            f"longer pause. Run fewer tasks at once, or raise rate_limit_max_wait in the connection."
+        )
 
-    def pause(self, seconds: float | None) -> None:
+    def pause(self, retry_after: float | None) -> None:
         """
-        Hold everybody back after a 429.
+        Take note of a 429: everybody with this key pauses, and goes on more slowly for a while.
 
-        :param seconds: the server's Retry-After, None when it named none.
+        :param retry_after: seconds the server asked for, None when it named none.
         """
-        with self._lock:
-            resume = self._clock() + (DEFAULT_PAUSE if seconds is None else seconds)
-            self._next_slot = max(self._next_slot, resume)
+
+        def change(pace: Pace, now: float) -> tuple[Pace, float]:
+            return slow_down(pace, now, retry_after=retry_after), 0.0
+
+        self._store.update(change)
+
+    def _take(self, pace: Pace, now: float) -> tuple[Pace, float]:
+        return take(pace, now, per_second=self._per_second, host=self._host)
 
 
-_gates: dict[tuple[str, str, float, float], RateGate] = {}
+class OpenGate:
+    """Lets everybody pass: ``rate_limit_per_second`` is 0."""
+
+    def acquire(self) -> None:
+        """Do not wait."""
+
+    def pause(self, retry_after: float | None) -> None:
+        """Take no note: whoever got the 429 waits on its own."""
+
+
+@dataclass(frozen=True)
+class RateLimitSettings:
+    """
+    What decides which gate a key passes.
+
+    :param per_second: the key's limit, may be a fraction; 0 turns the gate off.
+    :param max_wait: seconds that one caller may be made to wait.
+    :param directory: where this machine's queue and pace lie; None chooses, see ``state_directory``.
+    :param redis_url: address of the Redis that several machines share, may hold a password; None for one machine.
+    """
+
+    per_second: float
+    max_wait: float
+    directory: str | None = None
+    redis_url: str | None = field(default=None, repr=False)
+
+
+_gates: dict[tuple[str, str, RateLimitSettings], Gate] = {}
 _gates_lock = threading.Lock()
 
 
-def gate_for(api_key: str, base_url: str, *, per_second: float, max_wait: float) -> RateGate:
+def gate_for(api_key: str, base_url: str, settings: RateLimitSettings) -> Gate:
     """
-    Find the gate that all hooks of this process share for a key.
+    Find the gate for a key: every thread, process and machine that uses it passes the same queue.
 
-    :param api_key: the key whose limit is guarded.
+    :param api_key: the key whose limit is guarded; it is written nowhere, only a hash of it.
     :param base_url: the API it is used at.
-    :param per_second: see RateGate.
-    :param max_wait: see RateGate.
-    :return: one gate per key, host and setting.
+    :param settings: see RateLimitSettings.
+    :return: the gate.
+    :raises LessonspaceInputError: when the directory can't be used, or the redis extra is not installed.
     """
     with _gates_lock:
-        return _gates.setdefault(
-            (api_key, base_url, per_second, max_wait), RateGate(per_second=per_second, max_wait=max_wait)
+        known = (api_key, base_url, settings)
+        if known not in _gates:
+            _gates[known] = _make_gate(hashlib.sha256(f"{api_key} {base_url}".encode()).hexdigest()[:32], settings)
+        return _gates[known]
+
+
+def _make_gate(name: str, settings: RateLimitSettings) -> Gate:
+    if not settings.per_second:
+        return OpenGate()
+    directory = state_directory(settings.directory, os.environ)
+    # Monotonic time begins anew with each start of the machine, so what was written before it must not count.
+    store: PaceStore = LocalPaceStore(directory / f"{name}.{_boot_id()}.pace")
+    if settings.redis_url:
+        client = _redis_client(settings.redis_url)
+        store = FallbackPaceStore(RedisPaceStore(client, f"lessonspace:rate_limit:{name}"), store)
+    elif "KUBERNETES_SERVICE_HOST" in os.environ:
+        _log.info(
+            "The rate limit of this API key holds in this pod only: with a pod per task, set rate_limit_backend to "
+            "redis in the connection."
         )
+    host = f"{platform.node()}:{directory}"
+    return RateGate(
+        Turnstile(directory / f"{name}.turnstile"),
+        store,
+        host,
+        per_second=settings.per_second,
+        max_wait=settings.max_wait,
+    )
+
+
+def state_directory(configured: str | None, environment: Mapping[str, str]) -> Path:
+    """
+    Choose where this machine's queues lie: a folder on a local disk, readable for this user only.
+
+    :param configured: ``rate_limit_dir`` of the connection.
+    :param environment: its AIRFLOW_HOME is used when it can be written to, else the temporary directory.
+    :return: the folder, made with mode 0700.
+    :raises LessonspaceInputError: when it can't be made, or somebody else put it into the temporary directory.
+    """
+    home = Path(environment.get("AIRFLOW_HOME") or Path.home() / "airflow")
+    if configured:
+        return _made(Path(configured).expanduser())
+    if home.is_dir() and os.access(home, os.W_OK):
+        return _made(home / "lessonspace_rate_limit")
+    directory = _made(Path(tempfile.gettempdir()) / f"lessonspace_rate_limit_{os.getuid()}")
+    if directory.is_symlink() or directory.stat().st_uid != os.getuid():
+        raise LessonspaceInputError(
+            f"rate_limit_dir is not set, and {str(directory)!r} was not made by this user: set rate_limit_dir in the "
+            f"connection to a folder on a local disk."
+        )
+    return directory
+
+
+def _made(directory: Path) -> Path:
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise LessonspaceInputError(
+            f"rate_limit_dir={str(directory)!r} can't be used ({error.strerror}): give a folder on a local disk that "
+            f"this user may write to."
+        ) from None
+    return directory
+
+
+def _boot_id() -> str:
+    """Name this start of the machine. Where the kernel does not tell, a pace too far ahead is simply waited out."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return "boot"
+
+
+def _redis_client(url: str) -> Redis:
+    try:
+        from redis import Redis
+    except ImportError:
+        raise LessonspaceInputError(
+            "rate_limit_backend='redis' needs the redis package: pip install 'airflow-provider-lessonspace[redis]'."
+        ) from None
+    client: Redis = Redis.from_url(url, socket_timeout=REDIS_TIMEOUT, socket_connect_timeout=REDIS_TIMEOUT)
+    return client

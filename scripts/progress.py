@@ -63,7 +63,7 @@ class Progress:
             if now - started > deadline:
                 raise DemoError(f"waited {deadline:.0f} s in vain for {what}{trouble}")
             if now > say_at:
-                self.say(f"  waiting for {what}{trouble}")
+                self.say(f"  waiting for {what}")
                 say_at = now + NEXT_WORD_SECONDS
             time.sleep(LOOK_EVERY_SECONDS)
 

@@ -186,7 +186,8 @@ def _detail(response: requests.Response) -> str:
     except (ValueError, RecursionError):
         return ""
     key = response.request.headers.get("Authorization", "").removeprefix("Organisation ")
-    return _LINK.sub("<link>", words.replace(key, "<API key>") if key else words)[:LONGEST_DETAIL]
+    words = _LINK.sub("<link>", words)
+    return (words.replace(key, "<API key>") if key else words)[:LONGEST_DETAIL]
 
 
 def _messages(body: Mapping[str, object], prefix: str = "") -> Iterator[str]:

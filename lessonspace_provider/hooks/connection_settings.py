@@ -16,6 +16,9 @@ DEFAULT_READ_TIMEOUT = 60.0
 DEFAULT_RATE = 5.0
 DEFAULT_MAX_WAIT = 600.0
 
+#: Where the rate limit can be kept: on this machine, or in Redis for several.
+BACKENDS = ("local", "redis")
+
 
 class AirflowConnection(Protocol):
     """The part of Airflow's Connection that is read here."""
@@ -43,6 +46,10 @@ class ConnectionSettings:
     :param read_timeout: seconds without a byte.
     :param rate_limit_per_second: 0 turns the gate off.
     :param rate_limit_max_wait: seconds after which a wait for the rate limit ends in an error.
+    :param rate_limit_backend: ``local`` for the processes of one machine, ``redis`` for several machines.
+    :param rate_limit_redis_url: for ``redis``: a ``redis://`` address, or the id of an Airflow connection to it; in no
+        repr, since it may hold a password.
+    :param rate_limit_dir: folder on a local disk for this machine's queue; None chooses one.
     """
 
     conn_id: str
@@ -53,6 +60,9 @@ class ConnectionSettings:
     read_timeout: float = DEFAULT_READ_TIMEOUT
     rate_limit_per_second: float = DEFAULT_RATE
     rate_limit_max_wait: float = DEFAULT_MAX_WAIT
+    rate_limit_backend: str = "local"
+    rate_limit_redis_url: str | None = field(default=None, repr=False)
+    rate_limit_dir: str | None = None
 
     @classmethod
     def from_connection(cls, connection: AirflowConnection) -> ConnectionSettings:
@@ -74,6 +84,9 @@ class ConnectionSettings:
             read_timeout=fields.number("timeout", DEFAULT_READ_TIMEOUT),
             rate_limit_per_second=fields.number("rate_limit_per_second", DEFAULT_RATE, zero_allowed=True),
             rate_limit_max_wait=fields.number("rate_limit_max_wait", DEFAULT_MAX_WAIT),
+            rate_limit_backend=fields.backend(),
+            rate_limit_redis_url=fields.text("rate_limit_redis_url"),
+            rate_limit_dir=fields.text("rate_limit_dir"),
         )
 
 
@@ -105,6 +118,30 @@ class _Extra:
             )
         return number
 
+    def text(self, name: str) -> str | None:
+        """Read a text."""
+        value = self._given(name)
+        if value is None:
+            return None
+        if not isinstance(value, str):
+            raise LessonspaceInputError(f"Connection {self._conn_id!r}: {name} was refused: it must be text.")
+        return value.strip()
+
+    def backend(self) -> str:
+        """Read where the rate limit is kept; redis needs to know which."""
+        backend = self.text("rate_limit_backend") or "local"
+        if backend not in BACKENDS:
+            raise LessonspaceInputError(
+                f"Connection {self._conn_id!r}: rate_limit_backend={backend!r} was refused: it must be one of "
+                f"{', '.join(BACKENDS)}."
+            )
+        if backend == "redis" and self.text("rate_limit_redis_url") is None:
+            raise LessonspaceInputError(
+                f"Connection {self._conn_id!r}: rate_limit_backend 'redis' needs rate_limit_redis_url: a redis:// "
+                f"address, or the id of an Airflow connection to it."
+            )
+        return backend
+
     def organisation_id(self) -> str | None:
         """Read the organisation's id, an integer in practice (facts, C)."""
         value = self._given("organisation_id")
@@ -120,13 +157,13 @@ class _Extra:
 
 
 def _base_url(connection: AirflowConnection) -> str:
-    host = (connection.host or "").strip().rstrip("/") or DEFAULT_BASE_URL
+    host = (connection.host or "").strip() or DEFAULT_BASE_URL
     if connection.port:
         raise LessonspaceInputError(
             f"Connection {connection.conn_id!r} gives a port of its own: write all of the URL into the host, such as "
             f"{DEFAULT_BASE_URL}."
         )
-    host = host if "://" in host else f"https://{host}"
+    host = (host if "://" in host else f"https://{host}").rstrip("/")
     path = _path_of_base_url(host)
     if path is None:
         # The host is not repeated: somebody may have written a user and password into it.

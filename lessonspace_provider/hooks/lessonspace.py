@@ -35,7 +35,7 @@ from lessonspace_provider.parameters import (
     encode_filters,
     refuse,
 )
-from lessonspace_provider.rate_limit import gate_for
+from lessonspace_provider.rate_limit import RateLimitSettings, gate_for
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -97,13 +97,26 @@ class LessonspaceHook(BaseHook):
     @cached_property
     def _transport(self) -> Transport:
         settings = self.settings
-        gate = gate_for(
-            settings.api_key,
-            settings.base_url,
+        rate_limit = RateLimitSettings(
             per_second=settings.rate_limit_per_second,
             max_wait=settings.rate_limit_max_wait,
+            directory=settings.rate_limit_dir,
+            redis_url=self._redis_url if settings.rate_limit_backend == "redis" else None,
         )
-        return Transport(settings, gate, self.log)
+        return Transport(settings, gate_for(settings.api_key, settings.base_url, rate_limit), self.log)
+
+    @property
+    def _redis_url(self) -> str:
+        url = self.settings.rate_limit_redis_url or ""
+        if "://" in url:
+            return url
+        connection = self.get_connection(url)
+        login = quote(connection.login or "", safe="")
+        password = f":{quote(connection.password, safe='')}" if connection.password else ""
+        database = connection.extra_dejson.get("db") or 0
+        scheme = "rediss" if connection.extra_dejson.get("ssl") else "redis"
+        at = f"{login}{password}@" if login or password else ""
+        return f"{scheme}://{at}{connection.host or 'localhost'}:{connection.port or 6379}/{database}"
 
     def test_connection(self) -> tuple[bool, str]:
         """
@@ -394,7 +407,6 @@ class LessonspaceHook(BaseHook):
         except LessonspaceNotFoundError as error:
             raise self._no_transcript(session_id, error) from None
         if isinstance(body, dict) and isinstance(body.get("transcriptionUrl"), str):
-            mask_secret(body["transcriptionUrl"])
             what = f"transcript file of session {session_id}"
             segments = self._transport.download(body["transcriptionUrl"], what)
             return self._checked_segments(segments, what)

@@ -24,7 +24,7 @@ from lessonspace_provider.exceptions import (
 )
 from lessonspace_provider.hooks.answers import Answer, Call, read_answer, read_file
 from lessonspace_provider.hooks.connection_settings import ConnectionSettings
-from lessonspace_provider.rate_limit import RateGate
+from lessonspace_provider.rate_limit import Gate
 from lessonspace_provider.retries import retry_policy
 
 Query = Sequence[tuple[str, str]]
@@ -91,7 +91,7 @@ class Transport:
     def __init__(
         self,
         settings: ConnectionSettings,
-        gate: RateGate,
+        gate: Gate,
         log: Logger,
         *,
         sleep: Callable[[float], None] = time.sleep,

@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 _write_ready_file(ready_file, sandbox)
             signal.sigwait(STOP_SIGNALS)
     except OSError as error:
-        sys.stderr.write(f"Lessonspace sandbox: {error.strerror or error}\n")
+        sys.stderr.write(f"Lessonspace sandbox: {error}\n")
         return 2
     finally:
         if ready_file is not None:

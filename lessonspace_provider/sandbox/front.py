@@ -88,6 +88,8 @@ class Front:
         elif fault.kind == "truncated":
             await answer.send_half(held, receive)
         elif fault.kind == "reset":
+            if not fault.after:
+                await _read_request(receive)
             await answer.reset(receive)
         else:
             await _canned(fault)(scope, receive, answer.send)
@@ -132,6 +134,12 @@ async def _hold_back(app: ASGIApp, scope: Scope, receive: Receive) -> list[Messa
 
     await app(scope, receive, keep)
     return messages
+
+
+async def _read_request(receive: Receive) -> None:
+    """Take the whole request in: a caller still sending would see a broken pipe instead of a reset."""
+    while (await receive()).get("more_body"):
+        pass
 
 
 async def _until_gone(receive: Receive) -> None:

@@ -141,6 +141,7 @@ def _server(app: ASGIApp) -> uvicorn.Server:
         app,
         http=_protocol_for(app),  # type: ignore[arg-type]
         log_config=None,
+        log_level="warning",
         access_log=False,
         lifespan="off",
         ws="none",

@@ -56,7 +56,7 @@ class Client:
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[Sandbox]:
-    with Sandbox(SandboxSettings(rate=0, speed=0, now=NOW, days=14)) as sandbox:
+    with Sandbox(SandboxSettings(rate=0, speed=0, now=NOW, days=8)) as sandbox:
         yield sandbox
 
 

@@ -22,6 +22,7 @@ import requests
 
 import lessonspace_provider.sandbox as package
 from lessonspace_provider.sandbox import Sandbox, SandboxControl, SandboxSettings
+from lessonspace_provider.sandbox.__main__ import main
 
 COMMAND = [sys.executable, "-m", "lessonspace_provider.sandbox", "--port", "0", "--days", "1"]
 ROOT = Path(package.__file__).parents[2]
@@ -129,11 +130,13 @@ def test_without_a_log_file_the_lines_go_to_the_standard_output(tmp_path):
         (["--now", "tomorrow"], "ISO 8601"),
     ],
 )
-def test_bad_options_are_refused_with_the_reason(options, reason):
-    done = subprocess.run([*COMMAND, *options], cwd=ROOT, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 2
-    assert reason in done.stderr
-    assert "Traceback" not in done.stderr
+def test_bad_options_are_refused_with_the_reason(capsys, options, reason):
+    try:
+        status = main(options)
+    except SystemExit as argparse_exit:
+        status = argparse_exit.code
+    assert status == 2
+    assert reason in capsys.readouterr().err
 
 
 def test_a_taken_port_is_refused_with_the_reason():
@@ -261,7 +264,7 @@ def test_the_fixtures_do_what_dag_authors_need(tmp_path, settings, extra, rate):
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"],
         cwd=tmp_path,
-        env={**environment, "PYTHONPATH": str(ROOT)},
+        env={**environment, "PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
         capture_output=True,
         text=True,
         timeout=120,

@@ -41,8 +41,10 @@ def test_spaces_by_several_sessions(client, control):
 def test_spaces_by_user_and_by_assignment(client, control):
     user = control.sessions()[0].user_ids[-1]
     assert spaces(client, user=user) == truth(control, lambda s: user in s.user_ids)
-    teacher = control.sessions()[0].user_ids[0]
-    assert spaces(client, assigned_to=teacher)
+    teachers = users(client, role="teacher")
+    assigned = {teacher: spaces(client, assigned_to=teacher) for teacher in teachers}
+    assert sum(len(own) for own in assigned.values()) == len(set().union(*assigned.values())) == len(spaces(client))
+    assert spaces(client, assigned_to=sorted(teachers)[:2]) == set().union(*(assigned[t] for t in sorted(teachers)[:2]))
     assert spaces(client, assigned_to=999) == set()
 
 

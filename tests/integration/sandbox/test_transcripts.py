@@ -105,6 +105,7 @@ def test_it_can_be_made_ready_or_taken_away_by_hand(client, control, now):
 
 
 def test_a_removed_recording_takes_the_transcript_with_it(client, control):
+    control.reset(days=21)
     removed = [s for s in control.sessions() if s.transcript == "recording-removed"]
     assert removed
     for session in removed:

@@ -52,7 +52,7 @@ def test_a_refused_request_is_not_waited_out() -> None:
 
 def test_waiting_ends_when_a_process_ended() -> None:
     with pytest.raises(DemoError, match="airflow standalone ended by itself, with status 3"):
-        Progress().wait_for("it", lambda: None, [Ended()])  # type: ignore[list-item]
+        Progress().wait_for("it", lambda: None, [Ended()], deadline=5)  # type: ignore[list-item]
 
 
 def test_the_deadline_names_what_never_came_and_the_last_trouble() -> None:

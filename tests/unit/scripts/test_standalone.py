@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import importlib
 import socket
 import subprocess
 import sys
@@ -57,6 +58,12 @@ def test_every_airflow_address_is_the_chosen_loopback_port() -> None:
     assert settings["AIRFLOW__CORE__EXECUTION_API_SERVER_URL"] == "http://127.0.0.1:31234/execution/"
 
 
+def test_this_machine_is_known_by_its_loopback_address() -> None:
+    settings = airflow_settings(home=HOME, dags_folder=HOME, port=1, jwt_secret="s" * 64)
+    module, _, function = settings["AIRFLOW__CORE__HOSTNAME_CALLABLE"].rpartition(".")
+    assert getattr(importlib.import_module(module), function)() == "127.0.0.1"
+
+
 def test_every_airflow_setting_exists() -> None:
     from airflow.configuration import conf
 
@@ -74,6 +81,7 @@ def test_a_reserved_port_serves_the_server_and_nobody_else() -> None:
         server.listen()
         socket.create_connection(reserved.getsockname(), timeout=5).close()
         assert another.getsockname() != reserved.getsockname()
+        assert reserved.getsockname()[0] == "127.0.0.1"
 
 
 @pytest.mark.parametrize(

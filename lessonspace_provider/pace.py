@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+The pace of one API key: who may call next, and when. Pure; times are seconds of whatever clock the store has.
+
+Calls are evenly spaced and never come in bursts: a burst of 5 breaks a server that has just lowered its limit to 3,
+whatever the window it counts in.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field, replace
+
+#: Calls are spaced this much further apart than the limit asks for, since clocks and networks jitter.
+SPACING_MARGIN = 1.05
+
+#: Seconds that everybody pauses after a 429 that names no Retry-After.
+DEFAULT_PAUSE = 1.0
+
+#: What a 429 does to the spacing, how far that goes, and what each permit takes back of it.
+SLOW_DOWN, SLOWEST, RECOVERY = 1.25, 20.0, 0.985
+
+
+@dataclass(frozen=True)
+class Pace:
+    """
+    What all callers of a key share.
+
+    :param next_slot: when the next call that nobody has reserved may be made.
+    :param slowness: factor on the spacing, 1 when the server is content.
+    :param paused_until: end of the pause after the last 429.
+    :param slots: the slot that each host has reserved. A reservation belongs to the host and not to a process: when
+        the one that waits for it is killed, the next in the host's queue takes it over.
+    """
+
+    next_slot: float = 0.0
+    slowness: float = 1.0
+    paused_until: float = 0.0
+    slots: dict[str, float] = field(default_factory=dict)
+
+    def encode(self) -> bytes:
+        """Write the pace as JSON."""
+        return json.dumps(asdict(self)).encode()
+
+    @classmethod
+    def decode(cls, data: bytes | str | None) -> Pace:
+        """Read what ``encode`` wrote; a fresh pace for nothing, or for what a killed writer left behind."""
+        try:
+            return cls(**json.loads(data or b""))
+        except (ValueError, TypeError):
+            return cls()
+
+
+def take(pace: Pace, now: float, *, per_second: float, host: str) -> tuple[Pace, float]:
+    """
+    Ask for a permit on behalf of the one caller who stands first in a host's queue.
+
+    Hosts are served in turn: each reserves the next free slot when it asks, so none can overtake another for ever.
+
+    :param pace: as it is.
+    :param now: the store's time.
+    :param per_second: the key's limit.
+    :param host: names the queue that asks.
+    :return: the pace as it becomes, and the seconds to wait before asking again; 0.0 is the permit.
+    """
+    gap = SPACING_MARGIN * pace.slowness / per_second
+    slots = {name: slot for name, slot in pace.slots.items() if slot > now - gap}
+    slot, next_slot = slots.pop(host, None), pace.next_slot
+    if slot is None:
+        slot = max(now, next_slot)
+        next_slot = slot + gap
+    if slot > now:
+        return replace(pace, next_slot=next_slot, slots={**slots, host: slot}), slot - now
+    slowness = 1 + (pace.slowness - 1) * RECOVERY
+    return replace(pace, next_slot=max(next_slot, now + gap), slots=slots, slowness=slowness), 0.0
+
+
+def slow_down(pace: Pace, now: float, *, retry_after: float | None) -> Pace:
+    """
+    Take note of a 429: everybody pauses, and goes on more slowly.
+
+    Several calls may be on their way when the limit is hit; their 429s come as one and count as one.
+
+    :param pace: as it is.
+    :param now: the store's time.
+    :param retry_after: seconds the server asked for, None when it named none.
+    :return: the pace as it becomes, with all reservations void.
+    """
+    until = now + (DEFAULT_PAUSE if retry_after is None else retry_after)
+    known = now < pace.paused_until
+    return Pace(
+        next_slot=max(until, pace.next_slot),
+        slowness=pace.slowness if known else min(pace.slowness * SLOW_DOWN, SLOWEST),
+        paused_until=max(until, pace.paused_until),
+    )

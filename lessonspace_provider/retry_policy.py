@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A retry policy for tasks, on Airflow 3.3 and newer: ``default_args={"retry_policy": LessonspaceRetryPolicy()}``."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from airflow.providers.common.compat.sdk import RetryDecision, RetryPolicy
+
+from lessonspace_provider.exceptions import LessonspaceBadRequestError, LessonspaceError, LessonspaceInputError
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+
+class LessonspaceRetryPolicy(RetryPolicy):
+    """
+    Retries a task when the server said, and not at all when a retry can't help.
+
+    A failure that names a ``retry_after`` is retried after so many seconds, in place of the task's ``retry_delay``;
+    a parameter or request that was refused fails the task at once; everything else is left to the task's own
+    ``retries`` and ``retry_delay``. The number of ``retries`` holds in any case.
+    """
+
+    def evaluate(
+        self,
+        exception: BaseException,
+        try_number: int,  # noqa: ARG002 - Airflow's signature
+        max_tries: int,  # noqa: ARG002
+        context: Context | None = None,  # noqa: ARG002
+    ) -> RetryDecision:
+        """
+        Decide about one failure.
+
+        :param exception: what the task raised.
+        :param try_number: not used.
+        :param max_tries: not used.
+        :param context: not used.
+        :return: the decision.
+        """
+        if isinstance(exception, (LessonspaceInputError, LessonspaceBadRequestError)):
+            return RetryDecision.fail("Lessonspace was asked something it refuses: a retry would ask the same.")
+        if isinstance(exception, LessonspaceError) and exception.retry_after is not None:
+            delay = timedelta(seconds=exception.retry_after)
+            return RetryDecision.retry(delay, f"Lessonspace asked to wait {exception.retry_after:.0f} s.")
+        return RetryDecision.default()

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Processes that call the sandbox through the gate, as so many Airflow tasks would."""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+from collections import Counter
+from contextlib import contextmanager
+
+from lessonspace_provider.hooks.connection_settings import ConnectionSettings
+from lessonspace_provider.hooks.transport import Transport
+from lessonspace_provider.rate_limit import RateLimitSettings, gate_for
+
+SPAWN = multiprocessing.get_context("spawn")
+
+
+def make_transport(base_url: str, key: str, settings: RateLimitSettings) -> Transport:
+    """Make what a hook of one task would call through."""
+    connection = ConnectionSettings(conn_id="test", base_url=base_url, api_key=key)
+    return Transport(connection, gate_for(key, base_url, settings), logging.getLogger("callers"))
+
+
+def _call(name, transport_arguments, count, ready, start, finished):
+    transport = make_transport(*transport_arguments)
+    ready.release()
+    start.wait()
+    for _ in range(count):
+        transport.call("GET", "/my-organisation/")
+        finished.put(name)
+
+
+@contextmanager
+def callers(arguments_of_each, *, count):
+    """
+    Start a process for each of the arguments, let all begin together, and give the queue of who finished a call.
+
+    Processes that still run at the end of the block are killed.
+    """
+    ready, start, finished = SPAWN.Semaphore(0), SPAWN.Event(), SPAWN.Queue()
+    processes = [
+        SPAWN.Process(target=_call, args=(name, arguments, count, ready, start, finished), daemon=True)
+        for name, arguments in enumerate(arguments_of_each)
+    ]
+    try:
+        for process in processes:
+            process.start()
+        for _ in processes:
+            assert ready.acquire(timeout=60)
+        start.set()
+        yield processes, finished
+    finally:
+        for process in processes:
+            process.kill()
+            process.join()
+
+
+def who_finished(finished, count) -> list[int]:
+    """Read who finished a call, in the order of finishing."""
+    return [finished.get(timeout=120) for _ in range(count)]
+
+
+def jain(order: list[int], processes: int) -> float:
+    """Jain's fairness of the first three quarters of all calls: 1 when every process had the same share."""
+    counts = Counter(order[: len(order) * 3 // 4])
+    served = [counts[name] for name in range(processes)]
+    return sum(served) ** 2 / (processes * sum(number**2 for number in served))

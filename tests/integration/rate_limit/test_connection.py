@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The rate limit's settings from an Airflow connection to the gate."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from lessonspace_provider import rate_limit
+from lessonspace_provider.hooks.lessonspace import LessonspaceHook
+
+
+@pytest.fixture
+def asked_for(monkeypatch):
+    """What gate_for was asked for."""
+    asked = []
+
+    def gate_for(api_key, base_url, settings):
+        asked.append(settings)
+        return rate_limit.OpenGate()
+
+    monkeypatch.setattr("lessonspace_provider.hooks.lessonspace.gate_for", gate_for)
+    return asked
+
+
+@pytest.fixture
+def connect(monkeypatch):
+    def connect(name="lessonspace_default", **connection):
+        monkeypatch.setenv(f"AIRFLOW_CONN_{name.upper()}", json.dumps(connection))
+
+    return connect
+
+
+def settings_of(asked_for):
+    LessonspaceHook().get_conn()
+    return asked_for[-1]
+
+
+def test_without_settings_the_limit_is_5_a_second_on_this_machine(connect, asked_for):
+    connect(conn_type="lessonspace", password="key")
+    assert settings_of(asked_for) == rate_limit.RateLimitSettings(5.0, 600.0, None, None)
+
+
+def test_settings_written_as_text_are_understood(connect, asked_for):
+    extra = {"rate_limit_per_second": "0.5", "rate_limit_max_wait": "30", "rate_limit_dir": "/run/x"}
+    connect(conn_type="lessonspace", password="key", extra=extra)
+    assert settings_of(asked_for) == rate_limit.RateLimitSettings(0.5, 30.0, "/run/x", None)
+
+
+@pytest.mark.parametrize(
+    ("redis", "url"),
+    [
+        ({"host": "cache"}, "redis://cache:6379/0"),
+        (
+            {"host": "cache", "port": 6380, "login": "me", "password": "p@ss/1", "extra": {"db": 3, "ssl": True}},
+            "rediss://me:p%40ss%2F1@cache:6380/3",
+        ),
+    ],
+)
+def test_redis_may_be_an_airflow_connection(connect, asked_for, redis, url):
+    extra = {"rate_limit_backend": "redis", "rate_limit_redis_url": "my_redis"}
+    connect(conn_type="lessonspace", password="key", extra=extra)
+    connect("my_redis", conn_type="redis", **redis)
+    assert settings_of(asked_for).redis_url == url
+
+
+def test_redis_may_be_an_address(connect, asked_for):
+    extra = {"rate_limit_backend": "redis", "rate_limit_redis_url": "redis://cache/1"}
+    connect(conn_type="lessonspace", password="key", extra=extra)
+    assert settings_of(asked_for).redis_url == "redis://cache/1"
+
+
+def test_an_address_that_is_not_chosen_as_backend_is_not_used(connect, asked_for):
+    connect(conn_type="lessonspace", password="key", extra={"rate_limit_redis_url": "redis://cache/1"})
+    assert settings_of(asked_for).redis_url is None
+
+
+@pytest.mark.parametrize(
+    ("extra", "message"),
+    [
+        ({"rate_limit_backend": "memcached"}, "rate_limit_backend='memcached'.*local, redis"),
+        ({"rate_limit_backend": "redis"}, "needs rate_limit_redis_url"),
+        ({"rate_limit_dir": 3}, "rate_limit_dir"),
+        ({"rate_limit_per_second": -1}, "rate_limit_per_second"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused_by_name(connect, extra, message):
+    connect(conn_type="lessonspace", password="key", extra=extra)
+    good, text = LessonspaceHook().test_connection()
+    assert not good
+    import re
+
+    assert re.search(message, text)

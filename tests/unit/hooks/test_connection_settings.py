@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What an Airflow connection says, from JSON and from a URI, and what in it is refused."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from lessonspace_provider.exceptions import LessonspaceInputError
+from lessonspace_provider.hooks.connection_settings import ConnectionSettings
+from lessonspace_provider.hooks.lessonspace import LessonspaceHook
+from tests.unit.hooks.known import API, KEY, connection_json
+
+
+@pytest.fixture
+def settings_of(monkeypatch):
+    """Read a connection that is written as Airflow's environment variables take it."""
+
+    def read(text):
+        monkeypatch.setenv("AIRFLOW_CONN_SCHOOL", text)
+        return LessonspaceHook("school").settings
+
+    return read
+
+
+def test_a_key_is_all_a_connection_needs(settings_of):
+    assert settings_of(json.dumps({"conn_type": "lessonspace", "password": KEY})) == ConnectionSettings(
+        conn_id="school",
+        base_url=API,
+        api_key=KEY,
+        organisation_id=None,
+        connect_timeout=10.0,
+        read_timeout=60.0,
+        rate_limit_per_second=5.0,
+        rate_limit_max_wait=600.0,
+    )
+
+
+def test_a_uri_gives_everything_as_text(settings_of):
+    settings = settings_of(
+        f"lessonspace://:{KEY}@https%3A%2F%2Fproxy.school.example%3A8443%2Fapi/?organisation_id=42&timeout=30"
+        "&connect_timeout=2.5&rate_limit_per_second=0.5&rate_limit_max_wait=60"
+    )
+    assert settings == ConnectionSettings(
+        conn_id="school",
+        base_url="https://proxy.school.example:8443/api",
+        api_key=KEY,
+        organisation_id="42",
+        connect_timeout=2.5,
+        read_timeout=30.0,
+        rate_limit_per_second=0.5,
+        rate_limit_max_wait=60.0,
+    )
+
+
+def test_a_uri_with_a_bare_host_gives_the_api_of_that_host(settings_of):
+    assert settings_of(f"lessonspace://:{KEY}@api.thelessonspace.com/v2").base_url == API
+    assert settings_of(f"lessonspace://:{KEY}@").base_url == API
+
+
+@pytest.mark.parametrize(
+    ("host", "base_url"),
+    [
+        (None, API),
+        ("", API),
+        ("  ", API),
+        (API, API),
+        (f" {API}// ", API),
+        ("https://api.thelessonspace.com", API),
+        ("api.thelessonspace.com", API),
+        ("api.thelessonspace.com/v2/", API),
+        ("https://proxy.school.example:8443/lesson", "https://proxy.school.example:8443/lesson"),
+        ("http://127.0.0.1:8000/v2", "http://127.0.0.1:8000/v2"),
+        ("http://localhost:8000", "http://localhost:8000/v2"),
+        ("sandbox:8000/v2", "https://sandbox:8000/v2"),
+        ("https://[::1]:8000/v2", "https://[::1]:8000/v2"),
+    ],
+)
+def test_a_host_becomes_the_base_url(settings_of, host, base_url):
+    assert settings_of(connection_json(host=host)).base_url == base_url
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "http://api.thelessonspace.com/v2",
+        "http://API.thelessonspace.com",
+        "ftp://api.thelessonspace.com/v2",
+        "file:///etc/passwd",
+        "https://",
+        "https:///v2",
+        "https://somebody:s3cr3t@api.thelessonspace.com/v2",
+        "https://:s3cr3t@api.thelessonspace.com/v2",
+        "somebody@api.thelessonspace.com",
+        "https://api.thelessonspace.com@evil.example/v2",
+        "https://api.thelessonspace.com/v2?key=s3cr3t",
+        "https://api.thelessonspace.com/v2?",
+        "https://api.thelessonspace.com/v2#part",
+        "https://api.thelessonspace.com/v2#",
+        "https://host:port/v2",
+        "https://host:99999/v2",
+        "https://host:0/v2",
+        "https://[broken/v2",
+        "https://evil.example\\.thelessonspace.com/v2",
+        "https://two words/v2",
+    ],
+)
+def test_a_host_that_is_no_base_url_is_refused_without_repeating_it(settings_of, host):
+    with pytest.raises(LessonspaceInputError, match=r"Connection 'school': the host was refused.*base URL") as caught:
+        _ = settings_of(connection_json(host=host))
+    assert "s3cr3t" not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
+@pytest.mark.parametrize("host", ["api.thelessonspace.com", "http://127.0.0.1/v2", API])
+def test_a_port_of_its_own_is_refused_rather_than_ignored(settings_of, host):
+    text = json.dumps({"conn_type": "lessonspace", "password": KEY, "host": host, "port": 8080})
+    with pytest.raises(LessonspaceInputError, match="'school' gives a port of its own: write all of the URL into"):
+        settings_of(text)
+
+
+@pytest.mark.parametrize("key", [f" {KEY}", f"{KEY}\n", f"\t{KEY} \r\n"])
+def test_blanks_around_a_key_are_dropped(settings_of, key):
+    assert settings_of(connection_json(password=key)).api_key == KEY
+
+
+@pytest.mark.parametrize("key", [None, "", "  ", "\n"])
+def test_a_connection_without_a_key_says_where_it_belongs(settings_of, key):
+    with pytest.raises(LessonspaceInputError, match=r"'school' has no API key: put it into .* \(the password\)"):
+        settings_of(connection_json(password=key))
+
+
+@pytest.mark.parametrize(
+    "key", [f"Organisation {KEY}", f"{KEY} {KEY}", f"{KEY}\r\nX-Evil: 1", f"{KEY}\u200b", "schlüssel", "key\x00"]
+)
+def test_what_can_not_be_a_key_is_refused_without_repeating_it(settings_of, key):
+    with pytest.raises(LessonspaceInputError, match="'school': the API key was refused: it must be the bare key") as e:
+        settings_of(connection_json(password=key))
+    assert key not in str(e.value)
+    assert KEY not in str(e.value)
+
+
+@pytest.mark.parametrize(
+    ("field", "attribute", "default"),
+    [
+        ("timeout", "read_timeout", 60.0),
+        ("connect_timeout", "connect_timeout", 10.0),
+        ("rate_limit_per_second", "rate_limit_per_second", 5.0),
+        ("rate_limit_max_wait", "rate_limit_max_wait", 600.0),
+    ],
+)
+class TestNumbers:
+    @pytest.mark.parametrize(("value", "number"), [(7, 7.0), (0.5, 0.5), ("7", 7.0), (" 7.5 ", 7.5)])
+    def test_a_number_may_be_written_as_text(self, settings_of, field, attribute, default, value, number):
+        assert getattr(settings_of(connection_json(**{field: value})), attribute) == number
+
+    @pytest.mark.parametrize("value", [None, "", "  "])
+    def test_a_blank_field_is_not_given(self, settings_of, field, attribute, default, value):
+        assert getattr(settings_of(connection_json(**{field: value})), attribute) == default
+
+    @pytest.mark.parametrize("value", ["30s", "-1", -1, "nan", "inf", float("inf"), True, False, [], {"s": 1}, "1e400"])
+    def test_anything_else_is_refused(self, settings_of, field, attribute, default, value):
+        with pytest.raises(LessonspaceInputError, match=f"Connection 'school': {field}=.* must be a number") as caught:
+            settings_of(connection_json(**{field: value}))
+        assert repr(value) in str(caught.value)
+
+    def test_zero_turns_only_the_rate_limit_off(self, settings_of, field, attribute, default):
+        if field == "rate_limit_per_second":
+            assert settings_of(connection_json(**{field: 0})).rate_limit_per_second == 0
+            assert settings_of(connection_json(**{field: "0"})).rate_limit_per_second == 0
+        else:
+            with pytest.raises(LessonspaceInputError, match=f"{field}=0 was refused: it must be a number above 0"):
+                settings_of(connection_json(**{field: 0}))
+
+
+@pytest.mark.parametrize(
+    ("value", "organisation_id"), [(42, "42"), ("42", "42"), (" 42 ", "42"), (None, None), ("", None), (" ", None)]
+)
+def test_an_organisation_id_is_text_or_left_to_be_discovered(settings_of, value, organisation_id):
+    assert settings_of(connection_json(organisation_id=value)).organisation_id == organisation_id
+
+
+@pytest.mark.parametrize("value", ["42/../43", "4 2", "42?", "..", True, 4.2, {"id": 42}])
+def test_an_organisation_id_with_other_characters_is_refused(settings_of, value):
+    with pytest.raises(LessonspaceInputError, match=r"'school': organisation_id=.* Leave it blank"):
+        settings_of(connection_json(organisation_id=value))
+
+
+def test_the_connection_is_read_once_and_only_when_it_is_needed(monkeypatch):
+    read = []
+    monkeypatch.setenv("AIRFLOW_CONN_SCHOOL", connection_json())
+    original = LessonspaceHook.get_connection
+    monkeypatch.setattr(LessonspaceHook, "get_connection", lambda _, conn_id: read.append(conn_id) or original(conn_id))
+    hook = LessonspaceHook("school")
+    assert read == []
+    assert hook.settings is hook.settings
+    assert hook.get_conn() is hook.get_conn()
+    assert read == ["school"]

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The connection's test says what it found, or what to do."""
+
+from __future__ import annotations
+
+import pytest
+import requests
+
+from tests.unit.hooks.known import API, KEY, sent
+
+HELLO, MINE = f"{API}/hello/", f"{API}/my-organisation/"
+GREETING = {"response": "The sun is shining and so are you, School of Tests"}
+
+
+def test_a_good_key_is_greeted(hook, requests_mock):
+    requests_mock.get(HELLO, json=GREETING)
+    requests_mock.get(MINE, json={"id": 42})
+    good, message = hook.test_connection()
+    assert good is True
+    assert message == f"Connected to organisation 42. Lessonspace says: {GREETING['response']}"
+    assert sent(requests_mock) == [("GET", "/hello/", ""), ("GET", "/my-organisation/", "")]
+
+
+def test_an_organisation_need_not_be_configured(connect, requests_mock):
+    requests_mock.get(HELLO, json=GREETING)
+    requests_mock.get(MINE, json={"id": 99})
+    good, message = connect(organisation_id=None).test_connection()
+    assert good is True
+    assert "organisation 99" in message
+
+
+def test_a_wrong_key_is_told(hook, requests_mock):
+    requests_mock.get(HELLO, status_code=401, json={"detail": f"No such key: {KEY}"})
+    good, message = hook.test_connection()
+    assert good is False
+    assert "check the API key of connection 'lessonspace_default'" in message
+    assert KEY not in message
+
+
+def test_the_key_of_another_organisation_is_told_with_both_ids(hook, requests_mock):
+    requests_mock.get(HELLO, json=GREETING)
+    requests_mock.get(MINE, json={"id": 43})
+    good, message = hook.test_connection()
+    assert good is False
+    assert "belongs to organisation 43 and not to 42" in message
+    assert "correct organisation_id, or leave it blank" in message
+
+
+@pytest.mark.parametrize("exception", [requests.exceptions.ConnectionError, requests.exceptions.ConnectTimeout])
+def test_a_host_out_of_reach_is_told(hook, requests_mock, exception):
+    requests_mock.get(HELLO, exc=exception)
+    good, message = hook.test_connection()
+    assert good is False
+    assert "no answer" in message
+    assert "reaches the host of connection 'lessonspace_default'" in message
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"password": ""}, "has no API key"),
+        ({"host": "https://host:port/"}, "the host was refused"),
+        ({"timeout": "soon"}, "timeout='soon' was refused"),
+    ],
+)
+def test_a_connection_that_can_not_be_used_is_told_without_a_call(connect, requests_mock, fields, words):
+    good, message = connect(**fields).test_connection()
+    assert good is False
+    assert words in message
+    assert not requests_mock.called
+
+
+def test_another_web_site_at_the_host_is_told(connect, requests_mock):
+    requests_mock.get("https://www.school.example/v2/hello/", text="<h1>Our school</h1>")
+    good, message = connect(host="https://www.school.example").test_connection()
+    assert good is False
+    assert "check that the host" in message

@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Each failure has its class, its details as attributes, and a first line that says what happened and what to do."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+from email.utils import format_datetime
+
+import pytest
+import requests
+
+from lessonspace_provider.exceptions import (
+    LessonspaceAuthError,
+    LessonspaceBadRequestError,
+    LessonspaceConnectionError,
+    LessonspaceError,
+    LessonspaceNotFoundError,
+    LessonspaceRateLimitedError,
+    LessonspaceServerError,
+)
+from tests.unit.hooks.known import API, KEY, SESSION, SESSION_PATH, USERS_PATH, messages_of
+
+URL = API + SESSION_PATH
+HTML = {"text": "<html><h1>Bad gateway</h1></html>", "headers": {"Content-Type": "text/html"}}
+
+#: Answer, class, words in the first line.
+ANSWERS = [
+    (
+        {"status_code": 301, "headers": {"Location": "https://evil.example/take?it=all"}},
+        LessonspaceServerError,
+        ["redirect to https://evil.example was not followed", "'lessonspace_default'", "base URL"],
+    ),
+    (
+        {"status_code": 302, "headers": {"Location": "/login/?next=x"}},
+        LessonspaceServerError,
+        ["redirect to another path of the same host"],
+    ),
+    (
+        {"status_code": 300, "headers": {"Location": "https://[broken"}},
+        LessonspaceServerError,
+        ["redirect to an address that can't be read"],
+    ),
+    ({"status_code": 304}, LessonspaceServerError, ["redirect"]),
+    (
+        {"status_code": 400, "json": {"name": ["This field may not be blank."], "tags": ["No JSON.", "Too long."]}},
+        LessonspaceBadRequestError,
+        ["correct what the server names", "name: This field may not be blank.", "tags: No JSON. Too long."],
+    ),
+    (
+        {"status_code": 400, "json": {"user": {"email": ["Enter a valid email."]}, "non_field_errors": ["Both."]}},
+        LessonspaceBadRequestError,
+        ["user.email: Enter a valid email.", " Both."],
+    ),
+    (
+        {"status_code": 401, "json": {"detail": "Invalid token."}},
+        LessonspaceAuthError,
+        ["API key was refused", "check the API key of connection 'lessonspace_default'", "Invalid token."],
+    ),
+    (
+        {"status_code": 403, "json": {"detail": "No permission."}},
+        LessonspaceAuthError,
+        ["not allowed", "organisation_id and API key of connection 'lessonspace_default'", "No permission."],
+    ),
+    ({"status_code": 404}, LessonspaceNotFoundError, ["not found", "check the id", "uuid"]),
+    ({"status_code": 405, "json": {"detail": "Not allowed."}}, LessonspaceBadRequestError, ["Not allowed."]),
+    ({"status_code": 409, "json": {"detail": "Conflict."}}, LessonspaceBadRequestError, ["Conflict."]),
+    ({"status_code": 422, "json": {"name": "odd"}}, LessonspaceBadRequestError, ["name: odd"]),
+    (
+        {"status_code": 429, "headers": {"Retry-After": "9999"}},
+        LessonspaceRateLimitedError,
+        ["requests per second", "run fewer tasks at once, or raise rate_limit_max_wait"],
+    ),
+    ({"status_code": 500, "json": {"detail": "Oops."}}, LessonspaceServerError, ["try again later", "Oops."]),
+    ({"status_code": 502, **HTML}, LessonspaceServerError, ["Lessonspace had a fault"]),
+    ({"status_code": 503}, LessonspaceServerError, ["Lessonspace had a fault"]),
+]
+
+
+@pytest.mark.parametrize(("answer", "kind", "words"), ANSWERS, ids=[str(row[0]["status_code"]) for row in ANSWERS])
+def test_a_status_becomes_an_error_that_says_what_to_do(hook, requests_mock, answer, kind, words):
+    requests_mock.get(URL, **answer)
+    with pytest.raises(kind) as caught:
+        hook.get_session(SESSION)
+    error = caught.value
+    assert type(error) is kind
+    assert (error.status, error.method, error.path) == (answer["status_code"], "GET", SESSION_PATH)
+    assert [word for word in words if word not in str(error)] == []
+    assert str(error).startswith(f"GET {SESSION_PATH} failed with {answer['status_code']}: ")
+    assert "\n" not in str(error)
+    assert "<h1>" not in str(error)
+    assert "take?it" not in str(error)
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        ({"text": "<h1>Welcome</h1>", "headers": {"Content-Type": "text/html"}}, "200, text/html"),
+        ({"content": b'{"name": "Alg', "headers": {"Content-Type": "application/json"}}, "200, application/json"),
+        ({"content": b"\xff\xfe\x00\xd8"}, "200, of no stated type"),
+        ({"content": b""}, "200, of no stated type"),
+        ({"text": "[" * 100_000}, "200, of no stated type"),
+    ],
+    ids=["html", "truncated", "not text", "empty", "nested too deep"],
+)
+def test_a_good_status_with_a_body_that_is_no_json_is_a_server_error(hook, requests_mock, answer, kind):
+    requests_mock.get(f"{API}/hello/", **answer)
+    with pytest.raises(
+        LessonspaceServerError, match=r"GET /hello/: the answer \(.*\) is not JSON.* no proxy"
+    ) as caught:
+        hook.hello()
+    assert kind in str(caught.value)
+    assert caught.value.status == 200
+    assert caught.value.__cause__ is caught.value.__context__ is None
+
+
+def test_a_redirect_that_leads_nowhere_is_an_error_of_ours_as_well(hook, requests_mock):
+    requests_mock.get(URL, status_code=307, headers={"Location": "https://[broken"})
+    with pytest.raises(LessonspaceError, match=f"GET {SESSION_PATH}"):
+        hook.get_session(SESSION)
+
+
+@pytest.mark.parametrize("body", ["[]", '"x"', "7", "null", "true"])
+def test_json_that_is_no_object_where_one_belongs_is_a_server_error(hook, requests_mock, body):
+    requests_mock.get(URL, text=body)
+    with pytest.raises(LessonspaceServerError, match="not what the API documents"):
+        hook.get_session(SESSION)
+
+
+@pytest.mark.parametrize("answer", [{"status_code": 204}, {"status_code": 200}, {"status_code": 200, "json": {}}])
+def test_a_removal_is_done_whatever_good_answer_comes(hook, requests_mock, answer):
+    requests_mock.delete(f"{API}{USERS_PATH}7/", **answer)
+    assert hook.remove_user(7) is None
+    assert len(requests_mock.request_history) == 1
+
+
+def test_a_body_is_utf8_whatever_its_content_type_says(hook, requests_mock):
+    for content_type in ("text/plain", "text/html; charset=ISO-8859-1", "application/json", "binary/octet-stream"):
+        requests_mock.get(
+            f"{API}/hello/", content='{"response": "Grüße 🎉"}'.encode(), headers={"Content-Type": content_type}
+        )
+        assert hook.hello() == "Grüße 🎉"
+
+
+@pytest.mark.parametrize(
+    ("exception", "name"),
+    [
+        (requests.exceptions.ConnectTimeout("https://u.example/?q=1"), "ConnectTimeout"),
+        (requests.exceptions.ReadTimeout("https://u.example/?q=1"), "ReadTimeout"),
+        (requests.exceptions.SSLError("https://u.example/?q=1"), "SSLError"),
+        (requests.exceptions.ProxyError("https://u.example/?q=1"), "ProxyError"),
+        (requests.exceptions.ChunkedEncodingError("https://u.example/?q=1"), "ChunkedEncodingError"),
+        (requests.exceptions.ContentDecodingError("https://u.example/?q=1"), "ContentDecodingError"),
+        (OSError("no certificates at https://u.example/?q=1"), "OSError"),
+        (ValueError("https://u.example/?q=1"), "ValueError"),
+    ],
+)
+def test_no_answer_is_a_connection_error_that_names_only_its_kind(hook, requests_mock, exception, name):
+    requests_mock.get(URL, exc=exception)
+    with pytest.raises(LessonspaceConnectionError) as caught:
+        hook.get_session(SESSION)
+    error = caught.value
+    assert str(error).startswith(f"GET {SESSION_PATH}: no answer ({name}). Check that this machine reaches the host")
+    assert "'lessonspace_default'" in str(error)
+    assert (error.status, error.method, error.path) == (None, "GET", SESSION_PATH)
+    assert "?q=1" not in messages_of(error)
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"), [("9999", 9999.0), ("9999.5", 9999.5), ("soon", None), ("inf", None), ("nan", None)]
+)
+def test_the_error_carries_how_long_the_server_asked_to_wait(connect, requests_mock, header, seconds):
+    requests_mock.get(f"{API}/hello/", status_code=429, headers={"Retry-After": header})
+    with pytest.raises(LessonspaceRateLimitedError) as caught:
+        connect(rate_limit_max_wait=0.001).hello()
+    assert caught.value.retry_after == seconds
+
+
+def test_a_date_to_wait_for_becomes_seconds(connect, requests_mock):
+    later = format_datetime(datetime.now(timezone.utc) + timedelta(hours=9), usegmt=True)
+    requests_mock.get(f"{API}/hello/", status_code=503, headers={"Retry-After": later})
+    with pytest.raises(LessonspaceServerError) as caught:
+        connect(rate_limit_max_wait=60).hello()
+    assert caught.value.retry_after == pytest.approx(9 * 3600, rel=0.01)
+
+
+def test_the_servers_words_are_cut_and_put_on_one_line(hook, requests_mock):
+    requests_mock.get(f"{API}/hello/", status_code=400, json={"detail": "line\r\nforged log line\n" + "x" * 5000})
+    with pytest.raises(LessonspaceBadRequestError) as caught:
+        hook.hello()
+    assert "line forged log line xxx" in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 700
+
+
+@pytest.mark.parametrize(
+    ("body", "left"),
+    [
+        ({"detail": f"No organisation has the key {KEY}, sorry"}, "No organisation has the key <API key>, sorry"),
+        ({"webhooks": [f"https://school.example/hook?token={KEY} is no URL"]}, "webhooks: <link> is no URL"),
+        ({"detail": "see wss://room.example/?jwt=eyJ"}, "see <link>"),
+        ({"next": {"next": "s3://bucket/x?sig=1"}}, "next.next: <link>"),
+    ],
+)
+def test_what_the_server_repeats_of_key_and_links_is_left_out(hook, requests_mock, body, left):
+    requests_mock.get(f"{API}/hello/", status_code=400, json=body)
+    with pytest.raises(LessonspaceBadRequestError) as caught:
+        hook.hello()
+    assert str(caught.value).endswith(f"The server says: {left}")
+
+
+@pytest.mark.parametrize(
+    "answer", [{"text": "plain words"}, {"json": ["words"]}, {"json": "words"}, {"text": '{"a":' * 100_000}, HTML]
+)
+def test_words_that_are_not_the_apis_are_not_repeated(hook, requests_mock, answer):
+    requests_mock.get(f"{API}/hello/", status_code=400, **answer)
+    with pytest.raises(LessonspaceBadRequestError) as caught:
+        hook.hello()
+    assert str(caught.value).endswith("correct what the server names.")

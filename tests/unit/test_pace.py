@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The pace of a key, without any clock or disk: these tests are its simulation."""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter, deque
+from dataclasses import replace
+
+import pytest
+
+from lessonspace_provider.pace import DEFAULT_PAUSE, SLOWEST, SPACING_MARGIN, Pace, slow_down, take
+
+GAP = SPACING_MARGIN / 5
+
+
+def permits(pace, now, count, host="a", per_second=5.0):
+    """Take permits one after the other, as one host's queue does, and say when each was given."""
+    moments = []
+    while len(moments) < count:
+        pace, wait = take(pace, now, per_second=per_second, host=host)
+        now += wait
+        if not wait:
+            moments.append(now)
+    return pace, moments
+
+
+@pytest.mark.parametrize("per_second", [5.0, 0.5, 20.0])
+def test_permits_are_evenly_spaced_a_little_under_the_limit(per_second):
+    _, moments = permits(Pace(), 100.0, 6, per_second=per_second)
+    gaps = [later - earlier for earlier, later in zip(moments, moments[1:])]
+    assert gaps == pytest.approx([SPACING_MARGIN / per_second] * 5)
+
+
+def test_time_that_nobody_used_is_not_saved_up_for_a_burst():
+    pace, _ = permits(Pace(), 100.0, 3)
+    _, moments = permits(pace, 200.0, 3)
+    assert [moment - 200.0 for moment in moments] == pytest.approx([0.0, GAP, 2 * GAP])
+
+
+def test_hosts_take_turns():
+    pace, served = Pace(), []
+    asking = [(0.0, "a"), (0.0, "b"), (0.0, "c")]
+    while len(served) < 12:
+        now, host = heapq.heappop(asking)
+        pace, wait = take(pace, now, per_second=5.0, host=host)
+        if not wait:
+            served.append(host)
+        heapq.heappush(asking, (now + wait, host) if wait else (now + 0.003, host))
+    assert Counter(served) == {"a": 4, "b": 4, "c": 4}
+
+
+def test_a_reservation_belongs_to_the_host_so_a_killed_process_loses_no_slot():
+    pace, _ = permits(Pace(), 100.0, 1)
+    pace, wait = take(pace, 100.01, per_second=5.0, host="a")
+    _, wait_of_the_next_process = take(pace, 100.05, per_second=5.0, host="a")
+    assert 100.05 + wait_of_the_next_process == pytest.approx(100.01 + wait)
+
+
+def test_a_reservation_that_nobody_came_for_lapses_instead_of_making_a_burst():
+    pace, _ = permits(Pace(), 100.0, 1, host="a")
+    pace, _ = take(pace, 100.0, per_second=5.0, host="b")  # and b dies
+    pace, moments = permits(pace, 110.0, 1, host="a")
+    _, wait = take(pace, 110.01, per_second=5.0, host="b")
+    assert moments == [110.0]
+    assert wait == pytest.approx(GAP - 0.01)
+
+
+def test_after_a_429_everybody_pauses_and_goes_on_more_slowly_then_recovers():
+    pace, _ = permits(Pace(), 100.0, 1)
+    pace = slow_down(pace, 100.1, retry_after=7.0)
+    pace, moments = permits(pace, 100.2, 200)
+    assert moments[0] == pytest.approx(107.1)
+    gaps = [later - earlier for earlier, later in zip(moments, moments[1:])]
+    assert gaps[0] > GAP * 1.2
+    assert gaps == sorted(gaps, reverse=True)
+    assert gaps[-1] == pytest.approx(GAP, rel=0.02)
+
+
+def test_without_a_retry_after_the_pause_is_one_second():
+    _, moments = permits(slow_down(Pace(), 100.0, retry_after=None), 100.0, 1)
+    assert moments == [pytest.approx(100.0 + DEFAULT_PAUSE)]
+
+
+def test_several_429_of_one_incident_count_once():
+    once = slow_down(Pace(), 100.0, retry_after=1.0)
+    thrice = slow_down(slow_down(once, 100.05, retry_after=1.0), 100.1, retry_after=3.0)
+    assert thrice.slowness == once.slowness
+    assert thrice.paused_until == pytest.approx(103.1)
+
+
+def test_reservations_made_before_a_429_are_void_so_that_no_burst_follows_the_pause():
+    pace = Pace()
+    for host in "abcd":
+        pace, _ = take(pace, 100.0, per_second=5.0, host=host)
+    pace = slow_down(pace, 100.1, retry_after=5.0)
+    waits = []
+    for host in "abcd":
+        pace, wait = take(pace, 100.2, per_second=5.0, host=host)
+        waits.append(wait)
+    gaps = [later - earlier for earlier, later in zip(waits, waits[1:])]
+    assert min(waits) > 4.8
+    assert min(gaps) >= GAP * 0.999
+
+
+def test_slowness_has_an_end():
+    pace = Pace()
+    for second in range(100):
+        pace = slow_down(replace(pace, paused_until=0.0), float(second), retry_after=0.0)
+    assert pace.slowness == SLOWEST
+
+
+@pytest.mark.parametrize("left_behind", [None, b"", b'{"next_slot": 12', b'{"unknown": 1}', b"[1]"])
+def test_what_a_killed_writer_left_behind_is_a_fresh_pace(left_behind):
+    assert Pace.decode(left_behind) == Pace()
+
+
+def test_a_pace_survives_being_written():
+    pace = Pace(1.5, 1.25, 3.0, {"a": 2.0})
+    assert Pace.decode(pace.encode()) == pace
+
+
+def simulate(limit_at, *, per_second=5.0, hosts="ab", count=130):
+    """Let hosts call a strict sliding-window server, and count its answers."""
+    pace, accepted, refused, window = Pace(), [], 0, deque()
+    asking = [(0.0, host) for host in hosts]
+    while len(accepted) < count:
+        now, host = heapq.heappop(asking)
+        pace, wait = take(pace, now, per_second=per_second, host=host)
+        if not wait:
+            while window and window[0] <= now - 1:
+                window.popleft()
+            if len(window) < limit_at(now):
+                window.append(now)
+                accepted.append(now)
+            else:
+                refused += 1
+                pace = slow_down(pace, now, retry_after=1.0)
+        heapq.heappush(asking, (now + (wait or 0.003), host))
+    return accepted, refused
+
+
+@pytest.mark.parametrize("hosts", ["a", "ab", "abcd"])
+def test_an_honest_limit_is_never_hit_and_almost_used_up(hosts):
+    accepted, refused = simulate(lambda _: 5, hosts=hosts)
+    assert refused == 0
+    assert (len(accepted) - 1) / 5 / accepted[-1] > 0.93
+
+
+@pytest.mark.parametrize("hosts", ["a", "ab", "abcd"])
+def test_when_the_limit_falls_most_of_the_new_one_is_used_with_few_429(hosts):
+    accepted, refused = simulate(lambda now: 5 if now < 5 else 3, hosts=hosts)
+    after = [moment for moment in accepted if moment > 5]
+    assert refused < 10
+    assert len(after) / 3 / (after[-1] - 5) > 0.75

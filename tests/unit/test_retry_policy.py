@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+retry_policy = pytest.importorskip(
+    "airflow.sdk.definitions.retry_policy", reason="retry policies came with Airflow 3.3"
+)
+
+from lessonspace_provider.exceptions import (  # noqa: E402 - after the check whether Airflow has retry policies
+    LessonspaceBadRequestError,
+    LessonspaceInputError,
+    LessonspaceRateLimitedError,
+    LessonspaceServerError,
+)
+from lessonspace_provider.retry_policy import LessonspaceRetryPolicy  # noqa: E402
+
+FAIL, RETRY, DEFAULT = (retry_policy.RetryAction[name] for name in ("FAIL", "RETRY", "DEFAULT"))
+
+
+@pytest.mark.parametrize(
+    ("error", "action", "delay"),
+    [
+        (LessonspaceRateLimitedError("429", status=429, retry_after=90), RETRY, timedelta(seconds=90)),
+        (LessonspaceServerError("503", status=503, retry_after=5), RETRY, timedelta(seconds=5)),
+        (LessonspaceServerError("500", status=500), DEFAULT, None),
+        (LessonspaceInputError("bad window"), FAIL, None),
+        (LessonspaceBadRequestError("400", status=400, retry_after=1), FAIL, None),
+        (ValueError("somebody else's"), DEFAULT, None),
+    ],
+)
+def test_what_happens_to_a_task_that_failed(error, action, delay):
+    decision = LessonspaceRetryPolicy().evaluate(error, try_number=1, max_tries=3)
+    assert (decision.action, decision.retry_delay) == (action, delay)
+
+
+def test_it_can_stand_in_the_default_args_of_a_dag():
+    from airflow.sdk import DAG
+    from airflow.serialization.serialized_objects import DagSerialization
+
+    from lessonspace_provider.operators.sessions import LessonspaceListSessionsOperator
+
+    with DAG("policy", schedule=None, default_args={"retry_policy": LessonspaceRetryPolicy()}) as dag:
+        LessonspaceListSessionsOperator(task_id="list")
+    assert DagSerialization.deserialize_dag(DagSerialization.serialize_dag(dag)).get_task("list").has_retry_policy
