@@ -14,6 +14,10 @@ from dataclasses import asdict, dataclass, field, replace
 #: Calls are spaced this much further apart than the limit asks for, since clocks and networks jitter.
 SPACING_MARGIN = 1.05
 
+#: How late, as a share of the spacing, a permit may be taken before that moves the slots of all others; the margin
+#: above is there for this, and moving them for every millisecond would cost a busy machine its share of the rate.
+TOLERATED_LATENESS = 0.1
+
 #: Seconds that everybody pauses after a 429 that names no Retry-After.
 DEFAULT_PAUSE = 1.0
 
@@ -72,7 +76,11 @@ def take(pace: Pace, now: float, *, per_second: float, host: str) -> tuple[Pace,
     if slot > now:
         return replace(pace, next_slot=next_slot, slots={**slots, host: slot}), slot - now
     slowness = 1 + (pace.slowness - 1) * RECOVERY
-    return replace(pace, next_slot=max(next_slot, now + gap), slots=slots, slowness=slowness), 0.0
+    # Whoever wakes late takes its permit late: the others move as well, or theirs would follow too closely.
+    late = max(0.0, now - slot - TOLERATED_LATENESS * gap)
+    slots = {name: reserved + late for name, reserved in slots.items()}
+    next_slot = max(next_slot + late, now + (1 - TOLERATED_LATENESS) * gap)
+    return replace(pace, next_slot=next_slot, slots=slots, slowness=slowness), 0.0
 
 
 def slow_down(pace: Pace, now: float, *, retry_after: float | None) -> Pace:

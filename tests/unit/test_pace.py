@@ -66,6 +66,18 @@ def test_a_reservation_that_nobody_came_for_lapses_instead_of_making_a_burst():
     assert wait == pytest.approx(GAP - 0.01)
 
 
+@pytest.mark.parametrize("late", [0.01, 0.05, 0.1, 0.2, 3.0])
+def test_whoever_takes_a_permit_late_leaves_the_next_host_its_distance(late):
+    pace, _ = permits(Pace(), 100.0, 1, host="c")
+    pace, wait = take(pace, 100.0, per_second=5.0, host="a")
+    pace, _ = take(pace, 100.0, per_second=5.0, host="b")
+    woken = 100.0 + wait + late
+    pace, wait = take(pace, woken, per_second=5.0, host="a")
+    assert wait == 0.0
+    _, moments = permits(pace, woken, 1, host="b")
+    assert moments[0] - woken >= GAP * 0.89
+
+
 def test_after_a_429_everybody_pauses_and_goes_on_more_slowly_then_recovers():
     pace, _ = permits(Pace(), 100.0, 1)
     pace = slow_down(pace, 100.1, retry_after=7.0)
