@@ -3,7 +3,8 @@
 ### Nightly transcript archive
 
 Every night: the sessions that ended since the night before, their transcripts as JSON and as readable text, and a
-manifest that says of every session what became of it.
+manifest that says of every session what became of it. Transcripts that were not there yet are taken up by the
+following nights. Other DAGs can be scheduled on the asset `lessonspace_transcripts`.
 
 Set the Airflow Variable `lessonspace_archive` to the folder, such as `s3://aws_default@my-bucket/transcripts`.
 """
@@ -12,7 +13,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
 
-from airflow.sdk import DAG
+from airflow.sdk import DAG, Asset
 from airflow.timetables.interval import CronDataIntervalTimetable
 
 from lessonspace_provider.operators.transcripts import LessonspaceArchiveTranscriptsOperator
@@ -33,4 +34,5 @@ with DAG(
         window_start="{{ data_interval_start }}",
         window_end="{{ data_interval_end }}",
         formats=["json", "txt"],
+        outlets=[Asset("lessonspace_transcripts")],
     )

@@ -1,23 +1,41 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The archive's layout and its manifest: every session of a window, and what became of its transcript. Pure."""
+"""The archive's layout and its manifests: every session of a window, and what became of its transcript. Pure."""
 
 from __future__ import annotations
 
 import hashlib
+import re
+import string
 from collections import Counter
-from collections.abc import Iterable
-from datetime import datetime
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Literal, TypedDict
 
-from lessonspace_provider.exceptions import LessonspaceServerError
+from lessonspace_provider.parameters import refuse
 from lessonspace_provider.sessions import end_time, participant_count, start_time
-from lessonspace_provider.times import write_time
+from lessonspace_provider.times import read_time, write_time
 
 if TYPE_CHECKING:
-    from lessonspace_provider.api_types import Session
+    from lessonspace_provider.api_types import Profile, Session
 
 Status = Literal["archived", "not_eligible", "pending", "given_up", "failed"]
 STATUSES: tuple[Status, ...] = ("archived", "not_eligible", "pending", "given_up", "failed")
+
+#: Where a transcript lies below the destination unless the DAG says otherwise.
+DEFAULT_PATH_TEMPLATE = "{end:%Y/%m/%d}/{session_id}"
+
+#: What a path template may name. ``session_id`` has to be there, or two sessions could share a file.
+PATH_FIELDS = ("session_id", "name", "space_id", "space_name", "start", "end")
+
+#: A pending transcript is looked for after 5 minutes, then after twice as long each time, up to 12 hours.
+FIRST_LOOK, LONGEST_LOOK = timedelta(minutes=5), timedelta(hours=12)
+
+#: How much of a session's name goes into a path.
+LONGEST_NAME = 80
+
+_UNSAFE = re.compile(r"[^\w\-. ]+")
+_BOUND = "%Y%m%dT%H%M%S"
+_MANIFEST_NAME = re.compile(r"(\d{8}T\d{6})(\.\d+)?Z_(\d{8}T\d{6})(\.\d+)?Z\.json")
 
 
 class ManifestFile(TypedDict):
@@ -31,19 +49,27 @@ class ManifestFile(TypedDict):
 
 class ManifestSession(TypedDict):
     """
-    What became of one session.
+    What became of one session. Times are ISO 8601 in UTC.
 
-    ``reason`` says why there is no transcript; ``pending_until`` when waiting for it will end; ``segments`` how many
-    the transcript has. Times are ISO 8601 in UTC.
+    ``path`` is where the transcript's files lie below the destination, without their extensions. ``reason`` says why
+    there is none; ``segments`` how many it has. Of a pending one, ``tries`` says how often it was looked for,
+    ``next_look`` when it will be at the earliest, ``pending_until`` when that ends. ``roles`` are those of the people
+    in the session by their Lessonspace user id.
     """
 
     session_id: str
+    id: int | None
+    space_id: str | None
     name: str | None
     start_time: str | None
-    end_time: str
+    end_time: str | None
     participants: int
+    roles: dict[str, str]
+    path: str
     status: Status
     reason: str | None
+    tries: int
+    next_look: str | None
     pending_until: str | None
     segments: int | None
     files: list[ManifestFile]
@@ -58,13 +84,49 @@ class Manifest(TypedDict):
     sessions: list[ManifestSession]
 
 
-def transcript_path(session: Session, format_name: str) -> str:
+def check_path_template(template: object) -> str:
+    """
+    Check a path template.
+
+    :param template: such as ``{end:%Y/%m/%d}/{session_id}``; ``start`` and ``end`` are datetimes in UTC.
+    :return: the template.
+    :raises LessonspaceInputError: when it names something else than ``PATH_FIELDS``, or lacks ``session_id``.
+    """
+    allowed = f"a path with {{session_id}} and any of {', '.join(PATH_FIELDS)} in braces, and no other braces"
+    try:
+        fields = [field for _, field, _, _ in string.Formatter().parse(str(template)) if field is not None]
+    except ValueError:
+        raise refuse("path_template", template, allowed) from None
+    if not isinstance(template, str) or "session_id" not in fields or not set(fields) <= set(PATH_FIELDS):
+        raise refuse("path_template", template, allowed)
+    return template
+
+
+def transcript_path(session: Session, template: str = DEFAULT_PATH_TEMPLATE) -> str:
     """
     Say where a transcript lies.
 
-    :return: path relative to the destination: the UTC day of the session's end, then the session's uuid.
+    :param session: an ended session.
+    :param template: as ``check_path_template`` lets it pass.
+    :return: path relative to the destination, without the formats' extensions. No name can lead out of it: what is
+        unsafe in a name becomes ``_``.
     """
-    return f"{_ended(session):%Y/%m/%d}/{session['uuid']}.{format_name}"
+    space = session.get("space") or {}
+    fields = {
+        "session_id": _safe(session["uuid"]),
+        "name": _safe(session.get("name")),
+        "space_id": _safe(space.get("id")),
+        "space_name": _safe(space.get("name")),
+        "start": start_time(session) or end_time(session),
+        "end": end_time(session),
+    }
+    parts = template.format(**fields).split("/")
+    return "/".join(part for part in parts if part not in ("", ".", ".."))
+
+
+def _safe(value: str | None) -> str:
+    text = _UNSAFE.sub("_", value or "")[:LONGEST_NAME].strip(" .")
+    return text or "_"
 
 
 def manifest_path(window_start: datetime, window_end: datetime) -> str:
@@ -79,34 +141,122 @@ def manifest_path(window_start: datetime, window_end: datetime) -> str:
     return f"manifests/{'_'.join(bounds)}.json"
 
 
+def window_end_of(manifest_name: str) -> datetime | None:
+    """Read when a manifest's window ends from the name of its file, to the second; None for any other file."""
+    match = _MANIFEST_NAME.fullmatch(manifest_name)
+    return datetime.strptime(match[3], _BOUND).replace(tzinfo=timezone.utc) if match else None
+
+
 def describe_file(format_name: str, path: str, data: bytes) -> ManifestFile:
     """Describe a file as the manifest keeps it, so that anybody can verify it."""
     return ManifestFile(format=format_name, path=path, size=len(data), sha256=hashlib.sha256(data).hexdigest())
 
 
-def manifest_session(
-    session: Session,
-    status: Status,
+def is_described(data: bytes, file: ManifestFile) -> bool:
+    """Whether these are the bytes that the manifest describes."""
+    return len(data) == file["size"] and hashlib.sha256(data).hexdigest() == file["sha256"]
+
+
+def new_entry(session: Session, path: str) -> ManifestSession:
+    """
+    Begin the entry of a session that nothing is known of yet: pending, and never looked for.
+
+    :param session: an ended session, as the API sends it.
+    :param path: see ``transcript_path``.
+    """
+    roles = {str(profile.get("user")): profile.get("role") for profile in session.get("profiles") or []}
+    return ManifestSession(
+        session_id=session["uuid"],
+        id=session.get("id"),
+        space_id=(session.get("space") or {}).get("id"),
+        name=session.get("name"),
+        start_time=_time_text(session.get("start_time")),
+        end_time=_time_text(session.get("end_time")),
+        participants=participant_count(session),
+        roles={user: role for user, role in roles.items() if role},
+        path=path,
+        status="pending",
+        reason=None,
+        tries=0,
+        next_look=None,
+        pending_until=None,
+        segments=None,
+        files=[],
+    )
+
+
+def profiles_of(entry: ManifestSession) -> list[Profile]:
+    """Give back what an entry keeps of the people in its session: user ids and roles."""
+    return [{"user": int(user), "role": role} for user, role in entry["roles"].items() if user.isdigit()]
+
+
+def settled(
+    entry: ManifestSession,
+    status: Literal["archived", "not_eligible", "failed"],
     *,
     reason: str | None = None,
-    pending_until: datetime | None = None,
     segments: int | None = None,
     files: Iterable[ManifestFile] = (),
 ) -> ManifestSession:
     """Write down what became of a session; see ``ManifestSession``."""
-    start = start_time(session)
-    return ManifestSession(
-        session_id=session["uuid"],
-        name=session.get("name"),
-        start_time=write_time(start) if start else None,
-        end_time=write_time(_ended(session)),
-        participants=participant_count(session),
-        status=status,
-        reason=reason,
-        pending_until=write_time(pending_until) if pending_until else None,
-        segments=segments,
-        files=list(files),
-    )
+    return {
+        **entry,
+        "status": status,
+        "reason": reason,
+        "next_look": None,
+        "pending_until": None,
+        "segments": segments,
+        "files": list(files),
+    }
+
+
+def _time_text(value: str | None) -> str | None:
+    """Write a time in UTC; one that can't be read stays as it is, for whoever has to find out why."""
+    moment = read_time(value)
+    return write_time(moment) if moment else value
+
+
+def still_pending(failed: ManifestSession, *, now: datetime, give_up_after: timedelta) -> ManifestSession:
+    """
+    Write down that looking for a pending transcript failed: it is looked for again, until it is given up.
+
+    :param failed: the entry with its error as the reason.
+    :param now: aware.
+    :param give_up_after: how long after the session's end a transcript is waited for.
+    """
+    reason = f"the last look failed: {failed['reason']}"
+    return {**not_there(failed, now=now, give_up_after=give_up_after), "reason": reason, "next_look": None}
+
+
+def not_there(entry: ManifestSession, *, now: datetime, give_up_after: timedelta) -> ManifestSession:
+    """
+    Write down that a transcript was asked for and is not there.
+
+    :param entry: what was known of the session before.
+    :param now: aware.
+    :param give_up_after: how long after the session's end a transcript is waited for.
+    :return: pending, or given up when that time has passed.
+    """
+    tries = entry["tries"] + 1
+    until = (read_time(entry["end_time"]) or now) + give_up_after
+    gone: ManifestSession = {**entry, "tries": tries, "segments": None, "files": []}
+    if now >= until:
+        reason = f"no transcript {give_up_after} after the session's end"
+        return {**gone, "status": "given_up", "reason": reason, "next_look": None, "pending_until": None}
+    wait = min(FIRST_LOOK * 2 ** min(tries - 1, 16), LONGEST_LOOK)
+    return {
+        **gone,
+        "status": "pending",
+        "reason": "no transcript yet",
+        "next_look": write_time(min(now + wait, until)),
+        "pending_until": write_time(until),
+    }
+
+
+def is_due(entry: ManifestSession, now: datetime) -> bool:
+    """Whether a pending transcript may be looked for again."""
+    next_look = read_time(entry["next_look"])
+    return next_look is None or next_look <= now
 
 
 def manifest(window_start: datetime, window_end: datetime, sessions: Iterable[ManifestSession]) -> Manifest:
@@ -116,18 +266,21 @@ def manifest(window_start: datetime, window_end: datetime, sessions: Iterable[Ma
     :param sessions: in any order; they are kept in the order of their ends.
     :return: the manifest, every status counted, also those that did not occur.
     """
-    ordered = sorted(sessions, key=lambda entry: (entry["end_time"], entry["session_id"]))
-    occurred = Counter(entry["status"] for entry in ordered)
+    ordered = sorted(sessions, key=lambda entry: (entry["end_time"] or "", entry["session_id"]))
     return Manifest(
         window_start=write_time(window_start),
         window_end=write_time(window_end),
-        counts={status: occurred[status] for status in STATUSES},
+        counts=count(ordered),
         sessions=ordered,
     )
 
 
-def _ended(session: Session) -> datetime:
-    end = end_time(session)
-    if end is None:
-        raise LessonspaceServerError(f"Session {session.get('uuid')} still runs, so it belongs to no window.")
-    return end
+def count(sessions: Iterable[ManifestSession]) -> dict[Status, int]:
+    """Count the sessions of each status."""
+    occurred = Counter(entry["status"] for entry in sessions)
+    return {status: occurred[status] for status in STATUSES}
+
+
+def by_session(account: Manifest | None) -> Mapping[str, ManifestSession]:
+    """Give the entries of a manifest by their session's uuid; none for no manifest."""
+    return {entry["session_id"]: entry for entry in account["sessions"]} if account else {}

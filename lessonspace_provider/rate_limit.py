@@ -236,5 +236,12 @@ def _redis_client(url: str) -> Redis:
         raise LessonspaceInputError(
             "rate_limit_backend='redis' needs the redis package: pip install 'airflow-provider-lessonspace[redis]'."
         ) from None
-    client: Redis = Redis.from_url(url, socket_timeout=REDIS_TIMEOUT, socket_connect_timeout=REDIS_TIMEOUT)
-    return client
+    try:
+        client: Redis = Redis.from_url(url, socket_timeout=REDIS_TIMEOUT, socket_connect_timeout=REDIS_TIMEOUT)
+        return client
+    except ValueError:
+        pass  # its message may hold a piece of the password
+    raise LessonspaceInputError(
+        "rate_limit_redis_url was refused: it must be a redis:// or rediss:// address, with the special characters of "
+        "its password percent-encoded."
+    )

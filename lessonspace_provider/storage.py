@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writes whole files through ObjectStoragePath: a file is there with all of its content, or not at all."""
+"""Reads and writes whole files through ObjectStoragePath: a file is there with all of its content, or not at all."""
 
 from __future__ import annotations
 
+import fcntl
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
-from uuid import uuid4
+from typing import TYPE_CHECKING, BinaryIO
 
 from fsspec import filesystem
 
@@ -35,6 +37,38 @@ def write_whole(path: ObjectStoragePath, data: bytes) -> None:
         _filesystem(path).pipe_file(path.path, data)
 
 
+def read_whole(path: ObjectStoragePath) -> bytes | None:
+    """
+    Read a file.
+
+    :param path: which one.
+    :return: all of its content; None when it is not there.
+    :raises OSError: when the store refuses.
+    """
+    try:
+        data: bytes = _filesystem(path).cat_file(path.path)
+    except FileNotFoundError:
+        return None
+    return data
+
+
+def names_in(folder: ObjectStoragePath) -> list[str]:
+    """
+    List the names of a folder's files.
+
+    :param folder: which one.
+    :return: the names in alphabetical order; none when the folder is not there.
+    :raises OSError: when the store refuses.
+    """
+    store = _filesystem(folder)
+    store.invalidate_cache()
+    try:
+        paths: list[str] = store.ls(folder.path, detail=False)
+    except FileNotFoundError:
+        return []
+    return sorted(path.rstrip("/").rpartition("/")[2] for path in paths)
+
+
 def _filesystem(path: ObjectStoragePath) -> AbstractFileSystem:
     try:
         return path.fs
@@ -45,13 +79,37 @@ def _filesystem(path: ObjectStoragePath) -> AbstractFileSystem:
 
 def _write_and_rename(path: Path, data: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{uuid4().hex}.part")
-    try:
-        with part.open("wb") as file:
+    part = path.with_name(f".{path.name}.part")
+    with _opened_alone(part) as file:
+        try:
+            file.truncate(0)
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        part.replace(path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
+            part.replace(path)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
+
+
+@contextmanager
+def _opened_alone(part: Path) -> Iterator[BinaryIO]:
+    """
+    Open a part file, after whoever else writes it at this moment.
+
+    Its name is always the same, so that what a killed writer left behind becomes the next one's part file.
+    """
+    while True:
+        with part.open("ab") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            if _is_still_at(part, file):
+                yield file
+                return
+
+
+def _is_still_at(part: Path, file: BinaryIO) -> bool:
+    """Whether the file was not given its final name while this process waited for it."""
+    try:
+        return os.path.samestat(part.stat(), os.fstat(file.fileno()))
+    except FileNotFoundError:
+        return False

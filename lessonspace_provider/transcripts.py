@@ -1,44 +1,131 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writes a transcript's segments in the formats people read and programs take. Pure."""
+"""
+Writes a transcript's segments in the formats people read and programs take. Pure.
+
+``json``, ``jsonl`` and ``csv`` are for programs: a record per segment, in the API's order, with the API's values.
+``txt``, ``vtt`` and ``srt`` are for people and players: ordered by start time, each segment's text on one line,
+times that make no sense mended. No segment is left out of any of them, one without text neither.
+"""
 
 from __future__ import annotations
 
+import csv
+import io
 import json
+import math
+import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
-from lessonspace_provider.parameters import refuse
+from lessonspace_provider.parameters import ROLES, refuse
 
 if TYPE_CHECKING:
-    from lessonspace_provider.api_types import Segment
+    from lessonspace_provider.api_types import Profile, Segment, Speaker
+
+#: Stands for a speaker of whom the segment tells neither a name nor an id, or who must not be named.
+UNKNOWN_SPEAKER = "Unknown"
+
+#: In seconds, a million hours: a time beyond it is an error, and more than players and parsers can read.
+LATEST_TIME = 3_600_000_000
+
+#: How long a cue lasts, in milliseconds, when the segment does not say: long enough to be seen.
+UNKNOWN_LENGTH = 1000
+
+#: The columns of the CSV format.
+CSV_HEADER = ("start_time", "end_time", "speaker_id", "speaker", "text")
+
+_FIELDS = ("start_time", "end_time", "user", "breakout_id", "text")
+# Control characters other than tabs and line breaks go; lone surrogates, which UTF-8 can't hold, become U+FFFD.
+_PRINTABLE: Mapping[int, str | None] = {
+    **{code: " " if chr(code).isspace() else None for code in (*range(32), *range(127, 160))},
+    **{ord(char): char for char in "\t\n\r"},
+    **dict.fromkeys(range(0xD800, 0xE000), "\ufffd"),
+}
+# Line ends to str.splitlines, with which many programs read JSON Lines, though not to JSON.
+_LINE_ENDS = {ord(char): f"\\u{ord(char):04x}" for char in "\x85\u2028\u2029"}
+# What spreadsheets take for the start of a formula, full-width forms and skipped white space included.
+_FORMULA = re.compile(r"'*\s*[=+\-@＝＋－＠]|'*[\t\r\n]")
+_ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 
 
-def to_json(segments: Sequence[Segment]) -> str:
-    """Write the segments as the API gave them, unknown fields included."""
-    return json.dumps(segments, ensure_ascii=False, indent=1) + "\n"
+def to_json(segments: Sequence[Segment]) -> bytes:
+    """
+    Write the segments as the API gave them, unknown fields included; the same segments make the same bytes.
+
+    NaN and infinity become null, because JSON has no such numbers (RFC 8259).
+    """
+    return _json_bytes(json.dumps(_finite(segments), ensure_ascii=False, indent=1) + "\n")
 
 
-def to_txt(segments: Sequence[Segment]) -> str:
+def to_jsonl(segments: Sequence[Segment]) -> bytes:
+    """Write JSON Lines: the same objects as ``to_json``, each on a line of its own."""
+    lines = (json.dumps(_finite(segment), ensure_ascii=False).translate(_LINE_ENDS) for segment in segments)
+    return _json_bytes("".join(f"{line}\n" for line in lines))
+
+
+def to_csv(segments: Sequence[Segment]) -> bytes:
+    """
+    Write CSV after RFC 4180, in UTF-8 without a byte order mark: ``CSV_HEADER``, then a row per segment.
+
+    Times are in seconds as the API gave them; what is missing is an empty cell, and so is NaN. Control characters
+    other than tabs and line breaks are left out.
+
+    A cell that a spreadsheet would run as a formula gets an apostrophe before it: anybody can join a class as
+    ``=HYPERLINK(...)``, and it is a teacher who opens the file. To read the exact text back, take one apostrophe
+    off every cell that starts with apostrophes and then such a formula's beginning, or use ``json``.
+    """
+    out = io.StringIO(newline="")
+    rows = csv.writer(out, lineterminator="\r\n")
+    rows.writerow(CSV_HEADER)
+    for segment in segments:
+        values = (segment.get("start_time"), segment.get("end_time"), _user(segment).get("id"))
+        rows.writerow([_cell(value) for value in (*values, _speaker(segment), _text(segment))])
+    return out.getvalue().encode()
+
+
+def to_txt(segments: Sequence[Segment]) -> bytes:
     """Write a line per segment, ``[hh:mm:ss] speaker: text``, times from the start of the recording."""
-    return "".join(f"[{_clock(segment)}] {_speaker(segment)}: {_one_line(segment)}\n" for segment in segments)
+    lines = (f"[{_clock(start)}] {_spoken(segment)}\n" for start, _, segment in _in_time_order(segments))
+    return "".join(lines).encode()
 
 
-def _clock(segment: Segment) -> str:
-    seconds = int(segment.get("start_time") or 0)
-    return f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
+def to_vtt(segments: Sequence[Segment]) -> bytes:
+    """
+    Write WebVTT (W3C): a cue per segment, the speaker in its voice tag, overlapping speakers in overlapping cues.
+
+    Text and names are escaped, so ``html.unescape`` gives them back.
+    """
+    cues = (
+        f"{_timings(start, end, '.')}\n<v {_escaped(_speaker(segment))}>{_escaped(_one_line(_text(segment)))}\n\n"
+        for start, end, segment in _in_time_order(segments)
+    )
+    return ("WEBVTT\n\n" + "".join(cues)).encode()
 
 
-def _speaker(segment: Segment) -> str:
-    user = segment.get("user") or {}
-    return user.get("name") or (f"User {user['id']}" if "id" in user else "Unknown")
+def to_srt(segments: Sequence[Segment]) -> bytes:
+    """
+    Write SubRip: a numbered cue per segment, ``speaker: text``.
 
-
-def _one_line(segment: Segment) -> str:
-    return " ".join((segment.get("text") or "").split())
+    The format has no escaping. ``-->``, which players read as a timing, becomes ``->``; whether a player shows
+    ``<b>`` or takes it for a tag is up to the player.
+    """
+    cues = (
+        f"{number}\n{_timings(start, end, ',')}\n{re.sub('-{2,}>', '->', _spoken(segment))}\n\n"
+        for number, (start, end, segment) in enumerate(_in_time_order(segments), 1)
+    )
+    return "".join(cues).encode()
 
 
 #: How each format is written, by its name, which is also its file extension.
-WRITERS: Mapping[str, Callable[[Sequence[Segment]], str]] = {"json": to_json, "txt": to_txt}
+WRITERS: Mapping[str, Callable[[Sequence[Segment]], bytes]] = {
+    "json": to_json,
+    "jsonl": to_jsonl,
+    "txt": to_txt,
+    "vtt": to_vtt,
+    "srt": to_srt,
+    "csv": to_csv,
+}
 
 
 def check_formats(formats: object) -> list[str]:
@@ -52,18 +139,153 @@ def check_formats(formats: object) -> list[str]:
     allowed = f"a list of {', '.join(WRITERS)}"
     if isinstance(formats, str) or not isinstance(formats, Iterable):
         raise refuse("formats", formats, allowed)
-    names = list(dict.fromkeys(formats))
-    if not names or any(name not in WRITERS for name in names):
+    names = list(formats)
+    if not names or any(not isinstance(name, str) or name not in WRITERS for name in names):
         raise refuse("formats", names, allowed)
-    return names
+    return list(dict.fromkeys(names))
 
 
-def write(segments: Sequence[Segment], format_name: str) -> bytes:
+def write(segments: Sequence[Segment], format_name: str, *, speakers: Mapping[int, str] | None = None) -> bytes:
     """
-    Write a transcript.
+    Write a transcript, whatever its segments lack.
 
-    :param segments: as ``LessonspaceHook.get_transcript`` returns them.
+    With ``speakers`` no format holds a speaker's name: the label stands in its place, or ``UNKNOWN_SPEAKER`` for
+    whoever has no label or no integer id. Of a segment only the documented fields are kept, since the others
+    could hold names. User ids stay: they are pseudonyms, which Lessonspace and the school can resolve. Names that
+    were spoken, in the text, stay as well. Writing from the redacted JSON gives the same files again.
+
+    :param segments: as ``LessonspaceHook.get_transcript`` returns them, times in seconds.
     :param format_name: a key of ``WRITERS``.
+    :param speakers: user id -> label, such as ``redacted_speakers`` makes; None: the names as they are.
     :return: UTF-8 text.
     """
-    return WRITERS[format_name](segments).encode()
+    if speakers is not None:
+        segments = [_redacted(segment, speakers) for segment in segments]
+    return WRITERS[format_name](segments)
+
+
+def redacted_speakers(segments: Sequence[Segment], profiles: Sequence[Profile]) -> dict[int, str]:
+    """
+    Make labels to write in place of speakers' names.
+
+    They are roles, numbered in order of first utterance, ``Student 1``, ``Student 2``; ``Speaker 1`` where no role
+    is known. Only a teacher who is the only one is ``Teacher`` without a number. The same transcript and roles
+    make the same labels.
+
+    :param segments: as ``LessonspaceHook.get_transcript`` returns them.
+    :param profiles: the session's; ``user`` and ``role`` are read.
+    :return: user id -> label, for every integer user id in the segments.
+    """
+    roles = {profile.get("user"): profile.get("role") for profile in profiles}
+    ids = (_user_id(segment) for _, _, segment in _in_time_order(segments))
+    kinds = {user_id: _kind(roles.get(user_id)) for user_id in ids if user_id is not None}
+    of_each, so_far = Counter(kinds.values()), Counter[str]()
+    labels = {}
+    for user_id, kind in kinds.items():
+        so_far[kind] += 1
+        labels[user_id] = kind if kind == "Teacher" and of_each[kind] == 1 else f"{kind} {so_far[kind]}"
+    return labels
+
+
+def _kind(role: object) -> str:
+    # A role nobody documented might be free text, and hold a name.
+    return role.capitalize() if isinstance(role, str) and role.lower() in ROLES else "Speaker"
+
+
+def _redacted(segment: Segment, speakers: Mapping[int, str]) -> Segment:
+    user_id = _user_id(segment)
+    label = UNKNOWN_SPEAKER if user_id is None else speakers.get(user_id, UNKNOWN_SPEAKER)
+    kept = {field: value for field, value in segment.items() if field in _FIELDS}
+    return cast("Segment", {**kept, "user": {"id": user_id, "name": label}})
+
+
+def _user(segment: Segment) -> Speaker:
+    user = segment.get("user")
+    return user if isinstance(user, dict) else {}
+
+
+def _user_id(segment: Segment) -> int | None:
+    user_id = _user(segment).get("id")
+    return user_id if isinstance(user_id, int) and not isinstance(user_id, bool) else None
+
+
+def _speaker(segment: Segment) -> str:
+    user = _user(segment)
+    name, user_id = user.get("name"), user.get("id")
+    shown = _one_line(name) if isinstance(name, str) else ""
+    return shown or (UNKNOWN_SPEAKER if user_id is None else _one_line(f"User {user_id}"))
+
+
+def _text(segment: Segment) -> str:
+    text = segment.get("text")
+    return text if isinstance(text, str) else ""
+
+
+def _spoken(segment: Segment) -> str:
+    return f"{_speaker(segment)}: {_one_line(_text(segment))}".rstrip()
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.translate(_PRINTABLE).split())
+
+
+def _escaped(line: str) -> str:
+    return line.translate(_ESCAPES)
+
+
+def _in_time_order(segments: Sequence[Segment]) -> list[tuple[int, int, Segment]]:
+    """
+    Order segments by their start.
+
+    A start that is missing or absurd becomes the start of the segment before, so that the text keeps its place;
+    an end that is, or lies before the start, ``UNKNOWN_LENGTH`` later. A cue lasts a millisecond at least: WebVTT
+    wants its end after its start.
+
+    :return: start and end in milliseconds, and the segment.
+    """
+    timed = []
+    start = 0
+    for segment in segments:
+        given = _milliseconds(segment.get("start_time"))
+        start = start if given is None else given
+        end = _milliseconds(segment.get("end_time"))
+        end = start + UNKNOWN_LENGTH if end is None or end < start else max(end, start + 1)
+        timed.append((start, end, segment))
+    return sorted(timed, key=lambda cue: cue[0])
+
+
+def _milliseconds(seconds: object) -> int | None:
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
+        return None
+    return round(max(seconds, 0) * 1000) if -LATEST_TIME <= seconds <= LATEST_TIME else None
+
+
+def _timings(start: int, end: int, point: str) -> str:
+    return f"{_clock(start)}{point}{start % 1000:03d} --> {_clock(end)}{point}{end % 1000:03d}"
+
+
+def _clock(milliseconds: int) -> str:
+    seconds = milliseconds // 1000
+    return f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
+
+
+def _cell(value: object) -> object:
+    if not isinstance(value, str):
+        return _finite(value) if isinstance(value, (int, float)) else None
+    cell = value.translate(_PRINTABLE)
+    return f"'{cell}" if _FORMULA.match(cell) else cell
+
+
+def _finite(value: object) -> object:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    return value
+
+
+def _json_bytes(text: str) -> bytes:
+    # A lone surrogate, which UTF-8 can't hold, is written as JSON's own escape, \ud800.
+    return text.encode("utf-8", "backslashreplace")

@@ -71,9 +71,10 @@ def airflow_settings(*, home: Path, dags_folder: Path, port: int, jwt_secret: st
         "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",
         # A name of this machine would have to be resolved, which may mean waiting for a network.
         "AIRFLOW__CORE__HOSTNAME_CALLABLE": "urllib.request.localhost",
-        # No log server runs (see write_airflow_launcher): the API server must not ask somebody else's either.
-        "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": "0",
-        "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": "0",
+        # No log server runs (see write_airflow_launcher): the API server must not ask another Airflow's either.
+        # Port 1 has no listener; 0 would not do, because it counts as "none given" and becomes 80.
+        "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": "1",
+        "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": "1",
         # A line per request, ours among them, would bury what else is in the log.
         "AIRFLOW__LOGGING__NAMESPACE_LEVELS": "http.access=WARNING",
         "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_STORAGE_PATH": str(home / "bundles"),

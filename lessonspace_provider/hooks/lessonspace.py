@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, cast
 from urllib.parse import quote
 
-from airflow.providers.common.compat.sdk import BaseHook, mask_secret
+from airflow.providers.common.compat.sdk import BaseHook
 
 from lessonspace_provider.exceptions import (
     LessonspaceError,
@@ -19,6 +19,7 @@ from lessonspace_provider.exceptions import (
     LessonspaceTranscriptNotReady,
 )
 from lessonspace_provider.hooks.connection_settings import ConnectionSettings
+from lessonspace_provider.hooks.masking import mask_secret
 from lessonspace_provider.hooks.transport import Query, Transport
 from lessonspace_provider.launch_body import launch_body
 from lessonspace_provider.parameters import (
@@ -407,6 +408,8 @@ class LessonspaceHook(BaseHook):
         except LessonspaceNotFoundError as error:
             raise self._no_transcript(session_id, error) from None
         if isinstance(body, dict) and isinstance(body.get("transcriptionUrl"), str):
+            # Not masked: the link never leaves this hook, and Airflow joins all masks into one pattern, which takes
+            # minutes to build for a night of a thousand links.
             what = f"transcript file of session {session_id}"
             segments = self._transport.download(body["transcriptionUrl"], what)
             return self._checked_segments(segments, what)

@@ -3,24 +3,25 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta, timezone
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, cast
 
-from airflow.providers.common.compat.sdk import ObjectStoragePath
+from airflow.providers.common.compat.sdk import AirflowSkipException, ObjectStoragePath
 
 from lessonspace_provider import archive, transcripts
+from lessonspace_provider.archiver import ArchiveLayout, Archiver
 from lessonspace_provider.exceptions import LessonspaceError, LessonspaceInputError, LessonspaceTranscriptNotReady
 from lessonspace_provider.operators.base import LessonspaceOperator
-from lessonspace_provider.parameters import as_aware_datetime, refuse
-from lessonspace_provider.sessions import end_time, ended_within, transcript_obstacle
+from lessonspace_provider.parameters import as_aware_datetime, as_space_id, refuse
+from lessonspace_provider.sessions import ended_within
 from lessonspace_provider.storage import write_whole
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from lessonspace_provider.api_types import FilterValue, Segment, Session
+    from lessonspace_provider.archiver import ArchivedWindow
 
 DEFAULT_FORMATS = ("json", "txt")
 DEFAULT_GIVE_UP_AFTER = timedelta(days=7)
@@ -29,15 +30,27 @@ DEFAULT_GIVE_UP_AFTER = timedelta(days=7)
 #: belong to the range, nor how exact its times are.
 WINDOW_MARGIN = timedelta(seconds=1)
 
-#: Filters that the window itself gives.
+#: A window that ended less than this ago is listed a second time: a session that ended while the first list was
+#: being read stands before the place where reading was.
+SETTLING_TIME = timedelta(minutes=5)
+
+#: Filters that the window and the other parameters give.
 _FILTERS_OF_THE_WINDOW = ("end_time_after", "end_time_before", "include_single_user", "page", "in_progress_only")
+
+ON_MISSING = ("fail", "skip", "none")
 
 
 class ArchiveResult(TypedDict):
-    """What the archive operator returns: sessions per status, and where their manifest lies."""
+    """
+    What the archive operator returns.
+
+    ``counts`` are the window's sessions per status, ``manifest`` is where their account lies (None for a dry run), and
+    ``updated_manifests`` are those of earlier windows in which pending transcripts were looked for.
+    """
 
     counts: dict[archive.Status, int]
-    manifest: str
+    manifest: str | None
+    updated_manifests: list[str]
 
 
 class LessonspaceGetTranscriptOperator(LessonspaceOperator):
@@ -49,8 +62,10 @@ class LessonspaceGetTranscriptOperator(LessonspaceOperator):
         None: the segments become the task's result. A transcript of an hour has over 100 kB and people's names,
         so a destination is the better choice.
     :param formats: which files to write, any of the names in ``transcripts.WRITERS``.
+    :param on_missing: what a transcript that is not there does: ``fail`` the task (which its retries try again),
+        ``skip`` the task, or ``none``: the task succeeds with None.
     :return: the segments, or the paths of the written files in the order of ``formats``.
-    :raises LessonspaceTranscriptNotReady: it is not there (yet).
+    :raises LessonspaceTranscriptNotReady: it is not there (yet), and ``on_missing`` is ``fail``.
     """
 
     template_fields: Sequence[str] = ("lessonspace_conn_id", "session_id", "destination", "formats")
@@ -61,23 +76,36 @@ class LessonspaceGetTranscriptOperator(LessonspaceOperator):
         session_id: str,
         destination: str | ObjectStoragePath | None = None,
         formats: Sequence[str] = DEFAULT_FORMATS,
+        on_missing: Literal["fail", "skip", "none"] = "fail",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.session_id = session_id
         self.destination = destination
         self.formats = formats
+        self.on_missing = on_missing
 
-    def execute(self, context: Context) -> list[Segment] | list[str]:  # noqa: ARG002
+    def execute(self, context: Context) -> list[Segment] | list[str] | None:  # noqa: ARG002
         """Fetch the transcript, and write it if there is a destination."""
         formats = transcripts.check_formats(self.formats)
+        if self.on_missing not in ON_MISSING:
+            raise refuse("on_missing", self.on_missing, f"one of {', '.join(ON_MISSING)}")
+        try:
+            segments = self.hook.get_transcript(self.session_id)
+        except LessonspaceTranscriptNotReady as error:
+            if self.on_missing == "fail":
+                raise
+            if self.on_missing == "skip":
+                raise AirflowSkipException(str(error)) from None
+            self.log.info("%s", error)
+            return None
         if self.destination is None:
-            return self.hook.get_transcript(self.session_id)
-        session = self.hook.get_session(self.session_id)
-        segments = self.hook.get_transcript(self.session_id)
-        destination = ObjectStoragePath(self.destination)
-        files = _write_transcript(session, segments, formats, destination)
-        return [str(destination / file["path"]) for file in files]
+            return segments
+        path = archive.transcript_path(self.hook.get_session(self.session_id))
+        files = [ObjectStoragePath(self.destination) / f"{path}.{format_name}" for format_name in formats]
+        for file, format_name in zip(files, formats):
+            write_whole(file, transcripts.write(segments, format_name))
+        return [str(file) for file in files]
 
 
 class LessonspaceArchiveTranscriptsOperator(LessonspaceOperator):
@@ -86,16 +114,23 @@ class LessonspaceArchiveTranscriptsOperator(LessonspaceOperator):
 
     Transcripts are written to ``<destination>/YYYY/MM/DD/<session uuid>.<format>`` (day of the session's end, UTC),
     the account to ``<destination>/manifests/<window>.json``. A transcript that is not there yet is pending and no
-    failure. When a session failed, the others are archived all the same; the task then fails at its end and names
-    those that did.
+    failure: the runs of later windows look for it again, until ``give_up_after``, and bring its manifest up to date.
+    Run again, it fetches only what is missing. When a session fails, the others are archived all the same; the task
+    then fails at its end and names those that did. Each archive needs a destination of its own.
 
     :param destination: a folder as ``ObjectStoragePath`` takes it, e.g. ``s3://aws_default@bucket/transcripts``.
     :param window_start: aware datetime or ISO 8601 text; sessions that ended at this moment belong to the window.
     :param window_end: likewise; sessions that ended at this moment belong to the next window.
-    :param formats: which files to write per session, any of the names in ``transcripts.WRITERS``.
+    :param formats: which files to write per session, any of the names in ``transcripts.WRITERS``. With ``json`` among
+        them, what a killed run has left is completed without fetching it again.
+    :param path_template: where a transcript lies, of the fields in ``archive.PATH_FIELDS``; must hold ``{session_id}``.
+    :param redact_speakers: write roles or numbers in place of speakers' names; names that were spoken stay.
+    :param space_id: archive this space's sessions only; UUID, or slug (launch's ``room_id``).
     :param filters: further filters of ``LessonspaceHook.list_sessions``, such as ``tags`` or ``space``.
+    :param include_single_user: whether sessions of one person are accounted for too (they have no transcript).
     :param give_up_after: how long after its end a session's transcript is waited for; timedelta or seconds.
-    :return: ``{"counts": {status: number}, "manifest": path}``.
+    :param dry_run: say in the log what would be done, and do nothing: those that would be fetched count as pending.
+    :return: see ``ArchiveResult``. The same, without the list, is the ``extra`` of the event of each outlet asset.
     :raises LessonspaceInputError: for a parameter that can't be used, before any request.
     :raises LessonspaceError: at the end, when sessions failed.
     """
@@ -106,6 +141,8 @@ class LessonspaceArchiveTranscriptsOperator(LessonspaceOperator):
         "window_start",
         "window_end",
         "formats",
+        "path_template",
+        "space_id",
         "filters",
     )
 
@@ -116,8 +153,13 @@ class LessonspaceArchiveTranscriptsOperator(LessonspaceOperator):
         window_start: datetime | str = "{{ data_interval_start }}",
         window_end: datetime | str = "{{ data_interval_end }}",
         formats: Sequence[str] = DEFAULT_FORMATS,
+        path_template: str = archive.DEFAULT_PATH_TEMPLATE,
+        redact_speakers: bool = False,
+        space_id: str | None = None,
         filters: Mapping[str, FilterValue | None] | None = None,
+        include_single_user: bool = True,
         give_up_after: timedelta | float = DEFAULT_GIVE_UP_AFTER,
+        dry_run: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -125,90 +167,93 @@ class LessonspaceArchiveTranscriptsOperator(LessonspaceOperator):
         self.window_start = window_start
         self.window_end = window_end
         self.formats = formats
+        self.path_template = path_template
+        self.redact_speakers = redact_speakers
+        self.space_id = space_id
         self.filters = filters
+        self.include_single_user = include_single_user
         self.give_up_after = give_up_after
+        self.only_plan = dry_run
 
-    def execute(self, context: Context) -> ArchiveResult:  # noqa: ARG002
-        """Archive session by session, write the manifest, then fail if any session did."""
+    def execute(self, context: Context) -> ArchiveResult:
+        """Archive session by session, write the manifests, then fail if any session did."""
         start, end = _checked_window(self.window_start, self.window_end)
-        formats = transcripts.check_formats(self.formats)
+        sessions = self._sessions(start, end, self._checked_filters())
+        archiver = self._archiver()
+        if self.only_plan:
+            entries = archiver.plan(sessions, start, end).values()
+            for entry in entries:
+                self.log.info("%s %s: %s", entry["session_id"], entry["status"], entry["reason"] or "would be fetched")
+            return ArchiveResult(counts=archive.count(entries), manifest=None, updated_manifests=[])
+
+        window = archiver.archive_window(sessions, start, end)
+        counts, path = window.account["counts"], str(window.path)
+        self.log.info("%d sessions ended in the window: %s. Manifest: %s", sum(counts.values()), counts, path)
+        earlier = archiver.take_up_pending(before=start)
+        for asset in self.outlets:
+            context["outlet_events"][asset].extra = {"counts": cast("dict[str, Any]", counts), "manifest": path}
+        _fail_if_any_failed([window, *earlier])
+        return ArchiveResult(counts=counts, manifest=path, updated_manifests=[str(other.path) for other in earlier])
+
+    def _archiver(self) -> Archiver:
+        layout = ArchiveLayout(
+            destination=ObjectStoragePath(self.destination),
+            formats=transcripts.check_formats(self.formats),
+            path_template=archive.check_path_template(self.path_template),
+            redact_speakers=self.redact_speakers,
+        )
         give_up_after = _checked_duration("give_up_after", self.give_up_after)
-        destination = ObjectStoragePath(self.destination)
+        return Archiver(self.hook, layout, give_up_after=give_up_after, log=self.log)
 
-        entries = [
-            self._archive(session, destination, formats, give_up_after) for session in self._sessions(start, end)
-        ]
-        account = archive.manifest(start, end, entries)
-        path = destination / archive.manifest_path(start, end)
-        write_whole(path, json.dumps(account, ensure_ascii=False, indent=1).encode())
-        self.log.info("%d sessions ended in the window: %s. Manifest: %s", len(entries), account["counts"], path)
-        _fail_if_any_failed(account, str(path))
-        return ArchiveResult(counts=account["counts"], manifest=str(path))
-
-    def _sessions(self, start: datetime, end: datetime) -> Iterator[Session]:
-        """Yield each session of the window once, also when the list moves while it is read."""
+    def _checked_filters(self) -> dict[str, FilterValue | None]:
         filters = dict(self.filters or {})
         for name in _FILTERS_OF_THE_WINDOW:
             if name in filters:
-                raise refuse("filters", sorted(filters), f"without {name}, which the window gives")
+                raise refuse("filters", sorted(filters), f"without {name}, which the other parameters give")
+        if self.space_id is not None:
+            as_space_id("space_id", self.space_id)
+        return filters
+
+    def _sessions(self, start: datetime, end: datetime, filters: Mapping[str, FilterValue | None]) -> Iterator[Session]:
+        """Yield the sessions of the window; one may come twice when the list moves while it is read."""
         seen = set()
-        for session in self.hook.list_sessions(
-            **filters,
-            end_time_after=start - WINDOW_MARGIN,
-            end_time_before=end + WINDOW_MARGIN,
-            include_single_user=True,
-        ):
-            if session["uuid"] not in seen and ended_within(session, start, end):
-                seen.add(session["uuid"])
+        for session in self._listed(start, end, filters):
+            seen.add(session["uuid"])
+            if _belongs(session, start, end):
                 yield session
+        if datetime.now(timezone.utc) - end < SETTLING_TIME:
+            for session in self._listed(start, end, filters):
+                if session["uuid"] in seen:
+                    break  # lists are newest first (facts, C): from here on, all have been seen
+                if _belongs(session, start, end):
+                    yield session
 
-    def _archive(
-        self, session: Session, destination: ObjectStoragePath, formats: Sequence[str], give_up_after: timedelta
-    ) -> archive.ManifestSession:
-        obstacle = transcript_obstacle(session)
-        if obstacle is not None:
-            return archive.manifest_session(session, "not_eligible", reason=obstacle)
-        try:
-            segments = self.hook.get_transcript(session["uuid"])
-            files = _write_transcript(session, segments, formats, destination)
-        except LessonspaceTranscriptNotReady:
-            return _not_ready(session, give_up_after)
-        except (LessonspaceError, OSError) as error:
-            self.log.error("Session %s failed: %s", session["uuid"], error)
-            return archive.manifest_session(session, "failed", reason=str(error))
-        self.log.info("Session %s archived, %d segments.", session["uuid"], len(segments))
-        return archive.manifest_session(session, "archived", segments=len(segments), files=files)
-
-
-def _write_transcript(
-    session: Session, segments: Sequence[Segment], formats: Sequence[str], destination: ObjectStoragePath
-) -> list[archive.ManifestFile]:
-    files = []
-    for format_name in formats:
-        path, data = archive.transcript_path(session, format_name), transcripts.write(segments, format_name)
-        write_whole(destination / path, data)
-        files.append(archive.describe_file(format_name, path, data))
-    return files
+    def _listed(self, start: datetime, end: datetime, filters: Mapping[str, FilterValue | None]) -> Iterator[Session]:
+        bounds: dict[str, FilterValue | None] = {
+            **filters,
+            "end_time_after": start - WINDOW_MARGIN,
+            "end_time_before": end + WINDOW_MARGIN,
+            "include_single_user": self.include_single_user,
+        }
+        if self.space_id is not None:
+            return self.hook.list_space_sessions(self.space_id, **bounds)
+        return self.hook.list_sessions(**bounds)
 
 
-def _not_ready(session: Session, give_up_after: timedelta) -> archive.ManifestSession:
-    end = end_time(session) or datetime.now(timezone.utc)
-    if datetime.now(timezone.utc) < end + give_up_after:
-        return archive.manifest_session(
-            session, "pending", reason="no transcript yet", pending_until=end + give_up_after
-        )
-    return archive.manifest_session(
-        session, "given_up", reason=f"no transcript {give_up_after} after the session's end"
-    )
+def _belongs(session: Session, start: datetime, end: datetime) -> bool:
+    """Whether a session belongs to the window; one whose end can't be read does, to be accounted for as failed."""
+    try:
+        return ended_within(session, start, end)
+    except LessonspaceError:
+        return True
 
 
-def _fail_if_any_failed(account: archive.Manifest, path: str) -> None:
-    failed = [entry for entry in account["sessions"] if entry["status"] == "failed"]
+def _fail_if_any_failed(windows: Sequence[ArchivedWindow]) -> None:
+    failed = [f"{entry['session_id']}: {entry['reason']}" for window in windows for entry in window.failed]
     if failed:
-        names = "; ".join(f"{entry['session_id']}: {entry['reason']}" for entry in failed)
         raise LessonspaceError(
-            f"{len(failed)} of {len(account['sessions'])} sessions failed, the rest is archived. Run the task again "
-            f"for these (manifest {path}): {names}"
+            f"{len(failed)} sessions failed, all others are accounted for in {windows[0].path}. Run the task again, it "
+            f"takes up only what is missing: {'; '.join(failed)}"
         )
 
 

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from airflow.sdk import DAG
 
-_FOLDERS = (Path(__file__).parent.parent.parent / "dags_examples", Path(__file__).parent / "dags" / "files")
+EXAMPLES = Path(__file__).parent.parent.parent / "dags_examples"
+_FOLDERS = (EXAMPLES, Path(__file__).parent / "dags" / "files")
 
 
 def load_dag(name: str) -> DAG:

@@ -22,7 +22,8 @@ def wheel(tmp_path_factory):
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source)
     uv = Path(sys.prefix) / "bin" / "uv"
-    subprocess.run([uv, "build", "--wheel", "--out-dir", "dist"], cwd=source, check=True, capture_output=True)
+    build = [uv, "build", "--wheel", "--no-build-isolation", "--python", sys.executable, "--out-dir", "dist"]
+    subprocess.run(build, cwd=source, check=True, capture_output=True)
     (path,) = (source / "dist").glob("*.whl")
     with zipfile.ZipFile(path) as opened:
         yield opened

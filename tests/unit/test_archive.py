@@ -7,24 +7,57 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from lessonspace_provider import archive
-from lessonspace_provider.exceptions import LessonspaceServerError
+from lessonspace_provider.exceptions import LessonspaceInputError
 
 UUID = "5b5f1a2c-3d4e-4f5a-8b9c-0d1e2f3a4b5c"
 START = datetime(2026, 11, 22, 2, tzinfo=timezone.utc)
 END = datetime(2026, 11, 23, 2, tzinfo=timezone.utc)
+WEEK = timedelta(days=7)
 
 
-def a_session(end="2026-11-22T23:30:00-02:00", uuid=UUID):
-    return {"uuid": uuid, "name": None, "start_time": "2026-11-22T22:30:00Z", "end_time": end, "profiles": []}
+def a_session(end="2026-11-22T23:30:00-02:00", uuid=UUID, **fields):
+    return {"uuid": uuid, "name": None, "start_time": "2026-11-22T22:30:00Z", "end_time": end, "profiles": [], **fields}
+
+
+def an_entry(**fields):
+    session = a_session(**fields)
+    return archive.new_entry(session, archive.transcript_path(session))
 
 
 def test_a_transcript_lies_under_the_utc_day_of_the_sessions_end():
-    assert archive.transcript_path(a_session(), "json") == f"2026/11/23/{UUID}.json"
+    assert archive.transcript_path(a_session()) == f"2026/11/23/{UUID}"
 
 
-def test_a_session_without_an_end_has_no_place():
-    with pytest.raises(LessonspaceServerError, match=UUID):
-        archive.transcript_path(a_session(end=None), "json")
+@pytest.mark.parametrize(
+    ("name", "folder"),
+    [
+        ("Maths 7b / Algebra", "Maths 7b _ Algebra"),
+        ("../../etc/passwd", "_.._etc_passwd"),
+        ("..", "_"),
+        ("", "_"),
+        (None, "_"),
+        ("a\0b\nc", "a_b_c"),
+        ("C:\\x", "C_x"),
+        ("שיעור 🎉", "שיעור _"),
+        ("x" * 300, "x" * 80),
+    ],
+)
+def test_no_name_leads_out_of_the_destination(name, folder):
+    path = archive.transcript_path(a_session(name=name), "{name}/{session_id}")
+    assert path == f"{folder}/{UUID}"
+
+
+@pytest.mark.parametrize(
+    "template", ["{end:%Y}", "{session_id}/{secret}", "{session_id", "{0}{session_id}", "", None, 3]
+)
+def test_a_path_template_that_could_lose_or_leak_something_is_refused(template):
+    with pytest.raises(LessonspaceInputError, match=r"path_template=.*session_id"):
+        archive.check_path_template(template)
+
+
+def test_dots_in_a_template_do_not_lead_out_either():
+    template = archive.check_path_template("../{start:%Y}//./{session_id}")
+    assert archive.transcript_path(a_session(), template) == f"2026/{UUID}"
 
 
 def test_a_manifest_is_named_by_its_window_the_same_in_every_time_zone():
@@ -34,22 +67,63 @@ def test_a_manifest_is_named_by_its_window_the_same_in_every_time_zone():
     assert archive.manifest_path(START.astimezone(india), END.astimezone(india)) == path
 
 
+@pytest.mark.parametrize("extra", [timedelta(0), timedelta(microseconds=5)])
+def test_a_manifests_name_tells_when_its_window_ended(extra):
+    name = archive.manifest_path(START + extra, END + extra).rpartition("/")[2]
+    assert archive.window_end_of(name) == END
+
+
+@pytest.mark.parametrize("name", ["notes.json", ".20261122T020000Z_20261123T020000Z.json.part", ""])
+def test_other_files_beside_the_manifests_are_none(name):
+    assert archive.window_end_of(name) is None
+
+
 def test_a_file_is_described_so_that_it_can_be_verified():
-    assert archive.describe_file("txt", "a/b.txt", b"hello") == {
-        "format": "txt",
-        "path": "a/b.txt",
-        "size": 5,
-        "sha256": hashlib.sha256(b"hello").hexdigest(),
-    }
+    file = archive.describe_file("txt", "a/b.txt", b"hello")
+    assert file == {"format": "txt", "path": "a/b.txt", "size": 5, "sha256": hashlib.sha256(b"hello").hexdigest()}
+    assert archive.is_described(b"hello", file)
+    assert not archive.is_described(b"hellO", file)
+
+
+def test_an_entry_keeps_roles_and_no_names_of_people():
+    entry = an_entry(profiles=[{"user": 1, "name": "Ann", "email": "a@b.c", "role": "teacher"}, {"user": 2}])
+    assert entry["roles"] == {"1": "teacher"}
+    assert entry["participants"] == 2
+    assert "Ann" not in str(entry)
 
 
 def test_the_manifest_counts_every_status_and_orders_by_end():
-    late = archive.manifest_session(a_session(), "archived", segments=3)
-    early = archive.manifest_session(
-        a_session("2026-11-22T10:00:00Z", uuid="1" * 8), "pending", reason="no transcript yet", pending_until=END
-    )
+    late = archive.settled(an_entry(), "archived", segments=3)
+    early = archive.not_there(an_entry(end="2026-11-22T10:00:00Z", uuid="1" * 8), now=END, give_up_after=WEEK)
     account = archive.manifest(START, END, [late, early])
     assert account["counts"] == {"archived": 1, "not_eligible": 0, "pending": 1, "given_up": 0, "failed": 0}
     assert [entry["session_id"] for entry in account["sessions"]] == ["1" * 8, UUID]
-    assert account["sessions"][0]["pending_until"] == "2026-11-23T02:00:00Z"
     assert account["window_start"] == "2026-11-22T02:00:00Z"
+
+
+def test_a_pending_transcript_is_looked_for_at_growing_intervals_until_it_is_given_up():
+    entry, now, waits = an_entry(end="2026-11-23T00:00:00Z"), END, []
+    while (entry := archive.not_there(entry, now=now, give_up_after=WEEK))["status"] == "pending":
+        assert not archive.is_due(entry, now)
+        next_look = datetime.fromisoformat(entry["next_look"].replace("Z", "+00:00"))
+        assert archive.is_due(entry, next_look)
+        waits.append(next_look - now)
+        now = next_look
+    assert waits[:3] == [timedelta(minutes=5), timedelta(minutes=10), timedelta(minutes=20)]
+    assert max(waits) == timedelta(hours=12)
+    assert now == datetime(2026, 11, 30, tzinfo=timezone.utc)
+    assert entry["status"] == "given_up"
+    assert entry["tries"] == len(waits) + 1
+    assert "7 days" in entry["reason"]
+
+
+def test_a_look_that_failed_leaves_a_transcript_pending_and_due_at_once():
+    failed = archive.settled(an_entry(), "failed", reason="503")
+    entry = archive.still_pending(failed, now=END, give_up_after=WEEK)
+    assert (entry["status"], entry["tries"]) == ("pending", 1)
+    assert "503" in entry["reason"]
+    assert archive.is_due(entry, END)
+
+
+def test_a_time_that_can_not_be_read_stays_in_the_entry_for_whoever_looks_into_it():
+    assert archive.new_entry(a_session(end="soon"), "x")["end_time"] == "soon"

@@ -75,6 +75,22 @@ def test_listed_sessions_expand_into_a_task_per_transcript(
     assert len(list(archive.rglob("*.txt"))) == 3
 
 
+def test_the_archives_asset_tells_the_counts_and_the_manifest(
+    run_dag, lessonspace_connection, lessonspace_sandbox, archive
+):
+    from airflow.models.asset import AssetEvent
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    run = run_dag(load_dag("nightly_transcript_archive"), TODAY - timedelta(days=2))
+    (path,) = (archive / "manifests").iterdir()
+    counts = json.loads(path.read_text())["counts"]
+    with create_session() as session:
+        extras = session.scalars(select(AssetEvent.extra).where(AssetEvent.source_run_id == run.run_id)).all()
+    assert extras == [{"counts": counts, "manifest": extras[0]["manifest"]}]
+    assert extras[0]["manifest"].endswith(path.name)
+
+
 def test_no_secret_reaches_the_logs_of_a_run(run_dag, lessonspace_connection, lessonspace_sandbox, archive, capfd):
     run_dag(load_dag("nightly_transcript_archive"), TODAY)
     output = "".join(capfd.readouterr())

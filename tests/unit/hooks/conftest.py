@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import pytest
 import tenacity
+from airflow.sdk import Connection
 
 from lessonspace_provider.hooks.lessonspace import LessonspaceHook
 from lessonspace_provider.hooks.transport import Transport
@@ -25,6 +26,7 @@ class Clock:
         return self.now
 
     def sleep(self, seconds):
+        assert len(self.waits) < 10_000, "the waits of a call have no end"
         self.waits.append(seconds)
         self.now += seconds
 
@@ -46,10 +48,13 @@ def no_netrc(monkeypatch, tmp_path):
 
 @pytest.fixture
 def connect(monkeypatch):
-    """Make a hook for a connection with these fields; see ``connection_json``."""
+    """Make a hook for a connection with these fields; see ``connection_json``. Airflow masks nothing of it."""
 
     def make(**fields):
-        monkeypatch.setenv("AIRFLOW_CONN_LESSONSPACE_DEFAULT", connection_json(**fields))
+        connection = Connection.from_json(connection_json(**fields), conn_id="lessonspace_default")
+        monkeypatch.setattr(
+            LessonspaceHook, "get_connection", lambda _, conn_id: {connection.conn_id: connection}[conn_id]
+        )
         return LessonspaceHook()
 
     return make

@@ -10,7 +10,8 @@ import pytest
 from lessonspace_provider.exceptions import LessonspaceInputError
 from lessonspace_provider.hooks.connection_settings import ConnectionSettings
 from lessonspace_provider.hooks.lessonspace import LessonspaceHook
-from tests.unit.hooks.known import API, KEY, connection_json
+from lessonspace_provider.rate_limit import RateLimitSettings
+from tests.unit.hooks.known import API, KEY, connection_json, messages_of
 
 
 @pytest.fixture
@@ -197,3 +198,89 @@ def test_the_connection_is_read_once_and_only_when_it_is_needed(monkeypatch):
     assert hook.settings is hook.settings
     assert hook.get_conn() is hook.get_conn()
     assert read == ["school"]
+
+
+# --- Where the rate limit is kept ------------------------------------------------------------------------------------
+
+
+def test_the_rate_limit_is_kept_on_this_machine_unless_told_otherwise(settings_of):
+    settings = settings_of(connection_json())
+    assert (settings.rate_limit_backend, settings.rate_limit_redis_url, settings.rate_limit_dir) == (
+        "local",
+        None,
+        None,
+    )
+
+
+def test_the_rate_limit_may_be_kept_in_redis_or_in_a_folder(settings_of):
+    settings = settings_of(
+        f"lessonspace://:{KEY}@/?rate_limit_backend=redis&rate_limit_redis_url=redis%3A%2F%2F%3As3cr3t%40r%2F0"
+        "&rate_limit_dir=+%2Fvar%2Flessonspace+"
+    )
+    assert settings.rate_limit_backend == "redis"
+    assert settings.rate_limit_redis_url == "redis://:s3cr3t@r/0"
+    assert settings.rate_limit_dir == "/var/lessonspace"
+    assert "s3cr3t" not in repr(settings)
+    assert KEY not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"rate_limit_backend": "memory"}, "rate_limit_backend='memory' was refused: it must be one of local, redis"),
+        ({"rate_limit_backend": 7}, "rate_limit_backend was refused: it must be text"),
+        ({"rate_limit_backend": "redis"}, "'redis' needs rate_limit_redis_url"),
+        ({"rate_limit_backend": "redis", "rate_limit_redis_url": " "}, "'redis' needs rate_limit_redis_url"),
+        ({"rate_limit_redis_url": {"password": "s3cr3t"}}, "rate_limit_redis_url was refused: it must be text"),
+        ({"rate_limit_dir": 7}, "rate_limit_dir was refused: it must be text"),
+    ],
+)
+def test_a_rate_limit_that_can_not_be_kept_there_is_refused(settings_of, fields, words):
+    with pytest.raises(LessonspaceInputError, match=r"Connection 'school'") as caught:
+        settings_of(connection_json(**fields))
+    assert words in str(caught.value)
+    assert "s3cr3t" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("redis", "url"),
+    [
+        ("redis://", "redis://localhost:6379/0"),
+        ("redis://redis.school.example:7000/?db=3", "redis://redis.school.example:7000/3"),
+        ("redis://:p%40ss%2Fword@redis.school.example", "redis://:p%40ss%2Fword@redis.school.example:6379/0"),
+        ("redis://us%3Aer:p%40ss@redis.school.example", "redis://us%3Aer:p%40ss@redis.school.example:6379/0"),
+        ("redis://redis.school.example/?ssl=true", "rediss://redis.school.example:6379/0"),
+    ],
+)
+def test_redis_may_be_named_by_its_airflow_connection(monkeypatch, redis, url):
+    gates = []
+    monkeypatch.setattr(
+        "lessonspace_provider.hooks.lessonspace.gate_for",
+        lambda key, base, settings: gates.append((key, base, settings)),
+    )
+    monkeypatch.setenv("AIRFLOW_CONN_SHARED_REDIS", redis)
+    monkeypatch.setenv(
+        "AIRFLOW_CONN_SCHOOL", connection_json(rate_limit_backend="redis", rate_limit_redis_url="shared_redis")
+    )
+    LessonspaceHook("school").get_conn()
+    ((key, base, settings),) = gates
+    assert (key, base, settings.redis_url) == (KEY, API, url)
+    assert "p%40ss" not in repr(settings)
+
+
+def test_what_the_connection_says_of_the_rate_limit_reaches_its_gate(monkeypatch):
+    gates = []
+    monkeypatch.setattr("lessonspace_provider.hooks.lessonspace.gate_for", lambda *arguments: gates.append(arguments))
+    fields = {"rate_limit_per_second": 2.5, "rate_limit_max_wait": 60, "rate_limit_dir": "/var/lessonspace"}
+    monkeypatch.setenv("AIRFLOW_CONN_SCHOOL", connection_json(rate_limit_redis_url="redis://unused", **fields))
+    LessonspaceHook("school").get_conn()
+    assert gates == [(KEY, API, RateLimitSettings(2.5, 60.0, "/var/lessonspace", None))]
+
+
+@pytest.mark.parametrize("url", ["redis://:p@s:s3cr3t/0", "http://somebody:s3cr3t@redis.school.example"])
+def test_a_redis_address_that_can_not_be_read_is_refused_without_its_password(monkeypatch, tmp_path, url):
+    fields = {"rate_limit_per_second": 5, "rate_limit_backend": "redis", "rate_limit_dir": str(tmp_path)}
+    monkeypatch.setenv("AIRFLOW_CONN_SCHOOL", connection_json(rate_limit_redis_url=url, **fields))
+    with pytest.raises(LessonspaceInputError, match="rate_limit_redis_url was refused") as caught:
+        LessonspaceHook("school").hello()
+    assert "s3cr3t" not in messages_of(caught.value)

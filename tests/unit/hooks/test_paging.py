@@ -131,7 +131,7 @@ def test_a_list_that_leads_in_a_circle_is_an_error(hook, requests_mock, links):
     answers = [{"json": page({"n": n}, following=URL + link)} for n, link in enumerate(links)]
     requests_mock.get(URL, answers)
     with pytest.raises(LessonspaceServerError, match="a next link led back"):
-        list(hook.list_sessions())
+        list(islice(hook.list_sessions(), 50))
     assert len(sent(requests_mock)) == len(links)
 
 

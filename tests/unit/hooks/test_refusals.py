@@ -189,7 +189,7 @@ REFUSALS = [
 ]
 
 
-@pytest.mark.parametrize(("call", "words"), [(row[0], row[1:]) for row in REFUSALS])
+@pytest.mark.parametrize(("call", "words"), [pytest.param(row[0], row[1:], id=row[1]) for row in REFUSALS])
 def test_bad_input_is_refused_at_once_and_nothing_is_sent(undiscovered, requests_mock, call, words):
     with pytest.raises(LessonspaceInputError) as caught:
         call(undiscovered)

@@ -1,0 +1,339 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fills an archive: fetches what is missing, keeps what is right, and accounts for every session."""
+
+from __future__ import annotations
+
+import json
+import time
+import traceback
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from threading import BoundedSemaphore
+from typing import TYPE_CHECKING, Protocol, cast
+
+from lessonspace_provider import archive, transcripts
+from lessonspace_provider.exceptions import LessonspaceError, LessonspaceTranscriptNotReady
+from lessonspace_provider.sessions import transcript_obstacle
+from lessonspace_provider.storage import names_in, read_whole, write_whole
+
+if TYPE_CHECKING:
+    from airflow.sdk import ObjectStoragePath
+
+    from lessonspace_provider.api_types import Segment, Session
+
+#: Threads that fetch and write: enough that downloads and writes never hold up the next call to the API.
+WORKERS = 8
+
+#: Manifests whose window ended longer ago than ``give_up_after`` and this are not looked into for pending ones.
+LOOK_BACK = timedelta(days=30)
+
+#: Seconds between two lines of progress.
+PROGRESS_INTERVAL = 5.0
+
+#: Entries as they become known, by their session's uuid.
+Entries = dict[str, archive.ManifestSession]
+
+
+class TranscriptSource(Protocol):
+    """The part of the hook that is used here."""
+
+    def get_transcript(self, session_id: str) -> list[Segment]:
+        """Get the segments of a session."""
+
+
+class Logger(Protocol):
+    """The part of a logger that is used here."""
+
+    def info(self, message: str, /, *args: object) -> None:
+        """Log a line."""
+
+
+@dataclass(frozen=True)
+class ArchiveLayout:
+    """
+    How an archive is written.
+
+    :param destination: its folder.
+    :param formats: names of ``transcripts.WRITERS``, each transcript is written in all of them.
+    :param path_template: see ``archive.check_path_template``.
+    :param redact_speakers: whether roles and numbers stand in place of names.
+    """
+
+    destination: ObjectStoragePath
+    formats: Sequence[str]
+    path_template: str = archive.DEFAULT_PATH_TEMPLATE
+    redact_speakers: bool = False
+
+
+@dataclass(frozen=True)
+class ArchivedWindow:
+    """
+    What was done for a window.
+
+    :param path: where its manifest lies.
+    :param account: the manifest.
+    :param failed: the sessions that failed just now.
+    """
+
+    path: ObjectStoragePath
+    account: archive.Manifest
+    failed: list[archive.ManifestSession]
+
+
+class Archiver:
+    """
+    Archives the sessions of a window, and those of earlier windows that were still pending.
+
+    :param source: the hook.
+    :param layout: how the archive is written.
+    :param give_up_after: how long after its end a session's transcript is waited for.
+    :param log: for progress, and for what became of each session.
+    :param now: the present, aware.
+    """
+
+    def __init__(
+        self,
+        source: TranscriptSource,
+        layout: ArchiveLayout,
+        *,
+        give_up_after: timedelta,
+        log: Logger,
+        now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
+    ) -> None:
+        self._source = source
+        self._layout = layout
+        self._give_up_after = give_up_after
+        self._log = log
+        self._now = now
+
+    def archive_window(
+        self, sessions: Iterable[Session], window_start: datetime, window_end: datetime
+    ) -> ArchivedWindow:
+        """
+        Archive the sessions of a window, and write its manifest at the end.
+
+        :param sessions: every session that ended in the window; they are read as there is room for them.
+        :param window_start: aware.
+        :param window_end: aware.
+        :return: the window's manifest, as written.
+        """
+        path = self._layout.destination / archive.manifest_path(window_start, window_end)
+        known = archive.by_session(self._read_manifest(path))
+        entries = self._settle_all(self._entry_of(session, known) for session in sessions)
+        account = archive.manifest(window_start, window_end, entries.values())
+        self._write_manifest(path, account)
+        return ArchivedWindow(path, account, _failed(entries))
+
+    def take_up_pending(self, before: datetime) -> list[ArchivedWindow]:
+        """
+        Look again for the transcripts that earlier windows still miss, and bring their manifests up to date.
+
+        One that fails here stays pending, so that it is looked for again, until it is given up.
+
+        :param before: only windows that ended by then.
+        :return: the windows whose manifests have changed.
+        """
+        folder = self._layout.destination / "manifests"
+        oldest = self._now() - self._give_up_after - LOOK_BACK
+        changed = []
+        for name in names_in(folder):
+            window_end = archive.window_end_of(name)
+            if window_end is not None and oldest < window_end <= before:
+                window = self._take_up(folder / name)
+                if window is not None:
+                    changed.append(window)
+        return changed
+
+    def plan(self, sessions: Iterable[Session], window_start: datetime, window_end: datetime) -> Entries:
+        """
+        Say what would be done, without asking for any transcript or writing anything.
+
+        :return: the entries as they are now; those that would be fetched are pending.
+        """
+        path = self._layout.destination / archive.manifest_path(window_start, window_end)
+        known = archive.by_session(self._read_manifest(path))
+        entries = (self._entry_of(session, known) for session in sessions)
+        return {entry["session_id"]: self._settle_without_asking(entry) or entry for entry in entries}
+
+    def _take_up(self, path: ObjectStoragePath) -> ArchivedWindow | None:
+        account = self._read_manifest(path)
+        now = self._now()
+        entries = dict(archive.by_session(account))
+        due = [entry for entry in entries.values() if entry["status"] == "pending" and archive.is_due(entry, now)]
+        if account is None or not due:
+            return None
+        settled = self._settle_all(due)
+        for session_id, entry in settled.items():
+            if entry["status"] == "failed":
+                entry = archive.still_pending(entry, now=now, give_up_after=self._give_up_after)
+            entries[session_id] = entry
+        counts = archive.count(entries.values())
+        updated: archive.Manifest = {**account, "sessions": list(entries.values()), "counts": counts}
+        self._write_manifest(path, updated)
+        return ArchivedWindow(path, updated, _failed(settled))
+
+    def _entry_of(self, session: Session, known: Mapping[str, archive.ManifestSession]) -> archive.ManifestSession:
+        """Begin a session's entry, go on with the one that is known, or write down why neither can be."""
+        try:
+            path = archive.transcript_path(session, self._layout.path_template)
+            entry = archive.new_entry(session, path)
+            obstacle = transcript_obstacle(session)
+        except LessonspaceError as error:
+            return archive.settled(archive.new_entry(session, session["uuid"]), "failed", reason=str(error))
+        if obstacle is not None:
+            return archive.settled(entry, "not_eligible", reason=obstacle)
+        before = known.get(entry["session_id"])
+        if before is None or before["path"] != path:
+            return entry
+        return before if before["status"] in ("archived", "pending") else {**entry, "tries": before["tries"]}
+
+    def _settle_all(self, entries: Iterable[archive.ManifestSession]) -> Entries:
+        """Settle entries in a few threads, reading no more of them than there is room for."""
+        settled: Entries = {}
+        progress = _Progress(self._log)
+        room = BoundedSemaphore(2 * WORKERS)
+
+        def note(future: Future[archive.ManifestSession]) -> None:
+            room.release()
+            if not future.cancelled() and future.exception() is None:
+                progress.count(future.result())
+
+        with ThreadPoolExecutor(WORKERS, thread_name_prefix="lessonspace-archive") as pool:
+            futures = {}
+            try:
+                for entry in entries:
+                    if entry["session_id"] in futures:
+                        continue  # a list that moves while it is read shows a session twice
+                    room.acquire()
+                    futures[entry["session_id"]] = pool.submit(self._settle, entry)
+                    futures[entry["session_id"]].add_done_callback(note)
+                progress.total = len(futures)
+                settled = {session_id: future.result() for session_id, future in futures.items()}
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+        progress.report_outcomes(settled.values())
+        return settled
+
+    def _settle(self, entry: archive.ManifestSession) -> archive.ManifestSession:
+        try:
+            return self._settle_without_asking(entry) or self._fetch(entry)
+        except (LessonspaceError, OSError) as error:
+            reason = str(error)
+        except Exception as error:  # one bad session stops no other, whatever a store's client raises
+            # Its own text is not ours to judge: it may hold a signed link.
+            frame = traceback.extract_tb(error.__traceback__)[-1]
+            reason = f"unexpected {type(error).__name__} at {frame.filename}:{frame.lineno}, please report it"
+        return archive.settled(entry, "failed", reason=reason)
+
+    def _settle_without_asking(self, entry: archive.ManifestSession) -> archive.ManifestSession | None:
+        if entry["status"] in ("not_eligible", "failed"):
+            return entry
+        if entry["status"] == "archived" and self._is_complete(entry):
+            return entry
+        if entry["status"] == "pending" and not archive.is_due(entry, self._now()):
+            return entry
+        return self._from_files(entry)
+
+    def _is_complete(self, entry: archive.ManifestSession) -> bool:
+        if {file["format"] for file in entry["files"]} != set(self._layout.formats):
+            return False
+        contents = ((read_whole(self._layout.destination / file["path"]), file) for file in entry["files"])
+        return all(data is not None and archive.is_described(data, file) for data, file in contents)
+
+    def _from_files(self, entry: archive.ManifestSession) -> archive.ManifestSession | None:
+        """Complete a transcript from its JSON file, which a run that was killed has left whole, or not at all."""
+        if "json" not in self._layout.formats:
+            return None
+        data = read_whole(self._layout.destination / f"{entry['path']}.json")
+        try:
+            segments = json.loads(data or b"")
+        except ValueError:
+            return None
+        if not isinstance(segments, list) or transcripts.write(cast("list[Segment]", segments), "json") != data:
+            return None
+        return self._write(entry, cast("list[Segment]", segments), speakers=None)
+
+    def _fetch(self, entry: archive.ManifestSession) -> archive.ManifestSession:
+        try:
+            segments = self._source.get_transcript(entry["session_id"])
+        except LessonspaceTranscriptNotReady:
+            return archive.not_there(entry, now=self._now(), give_up_after=self._give_up_after)
+        speakers = None
+        if self._layout.redact_speakers:
+            speakers = transcripts.redacted_speakers(segments, archive.profiles_of(entry))
+        return self._write(entry, segments, speakers=speakers)
+
+    def _write(
+        self, entry: archive.ManifestSession, segments: Sequence[Segment], *, speakers: Mapping[int, str] | None
+    ) -> archive.ManifestSession:
+        files = []
+        for format_name in self._layout.formats:
+            path = f"{entry['path']}.{format_name}"
+            data = transcripts.write(segments, format_name, speakers=speakers)
+            if read_whole(self._layout.destination / path) != data:
+                write_whole(self._layout.destination / path, data)
+            files.append(archive.describe_file(format_name, path, data))
+        return archive.settled(entry, "archived", segments=len(segments), files=files)
+
+    def _read_manifest(self, path: ObjectStoragePath) -> archive.Manifest | None:
+        data = read_whole(path)
+        if data is None:
+            return None
+        try:
+            return cast("archive.Manifest", json.loads(data))
+        except ValueError:
+            raise LessonspaceError(
+                f"The manifest {path} can't be read: restore it from a backup, or remove it to have its window "
+                f"archived anew."
+            ) from None
+
+    def _write_manifest(self, path: ObjectStoragePath, account: archive.Manifest) -> None:
+        write_whole(path, json.dumps(account, ensure_ascii=False, indent=1).encode())
+
+
+def _failed(entries: Entries) -> list[archive.ManifestSession]:
+    return [entry for entry in entries.values() if entry["status"] == "failed"]
+
+
+class _Progress:
+    """Says every few seconds how far things are, and at the end what became of whom."""
+
+    def __init__(self, log: Logger) -> None:
+        self._log = log
+        self._began = self._said = time.monotonic()
+        self._done: dict[archive.Status, int] = dict.fromkeys(archive.STATUSES, 0)
+        self.total: int | None = None
+
+    def count(self, entry: archive.ManifestSession) -> None:
+        """Count a settled session."""
+        self._done[entry["status"]] += 1
+        now = time.monotonic()
+        if now - self._said >= PROGRESS_INTERVAL:
+            self._said = now
+            self._log.info("%s", self._line(now - self._began))
+
+    def _line(self, seconds: float) -> str:
+        done = sum(self._done.values())
+        rate = done / seconds
+        left = "" if self.total is None else f", about {(self.total - done) / rate:.0f} s left"
+        outcomes = ", ".join(f"{number} {status}" for status, number in self._done.items() if number)
+        return f"{done} of {self.total or 'so far unknown'} sessions: {outcomes}; {rate:.1f} a second{left}"
+
+    def report_outcomes(self, entries: Iterable[archive.ManifestSession]) -> None:
+        """Log a folded group for each outcome that occurred."""
+        listed = list(entries)
+        for status in archive.STATUSES:
+            chosen = [entry for entry in listed if entry["status"] == status]
+            if chosen:
+                self._log.info("::group::%s (%d)", status, len(chosen))
+                for entry in chosen:
+                    self._log.info("%s", _outcome(entry))
+                self._log.info("::endgroup::")
+
+
+def _outcome(entry: archive.ManifestSession) -> str:
+    detail = f"{entry['segments']} segments" if entry["status"] == "archived" else entry["reason"]
+    return f"{entry['session_id']} {entry['end_time']}: {detail}"

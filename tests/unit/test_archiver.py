@@ -1,0 +1,275 @@
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import json
+import logging
+from datetime import datetime, timedelta, timezone
+
+import pytest
+from airflow.sdk import ObjectStoragePath
+
+from lessonspace_provider import storage
+from lessonspace_provider.archiver import ArchiveLayout, Archiver
+from lessonspace_provider.exceptions import LessonspaceError, LessonspaceServerError, LessonspaceTranscriptNotReady
+
+NOW = datetime(2026, 11, 23, 3, tzinfo=timezone.utc)
+START, END = NOW - timedelta(days=1, hours=1), NOW - timedelta(hours=1)
+SEGMENTS = [{"start_time": 1.0, "end_time": 2.0, "user": {"id": 1, "name": "Ann"}, "text": "Hi"}]
+NOT_READY = LessonspaceTranscriptNotReady("no transcript", status=404)
+
+
+def a_session(number, *, end=NOW - timedelta(hours=2), **fields):
+    return {
+        "id": number,
+        "uuid": f"00000000-0000-4000-8000-{number:012d}",
+        "name": f"Lesson {number}",
+        "start_time": (end - timedelta(hours=1)).isoformat(),
+        "end_time": end.isoformat(),
+        "profiles": [{"user": 1, "name": "Ann", "role": "teacher"}, {"user": 2, "name": "Ben", "role": "student"}],
+        **fields,
+    }
+
+
+class Source:
+    """Gives transcripts, or raises what it was told to, and remembers who was asked for."""
+
+    def __init__(self):
+        self.outcomes = {}
+        self.asked = []
+
+    def get_transcript(self, session_id):
+        self.asked.append(session_id)
+        outcome = self.outcomes.get(session_id, SEGMENTS)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+
+@pytest.fixture
+def source():
+    return Source()
+
+
+@pytest.fixture
+def archiver(source, tmp_path):
+    """Make an archiver; ``now`` moves its clock."""
+
+    def make(now=NOW, **layout):
+        layout = {"destination": ObjectStoragePath(f"file://{tmp_path}"), "formats": ["json", "txt"], **layout}
+        return Archiver(
+            source,
+            ArchiveLayout(**layout),
+            give_up_after=timedelta(days=7),
+            log=logging.getLogger("archiver"),
+            now=lambda: now,
+        )
+
+    return make
+
+
+def statuses(window):
+    return {entry["session_id"]: entry["status"] for entry in window.account["sessions"]}
+
+
+def tree(folder):
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_run_again_it_fetches_nothing_and_changes_nothing(archiver, source, tmp_path):
+    sessions = [a_session(number) for number in range(5)]
+    archiver().archive_window(sessions, START, END)
+    before, times = tree(tmp_path), {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.txt")}
+    source.asked.clear()
+    archiver().archive_window(sessions, START, END)
+    assert source.asked == []
+    assert tree(tmp_path) == before
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.txt")} == times
+
+
+@pytest.mark.parametrize("damage", [b"", b"[", b'[{"text": "other"}]\n'])
+def test_a_damaged_file_is_fetched_again_and_mended(archiver, source, tmp_path, damage):
+    sessions = [a_session(1), a_session(2)]
+    archiver().archive_window(sessions, START, END)
+    good = tree(tmp_path)
+    source.asked.clear()
+    for path in tmp_path.rglob(f"{sessions[0]['uuid']}.*"):
+        path.write_bytes(damage)
+    archiver().archive_window(sessions, START, END)
+    assert source.asked == [sessions[0]["uuid"]]
+    assert tree(tmp_path) == good
+
+
+def test_a_missing_format_is_made_from_the_json_file_without_fetching(archiver, source, tmp_path):
+    sessions = [a_session(1)]
+    archiver(formats=["json"]).archive_window(sessions, START, END)
+    source.asked.clear()
+    window = archiver(formats=["json", "txt"]).archive_window(sessions, START, END)
+    assert source.asked == []
+    assert len(list(tmp_path.rglob("*.txt"))) == 1
+    assert [file["format"] for file in window.account["sessions"][0]["files"]] == ["json", "txt"]
+
+
+def test_what_a_killed_run_left_without_a_manifest_is_not_fetched_again(archiver, source, tmp_path):
+    sessions = [a_session(1), a_session(2)]
+    archiver().archive_window(sessions, START, END)
+    good = tree(tmp_path)
+    next((tmp_path / "manifests").iterdir()).unlink()
+    next(tmp_path.rglob(f"{sessions[0]['uuid']}.txt")).unlink()
+    source.asked.clear()
+    archiver().archive_window(sessions, START, END)
+    assert source.asked == []
+    assert tree(tmp_path) == good
+
+
+def test_a_session_that_the_list_shows_twice_is_archived_once(archiver, source):
+    window = archiver().archive_window([a_session(1), a_session(2), a_session(1)], START, END)
+    assert len(window.account["sessions"]) == 2
+    assert sorted(source.asked) == sorted({*source.asked})
+
+
+@pytest.mark.parametrize(
+    "error", [LessonspaceServerError("500 for ever"), OSError("disk full"), RuntimeError("https://store/?Signature=x")]
+)
+def test_one_bad_session_stops_no_other_and_its_retry_takes_up_only_that_one(archiver, source, error):
+    sessions = [a_session(number) for number in range(4)]
+    source.outcomes[sessions[2]["uuid"]] = error
+    window = archiver().archive_window(sessions, START, END)
+    assert [entry["session_id"] for entry in window.failed] == [sessions[2]["uuid"]]
+    assert window.account["counts"]["archived"] == 3
+    assert "Signature" not in str(window.failed)
+    source.outcomes.clear()
+    source.asked.clear()
+    assert archiver().archive_window(sessions, START, END).failed == []
+    assert source.asked == [sessions[2]["uuid"]]
+
+
+def test_a_session_whose_times_make_no_sense_is_failed_and_not_lost(archiver):
+    window = archiver().archive_window([a_session(1), {**a_session(2), "end_time": "soon"}], START, END)
+    assert statuses(window)[a_session(2)["uuid"]] == "failed"
+    assert "soon" in window.failed[0]["reason"]
+    assert window.account["counts"]["archived"] == 1
+
+
+def test_a_transcript_that_came_later_is_taken_up_by_the_next_night_in_its_own_manifest(archiver, source, tmp_path):
+    session = a_session(1)
+    source.outcomes[session["uuid"]] = NOT_READY
+    window = archiver().archive_window([session, a_session(2)], START, END)
+    assert window.account["counts"]["pending"] == 1
+    source.outcomes.clear()
+    source.asked.clear()
+    tomorrow = NOW + timedelta(days=1)
+    (changed,) = archiver(tomorrow).take_up_pending(before=END)
+    assert source.asked == [session["uuid"]]
+    assert changed.path == window.path
+    assert json.loads(changed.path.read_bytes())["counts"]["archived"] == 2
+    assert len(list(tmp_path.rglob(f"{session['uuid']}.*"))) == 2
+    assert archiver(tomorrow).take_up_pending(before=END) == []
+
+
+def test_a_pending_transcript_is_not_asked_for_before_its_next_look(archiver, source):
+    session = a_session(1)
+    source.outcomes[session["uuid"]] = NOT_READY
+    archiver().archive_window([session], START, END)
+    archiver(NOW + timedelta(minutes=1)).archive_window([session], START, END)
+    assert archiver(NOW + timedelta(minutes=1)).take_up_pending(before=END) == []
+    assert len(source.asked) == 1
+    archiver(NOW + timedelta(minutes=6)).archive_window([session], START, END)
+    assert len(source.asked) == 2
+
+
+def test_it_is_given_up_in_the_end_and_then_left_alone(archiver, source):
+    source.outcomes[a_session(1)["uuid"]] = NOT_READY
+    archiver().archive_window([a_session(1)], START, END)
+    (changed,) = archiver(NOW + timedelta(days=8)).take_up_pending(before=END)
+    assert changed.account["counts"]["given_up"] == 1
+    assert archiver(NOW + timedelta(days=9)).take_up_pending(before=END) == []
+
+
+def test_a_pending_one_that_fails_is_named_and_stays_pending(archiver, source):
+    session = a_session(1)
+    source.outcomes[session["uuid"]] = NOT_READY
+    archiver().archive_window([session], START, END)
+    source.outcomes[session["uuid"]] = LessonspaceServerError("503")
+    (changed,) = archiver(NOW + timedelta(days=1)).take_up_pending(before=END)
+    assert [entry["session_id"] for entry in changed.failed] == [session["uuid"]]
+    assert changed.account["counts"] == {"archived": 0, "not_eligible": 0, "pending": 1, "given_up": 0, "failed": 0}
+
+
+def test_windows_that_are_not_earlier_or_long_past_are_left_alone(archiver, source):
+    source.outcomes[a_session(1)["uuid"]] = NOT_READY
+    archiver().archive_window([a_session(1)], START, END)
+    assert archiver(NOW + timedelta(days=1)).take_up_pending(before=START) == []
+    assert archiver(NOW + timedelta(days=60)).take_up_pending(before=END) == []
+
+
+def test_a_manifest_that_can_not_be_read_is_named_and_not_overwritten(archiver, tmp_path):
+    window = archiver().archive_window([a_session(1)], START, END)
+    window.path.write_bytes(b"{")
+    with pytest.raises(LessonspaceError, match=r"manifest .*20261122.* can't be read"):
+        archiver().archive_window([a_session(1)], START, END)
+    assert window.path.read_bytes() == b"{"
+
+
+@pytest.mark.parametrize("step", ["write_whole", "read_whole"])
+def test_a_full_disk_leaves_no_half_file_and_no_entry_that_says_more_than_is_there(
+    archiver, monkeypatch, tmp_path, step
+):
+    def fails_for_txt(path, *arguments):
+        if str(path).endswith(".txt"):
+            raise OSError(28, "No space left on device")
+        return getattr(storage, step)(path, *arguments)
+
+    monkeypatch.setattr(f"lessonspace_provider.archiver.{step}", fails_for_txt)
+    window = archiver().archive_window([a_session(1)], START, END)
+    assert window.account["counts"]["failed"] == 1
+    assert window.account["sessions"][0]["files"] == []
+    assert not [name for name in tree(tmp_path) if name.endswith((".txt", ".part"))]
+
+
+def test_a_list_that_breaks_off_leaves_no_manifest_that_looks_complete(archiver, tmp_path):
+    def breaks_off():
+        yield a_session(1)
+        raise LessonspaceServerError("page 2")
+
+    with pytest.raises(LessonspaceServerError, match="page 2"):
+        archiver().archive_window(breaks_off(), START, END)
+    assert not (tmp_path / "manifests").exists()
+
+
+def test_a_plan_asks_for_nothing_and_writes_nothing(archiver, source, tmp_path):
+    entries = archiver().plan([a_session(1), a_session(2, profiles=[{"user": 1}])], START, END)
+    assert sorted(entry["status"] for entry in entries.values()) == ["not_eligible", "pending"]
+    assert source.asked == []
+    assert tree(tmp_path) == {}
+
+
+def test_with_redaction_no_name_is_in_any_file(archiver, tmp_path):
+    archiver(redact_speakers=True, formats=["json", "txt"]).archive_window([a_session(1)], START, END)
+    everything = b"".join(tree(tmp_path).values())
+    assert b"Ann" not in everything
+    assert b"Teacher" in everything
+
+
+def test_sessions_are_read_only_as_there_is_room_for_them(archiver, source):
+    from threading import Event
+
+    from lessonspace_provider.archiver import WORKERS
+
+    gate, read = Event(), []
+
+    def blocked(session_id):
+        gate.wait(30)
+        return SEGMENTS
+
+    source.get_transcript = blocked
+
+    def endless():
+        for number in range(200):
+            read.append(number)
+            if number == 2 * WORKERS:
+                gate.set()
+            yield a_session(number)
+            assert gate.is_set() or len(read) <= 2 * WORKERS + 1
+
+    archiver().archive_window(endless(), START, END)
+    assert len(read) == 200

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is not seen on the wire. Every field on it, and the refusals, are tested with the hook."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timezone
+from types import MappingProxyType
+
+import pytest
+
+from lessonspace_provider.exceptions import LessonspaceInputError
+from lessonspace_provider.launch_body import launch_body
+
+EIGHT = datetime(2026, 11, 23, 8, tzinfo=timezone.utc)
+
+
+def test_the_body_of_a_plain_launch_is_its_id():
+    assert launch_body("maths", {}) == {"id": "maths"}
+    assert launch_body("maths", {}, None) == launch_body("maths", {}, {}) == {"id": "maths"}
+
+
+def test_what_was_given_stays_as_it_was():
+    options = {"user": {"custom_jwt_parameters": {"since": EIGHT}}, "session_tags": {"a": "b"}}
+    extra = {"new": [EIGHT]}
+    launch_body("maths", options, extra)["session_tags"]["a"] = "changed"
+    assert options == {"user": {"custom_jwt_parameters": {"since": EIGHT}}, "session_tags": {"a": "b"}}
+    assert extra == {"new": [EIGHT]}
+
+
+def test_any_mapping_will_do():
+    frozen = MappingProxyType
+    body = launch_body("maths", frozen({"user": frozen({"name": "Ann"}), "features": frozen({"chat": frozen({})})}))
+    assert body == {"id": "maths", "user": {"name": "Ann"}, "features": {"chat": {}}}
+
+
+def test_free_fields_take_what_json_knows_and_times():
+    given = {"a": [1, 2.5, "x", True, None, {"b": (EIGHT, date(2026, 11, 23))}]}
+    written = {"a": [1, 2.5, "x", True, None, {"b": ["2026-11-23T08:00:00Z", "2026-11-23"]}]}
+    for name in ("features", "theme", "holodeck_parameters"):
+        assert launch_body("maths", {name: given}) == {"id": "maths", name: written}
+    assert launch_body("maths", {}, given) == {"id": "maths", **written}
+
+
+def test_text_in_a_free_field_is_not_taken_for_a_time():
+    assert launch_body("maths", {"features": {"a": "2026-11-23"}})["features"] == {"a": "2026-11-23"}
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"features": {"a": {"b": [{"c": object}]}}}, "features.a.b.c=<class 'type'>"),
+        (
+            {"user": {"custom_jwt_parameters": {"meta": {"x": {1, 2}}}}},
+            "user.custom_jwt_parameters.meta.x=<class 'set'>",
+        ),
+        ({"webhooks": {"session": {"start": 7}}}, "webhooks.session.start=<class 'int'>"),
+        ({"theme": {"a": float("-inf")}}, "theme.a=-inf"),
+    ],
+)
+def test_a_refusal_says_where_in_the_body_the_fault_lies(options, words):
+    with pytest.raises(LessonspaceInputError, match="Nothing was sent") as caught:
+        launch_body("maths", options)
+    assert words in str(caught.value)
+
+
+def test_a_refusal_in_extra_options_says_so():
+    with pytest.raises(LessonspaceInputError, match=r"extra_options\.new="):
+        launch_body("maths", {}, {"new": b"x"})
+
+
+@pytest.mark.parametrize("missing", ["method", "url", "token"])
+def test_auth_external_is_whole_or_not_there(missing):
+    whole = {"method": "redirect", "url": "https://school.example", "token": "t"}
+    assert launch_body("maths", {"auth_external": whole})["auth_external"] == whole
+    assert launch_body("maths", {"auth_external": None})["auth_external"] is None
+    for part in ({k: v for k, v in whole.items() if k != missing}, {**whole, missing: None}, {**whole, missing: ""}):
+        with pytest.raises(LessonspaceInputError, match=f"auth_external lacks {missing}"):
+            launch_body("maths", {"auth_external": part})

@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is not seen on the wire: the readers by themselves. The wire and the refusals are tested with the hook."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from types import MappingProxyType
+from uuid import UUID
+
+import pytest
+
+from lessonspace_provider.exceptions import LessonspaceInputError
+from lessonspace_provider.parameters import (
+    MAX_LAUNCH_ID,
+    RECORDING_ACCESS,
+    SESSION_FILTERS,
+    SPACE_FILTERS,
+    as_api_time,
+    as_aware_datetime,
+    as_ip_address,
+    as_launch_id,
+    as_policy,
+    as_space_id,
+    as_user_id,
+    as_uuid,
+    encode_filters,
+    refuse,
+    refuse_unknown,
+)
+
+SESSION = "5b5f1a2c-3d4e-4f5a-8b9c-0d1e2f3a4b5c"
+
+
+def test_a_refusal_names_parameter_value_and_what_is_allowed():
+    assert str(refuse("page", "x", "a number")) == "page='x' was refused: it must be a number. Nothing was sent."
+
+
+@pytest.mark.parametrize("value", [SESSION, SESSION.upper(), UUID(SESSION), SESSION.replace("-", ""), f"{{{SESSION}}}"])
+def test_a_uuid_has_one_form(value):
+    assert as_uuid("session_id", value) == SESSION
+
+
+def test_a_uuid_of_digits_only_is_no_integer_id():
+    digits = "12345678123446788234567812345678"
+    assert as_uuid("session_id", digits) == "12345678-1234-4678-8234-567812345678"
+
+
+@pytest.mark.parametrize("value", [SESSION, "maths-7", "Maths_7", "ümläut"])
+def test_a_space_is_named_by_uuid_or_slug(value):
+    assert as_space_id("space_id", value) == value
+
+
+@pytest.mark.parametrize("value", ["a b", "a/b", "a?b", "a#b", "a%2Fb", "a.b", "..", "a&b", "a\n", "", None, 7, True])
+def test_what_could_lead_a_url_astray_is_no_slug(value):
+    with pytest.raises(LessonspaceInputError, match="slug"):
+        as_space_id("space_id", value)
+
+
+@pytest.mark.parametrize("value", ["x", "x" * MAX_LAUNCH_ID, "ü" * MAX_LAUNCH_ID, " a ", "a/b?c#d"])
+def test_a_launch_id_is_any_text_that_fits(value):
+    assert as_launch_id("launch_id", value) == value
+
+
+@pytest.mark.parametrize(("value", "user_id"), [(1, 1), ("1", 1), ("007", 7), (10**12, 10**12)])
+def test_a_user_id_may_come_as_text_from_a_template(value, user_id):
+    assert as_user_id("user_id", value) == user_id
+
+
+@pytest.mark.parametrize("value", ["", " 1", "1.0", "+1", "-1", "١", "²", "1e3", 0, -1, 1.0, True, None, []])
+def test_anything_else_is_no_user_id(value):
+    with pytest.raises(LessonspaceInputError, match="a positive integer"):
+        as_user_id("user_id", value)
+
+
+@pytest.mark.parametrize("value", [list(RECORDING_ACCESS), [], ("admin",), iter(["admin"]), {"admin"}])
+def test_a_policy_is_any_series_of_the_five_words(value):
+    expected = ["admin"] if not isinstance(value, list) else value
+    assert as_policy("recording_access_policy", value) == expected
+
+
+@pytest.mark.parametrize(("value", "text"), [("203.0.113.7", "203.0.113.7"), ("::FFFF:1", "::ffff:1")])
+def test_an_address_has_one_form(value, text):
+    assert as_ip_address("client_ip", value) == text
+
+
+@pytest.mark.parametrize(
+    "value", ["", "1.2.3", "1.2.3.4, 5.6.7.8", "1.2.3.4:80", "fe80::1%eth0", " ::1", None, 1, b"1234"]
+)
+def test_anything_else_is_no_address(value):
+    with pytest.raises(LessonspaceInputError, match="an IP address"):
+        as_ip_address("client_ip", value)
+
+
+def test_a_time_is_read_as_utc_and_written_for_the_api():
+    moment = as_aware_datetime("window_start", "2026-11-23T09:00:00+01:00")
+    assert moment == datetime(2026, 11, 23, 8, tzinfo=timezone.utc)
+    assert as_api_time("window_start", moment) == "2026-11-23T08:00:00Z"
+
+
+def test_an_unknown_name_is_refused_with_the_nearest_and_all_known_ones():
+    with pytest.raises(LessonspaceInputError) as caught:
+        refuse_unknown(["good", "serch"], ["search", "good"], "filter")
+    assert str(caught.value) == (
+        "Unknown filter 'serch'. Did you mean 'search'? Known are: good, search. Nothing was sent."
+    )
+
+
+@pytest.mark.parametrize("name", ["zzz", 7, None, ("a",)])
+def test_without_a_near_one_there_is_no_guess(name):
+    with pytest.raises(LessonspaceInputError) as caught:
+        refuse_unknown([name], ["search"], "filter")
+    assert str(caught.value) == f"Unknown filter {name!r}. Known are: search. Nothing was sent."
+
+
+def test_known_names_pass():
+    refuse_unknown([], ["search"], "filter")
+    refuse_unknown(["search"], ["search"], "filter")
+
+
+def test_filters_become_pairs_in_the_order_given():
+    pairs = encode_filters({"user": [2, 1], "page": None, "search": "x", "user_name": "y"}, SESSION_FILTERS)
+    assert pairs == [("user", "2"), ("user", "1"), ("search", "x"), ("user_name", "y")]
+
+
+def test_an_unknown_filter_is_refused_even_when_it_is_none():
+    with pytest.raises(LessonspaceInputError, match="Unknown filter 'serch'"):
+        encode_filters({"serch": None}, SESSION_FILTERS)
+
+
+def test_a_generator_of_values_is_read_once():
+    assert encode_filters({"user": (n for n in (1, 2))}, SESSION_FILTERS) == [("user", "1"), ("user", "2")]
+
+
+def test_tags_may_be_any_mapping():
+    assert encode_filters({"tags": MappingProxyType({"a": ""})}, SESSION_FILTERS) == [("tags", '{"a": ""}')]
+
+
+def test_a_tag_pair_is_whole_or_not_there():
+    assert encode_filters({"tag_key": None, "tag_value": None}, SPACE_FILTERS) == []
+    assert encode_filters({"tag_key": "a", "tag_value": "b"}, SPACE_FILTERS) == [("tag_key", "a"), ("tag_value", "b")]
