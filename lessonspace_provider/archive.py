@@ -54,7 +54,7 @@ class ManifestSession(TypedDict):
     ``path`` is where the transcript's files lie below the destination, without their extensions. ``reason`` says why
     there is none; ``segments`` how many it has. Of a pending one, ``tries`` says how often it was looked for,
     ``next_look`` when it will be at the earliest, ``pending_until`` when that ends. ``roles`` are those of the people
-    in the session by their Lessonspace user id.
+    in the session by their Lessonspace user id; ``redacted`` says whether the files have them in place of names.
     """
 
     session_id: str
@@ -72,6 +72,7 @@ class ManifestSession(TypedDict):
     next_look: str | None
     pending_until: str | None
     segments: int | None
+    redacted: bool
     files: list[ManifestFile]
 
 
@@ -181,6 +182,7 @@ def new_entry(session: Session, path: str) -> ManifestSession:
         next_look=None,
         pending_until=None,
         segments=None,
+        redacted=False,
         files=[],
     )
 
@@ -196,6 +198,7 @@ def settled(
     *,
     reason: str | None = None,
     segments: int | None = None,
+    redacted: bool = False,
     files: Iterable[ManifestFile] = (),
 ) -> ManifestSession:
     """Write down what became of a session; see ``ManifestSession``."""
@@ -206,6 +209,7 @@ def settled(
         "next_look": None,
         "pending_until": None,
         "segments": segments,
+        "redacted": redacted,
         "files": list(files),
     }
 

@@ -235,9 +235,13 @@ class Archiver:
             return entry
         if entry["status"] == "pending" and not archive.is_due(entry, self._now()):
             return entry
+        if entry["redacted"] and not self._layout.redact_speakers:
+            return None  # the names are not in the files any more
         return self._from_files(entry)
 
     def _is_complete(self, entry: archive.ManifestSession) -> bool:
+        if entry["redacted"] != self._layout.redact_speakers:
+            return False
         if {file["format"] for file in entry["files"]} != set(self._layout.formats):
             return False
         contents = ((read_whole(self._layout.destination / file["path"]), file) for file in entry["files"])
@@ -252,23 +256,23 @@ class Archiver:
             segments = json.loads(data or b"")
         except ValueError:
             return None
-        if not isinstance(segments, list) or transcripts.write(cast("list[Segment]", segments), "json") != data:
+        if not isinstance(segments, list) or not all(isinstance(segment, dict) for segment in segments):
             return None
-        return self._write(entry, cast("list[Segment]", segments), speakers=None)
+        if transcripts.write(cast("list[Segment]", segments), "json") != data:
+            return None
+        return self._write(entry, cast("list[Segment]", segments))
 
     def _fetch(self, entry: archive.ManifestSession) -> archive.ManifestSession:
         try:
             segments = self._source.get_transcript(entry["session_id"])
         except LessonspaceTranscriptNotReady:
             return archive.not_there(entry, now=self._now(), give_up_after=self._give_up_after)
+        return self._write(entry, segments)
+
+    def _write(self, entry: archive.ManifestSession, segments: Sequence[Segment]) -> archive.ManifestSession:
         speakers = None
         if self._layout.redact_speakers:
             speakers = transcripts.redacted_speakers(segments, archive.profiles_of(entry))
-        return self._write(entry, segments, speakers=speakers)
-
-    def _write(
-        self, entry: archive.ManifestSession, segments: Sequence[Segment], *, speakers: Mapping[int, str] | None
-    ) -> archive.ManifestSession:
         files = []
         for format_name in self._layout.formats:
             path = f"{entry['path']}.{format_name}"
@@ -276,7 +280,7 @@ class Archiver:
             if read_whole(self._layout.destination / path) != data:
                 write_whole(self._layout.destination / path, data)
             files.append(archive.describe_file(format_name, path, data))
-        return archive.settled(entry, "archived", segments=len(segments), files=files)
+        return archive.settled(entry, "archived", segments=len(segments), redacted=speakers is not None, files=files)
 
     def _read_manifest(self, path: ObjectStoragePath) -> archive.Manifest | None:
         data = read_whole(path)

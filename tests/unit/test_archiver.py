@@ -250,6 +250,21 @@ def test_with_redaction_no_name_is_in_any_file(archiver, tmp_path):
     assert b"Teacher" in everything
 
 
+def test_redaction_reaches_what_was_archived_with_names_and_names_come_back_only_by_fetching(
+    archiver, source, tmp_path
+):
+    archiver().archive_window([a_session(1)], START, END)
+    source.asked.clear()
+    archiver(redact_speakers=True).archive_window([a_session(1)], START, END)
+    assert b"Ann" not in b"".join(tree(tmp_path).values())
+    assert source.asked == []
+    archiver(redact_speakers=True).archive_window([a_session(1)], START, END)
+    assert source.asked == []
+    archiver().archive_window([a_session(1)], START, END)
+    assert source.asked == [a_session(1)["uuid"]]
+    assert b"Ann" in b"".join(tree(tmp_path).values())
+
+
 def test_sessions_are_read_only_as_there_is_room_for_them(archiver, source):
     from threading import Event
 
