@@ -6,6 +6,7 @@ from __future__ import annotations
 import logging
 import multiprocessing
 import os
+from collections.abc import Mapping
 
 from lessonspace_provider.operators.transcripts import LessonspaceArchiveTranscriptsOperator
 
@@ -14,15 +15,20 @@ FORK = multiprocessing.get_context("forkserver")
 FORK.set_forkserver_preload([__name__, "lessonspace_provider.hooks.lessonspace"])
 
 
-def archive(connection: str, parameters: dict[str, object]) -> None:
+def archive(environment: dict[str, str], parameters: dict[str, object]) -> None:
     """Run the archive operator as a task would, to its end."""
-    os.environ["AIRFLOW_CONN_LESSONSPACE_DEFAULT"] = connection
+    os.environ.update(environment)
     logging.disable(logging.CRITICAL)
     LessonspaceArchiveTranscriptsOperator(task_id="archive", **parameters).execute({})
 
 
-def start_run(parameters: dict[str, object]) -> multiprocessing.process.BaseProcess:
-    """Start a run with the connection of this test."""
-    run = FORK.Process(target=archive, args=(os.environ["AIRFLOW_CONN_LESSONSPACE_DEFAULT"], parameters), daemon=True)
+def start_run(
+    parameters: dict[str, object], environment: Mapping[str, str] | None = None
+) -> multiprocessing.process.BaseProcess:
+    """Start a run with the Lessonspace connection of this test, and further environment variables."""
+    connection = "AIRFLOW_CONN_LESSONSPACE_DEFAULT"
+    run = FORK.Process(
+        target=archive, args=({connection: os.environ[connection], **(environment or {})}, parameters), daemon=True
+    )
     run.start()
     return run
