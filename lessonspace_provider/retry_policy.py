@@ -13,6 +13,9 @@ from lessonspace_provider.exceptions import LessonspaceBadRequestError, Lessonsp
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+#: A server that asks for a longer wait than this many seconds (a day) is not believed.
+LONGEST_DELAY = 86_400.0
+
 
 class LessonspaceRetryPolicy(RetryPolicy):
     """
@@ -42,6 +45,6 @@ class LessonspaceRetryPolicy(RetryPolicy):
         if isinstance(exception, (LessonspaceInputError, LessonspaceBadRequestError)):
             return RetryDecision.fail("Lessonspace was asked something it refuses: a retry would ask the same.")
         if isinstance(exception, LessonspaceError) and exception.retry_after is not None:
-            delay = timedelta(seconds=exception.retry_after)
-            return RetryDecision.retry(delay, f"Lessonspace asked to wait {exception.retry_after:.0f} s.")
+            seconds = min(exception.retry_after, LONGEST_DELAY)
+            return RetryDecision.retry(timedelta(seconds=seconds), f"Lessonspace asked to wait {seconds:.0f} s.")
         return RetryDecision.default()

@@ -92,6 +92,23 @@ def _knows_people(session: Mapping[str, object]) -> bool:
     return isinstance(session.get("profiles"), list)
 
 
+#: Fields that open something to whoever reads them: a recording, or a space with somebody's JWT in its address.
+KEYS_TO_ROOMS = ("playback_url", "playback_password")
+
+
+def without_keys(session: Session) -> dict[str, object]:
+    """
+    Leave out of a session what opens its recording or its space, so that the rest may lie in XCom.
+
+    :param session: from a list or in detail.
+    :return: all other fields, people's names and e-mails included.
+    """
+    kept: dict[str, object] = {name: value for name, value in session.items() if name not in KEYS_TO_ROOMS}
+    if isinstance(kept.get("space"), dict):
+        kept["space"] = {name: value for name, value in (session.get("space") or {}).items() if name != "url"}
+    return kept
+
+
 class SessionSummary(TypedDict):
     """What is worth keeping of a session in XCom: no names, e-mails or links of people."""
 

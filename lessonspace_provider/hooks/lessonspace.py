@@ -432,4 +432,6 @@ class LessonspaceHook(BaseHook):
     def _checked_segments(self, body: object, what: str) -> list[Segment]:
         if not isinstance(body, list) or not all(isinstance(segment, dict) for segment in body):
             raise self._unexpected("GET", what, "a list of segments")
+        if body and not any("text" in segment or "start_time" in segment for segment in body):
+            raise self._unexpected("GET", what, "segments with text and start_time")
         return cast("list[Segment]", body)

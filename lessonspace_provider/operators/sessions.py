@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from lessonspace_provider.operators.base import LessonspaceOperator
 from lessonspace_provider.parameters import refuse
-from lessonspace_provider.sessions import summary
+from lessonspace_provider.sessions import summary, without_keys
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -25,7 +25,8 @@ class LessonspaceListSessionsOperator(LessonspaceOperator):
     :param filters: the API's own names, as for ``LessonspaceHook.list_sessions``; times as aware datetimes or ISO
         8601 text with an offset.
     :param fields: None for ids, name, times and counts (no people, see ``SessionSummary``), a list of the API's
-        field names, or ``"all"`` for whole sessions, personal data included.
+        field names, or ``"all"`` for whole sessions, personal data included. What opens a recording or a space
+        (``playback_url``, ``playback_password``, ``space.url``) is left out in any case.
     :return: a list with an entry per session.
     :raises LessonspaceInputError: for an unknown filter or a value of the wrong kind, before any request.
     """
@@ -68,4 +69,4 @@ def _checked_fields(fields: Sequence[str] | str | None) -> list[str] | str | Non
 
 
 def _pick(session: Session, fields: list[str] | str) -> dict[str, object]:
-    return {name: value for name, value in session.items() if fields == "all" or name in fields}
+    return {name: value for name, value in without_keys(session).items() if fields == "all" or name in fields}

@@ -25,6 +25,7 @@ FAIL, RETRY, DEFAULT = (retry_policy.RetryAction[name] for name in ("FAIL", "RET
     [
         (LessonspaceRateLimitedError("429", status=429, retry_after=90), RETRY, timedelta(seconds=90)),
         (LessonspaceServerError("503", status=503, retry_after=5), RETRY, timedelta(seconds=5)),
+        (LessonspaceServerError("503", status=503, retry_after=1e300), RETRY, timedelta(days=1)),
         (LessonspaceServerError("500", status=500), DEFAULT, None),
         (LessonspaceInputError("bad window"), FAIL, None),
         (LessonspaceBadRequestError("400", status=400, retry_after=1), FAIL, None),

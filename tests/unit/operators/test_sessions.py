@@ -52,6 +52,16 @@ def test_all_fields_or_some_can_be_asked_for():
     assert run(fields=["uuid", "brand_new_field"])[0] == [{"uuid": SESSION["uuid"], "brand_new_field": 1}]
 
 
+@pytest.mark.parametrize("fields", [None, "all", ["playback_url", "playback_password", "space", "uuid"]])
+def test_nothing_that_opens_a_recording_or_a_space_is_ever_in_the_result(fields, monkeypatch):
+    keys = {"playback_url": "https://x/SECRET", "playback_password": "SECRET", "space": {"id": "s", "url": "x?SECRET"}}
+    monkeypatch.setitem(globals(), "SESSION", {**SESSION, **keys})
+    (session,), _ = run(fields=fields)
+    assert "SECRET" not in str(session)
+    if fields is not None:
+        assert session["space"] == {"id": "s"}
+
+
 @pytest.mark.parametrize("fields", ["uuid", [1]])
 def test_fields_of_the_wrong_kind_are_refused_before_any_request(fields):
     operator = LessonspaceListSessionsOperator(task_id="list", fields=fields)
