@@ -152,7 +152,7 @@ def _kind_and_advice(response: requests.Response, call: Call) -> tuple[type[Less
     if status == 404:
         return LessonspaceNotFoundError, (
             "not found in this organisation, check the id: sessions go by their uuid, and a launched session "
-            "does not exist before somebody has joined it."
+            "does not exist before somebody has joined it. If nothing is ever found, check the host of the connection."
         )
     if status == 429:
         return LessonspaceRateLimitedError, (

@@ -235,10 +235,10 @@ class Transport:
                 )
         except (OSError, ValueError) as error:
             # All of requests' own are OSErrors. The message holds the URL with its query, so only the kind goes on.
-            reason = type(error).__name__
+            reason = _kind_of(error)
         raise LessonspaceConnectionError(
-            f"{call}: no answer ({reason}). Check that this machine reaches the host of connection "
-            f"{call.conn_id!r}, and that the timeouts there are long enough.",
+            f"{call}: no answer ({reason}). Check that this machine reaches the host of connection {call.conn_id!r}, "
+            f"that it begins with the right http:// or https://, and that the timeouts there are long enough.",
             method=call.method,
             path=call.path,
         )
@@ -250,3 +250,10 @@ class Transport:
     def _report(self, state: RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None
         self._log.warning("Try %d failed, next in %.1f s: %s", state.attempt_number, state.upcoming_sleep, error)
+
+
+def _kind_of(error: BaseException) -> str:
+    """Name the kind of a failure: urllib3's, which tells more than requests' own, where there is one."""
+    cause = error.args[0] if error.args else error
+    cause = getattr(cause, "reason", cause)
+    return type(cause if isinstance(cause, Exception) else error).__name__
