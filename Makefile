@@ -55,7 +55,7 @@ $(TEMPORARY):
 
 constraints: $(INSTALLED) ## pin the newest versions of all dependencies
 	printf 'hatchling\nuv\n' | $(BIN)/uv pip compile --universal --python-version 3.10 --upgrade \
-		--no-annotate --no-emit-index-url --custom-compile-command 'make constraints' --quiet \
+		--no-annotate --custom-compile-command 'make constraints' --quiet \
 		--output-file constraints.txt pyproject.toml --all-extras --group test -
 
 clean: ## remove everything that was made in here
