@@ -18,6 +18,9 @@ SPACING_MARGIN = 1.05
 #: above is there for this, and moving them for every millisecond would cost a busy machine its share of the rate.
 TOLERATED_LATENESS = 0.1
 
+#: Seconds after its time that a slot is kept for a host that is late: machines far from Redis, or busy, always are.
+RESERVATION_LAPSES = 2.0
+
 #: Seconds that everybody pauses after a 429 that names no Retry-After.
 DEFAULT_PAUSE = 1.0
 
@@ -50,8 +53,10 @@ class Pace:
     def decode(cls, data: bytes | str | None) -> Pace:
         """Read what ``encode`` wrote; a fresh pace for nothing, or for what a killed writer left behind."""
         try:
-            return cls(**json.loads(data or b""))
-        except (ValueError, TypeError):
+            pace = cls(**json.loads(data or b""))
+            times = [pace.next_slot, pace.slowness, pace.paused_until, *pace.slots.values()]
+            return pace if all(isinstance(value, (int, float)) for value in times) else cls()
+        except (ValueError, TypeError, AttributeError):
             return cls()
 
 
@@ -59,7 +64,7 @@ def take(pace: Pace, now: float, *, per_second: float, host: str) -> tuple[Pace,
     """
     Ask for a permit on behalf of the one caller who stands first in a host's queue.
 
-    Hosts are served in turn: each reserves the next free slot when it asks, so none can overtake another for ever.
+    Hosts are served in turn: each reserves the next free slot when it asks, and keeps it for a while when it is late.
 
     :param pace: as it is.
     :param now: the store's time.
@@ -68,7 +73,7 @@ def take(pace: Pace, now: float, *, per_second: float, host: str) -> tuple[Pace,
     :return: the pace as it becomes, and the seconds to wait before asking again; 0.0 is the permit.
     """
     gap = SPACING_MARGIN * pace.slowness / per_second
-    slots = {name: slot for name, slot in pace.slots.items() if slot > now - gap}
+    slots = {name: slot for name, slot in pace.slots.items() if slot > now - max(gap, RESERVATION_LAPSES)}
     slot, next_slot = slots.pop(host, None), pace.next_slot
     if slot is None:
         slot = max(now, next_slot)

@@ -54,6 +54,7 @@ class LocalPaceStore:
             pace, answer = change(Pace.decode(os.read(file, 1 << 16)), time.monotonic())
             os.ftruncate(file, os.pwrite(file, pace.encode(), 0))
         finally:
+            fcntl.flock(file, fcntl.LOCK_UN)  # closing alone would leave it to a child that was forked meanwhile
             os.close(file)
         return answer
 

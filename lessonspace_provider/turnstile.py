@@ -19,7 +19,8 @@ class Turnstile:
     """
     A queue on a lock file. The kernel keeps the order, and frees the lock when its holder is killed.
 
-    The file is opened anew for each passage, so a forked child never shares its parent's lock.
+    The file is opened anew for each passage, and unlocked before it is closed: a child that was forked meanwhile has
+    the same open file, but not the lock.
 
     :param path: the lock file, on a local disk; it is made when needed.
     """
@@ -41,8 +42,13 @@ class Turnstile:
         try:
             yield
         finally:
-            os.close(lock)
+            _release(lock)
         time.sleep(STEP_ASIDE)
+
+
+def _release(lock: int) -> None:
+    fcntl.flock(lock, fcntl.LOCK_UN)
+    os.close(lock)
 
 
 def _locked_at_once(lock: int) -> bool:
@@ -70,9 +76,9 @@ class _Waiting:
         self._locked = threading.Event()
 
     def wait(self, timeout: float) -> None:
-        threading.Thread(target=self._block, name="lessonspace-turnstile", daemon=True).start()
         in_time = False
         try:
+            threading.Thread(target=self._block, name="lessonspace-turnstile", daemon=True).start()
             in_time = self._locked.wait(timeout)
         finally:
             if not in_time:
@@ -84,12 +90,12 @@ class _Waiting:
         fcntl.flock(self._lock, fcntl.LOCK_EX)
         with self._mutex:
             if self._given_up:
-                os.close(self._lock)
+                _release(self._lock)
             else:
                 self._locked.set()
 
     def _give_up(self) -> None:
         with self._mutex:
             if self._locked.is_set():
-                os.close(self._lock)
+                _release(self._lock)
             self._given_up = True

@@ -206,8 +206,9 @@ class Transport:
         return bool(link.hostname) and link.scheme in ("https", urlsplit(self._settings.base_url).scheme)
 
     def _hold_everybody_back(self, retry_after: float | None) -> None:
-        # No longer than anybody would wait: one absurd Retry-After must not stop the key for good.
-        longest = self._settings.rate_limit_max_wait
+        # Half of what anybody would wait: an absurd Retry-After must neither stop the key for good nor let the waits
+        # of all who queue run out.
+        longest = self._settings.rate_limit_max_wait / 2
         self._gate.pause(None if retry_after is None else min(retry_after, longest))
 
     def _prepare(self, request: requests.Request, call: Call) -> requests.PreparedRequest:

@@ -78,6 +78,21 @@ def test_whoever_takes_a_permit_late_leaves_the_next_host_its_distance(late):
     assert moments[0] - woken >= GAP * 0.89
 
 
+@pytest.mark.parametrize("lateness", [0.06, 0.25, 0.8])
+@pytest.mark.parametrize("who_is_late", ["c", "abc"])
+def test_hosts_that_are_always_late_are_served_all_the_same(lateness, who_is_late):
+    pace, served = Pace(), Counter()
+    asking = [(0.0, "a"), (0.0, "b"), (0.0, "c")]
+    while (now := asking[0][0]) < 120.0:
+        _, host = heapq.heappop(asking)
+        pace, wait = take(pace, now, per_second=5.0, host=host)
+        served[host] += not wait
+        late = lateness if wait and host in who_is_late else 0.0
+        heapq.heappush(asking, (now + (wait + late or 0.003), host))
+    assert min(served.values()) > 0.3 * max(served.values())
+    assert sum(served.values()) > 120 * 5 * 0.2
+
+
 def test_after_a_429_everybody_pauses_and_goes_on_more_slowly_then_recovers():
     pace, _ = permits(Pace(), 100.0, 1)
     pace = slow_down(pace, 100.1, retry_after=7.0)
@@ -122,7 +137,19 @@ def test_slowness_has_an_end():
     assert pace.slowness == SLOWEST
 
 
-@pytest.mark.parametrize("left_behind", [None, b"", b'{"next_slot": 12', b'{"unknown": 1}', b"[1]"])
+@pytest.mark.parametrize(
+    "left_behind",
+    [
+        None,
+        b"",
+        b'{"next_slot": 12',
+        b'{"unknown": 1}',
+        b"[1]",
+        b'{"slots": null}',
+        b'{"slots": {"a": "x"}}',
+        b'{"next_slot": "x"}',
+    ],
+)
 def test_what_a_killed_writer_left_behind_is_a_fresh_pace(left_behind):
     assert Pace.decode(left_behind) == Pace()
 

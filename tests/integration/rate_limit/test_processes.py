@@ -229,3 +229,18 @@ def test_a_redis_that_comes_back_is_used_again(tmp_path, redis_server):
     now[0] += REDIS_RETRY_INTERVAL
     gate.acquire()
     assert shared._client.exists("k")
+
+
+def test_a_child_that_was_forked_inside_does_not_keep_the_turnstile(tmp_path):
+    turnstile = Turnstile(tmp_path / "t")
+    with turnstile.entered(1.0):
+        child = os.fork()
+        if child == 0:
+            time.sleep(3600)
+            os._exit(0)
+    try:
+        with turnstile.entered(10.0):
+            pass
+    finally:
+        os.kill(child, 9)
+        os.waitpid(child, 0)

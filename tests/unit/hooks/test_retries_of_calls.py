@@ -209,7 +209,7 @@ def test_one_absurd_retry_after_does_not_stop_the_key_for_good(requests_mock, cl
     requests_mock.get(HELLO, **too_many(Retry_After="99999999"))
     with pytest.raises(LessonspaceRateLimitedError):
         transport_with(gate, rate_limit_max_wait=60).call("GET", "/hello/")
-    assert gate.events == ["acquire", ("pause", 60)]
+    assert gate.events == ["acquire", ("pause", 30)]
 
 
 def test_the_gates_own_refusal_is_not_tried_again(requests_mock, clock):
