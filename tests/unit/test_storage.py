@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-import os
-
 import pytest
 from airflow.sdk import ObjectStoragePath
 
@@ -26,7 +24,7 @@ def test_a_file_appears_with_its_folders_and_replaces_the_one_before(folder):
     assert [entry.name for entry in (folder / "x").iterdir()] == ["y.json"]
 
 
-@pytest.mark.parametrize("step", ["fsync", "replace"])
+@pytest.mark.parametrize("step", ["os.fsync", "pathlib.Path.replace"])
 def test_a_write_that_breaks_off_leaves_the_old_file_and_no_part(tmp_path, monkeypatch, step):
     path = ObjectStoragePath(f"file://{tmp_path}/y.json")
     write_whole(path, b"old")
@@ -34,7 +32,7 @@ def test_a_write_that_breaks_off_leaves_the_old_file_and_no_part(tmp_path, monke
     def disk_full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(os, step, disk_full)
+    monkeypatch.setattr(step, disk_full)
     with pytest.raises(OSError, match="No space"):
         write_whole(path, b"new")
     assert path.read_bytes() == b"old"
