@@ -26,7 +26,7 @@ from http import HTTPStatus
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import psycopg2  # type: ignore[import-untyped]
+import psycopg2  # type: ignore[import-untyped]  # it ships no types
 from cryptography.fernet import Fernet
 
 from benchmarks.measures import Arrival, refused, share_of

@@ -199,8 +199,9 @@ def _many(encode_one: Callable[[str, object], str]) -> Encoder:
     """Allow one value or several: each becomes a parameter of its own, ``space=a&space=b`` (facts, C)."""
 
     def encode(parameter: str, value: object) -> list[str]:
-        several = isinstance(value, Iterable) and not isinstance(value, (str, bytes, Mapping))
-        values = list(value) if several else [value]  # type: ignore[call-overload]
+        values = [value]
+        if isinstance(value, Iterable) and not isinstance(value, (str, bytes, Mapping)):
+            values = list(value)
         if not values:
             raise refuse(parameter, value, "one value or a list that is not empty: an empty one would filter nothing")
         return [encode_one(parameter, entry) for entry in values]

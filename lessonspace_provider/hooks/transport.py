@@ -60,7 +60,7 @@ _sending: ContextVar[bool] = ContextVar("lessonspace_sending", default=False)
 class _NotOurCalls(logging.Filter):
     """Drops urllib3's lines about our calls: they hold signed links, and queries with people's names."""
 
-    def filter(self, record: logging.LogRecord) -> bool:  # noqa: ARG002 - logging calls it with the record
+    def filter(self, record: logging.LogRecord) -> bool:
         return not _sending.get()
 
 

@@ -46,7 +46,7 @@ class LessonspaceListSessionsOperator(LessonspaceOperator):
         self.filters = filters
         self.fields = fields
 
-    def execute(self, context: Context) -> list[SessionSummary] | list[dict[str, object]]:  # noqa: ARG002
+    def execute(self, context: Context) -> list[SessionSummary] | list[dict[str, object]]:
         """Read all pages."""
         fields = _checked_fields(self.fields)
         filters = dict(self.filters or {})

@@ -85,7 +85,7 @@ class LessonspaceGetTranscriptOperator(LessonspaceOperator):
         self.formats = formats
         self.on_missing = on_missing
 
-    def execute(self, context: Context) -> list[Segment] | list[str] | None:  # noqa: ARG002
+    def execute(self, context: Context) -> list[Segment] | list[str] | None:
         """Fetch the transcript, and write it if there is a destination."""
         formats = transcripts.check_formats(self.formats)
         if self.on_missing not in ON_MISSING:
@@ -252,8 +252,8 @@ def _fail_if_any_failed(windows: Sequence[ArchivedWindow]) -> None:
     failed = [f"{entry['session_id']}: {entry['reason']}" for window in windows for entry in window.failed]
     if failed:
         raise LessonspaceError(
-            f"{len(failed)} sessions failed, all others are accounted for in {windows[0].path}. Run the task again, it "
-            f"takes up only what is missing: {'; '.join(failed)}"
+            f"{len(failed)} session(s) failed, all others are accounted for in {windows[0].path}. Run the task again, "
+            f"it takes up only what is missing: {'; '.join(failed)}"
         )
 
 

@@ -265,7 +265,7 @@ class SandboxControl:
     def _send(self, command: str, payload: dict[str, object]) -> bytes:
         body = json.dumps(payload, default=_encode).encode()
         headers = {"Content-Type": "application/json"}
-        request = urllib.request.Request(f"{self._root_url}/sandbox/{command}/", body, headers)  # noqa: S310
+        request = urllib.request.Request(f"{self._root_url}/sandbox/{command}/", body, headers)  # noqa: S310 - the caller's own sandbox
         try:
             with self._opener.open(request, timeout=60) as response:
                 answer: bytes = response.read()

@@ -194,7 +194,7 @@ class Control:
     def set_transcript(self, payload: Payload) -> None:
         """Overrule when a transcript is ready."""
         session = self._state.world.sessions[str(payload["session_id"])]
-        session.transcript = _read(TranscriptMode, payload["transcript"])  # type: ignore[arg-type]
+        session.transcript = _read(TranscriptMode, payload["transcript"])  # type: ignore[arg-type]  # a Literal is no type to mypy
 
     def inject_fault(self, payload: Payload) -> None:
         """Set up a fault."""

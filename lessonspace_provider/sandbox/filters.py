@@ -135,7 +135,7 @@ def _tag_tests(text: str) -> Iterable[SessionTest]:
     if not isinstance(wanted, dict):
         raise invalid("tags", "Enter a JSON object.")
     for key, value in wanted.items():
-        yield lambda s, key=key, value=value: _has_tag(s.tags, key, value)  # type: ignore[misc]
+        yield lambda s, key=key, value=value: _has_tag(s.tags, key, value)  # type: ignore[misc]  # mypy can't type its defaults
 
 
 def _duration_tests(query: Query) -> Iterable[SessionTest]:
@@ -153,15 +153,15 @@ def _time_tests(query: Query, bounds: Bounds) -> Iterable[SessionTest]:
     start_before = [query.time("start_time_before"), None if date_after else date_before]
     for bound in (query.time("start_time_after"), date_after):
         if bound is not None:
-            yield lambda s, bound=bound: bounds.after(s.start, bound)  # type: ignore[misc]
+            yield lambda s, bound=bound: bounds.after(s.start, bound)  # type: ignore[misc]  # mypy can't type its defaults
     for bound in start_before:
         if bound is not None:
-            yield lambda s, bound=bound: bounds.before(s.start, bound)  # type: ignore[misc]
+            yield lambda s, bound=bound: bounds.before(s.start, bound)  # type: ignore[misc]  # mypy can't type its defaults
     if (bound := query.time("end_time_after")) is not None:
-        yield lambda s, bound=bound: bounds.after(s.end, bound)  # type: ignore[misc]
+        yield lambda s, bound=bound: bounds.after(s.end, bound)  # type: ignore[misc]  # mypy can't type its defaults
     for bound in end_before:
         if bound is not None:
-            yield lambda s, bound=bound: bounds.before(s.end, bound)  # type: ignore[misc]
+            yield lambda s, bound=bound: bounds.before(s.end, bound)  # type: ignore[misc]  # mypy can't type its defaults
 
 
 def select_spaces(newest_first: Iterable[Space], query: Query, settings: SandboxSettings) -> list[Space]:

@@ -137,7 +137,7 @@ def test_one_bad_session_stops_no_other_and_is_named_at_the_end(tmp_path, error)
     with pytest.raises(LessonspaceError) as caught:
         operator.execute({})
     first_line = str(caught.value).splitlines()[0]
-    assert "1 sessions failed" in first_line
+    assert "1 session(s) failed" in first_line
     assert sessions[1]["uuid"] in first_line
     assert str(error) in first_line
     assert manifest_of(tmp_path)["counts"]["archived"] == 2
