@@ -21,10 +21,14 @@ TOLERATED_LATENESS = 0.1
 #: Seconds after its time that a slot is kept for a host that is late: machines far from Redis, or busy, always are.
 RESERVATION_LAPSES = 2.0
 
-#: Seconds that everybody pauses after a 429 that names no Retry-After.
-DEFAULT_PAUSE = 1.0
+#: Seconds that everybody pauses after a 429 at least, whatever its Retry-After: calls that were on their way already
+#: may be refused as well, and count as the same incident while the pause lasts.
+SHORTEST_PAUSE = 1.0
 
-#: What a 429 does to the spacing, how far that goes, and what each permit takes back of it.
+#: Seconds that everybody pauses at most: a server that means longer says so again.
+LONGEST_PAUSE = 300.0
+
+#: What a 429 does to the spacing, how far that goes, and what each slot takes back of it, used or not.
 SLOW_DOWN, SLOWEST, RECOVERY = 1.25, 20.0, 0.985
 
 
@@ -72,7 +76,8 @@ def take(pace: Pace, now: float, *, per_second: float, host: str) -> tuple[Pace,
     :param host: names the queue that asks.
     :return: the pace as it becomes, and the seconds to wait before asking again; 0.0 is the permit.
     """
-    gap = SPACING_MARGIN * pace.slowness / per_second
+    pace = _rested(_plausible(pace, now, per_second), now, per_second)
+    gap = _gap(pace.slowness, per_second)
     slots = {name: slot for name, slot in pace.slots.items() if slot > now - max(gap, RESERVATION_LAPSES)}
     slot, next_slot = slots.pop(host, None), pace.next_slot
     if slot is None:
@@ -92,17 +97,42 @@ def slow_down(pace: Pace, now: float, *, retry_after: float | None) -> Pace:
     """
     Take note of a 429: everybody pauses, and goes on more slowly.
 
-    Several calls may be on their way when the limit is hit; their 429s come as one and count as one.
+    Several calls may be on their way when the limit is hit: their 429s come during the pause after the first one, and
+    count as one with it.
 
     :param pace: as it is.
     :param now: the store's time.
-    :param retry_after: seconds the server asked for, None when it named none.
+    :param retry_after: seconds the server asked for, None when it named none; heeded between SHORTEST_PAUSE and
+        LONGEST_PAUSE.
     :return: the pace as it becomes, with all reservations void.
     """
-    until = now + (DEFAULT_PAUSE if retry_after is None else retry_after)
+    until = now + min(max(retry_after or 0.0, SHORTEST_PAUSE), LONGEST_PAUSE)
     known = now < pace.paused_until
     return Pace(
         next_slot=max(until, pace.next_slot),
         slowness=pace.slowness if known else min(pace.slowness * SLOW_DOWN, SLOWEST),
         paused_until=max(until, pace.paused_until),
     )
+
+
+def _gap(slowness: float, per_second: float) -> float:
+    return SPACING_MARGIN * slowness / per_second
+
+
+def _plausible(pace: Pace, now: float, per_second: float) -> Pace:
+    """
+    Begin anew where times lie further ahead than the longest pause and a slot of each host can explain.
+
+    The store's clock was set back then, or counts from another start of the machine. A smaller step back can't be told
+    from a pause: it is waited out, for no longer than a pause.
+    """
+    furthest = now + LONGEST_PAUSE + (len(pace.slots) + 1) * _gap(SLOWEST, per_second)
+    if max(pace.next_slot, pace.paused_until, *pace.slots.values()) <= furthest:
+        return pace
+    return Pace(next_slot=now, slowness=pace.slowness)
+
+
+def _rested(pace: Pace, now: float, per_second: float) -> Pace:
+    """Recover by the slots that nobody used, as by those that were: a key that was idle for an hour is not slow."""
+    unused = max(0.0, now - pace.next_slot) / _gap(pace.slowness, per_second)
+    return replace(pace, slowness=1 + (pace.slowness - 1) * RECOVERY**unused)

@@ -9,31 +9,31 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from lessonspace_provider.pace import Pace
+from lessonspace_provider.pace import Pace, slow_down, take
+from lessonspace_provider.pace_script import pace_script
+from lessonspace_provider.turnstile import open_for_this_user
 
 if TYPE_CHECKING:
     from redis import Redis
-    from redis.client import Pipeline
-
-#: Computes the next pace, and an answer for the caller, from the present pace and the store's time.
-Change = Callable[[Pace, float], tuple[Pace, float]]
-
-#: How long a key's pace is kept in Redis after its last use, in seconds.
-KEPT_IN_REDIS = 86_400
 
 #: How long Redis is left alone after it failed, in seconds.
 REDIS_RETRY_INTERVAL = 30.0
+
+Answer = TypeVar("Answer")
 
 _log = logging.getLogger(__name__)
 
 
 class PaceStore(Protocol):
-    """Changes the pace of a key, one caller at a time."""
+    """Changes the pace of a key, one caller at a time, under a clock of its own; see pace.py."""
 
-    def update(self, change: Change) -> float:
-        """Apply a change, and give back its answer."""
+    def take(self, per_second: float, host: str) -> float:
+        """Ask for a permit: the seconds to wait before asking again, 0.0 is the permit."""
+
+    def slow_down(self, retry_after: float | None) -> None:
+        """Take note of a 429."""
 
 
 class LocalPaceStore:
@@ -46,16 +46,31 @@ class LocalPaceStore:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def update(self, change: Change) -> float:
+    def take(self, per_second: float, host: str) -> float:
+        """
+        Ask for a permit.
+
+        :raises OSError: when the file can't be used.
+        """
+        return self._update(lambda pace, now: take(pace, now, per_second=per_second, host=host))
+
+    def slow_down(self, retry_after: float | None) -> None:
+        """
+        Take note of a 429.
+
+        :raises OSError: when the file can't be used.
+        """
+        self._update(lambda pace, now: (slow_down(pace, now, retry_after=retry_after), 0.0))
+
+    def _update(self, change: Callable[[Pace, float], tuple[Pace, float]]) -> float:
         """Apply a change, and give back its answer; the file is locked for less than a millisecond."""
-        file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
+        with open_for_this_user(self._path) as file:
             fcntl.flock(file, fcntl.LOCK_EX)
-            pace, answer = change(Pace.decode(os.read(file, 1 << 16)), time.monotonic())
-            os.ftruncate(file, os.pwrite(file, pace.encode(), 0))
-        finally:
-            fcntl.flock(file, fcntl.LOCK_UN)  # closing alone would leave it to a child that was forked meanwhile
-            os.close(file)
+            try:
+                pace, answer = change(Pace.decode(file.read()), time.monotonic())
+                os.ftruncate(file.fileno(), os.pwrite(file.fileno(), pace.encode(), 0))
+            finally:
+                fcntl.flock(file, fcntl.LOCK_UN)  # closing alone would leave it to a child that was forked meanwhile
         return answer
 
 
@@ -68,32 +83,32 @@ class RedisPaceStore:
     """
 
     def __init__(self, client: Redis, key: str) -> None:
-        self._client = client
         self._key = key
+        self._script = client.register_script(pace_script())
 
-    def update(self, change: Change) -> float:
+    def take(self, per_second: float, host: str) -> float:
         """
-        Apply a change, and give back its answer; tried again when another machine was faster.
+        Ask for a permit, in one round trip.
 
         :raises redis.RedisError: when Redis is gone.
         """
+        return float(self._script(keys=[self._key], args=["take", repr(per_second), host]))
 
-        answers: list[float] = []
+    def slow_down(self, retry_after: float | None) -> None:
+        """
+        Take note of a 429, in one round trip.
 
-        def in_transaction(pipe: Pipeline) -> None:
-            seconds, microseconds = pipe.time()
-            pace, answer = change(Pace.decode(pipe.get(self._key)), seconds + microseconds / 1e6)
-            pipe.multi()
-            pipe.set(self._key, pace.encode(), ex=KEPT_IN_REDIS)
-            answers.append(answer)
-
-        self._client.transaction(in_transaction, self._key)
-        return answers[-1]
+        :raises redis.RedisError: when Redis is gone.
+        """
+        self._script(keys=[self._key], args=["slow_down", repr(retry_after or 0.0)])
 
 
 class FallbackPaceStore:
     """
     Uses Redis while it is there, and the local file while it is gone: a limit per machine is better than none.
+
+    A Redis that answers nothing at all costs each process its timeout once in REDIS_RETRY_INTERVAL, as each has to
+    find out by itself.
 
     :param shared: the pace in Redis.
     :param local: the pace of this machine.
@@ -107,21 +122,30 @@ class FallbackPaceStore:
         self._shared_again_at = 0.0
         self._warned = False
 
-    def update(self, change: Change) -> float:
-        """Apply a change to the shared pace, or else to the local one, and give back its answer."""
+    def take(self, per_second: float, host: str) -> float:
+        """Ask the shared pace for a permit, or else the local one."""
+        return self._ask(lambda store: store.take(per_second, host))
+
+    def slow_down(self, retry_after: float | None) -> None:
+        """Take note of a 429 in the shared pace, or else in the local one."""
+        self._ask(lambda store: store.slow_down(retry_after))
+
+    def _ask(self, question: Callable[[PaceStore], Answer]) -> Answer:
         from redis import RedisError
 
         if self._clock() < self._shared_again_at:
-            return self._local.update(change)
+            return question(self._local)
         try:
-            return self._shared.update(change)
+            answer = question(self._shared)
         except RedisError as error:
             self._shared_again_at = self._clock() + REDIS_RETRY_INTERVAL
             self._warn(type(error).__name__)
-            return self._local.update(change)
+            return question(self._local)
+        self._warned = False
+        return answer
 
     def _warn(self, reason: str) -> None:
-        # The error's own text may hold the address with its password.
+        """Warn once per outage. The error's own text may hold the address with its password."""
         if not self._warned:
             _log.warning(
                 "The rate limit's Redis can't be used (%s): until it is back, the limit holds on this machine only. "

@@ -12,16 +12,18 @@ import hashlib
 import logging
 import os
 import platform
+import re
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
+from urllib.parse import parse_qsl, urlsplit
 
 from lessonspace_provider.exceptions import LessonspaceInputError, LessonspaceRateLimitedError
-from lessonspace_provider.pace import Pace, slow_down, take
 from lessonspace_provider.pace_stores import FallbackPaceStore, LocalPaceStore, PaceStore, RedisPaceStore
 from lessonspace_provider.turnstile import Turnstile
 
@@ -32,6 +34,9 @@ _log = logging.getLogger(__name__)
 
 #: Seconds after which a Redis that does not answer counts as gone.
 REDIS_TIMEOUT = 2.0
+
+#: The share of a question's own time by which it is asked before the slot comes: all of it would often be too early.
+ASKED_AHEAD = 0.8
 
 
 class Gate(Protocol):
@@ -81,14 +86,12 @@ class RateGate:
         Wait for a permit.
 
         :raises LessonspaceRateLimitedError: when there was none within ``max_wait``.
+        :raises LessonspaceInputError: when the files in ``rate_limit_dir`` can't be used.
         """
         deadline = self._clock() + self._max_wait
         try:
-            with self._turnstile.entered(self._max_wait):
-                while (wait := self._store.update(self._take)) > 0:
-                    if self._clock() + wait > deadline:
-                        raise TimeoutError
-                    self._sleep(wait)
+            with self._usable_files(), self._turnstile.entered(self._max_wait):
+                self._take_permit(deadline)
         except TimeoutError:
             waited = self._max_wait - (deadline - self._clock())
         else:
@@ -104,15 +107,30 @@ class RateGate:
         Take note of a 429: everybody with this key pauses, and goes on more slowly for a while.
 
         :param retry_after: seconds the server asked for, None when it named none.
+        :raises LessonspaceInputError: when the files in ``rate_limit_dir`` can't be used.
         """
+        with self._usable_files():
+            self._store.slow_down(retry_after)
 
-        def change(pace: Pace, now: float) -> tuple[Pace, float]:
-            return slow_down(pace, now, retry_after=retry_after), 0.0
+    def _take_permit(self, deadline: float) -> None:
+        # Asked twice at least: for a slot, and again when it comes, or nobody would heed a 429 that others met
+        # meanwhile, or learn that this machine is late. The second time is asked ahead, so it costs the key nothing.
+        asked_at = self._clock()
+        while (wait := self._store.take(self._per_second, self._host)) > 0:
+            now = self._clock()
+            if now + wait > deadline:
+                raise TimeoutError
+            self._sleep(max(0.0, wait - ASKED_AHEAD * (now - asked_at)))
+            asked_at = self._clock()
 
-        self._store.update(change)
-
-    def _take(self, pace: Pace, now: float) -> tuple[Pace, float]:
-        return take(pace, now, per_second=self._per_second, host=self._host)
+    @contextmanager
+    def _usable_files(self) -> Iterator[None]:
+        try:
+            yield
+        except TimeoutError:
+            raise
+        except OSError as error:
+            raise _unusable(self._turnstile.path.parent, error) from None
 
 
 class OpenGate:
@@ -171,7 +189,7 @@ def _make_gate(name: str, settings: RateLimitSettings) -> Gate:
     store: PaceStore = LocalPaceStore(directory / f"{name}.{_boot_id()}.pace")
     if settings.redis_url:
         client = _redis_client(settings.redis_url)
-        store = FallbackPaceStore(RedisPaceStore(client, f"lessonspace:rate_limit:{name}"), store)
+        store = FallbackPaceStore(RedisPaceStore(client, f"lessonspace:pace:{name}"), store)
     elif "KUBERNETES_SERVICE_HOST" in os.environ:
         _log.info(
             "The rate limit of this API key holds in this pod only: with a pod per task, set rate_limit_backend to "
@@ -196,9 +214,9 @@ def state_directory(configured: str | None, environment: Mapping[str, str]) -> P
     :return: the folder, made with mode 0700.
     :raises LessonspaceInputError: when it can't be made, or somebody else put it into the temporary directory.
     """
-    home = Path(environment.get("AIRFLOW_HOME") or Path.home() / "airflow")
     if configured:
-        return _made(Path(configured).expanduser())
+        return _made(Path(os.path.expanduser(configured)))  # noqa: PTH111 - Path's raises for users without a home
+    home = Path(environment.get("AIRFLOW_HOME") or os.path.expanduser("~/airflow"))  # noqa: PTH111
     if home.is_dir() and os.access(home, os.W_OK):
         return _made(home / "lessonspace_rate_limit")
     directory = _made(Path(tempfile.gettempdir()) / f"lessonspace_rate_limit_{os.getuid()}")
@@ -214,15 +232,19 @@ def _made(directory: Path) -> Path:
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        raise LessonspaceInputError(
-            f"rate_limit_dir={str(directory)!r} can't be used ({error.strerror}): give a folder on a local disk that "
-            f"this user may write to."
-        ) from None
+        raise _unusable(directory, error) from None
     return directory
 
 
+def _unusable(directory: Path, error: OSError) -> LessonspaceInputError:
+    return LessonspaceInputError(
+        f"rate_limit_dir={str(directory)!r} can't be used ({error.strerror or type(error).__name__}): give a folder on "
+        f"a local disk with room left, that this user may write to."
+    )
+
+
 def _boot_id() -> str:
-    """Name this start of the machine. Where the kernel does not tell, a pace too far ahead is simply waited out."""
+    """Name this start of the machine. Where the kernel does not tell, a pace too far ahead is not heeded (pace.py)."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except OSError:
@@ -231,17 +253,36 @@ def _boot_id() -> str:
 
 def _redis_client(url: str) -> Redis:
     try:
-        from redis import Redis
+        from redis import Redis, RedisError
     except ImportError:
         raise LessonspaceInputError(
             "rate_limit_backend='redis' needs the redis package: pip install 'airflow-provider-lessonspace[redis]'."
         ) from None
     try:
-        client: Redis = Redis.from_url(url, socket_timeout=REDIS_TIMEOUT, socket_connect_timeout=REDIS_TIMEOUT)
-        return client
-    except ValueError:
+        if _is_redis_address(url):
+            client: Redis = Redis.from_url(url, socket_timeout=REDIS_TIMEOUT, socket_connect_timeout=REDIS_TIMEOUT)
+            pool = client.connection_pool
+            pool.connection_class(**pool.connection_kwargs)  # does not connect yet, but refuses what it does not know
+            return client
+    except (ValueError, TypeError, RedisError):
         pass  # its message may hold a piece of the password
     raise LessonspaceInputError(
-        "rate_limit_redis_url was refused: it must be a redis:// or rediss:// address, with the special characters of "
-        "its password percent-encoded."
+        "rate_limit_redis_url was refused: it must be an address such as redis://host:6379/0, or rediss:// with "
+        "options that begin with ssl_, or the id of an Airflow connection of type redis."
+    )
+
+
+def _is_redis_address(url: str) -> bool:
+    """
+    Check what the redis package would ignore, or refuse only when it connects.
+
+    :raises ValueError: it can't be read.
+    """
+    parts = urlsplit(url)
+    (parts.hostname or "").encode("idna")
+    options = [name for name, _ in parse_qsl(parts.query, keep_blank_values=True)]
+    return (
+        parts.scheme in ("redis", "rediss")
+        and re.fullmatch(r"(/[0-9]*)?", parts.path) is not None
+        and all(name == "db" or name.startswith("ssl_") for name in options)
     )

@@ -8,7 +8,8 @@ import os
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from io import FileIO
 from pathlib import Path
 
 #: How long whoever leaves keeps away, in seconds: flock is not fair to those who wait if one comes back at once.
@@ -22,11 +23,11 @@ class Turnstile:
     The file is opened anew for each passage, and unlocked before it is closed: a child that was forked meanwhile has
     the same open file, but not the lock.
 
-    :param path: the lock file, on a local disk; it is made when needed.
+    :param path: the lock file, on a local disk; it and its folder are made when needed.
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
 
     @contextmanager
     def entered(self, timeout: float) -> Iterator[None]:
@@ -35,67 +36,83 @@ class Turnstile:
 
         :param timeout: seconds.
         :raises TimeoutError: when it did not come in time.
+        :raises OSError: when the file can't be used.
         """
-        lock = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        if not _locked_at_once(lock):
-            _Waiting(lock).wait(timeout)
+        passage = _Passage(self.path)
         try:
+            passage.enter(timeout)
             yield
         finally:
-            _release(lock)
+            passage.leave()
         time.sleep(STEP_ASIDE)
 
 
-def _release(lock: int) -> None:
-    fcntl.flock(lock, fcntl.LOCK_UN)
-    os.close(lock)
+def open_for_this_user(path: Path) -> FileIO:
+    """
+    Open a file that the processes of this user share, and make it and its folder when they are not there (any more).
 
-
-def _locked_at_once(lock: int) -> bool:
+    :param path: the file.
+    :return: the file, open for reading and writing; neither a link is followed nor a child process inherits it.
+    :raises OSError: when it can't be used.
+    """
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except BaseException:
-        os.close(lock)
-        raise
-    return True
+        return FileIO(path, "r+", opener=_open)
+    except FileNotFoundError:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return FileIO(path, "r+", opener=_open)
 
 
-class _Waiting:
+def _open(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+
+
+class _Passage:
     """
-    Waits for a lock in a thread of its own, since flock knows no timeout.
+    One caller's way through the turnstile.
 
-    A caller who gave up leaves the thread in the queue; when its turn comes, it lets the next one pass.
+    Since flock knows no timeout, a thread of its own waits for the lock. A caller who gave up leaves that thread in the
+    queue; when its turn comes, it lets the next one pass.
     """
 
-    def __init__(self, lock: int) -> None:
-        self._lock = lock
+    def __init__(self, path: Path) -> None:
+        self._file = open_for_this_user(path)  # whatever interrupts the caller, the lock ends with this object
         self._mutex = threading.Lock()
-        self._given_up = False
-        self._locked = threading.Event()
+        self._queueing = False
+        self._left = False
+        self._turn = threading.Event()
+        self._failure: OSError | None = None
 
-    def wait(self, timeout: float) -> None:
-        in_time = False
+    def enter(self, timeout: float) -> None:
         try:
-            threading.Thread(target=self._block, name="lessonspace-turnstile", daemon=True).start()
-            in_time = self._locked.wait(timeout)
-        finally:
-            if not in_time:
-                self._give_up()
-        if not in_time:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            pass
+        self._queueing = True
+        threading.Thread(target=self._queue, name="lessonspace-turnstile", daemon=True).start()
+        if not self._turn.wait(timeout):
             raise TimeoutError
+        if self._failure:
+            raise self._failure
 
-    def _block(self) -> None:
-        fcntl.flock(self._lock, fcntl.LOCK_EX)
+    def leave(self) -> None:
         with self._mutex:
-            if self._given_up:
-                _release(self._lock)
-            else:
-                self._locked.set()
+            self._left = True
+            if not self._queueing:
+                self._release()
 
-    def _give_up(self) -> None:
+    def _queue(self) -> None:
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX)
+        except OSError as failure:
+            self._failure = failure
         with self._mutex:
-            if self._locked.is_set():
-                _release(self._lock)
-            self._given_up = True
+            self._queueing = False
+            if self._left:
+                self._release()
+        self._turn.set()
+
+    def _release(self) -> None:
+        with suppress(OSError):  # a disk without locks was never locked
+            fcntl.flock(self._file, fcntl.LOCK_UN)
+        self._file.close()

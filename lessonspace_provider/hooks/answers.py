@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Turns an HTTP response into its JSON, or into the LessonspaceError that says what to do. Pure."""
+"""Turns the server's reply into its JSON, or into the LessonspaceError that says what to do. Pure."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
-
-import requests
 
 from lessonspace_provider.exceptions import (
     LessonspaceAuthError,
@@ -27,6 +25,21 @@ LONGEST_DETAIL = 500
 
 #: A link in the server's own words: it may be a signed one, or lead into a classroom.
 _LINK = re.compile(r"\w+://\S+")
+
+
+@dataclass(frozen=True, repr=False)
+class Reply:
+    """
+    What came back, read to its end. It has no repr of its fields, since the body may hold secrets.
+
+    :param status: HTTP status.
+    :param headers: found by their names in any case.
+    :param body: decoded as its Content-Encoding says.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
 
 
 @dataclass(frozen=True, repr=False)
@@ -60,41 +73,46 @@ class Call:
         return f"{self.method} {self.path}"
 
 
-def read_answer(response: requests.Response, call: Call) -> Answer:
+def read_answer(reply: Reply, call: Call, api_key: str) -> Answer:
     """
-    Read a response.
+    Read the API's reply.
 
-    :param response: what came back; its body is read.
+    :param reply: what came back.
     :param call: what was asked.
-    :return: the answer of a 2xx response.
+    :param api_key: the key it was asked with, to be left out when the server repeats it.
+    :return: the answer of a 2xx reply.
     :raises LessonspaceError: of the kind that fits the status, or LessonspaceServerError for a body that is
         not JSON.
     """
-    if not 200 <= response.status_code < 300:
-        raise _error_for(response, call)
-    if response.status_code == 204 or (call.method == "DELETE" and not response.content):
-        return Answer(response.status_code, None)
-    return Answer(response.status_code, _read_json(response, call))
+    if not 200 <= reply.status < 300:
+        raise _error_for(reply, call, api_key)
+    if reply.status == 204 or (call.method == "DELETE" and not reply.body):
+        return Answer(reply.status, None)
+    return Answer(reply.status, _read_json(reply, call))
 
 
-def read_file(response: requests.Response, call: Call) -> object:
+def read_file(reply: Reply, call: Call) -> object:
     """
-    Read the response of the store behind a signed link. Its errors are never quoted: they may repeat the link.
+    Read the reply of the store behind a signed link. Its errors are never quoted: they may repeat the link.
 
-    :param response: what came back; its body is read.
+    :param reply: what came back.
     :param call: what was asked, with the file's name in place of a path.
     :return: the file's JSON.
     :raises LessonspaceLinkExpiredError: 403, ask the API for a new link (facts, C).
-    :raises LessonspaceServerError: 429, 5xx, or a file that is not JSON: worth another try.
+    :raises LessonspaceServerError: 404, 429, 5xx, or a file that is not JSON: worth another try, as the API has just
+        said that the file is there.
     :raises LessonspaceBadRequestError: any other status.
     """
-    status = response.status_code
+    status = reply.status
     if 200 <= status < 300:
-        return _read_json(response, call)
+        return _read_json(reply, call)
     kind: type[LessonspaceError] = LessonspaceBadRequestError
     advice = "the store behind the signed link does not give the file; if this lasts, ask Lessonspace about it."
     if status == 403:
         kind, advice = LessonspaceLinkExpiredError, "the signed link has expired, ask for a new one."
+    elif status == 404:
+        kind = LessonspaceServerError
+        advice = "the store behind the signed link does not have the file that the API named, try again later."
     elif status == 429 or status >= 500:
         kind, advice = LessonspaceServerError, "the store behind the signed link had a fault, try again later."
     raise kind(
@@ -102,44 +120,44 @@ def read_file(response: requests.Response, call: Call) -> object:
         status=status,
         method=call.method,
         path=call.path,
-        retry_after=retry_after_seconds(response.headers.get("Retry-After")),
+        retry_after=retry_after_seconds(reply.headers.get("Retry-After")),
     )
 
 
-def _read_json(response: requests.Response, call: Call) -> object:
-    # Not response.json(): that takes "text/..." for Latin-1, and JSON is UTF-8 whatever its Content-Type says.
+def _read_json(reply: Reply, call: Call) -> object:
+    # Not requests' json(): that takes "text/..." for Latin-1, and JSON is UTF-8 whatever its Content-Type says.
     try:
-        body: object = json.loads(response.content)
+        body: object = json.loads(reply.body)
         return body
     except (ValueError, RecursionError):
-        kind = response.headers.get("Content-Type", "of no stated type")
+        kind = reply.headers.get("Content-Type", "of no stated type")
     raise LessonspaceServerError(
-        f"{call}: the answer ({response.status_code}, {kind}) is not JSON. If this lasts, check that the host of "
+        f"{call}: the answer ({reply.status}, {kind}) is not JSON. If this lasts, check that the host of "
         f"connection {call.conn_id!r} is the API's base URL and no proxy answers in its place.",
-        status=response.status_code,
+        status=reply.status,
         method=call.method,
         path=call.path,
     )
 
 
-def _error_for(response: requests.Response, call: Call) -> LessonspaceError:
-    status = response.status_code
-    kind, advice = _kind_and_advice(response, call)
-    detail = _detail(response)
+def _error_for(reply: Reply, call: Call, api_key: str) -> LessonspaceError:
+    status = reply.status
+    kind, advice = _kind_and_advice(reply, call)
+    detail = _detail(reply.body, api_key)
     return kind(
         f"{call} failed with {status}: {advice}{f' The server says: {detail}' if detail else ''}",
         status=status,
         method=call.method,
         path=call.path,
-        retry_after=retry_after_seconds(response.headers.get("Retry-After")),
+        retry_after=retry_after_seconds(reply.headers.get("Retry-After")),
     )
 
 
-def _kind_and_advice(response: requests.Response, call: Call) -> tuple[type[LessonspaceError], str]:
-    status, connection = response.status_code, f"connection {call.conn_id!r}"
+def _kind_and_advice(reply: Reply, call: Call) -> tuple[type[LessonspaceError], str]:
+    status, connection = reply.status, f"connection {call.conn_id!r}"
     if 300 <= status < 400:
         return LessonspaceServerError, (
-            f"a redirect to {_target(response)} was not followed, the key stays with the host of {connection}: "
+            f"a redirect to {_target(reply)} was not followed, the key stays with the host of {connection}: "
             f"check that it is the API's base URL."
         )
     if status == 401:
@@ -164,16 +182,16 @@ def _kind_and_advice(response: requests.Response, call: Call) -> tuple[type[Less
     return LessonspaceBadRequestError, "the request was refused, correct what the server names."
 
 
-def _target(response: requests.Response) -> str:
+def _target(reply: Reply) -> str:
     """Say where a redirect leads: its scheme and host, as its path and query may hold what is nobody's business."""
     try:
-        target = urlsplit(response.headers.get("Location", ""))
+        target = urlsplit(reply.headers.get("Location", ""))
         return f"{target.scheme}://{target.hostname}" if target.hostname else "another path of the same host"
     except ValueError:
         return "an address that can't be read"
 
 
-def _detail(response: requests.Response) -> str:
+def _detail(body: bytes, api_key: str) -> str:
     """
     Take the server's own words: ``{"field": ["message"]}`` or ``{"detail": "..."}`` (facts, D).
 
@@ -181,13 +199,11 @@ def _detail(response: requests.Response) -> str:
     Other bodies, such as a proxy's HTML, are left out.
     """
     try:
-        body = json.loads(response.content)
-        words = " ".join("; ".join(_messages(body)).split()) if isinstance(body, Mapping) else ""
+        said = json.loads(body)
+        words = " ".join("; ".join(_messages(said)).split()) if isinstance(said, Mapping) else ""
     except (ValueError, RecursionError):
         return ""
-    key = response.request.headers.get("Authorization", "").removeprefix("Organisation ")
-    words = _LINK.sub("<link>", words)
-    return (words.replace(key, "<API key>") if key else words)[:LONGEST_DETAIL]
+    return _LINK.sub("<link>", words).replace(api_key, "<API key>")[:LONGEST_DETAIL]
 
 
 def _messages(body: Mapping[str, object], prefix: str = "") -> Iterator[str]:

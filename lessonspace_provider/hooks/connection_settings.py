@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from math import isfinite, nan
 from typing import Protocol
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, quote, urlsplit
 
 from lessonspace_provider.exceptions import LessonspaceInputError
 
@@ -19,6 +20,15 @@ DEFAULT_MAX_WAIT = 600.0
 #: Where the rate limit can be kept: on this machine, or in Redis for several.
 BACKENDS = ("local", "redis")
 
+#: What an API key looks like (facts, D).
+_KEY = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+#: How a switch may be written in a connection's extra.
+_SWITCHES = {
+    **dict.fromkeys(("", "false", "0", "no", "off"), False),
+    **dict.fromkeys(("true", "1", "yes", "on"), True),
+}
+
 
 class AirflowConnection(Protocol):
     """The part of Airflow's Connection that is read here."""
@@ -26,6 +36,7 @@ class AirflowConnection(Protocol):
     conn_id: str
     host: str | None
     port: int | None
+    login: str | None
     password: str | None
 
     @property
@@ -43,13 +54,15 @@ class ConnectionSettings:
     :param api_key: the organisation's key; in no repr.
     :param organisation_id: None means: ask ``/my-organisation/``.
     :param connect_timeout: seconds.
-    :param read_timeout: seconds without a byte.
-    :param rate_limit_per_second: 0 turns the gate off.
+    :param read_timeout: seconds without a byte; a whole reply may take five times that.
+    :param rate_limit_per_second: what all calls of the key together may make; 0 turns the gate off. Connections with
+        the same key share one queue, so a lower figure in one of them holds up whoever stands behind its calls.
     :param rate_limit_max_wait: seconds after which a wait for the rate limit ends in an error.
     :param rate_limit_backend: ``local`` for the processes of one machine, ``redis`` for several machines.
-    :param rate_limit_redis_url: for ``redis``: a ``redis://`` address, or the id of an Airflow connection to it; in no
-        repr, since it may hold a password.
+    :param rate_limit_redis_url: for ``redis``: a ``redis://`` address without a password, or the id of an Airflow
+        connection to it; in no repr, as no address is.
     :param rate_limit_dir: folder on a local disk for this machine's queue; None chooses one.
+    :param unknown_extras: names of extra fields that mean nothing here, perhaps misspelt; sorted.
     """
 
     conn_id: str
@@ -63,6 +76,13 @@ class ConnectionSettings:
     rate_limit_backend: str = "local"
     rate_limit_redis_url: str | None = field(default=None, repr=False)
     rate_limit_dir: str | None = None
+    unknown_extras: tuple[str, ...] = ()
+
+    @property
+    def redis_conn_id(self) -> str | None:
+        """The Airflow connection to the rate limit's Redis; None when there is no Redis, or its address is given."""
+        url = self.rate_limit_redis_url
+        return url if self.rate_limit_backend == "redis" and url and "://" not in url else None
 
     @classmethod
     def from_connection(cls, connection: AirflowConnection) -> ConnectionSettings:
@@ -85,9 +105,38 @@ class ConnectionSettings:
             rate_limit_per_second=fields.number("rate_limit_per_second", DEFAULT_RATE, zero_allowed=True),
             rate_limit_max_wait=fields.number("rate_limit_max_wait", DEFAULT_MAX_WAIT),
             rate_limit_backend=fields.backend(),
-            rate_limit_redis_url=fields.text("rate_limit_redis_url"),
+            rate_limit_redis_url=fields.redis_url(),
             rate_limit_dir=fields.text("rate_limit_dir"),
+            unknown_extras=fields.never_read(),
         )
+
+
+def redis_url_of(connection: AirflowConnection) -> str:
+    """
+    Write the address of the Redis that an Airflow connection of type ``redis`` leads to.
+
+    :param connection: its extra may hold ``db`` and ``ssl``, as numbers and booleans or as text.
+    :return: a ``redis://`` or ``rediss://`` address, with the connection's password.
+    :raises LessonspaceInputError: naming the connection, the field and what is allowed.
+    """
+    extra = connection.extra_dejson
+    database = str(extra.get("db") or 0).strip()
+    if not (database.isascii() and database.isdigit()):
+        raise LessonspaceInputError(
+            f"Connection {connection.conn_id!r}: db={extra['db']!r} was refused: it must be the number of a Redis "
+            f"database, such as 0."
+        )
+    ssl = _SWITCHES.get(str(extra.get("ssl") or "").strip().lower())
+    if ssl is None:
+        raise LessonspaceInputError(
+            f"Connection {connection.conn_id!r}: ssl={extra['ssl']!r} was refused: it must be true or false."
+        )
+    host = (connection.host or "").strip() or "localhost"
+    host = f"[{host}]" if ":" in host and not host.startswith("[") else host
+    login = quote(connection.login or "", safe="")
+    password = f":{quote(connection.password, safe='')}" if connection.password else ""
+    at = f"{login}{password}@" if login or password else ""
+    return f"{'rediss' if ssl else 'redis'}://{at}{host}:{connection.port or 6379}/{database}"
 
 
 class _Extra:
@@ -96,8 +145,14 @@ class _Extra:
     def __init__(self, conn_id: str, extra: dict[str, object]) -> None:
         self._conn_id = conn_id
         self._extra = extra
+        self._read: set[str] = set()
+
+    def never_read(self) -> tuple[str, ...]:
+        """Name the fields that nobody has read."""
+        return tuple(sorted(set(self._extra) - self._read))
 
     def _given(self, name: str) -> object:
+        self._read.add(name)
         value = self._extra.get(name)
         return None if isinstance(value, str) and not value.strip() else value
 
@@ -127,6 +182,17 @@ class _Extra:
             raise LessonspaceInputError(f"Connection {self._conn_id!r}: {name} was refused: it must be text.")
         return value.strip()
 
+    def redis_url(self) -> str | None:
+        """Read where Redis is: Airflow encrypts a connection's password, but everybody may read its extra."""
+        url = self.text("rate_limit_redis_url")
+        if url is not None and _has_password(url):
+            raise LessonspaceInputError(
+                f"Connection {self._conn_id!r}: rate_limit_redis_url was refused: it holds a password, which anybody "
+                f"who sees the connection could read. Make an Airflow connection of type redis with that password, and "
+                f"give its id here. Then change the password."
+            )
+        return url
+
     def backend(self) -> str:
         """Read where the rate limit is kept; redis needs to know which."""
         backend = self.text("rate_limit_backend") or "local"
@@ -154,6 +220,15 @@ class _Extra:
                 f"organisation's id, such as 1234. Leave it blank to have it discovered."
             )
         return text
+
+
+def _has_password(url: str) -> bool:
+    """Find a password in an address, also in one that can't be read otherwise."""
+    try:
+        parts = urlsplit(url)
+        return parts.password is not None or any(name == "password" for name, _ in parse_qsl(parts.query))
+    except ValueError:
+        return "@" in url
 
 
 def _base_url(connection: AirflowConnection) -> str:
@@ -203,9 +278,9 @@ def _api_key(connection: AirflowConnection) -> str:
             f"Connection {connection.conn_id!r} has no API key: put it into the connection's API key field "
             f"(the password)."
         )
-    if not key.isascii() or not key.isprintable() or " " in key:
+    if not _KEY.fullmatch(key):
         raise LessonspaceInputError(
             f"Connection {connection.conn_id!r}: the API key was refused: it must be the bare key, a lower-case "
-            f"UUID, without 'Organisation' or spaces before it."
+            f"UUID such as 01234567-89ab-4cde-8f01-23456789abcd, without 'Organisation' or spaces before it."
         )
     return key

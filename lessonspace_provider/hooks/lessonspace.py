@@ -8,7 +8,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, cast
 from urllib.parse import quote
 
-from airflow.providers.common.compat.sdk import BaseHook
+from airflow.providers.common.compat.connection import get_async_connection
+from airflow.providers.common.compat.sdk import BaseHook, Connection
 
 from lessonspace_provider.exceptions import (
     LessonspaceError,
@@ -18,7 +19,7 @@ from lessonspace_provider.exceptions import (
     LessonspaceServerError,
     LessonspaceTranscriptNotReady,
 )
-from lessonspace_provider.hooks.connection_settings import ConnectionSettings
+from lessonspace_provider.hooks.connection_settings import ConnectionSettings, redis_url_of
 from lessonspace_provider.hooks.masking import mask_secret
 from lessonspace_provider.hooks.transport import Query, Transport
 from lessonspace_provider.launch_body import launch_body
@@ -85,7 +86,27 @@ class LessonspaceHook(BaseHook):
 
         :raises LessonspaceInputError: naming the field of the connection that can't be used.
         """
-        return ConnectionSettings.from_connection(self.get_connection(self.lessonspace_conn_id))
+        return self._read(self.get_connection(self.lessonspace_conn_id))
+
+    def _read(self, connection: Connection) -> ConnectionSettings:
+        settings = ConnectionSettings.from_connection(connection)
+        if settings.unknown_extras:
+            self.log.warning(
+                "Connection %r has extra fields that mean nothing here, perhaps misspelt: %s",
+                settings.conn_id,
+                ", ".join(settings.unknown_extras),
+            )
+        return settings
+
+    async def load_settings(self) -> None:
+        """
+        Read the connection without holding up the event loop: for triggers, before they use the hook in a thread.
+
+        :raises LessonspaceInputError: naming the field of the connection that can't be used.
+        """
+        self.settings = self._read(await get_async_connection(self.lessonspace_conn_id))
+        if self.settings.redis_conn_id is not None:
+            self._redis_connection = await get_async_connection(self.settings.redis_conn_id)
 
     def get_conn(self) -> Transport:
         """
@@ -106,18 +127,15 @@ class LessonspaceHook(BaseHook):
         )
         return Transport(settings, gate_for(settings.api_key, settings.base_url, rate_limit), self.log)
 
+    @cached_property
+    def _redis_connection(self) -> Connection:
+        return self.get_connection(self.settings.redis_conn_id or "")
+
     @property
     def _redis_url(self) -> str:
-        url = self.settings.rate_limit_redis_url or ""
-        if "://" in url:
-            return url
-        connection = self.get_connection(url)
-        login = quote(connection.login or "", safe="")
-        password = f":{quote(connection.password, safe='')}" if connection.password else ""
-        database = connection.extra_dejson.get("db") or 0
-        scheme = "rediss" if connection.extra_dejson.get("ssl") else "redis"
-        at = f"{login}{password}@" if login or password else ""
-        return f"{scheme}://{at}{connection.host or 'localhost'}:{connection.port or 6379}/{database}"
+        if self.settings.redis_conn_id is None:
+            return self.settings.rate_limit_redis_url or ""
+        return redis_url_of(self._redis_connection)
 
     def test_connection(self) -> tuple[bool, str]:
         """
@@ -255,6 +273,19 @@ class LessonspaceHook(BaseHook):
             except LessonspaceLinkExpiredError as error:
                 self.log.info("%s", error)
         return self._fetch_transcript(session_id, query)
+
+    def has_transcript(self, session_id: str) -> bool:
+        """
+        Ask whether a session's transcript is there, without fetching it.
+
+        :param session_id: the session's uuid.
+        :return: False for 404: not ready, never to come, or no such session.
+        """
+        try:
+            self._transport.call("GET", f"{self._session_path(session_id)}transcript/")
+        except LessonspaceNotFoundError:
+            return False
+        return True
 
     def get_recording_url(self, session_id: str, *, search: str | None = None, page: int | None = None) -> str:
         """

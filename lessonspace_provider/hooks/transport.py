@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl, urlsplit
 import requests
 from requests.auth import AuthBase
 from tenacity import RetryCallState
+from urllib3.exceptions import HTTPError
 
 from lessonspace_provider import __version__
 from lessonspace_provider.exceptions import (
@@ -22,10 +23,20 @@ from lessonspace_provider.exceptions import (
     LessonspaceRateLimitedError,
     LessonspaceServerError,
 )
-from lessonspace_provider.hooks.answers import Answer, Call, read_answer, read_file
+from lessonspace_provider.hooks.answers import Answer, Call, Reply, read_answer, read_file
 from lessonspace_provider.hooks.connection_settings import ConnectionSettings
 from lessonspace_provider.rate_limit import Gate
 from lessonspace_provider.retries import retry_policy
+
+#: How many read timeouts a whole reply may take, since a timeout of requests only says how long to wait for its next
+#: byte: a server that drips them out would hold a task for ever.
+READ_TIMEOUTS_PER_REPLY = 5
+
+#: No reply may be larger, in bytes; the transcript of a long day's session has some 50 MB at most (assumption).
+LARGEST_BODY = 256 * 1024 * 1024
+
+#: Bytes that are asked for at once.
+_PIECE = 64 * 1024
 
 Query = Sequence[tuple[str, str]]
 Result = TypeVar("Result")
@@ -86,6 +97,7 @@ class Transport:
     :param gate: what every call to the API host passes.
     :param log: where retries are reported, without queries, headers or bodies.
     :param sleep: waits that many seconds.
+    :param clock: monotonic seconds.
     """
 
     def __init__(
@@ -95,11 +107,13 @@ class Transport:
         log: Logger,
         *,
         sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._settings = settings
         self._gate = gate
         self._log = log
         self._sleep = sleep
+        self._clock = clock
         self._session = requests.Session()
         self._session.headers["User-Agent"] = f"airflow-provider-lessonspace/{__version__}"
         self._session.headers["Accept"] = "application/json"
@@ -119,6 +133,9 @@ class Transport:
     ) -> Answer:
         """
         Make one API call, retried as the guarantees say.
+
+        ``rate_limit_max_wait`` bounds each wait at the gate, and apart from the first of them the time in which retries
+        begin: a call that had to queue for long has its retries all the same.
 
         :param method: HTTP method.
         :param path: path below the base URL, with its trailing slash.
@@ -140,14 +157,18 @@ class Transport:
         prepared = self._prepare(request, call)
 
         def attempt() -> Answer:
-            self._gate.acquire()
             try:
-                return read_answer(self._send(prepared, call), call)
+                return read_answer(self._send(prepared, call), call, self._settings.api_key)
             except LessonspaceRateLimitedError as error:
                 self._hold_everybody_back(error.retry_after)
                 raise
 
-        return self._retried(attempt)
+        def sleep_and_queue(seconds: float) -> None:
+            self._sleep(seconds)
+            self._gate.acquire()
+
+        self._gate.acquire()
+        return self._retried(attempt, sleep_and_queue)
 
     def download(self, url: str, what: str) -> object:
         """
@@ -168,7 +189,7 @@ class Transport:
                 path=call.path,
             )
         prepared = self._prepare(requests.Request("GET", url, auth=_no_authorisation), call)
-        return self._retried(lambda: read_file(self._send(prepared, call), call))
+        return self._retried(lambda: read_file(self._send(prepared, call), call), self._sleep)
 
     def query_of_next_page(self, link: str, path: str) -> Query:
         """
@@ -224,17 +245,17 @@ class Transport:
             path=call.path,
         )
 
-    def _send(self, prepared: requests.PreparedRequest, call: Call) -> requests.Response:
-        environment = self._session.merge_environment_settings(prepared.url, {}, None, None, None)
+    def _send(self, prepared: requests.PreparedRequest, call: Call) -> Reply:
+        environment = self._session.merge_environment_settings(prepared.url, {}, True, None, None)
+        timeouts = (self._settings.connect_timeout, self._settings.read_timeout)
+        deadline = self._clock() + READ_TIMEOUTS_PER_REPLY * self._settings.read_timeout
         try:
-            with _unlogged():
-                return self._session.send(
-                    prepared,
-                    timeout=(self._settings.connect_timeout, self._settings.read_timeout),
-                    allow_redirects=False,
-                    **environment,
-                )
-        except (OSError, ValueError) as error:
+            with (
+                _unlogged(),
+                self._session.send(prepared, timeout=timeouts, allow_redirects=False, **environment) as response,
+            ):
+                return Reply(response.status_code, response.headers, self._read_body(response, call, deadline))
+        except (OSError, ValueError, HTTPError) as error:
             # All of requests' own are OSErrors. The message holds the URL with its query, so only the kind goes on.
             reason = _kind_of(error)
         raise LessonspaceConnectionError(
@@ -244,8 +265,31 @@ class Transport:
             path=call.path,
         )
 
-    def _retried(self, attempt: Callable[[], Result]) -> Result:
-        policy = retry_policy(longest=self._settings.rate_limit_max_wait, sleep=self._sleep, before_sleep=self._report)
+    def _read_body(self, response: requests.Response, call: Call, deadline: float) -> bytes:
+        body = bytearray()
+        # Not iter_content(): that returns only when a piece is full, however slowly it fills.
+        while piece := response.raw.read1(_PIECE, decode_content=True):
+            body += piece
+            if len(body) > LARGEST_BODY:
+                raise LessonspaceServerError(
+                    f"{call}: the answer is larger than {LARGEST_BODY >> 20} MB and was not read to its end. Check "
+                    f"that the host of connection {call.conn_id!r} is the API's base URL, or ask Lessonspace.",
+                    status=response.status_code,
+                    method=call.method,
+                    path=call.path,
+                )
+            if self._clock() > deadline:
+                raise LessonspaceConnectionError(
+                    f"{call}: the answer had not come to its end after {READ_TIMEOUTS_PER_REPLY} read timeouts of "
+                    f"{self._settings.read_timeout:g} s: the connection is slow, or the server. Raise timeout in "
+                    f"connection {call.conn_id!r} if this lasts.",
+                    method=call.method,
+                    path=call.path,
+                )
+        return bytes(body)
+
+    def _retried(self, attempt: Callable[[], Result], sleep: Callable[[float], None]) -> Result:
+        policy = retry_policy(longest=self._settings.rate_limit_max_wait, sleep=sleep, before_sleep=self._report)
         return policy(attempt)
 
     def _report(self, state: RetryCallState) -> None:

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime, timedelta, timezone
+from uuid import UUID
 
 import pytest
 
@@ -40,7 +42,7 @@ def test_the_connection_tests_well(hook, lessonspace_sandbox):
 def test_a_wrong_key_is_told(hook, monkeypatch):
     monkeypatch.setenv(
         "AIRFLOW_CONN_WRONG",
-        f'{{"conn_type": "lessonspace", "password": "wrong", "host": "{hook.settings.base_url}"}}',
+        json.dumps({"conn_type": "lessonspace", "password": str(UUID(int=0)), "host": hook.settings.base_url}),
     )
     good, message = LessonspaceHook("wrong").test_connection()
     assert not good

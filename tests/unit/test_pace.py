@@ -9,7 +9,17 @@ from dataclasses import replace
 
 import pytest
 
-from lessonspace_provider.pace import DEFAULT_PAUSE, SLOWEST, SPACING_MARGIN, Pace, slow_down, take
+from lessonspace_provider.pace import (
+    LONGEST_PAUSE,
+    RECOVERY,
+    SHORTEST_PAUSE,
+    SLOW_DOWN,
+    SLOWEST,
+    SPACING_MARGIN,
+    Pace,
+    slow_down,
+    take,
+)
 
 GAP = SPACING_MARGIN / 5
 
@@ -104,9 +114,33 @@ def test_after_a_429_everybody_pauses_and_goes_on_more_slowly_then_recovers():
     assert gaps[-1] == pytest.approx(GAP, rel=0.02)
 
 
-def test_without_a_retry_after_the_pause_is_one_second():
-    _, moments = permits(slow_down(Pace(), 100.0, retry_after=None), 100.0, 1)
-    assert moments == [pytest.approx(100.0 + DEFAULT_PAUSE)]
+@pytest.mark.parametrize(
+    ("retry_after", "pause"),
+    [
+        (None, SHORTEST_PAUSE),
+        (0.0, SHORTEST_PAUSE),
+        (0.3, SHORTEST_PAUSE),
+        (7.0, 7.0),
+        (1e9, LONGEST_PAUSE),
+    ],
+)
+def test_a_pause_is_what_the_server_asks_for_within_reason(retry_after, pause):
+    _, moments = permits(slow_down(Pace(), 100.0, retry_after=retry_after), 100.0, 1)
+    assert moments == [pytest.approx(100.0 + pause)]
+
+
+@pytest.mark.parametrize("retry_after", [None, 0.0, 0.01, 1.0])
+def test_the_429s_of_calls_that_were_on_their_way_count_as_one(retry_after):
+    pace = Pace()
+    for number in range(30):
+        pace = slow_down(pace, 100.0 + number / 40, retry_after=retry_after)
+    assert pace.slowness == SLOW_DOWN
+
+
+def test_a_429_after_the_pause_is_another_one():
+    pace = slow_down(Pace(), 100.0, retry_after=0.0)
+    pace = slow_down(pace, pace.paused_until, retry_after=0.0)
+    assert pace.slowness == SLOW_DOWN**2
 
 
 def test_several_429_of_one_incident_count_once():
@@ -135,6 +169,51 @@ def test_slowness_has_an_end():
     for second in range(100):
         pace = slow_down(replace(pace, paused_until=0.0), float(second), retry_after=0.0)
     assert pace.slowness == SLOWEST
+
+
+def test_slots_that_nobody_used_count_as_much_as_those_that_were():
+    slow = Pace(next_slot=100.0, slowness=3.0)
+    idle, _ = take(slow, 100.0 + 10 * 3 * GAP, per_second=5.0, host="a")
+    assert idle.slowness - 1 == pytest.approx(2 * RECOVERY**11)
+
+
+def test_a_key_that_was_idle_for_an_hour_is_not_slow():
+    pace = Pace(next_slot=100.0, slowness=SLOWEST, paused_until=100.0)
+    _, moments = permits(pace, 3700.0, 3)
+    assert [moment - 3700.0 for moment in moments] == pytest.approx([0.0, GAP, 2 * GAP], rel=0.01)
+
+
+@pytest.mark.parametrize(
+    "ahead",
+    [
+        Pace(next_slot=86_400.0),
+        Pace(paused_until=86_400.0, next_slot=86_400.0),
+        Pace(next_slot=86_400.0, slots={"a": 86_399.0}),
+        Pace(next_slot=100.0, slots={"a": 86_399.0}),
+        Pace(next_slot=100.0, slots={"b": 86_399.0, "a": 100.0}),
+    ],
+)
+def test_times_that_a_clock_set_back_has_left_far_ahead_stop_nobody(ahead):
+    pace, moments = permits(replace(ahead, slowness=2.0), 100.0, 2)
+    assert moments == pytest.approx([100.0, 100.0 + 2 * GAP], rel=0.01)
+    assert pace.slowness > 1.9
+
+
+def test_the_longest_pause_is_heeded_by_any_number_of_hosts():
+    pace = slow_down(Pace(), 100.0, retry_after=LONGEST_PAUSE)
+    waits = []
+    for host in range(50):
+        pace, wait = take(pace, 100.1, per_second=5.0, host=str(host))
+        waits.append(wait)
+    assert waits == sorted(waits)
+    assert waits[0] == pytest.approx(LONGEST_PAUSE - 0.1)
+
+
+@pytest.mark.parametrize("step", [1.0, 60.0, 299.0, 310.0, 3600.0, 1e9])
+def test_a_clock_set_back_is_waited_out_for_no_longer_than_a_pause(step):
+    pace, _ = permits(Pace(), 2e9, 10)
+    _, moments = permits(pace, 2e9 - step, 1)
+    assert moments[0] - (2e9 - step) < LONGEST_PAUSE + 10
 
 
 @pytest.mark.parametrize(

@@ -1,15 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 
 import pytest
+import redis
 
 from lessonspace_provider import rate_limit
 from lessonspace_provider.exceptions import LessonspaceInputError, LessonspaceRateLimitedError
-from lessonspace_provider.pace_stores import LocalPaceStore
+from lessonspace_provider.pace_stores import REDIS_RETRY_INTERVAL, FallbackPaceStore, LocalPaceStore
 from lessonspace_provider.rate_limit import OpenGate, RateGate, RateLimitSettings, gate_for, state_directory
 from lessonspace_provider.turnstile import Turnstile
+from tests.unit.hooks.known import messages_of
 
 KEY = "3f0d3c7e-8d2f-4c37-9d0c-3b7f0f5d6a11"
 
@@ -113,3 +117,168 @@ def test_a_clock_that_steps_back_blocks_nobody(gate, naps, monkeypatch):
     gate.acquire()
     assert naps
     assert max(naps) < 1.0
+
+
+class FarStore:
+    """A store that takes its time to answer: the slot comes at ``slot``, on a clock that only moves when asked to."""
+
+    def __init__(self, trip, slot):
+        self.now, self.trip, self.slot, self.asked = 0.0, trip, slot, []
+
+    def take(self, per_second, host):
+        self.now += self.trip / 2
+        self.asked.append(self.now)
+        wait = max(0.0, self.slot - self.now)
+        self.now += self.trip / 2
+        return wait
+
+    def sleep(self, seconds):
+        self.now += seconds
+
+
+@pytest.mark.parametrize("slot", [0.03, 0.05, 0.2, 3.0])
+def test_a_far_store_is_asked_ahead_so_that_the_permit_comes_with_the_slot(tmp_path, slot):
+    store = FarStore(trip=0.04, slot=slot)
+    RateGate(
+        Turnstile(tmp_path / "t"),
+        store,
+        "here",
+        per_second=5,
+        max_wait=10.0,
+        clock=lambda: store.now,
+        sleep=store.sleep,
+    ).acquire()
+    assert len(store.asked) == 2
+    assert slot <= store.asked[-1] <= max(slot, store.asked[0] + store.trip) + 0.25 * store.trip
+
+
+# --- Files that can't be used, or not any more -----------------------------------------------------------------------
+
+
+def test_a_directory_that_was_removed_meanwhile_is_made_again(tmp_path):
+    directory = tmp_path / "state"
+    gate = gate_for(KEY, "http://removed", RateLimitSettings(50, 10.0, str(directory)))
+    for ask in (gate.acquire, lambda: gate.pause(0.0)):
+        ask()
+        shutil.rmtree(directory)
+        ask()
+        assert directory.stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize("function", ["os.open", "os.pwrite", "os.ftruncate", "fcntl.flock"])
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EACCES, errno.EROFS, errno.ENOLCK])
+def test_files_that_can_not_be_used_are_an_error_at_once_that_names_their_folder(
+    tmp_path, monkeypatch, function, number
+):
+    gate = gate_for(KEY, f"http://{function}-{number}", RateLimitSettings(50, 600.0, str(tmp_path)))
+    gate.acquire()
+
+    def fail(*_):
+        raise OSError(number, os.strerror(number))
+
+    with monkeypatch.context() as broken:
+        broken.setattr(function, fail)
+        for ask in (gate.acquire, lambda: gate.pause(1.0)):
+            with pytest.raises(LessonspaceInputError, match=r"rate_limit_dir=.*can't be used") as caught:
+                ask()
+            assert str(tmp_path) in str(caught.value)
+            assert os.strerror(number) in str(caught.value)
+            assert "local disk with room left" in str(caught.value)
+    gate.acquire()
+
+
+def test_a_link_in_place_of_a_file_is_not_followed(tmp_path):
+    victim = tmp_path / "victim"
+    victim.write_text("precious")
+    gate = gate_for(KEY, "http://link", RateLimitSettings(50, 600.0, str(tmp_path / "state")))
+    gate.acquire()
+    (pace,) = (tmp_path / "state").glob("*.pace")
+    pace.unlink()
+    pace.symlink_to(victim)
+    with pytest.raises(LessonspaceInputError, match="rate_limit_dir"):
+        gate.acquire()
+    assert victim.read_text() == "precious"
+
+
+def test_a_user_without_a_home_needs_none(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr("os.path.expanduser", lambda path: path)  # what it does for a user the machine does not know
+    assert state_directory(None, {}).parent == tmp_path
+
+
+def test_a_pace_far_ahead_of_a_machine_that_was_started_again_stops_nobody(tmp_path):
+    (tmp_path / "p").write_bytes(b'{"next_slot": 1e12, "slowness": 1.0, "paused_until": 1e12, "slots": {}}')
+    RateGate(Turnstile(tmp_path / "t"), LocalPaceStore(tmp_path / "p"), "here", per_second=5, max_wait=0.1).acquire()
+
+
+# --- Redis -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://:s3cr3t@h/0?socket_timeout=abc",
+        "redis://:s3cr3t@h/0?socket_timeout=60",
+        "redis://:s3cr3t@h/0?db=x",
+        "redis://:s3cr3t@h/0?unknown=1",
+        "redis://:s3cr3t@h/0?retry_on_error=3",
+        "redis://:s3cr3t@h/0?protocol=9",
+        "redis://:s3cr3t@h/0?ssl_ca_certs=x",
+        "rediss://:s3cr3t@h/0?ssl_cert_reqs=x",
+        "redis://:s3cr3t@h/x",
+        "redis://:s3cr3t@h:99999/0",
+        "redis://:s3cr3t@[h/0",
+        "redis://:s3cr3t@h..example/0",
+        f"redis://:s3cr3t@{'h' * 300}/0",
+        "http://:s3cr3t@h",
+        "unix:///s3cr3t",
+    ],
+)
+def test_an_odd_address_is_refused_without_its_password(tmp_path, url):
+    with pytest.raises(LessonspaceInputError, match="rate_limit_redis_url was refused") as caught:
+        gate_for(KEY, "http://odd", RateLimitSettings(5, 600.0, str(tmp_path), url))
+    assert "s3cr3t" not in messages_of(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["redis://h", "redis://h/", "redis://h/3", "redis://u:p%40@[::1]:7000/0?db=4", "rediss://h?ssl_cert_reqs=none"],
+)
+def test_a_good_address_is_not(tmp_path, url):
+    gate_for(KEY, "http://good", RateLimitSettings(5, 600.0, str(tmp_path), url))
+
+
+class MayBeGone:
+    """A store of Redis that is gone when told to."""
+
+    def __init__(self):
+        self.gone = False
+
+    def take(self, per_second, host):
+        if self.gone:
+            raise redis.ConnectionError("s3cr3t")
+        return 0.0
+
+    def slow_down(self, retry_after):
+        self.take(0, "")
+
+
+def test_each_outage_of_redis_is_warned_of_once(tmp_path, caplog):
+    shared, now = MayBeGone(), [0.0]
+    store = FallbackPaceStore(shared, LocalPaceStore(tmp_path / "p"), clock=lambda: now[0])
+
+    def ask(times):
+        for _ in range(times):
+            now[0] += REDIS_RETRY_INTERVAL / 4
+            store.take(5, "here")
+            store.slow_down(None)
+        return len(caplog.records)
+
+    assert ask(10) == 0
+    shared.gone = True
+    assert ask(20) == 1
+    shared.gone = False
+    assert ask(10) == 1
+    shared.gone = True
+    assert ask(20) == 2
+    assert "s3cr3t" not in caplog.text

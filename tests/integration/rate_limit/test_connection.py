@@ -4,11 +4,15 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 
 import pytest
 
 from lessonspace_provider import rate_limit
 from lessonspace_provider.hooks.lessonspace import LessonspaceHook
+
+KEY = "3f0d3c7e-8d2f-4c37-9d0c-3b7f0f5d6a11"
 
 
 @pytest.fixture
@@ -38,13 +42,13 @@ def settings_of(asked_for):
 
 
 def test_without_settings_the_limit_is_5_a_second_on_this_machine(connect, asked_for):
-    connect(conn_type="lessonspace", password="key")
+    connect(conn_type="lessonspace", password=KEY)
     assert settings_of(asked_for) == rate_limit.RateLimitSettings(5.0, 600.0, None, None)
 
 
 def test_settings_written_as_text_are_understood(connect, asked_for):
     extra = {"rate_limit_per_second": "0.5", "rate_limit_max_wait": "30", "rate_limit_dir": "/run/x"}
-    connect(conn_type="lessonspace", password="key", extra=extra)
+    connect(conn_type="lessonspace", password=KEY, extra=extra)
     assert settings_of(asked_for) == rate_limit.RateLimitSettings(0.5, 30.0, "/run/x", None)
 
 
@@ -60,19 +64,19 @@ def test_settings_written_as_text_are_understood(connect, asked_for):
 )
 def test_redis_may_be_an_airflow_connection(connect, asked_for, redis, url):
     extra = {"rate_limit_backend": "redis", "rate_limit_redis_url": "my_redis"}
-    connect(conn_type="lessonspace", password="key", extra=extra)
+    connect(conn_type="lessonspace", password=KEY, extra=extra)
     connect("my_redis", conn_type="redis", **redis)
     assert settings_of(asked_for).redis_url == url
 
 
 def test_redis_may_be_an_address(connect, asked_for):
     extra = {"rate_limit_backend": "redis", "rate_limit_redis_url": "redis://cache/1"}
-    connect(conn_type="lessonspace", password="key", extra=extra)
+    connect(conn_type="lessonspace", password=KEY, extra=extra)
     assert settings_of(asked_for).redis_url == "redis://cache/1"
 
 
 def test_an_address_that_is_not_chosen_as_backend_is_not_used(connect, asked_for):
-    connect(conn_type="lessonspace", password="key", extra={"rate_limit_redis_url": "redis://cache/1"})
+    connect(conn_type="lessonspace", password=KEY, extra={"rate_limit_redis_url": "redis://cache/1"})
     assert settings_of(asked_for).redis_url is None
 
 
@@ -86,9 +90,29 @@ def test_an_address_that_is_not_chosen_as_backend_is_not_used(connect, asked_for
     ],
 )
 def test_settings_that_make_no_sense_are_refused_by_name(connect, extra, message):
-    connect(conn_type="lessonspace", password="key", extra=extra)
+    connect(conn_type="lessonspace", password=KEY, extra=extra)
     good, text = LessonspaceHook().test_connection()
     assert not good
-    import re
-
     assert re.search(message, text)
+
+
+@pytest.mark.parametrize("removed", [False, True])
+def test_a_directory_that_can_not_be_used_is_told_by_the_connections_test(
+    lessonspace_sandbox, connect, tmp_path, monkeypatch, removed
+):
+    directory = tmp_path / "state"
+    extra = {"rate_limit_dir": str(directory)}
+    connect(
+        conn_type="lessonspace", password=lessonspace_sandbox.api_key, host=lessonspace_sandbox.base_url, extra=extra
+    )
+    hook = LessonspaceHook()
+    assert hook.test_connection()[0]
+    shutil.rmtree(directory)
+    if removed:
+        assert hook.test_connection()[0]
+        return
+    directory.write_text("a file in its place")
+    good, text = hook.test_connection()
+    assert not good
+    assert f"rate_limit_dir={str(directory)!r} can't be used" in text
+    assert "local disk" in text

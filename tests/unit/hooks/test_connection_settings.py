@@ -133,7 +133,22 @@ def test_a_connection_without_a_key_says_where_it_belongs(settings_of, key):
 
 
 @pytest.mark.parametrize(
-    "key", [f"Organisation {KEY}", f"{KEY} {KEY}", f"{KEY}\r\nX-Evil: 1", f"{KEY}\u200b", "schlüssel", "key\x00"]
+    "key",
+    [
+        f"Organisation {KEY}",
+        f"{KEY} {KEY}",
+        f"{KEY}\r\nX-Evil: 1",
+        f"{KEY}\u200b",
+        "schlüssel",
+        "k3y\x00",
+        "k3y",
+        KEY.upper(),
+        KEY.replace("-", ""),
+        KEY[:-1],
+        f"{KEY}0",
+        f"{{{KEY}}}",
+        KEY.replace("4", "g", 1),
+    ],
 )
 def test_what_can_not_be_a_key_is_refused_without_repeating_it(settings_of, key):
     with pytest.raises(LessonspaceInputError, match="'school': the API key was refused: it must be the bare key") as e:
@@ -214,13 +229,12 @@ def test_the_rate_limit_is_kept_on_this_machine_unless_told_otherwise(settings_o
 
 def test_the_rate_limit_may_be_kept_in_redis_or_in_a_folder(settings_of):
     settings = settings_of(
-        f"lessonspace://:{KEY}@/?rate_limit_backend=redis&rate_limit_redis_url=redis%3A%2F%2F%3As3cr3t%40r%2F0"
+        f"lessonspace://:{KEY}@/?rate_limit_backend=redis&rate_limit_redis_url=redis%3A%2F%2Fr%2F0"
         "&rate_limit_dir=+%2Fvar%2Flessonspace+"
     )
     assert settings.rate_limit_backend == "redis"
-    assert settings.rate_limit_redis_url == "redis://:s3cr3t@r/0"
+    assert settings.rate_limit_redis_url == "redis://r/0"
     assert settings.rate_limit_dir == "/var/lessonspace"
-    assert "s3cr3t" not in repr(settings)
     assert KEY not in repr(settings)
 
 
@@ -250,6 +264,10 @@ def test_a_rate_limit_that_can_not_be_kept_there_is_refused(settings_of, fields,
         ("redis://:p%40ss%2Fword@redis.school.example", "redis://:p%40ss%2Fword@redis.school.example:6379/0"),
         ("redis://us%3Aer:p%40ss@redis.school.example", "redis://us%3Aer:p%40ss@redis.school.example:6379/0"),
         ("redis://redis.school.example/?ssl=true", "rediss://redis.school.example:6379/0"),
+        ("redis://redis.school.example/?ssl=False&db=+3", "redis://redis.school.example:6379/3"),
+        ("redis://[::1]:7000", "redis://[::1]:7000/0"),
+        ('{"conn_type": "redis", "host": "::1", "extra": {"ssl": true, "db": 2}}', "rediss://[::1]:6379/2"),
+        ('{"conn_type": "redis", "extra": {"ssl": "no", "db": ""}}', "redis://localhost:6379/0"),
     ],
 )
 def test_redis_may_be_named_by_its_airflow_connection(monkeypatch, redis, url):
@@ -277,10 +295,51 @@ def test_what_the_connection_says_of_the_rate_limit_reaches_its_gate(monkeypatch
     assert gates == [(KEY, API, RateLimitSettings(2.5, 60.0, "/var/lessonspace", None))]
 
 
-@pytest.mark.parametrize("url", ["redis://:p@s:s3cr3t/0", "http://somebody:s3cr3t@redis.school.example"])
-def test_a_redis_address_that_can_not_be_read_is_refused_without_its_password(monkeypatch, tmp_path, url):
+@pytest.mark.parametrize(
+    ("extra", "words"),
+    [
+        ({"db": "x"}, "Connection 'shared_redis': db='x' was refused: it must be the number"),
+        ({"db": 1.5}, "db=1.5 was refused"),
+        ({"db": -1}, "db=-1 was refused"),
+        ({"db": "0/../1"}, "db='0/../1' was refused"),
+        ({"ssl": "maybe"}, "Connection 'shared_redis': ssl='maybe' was refused: it must be true or false"),
+    ],
+)
+def test_a_connection_to_redis_that_makes_no_sense_is_refused_by_its_name(monkeypatch, tmp_path, extra, words):
+    monkeypatch.setenv(
+        "AIRFLOW_CONN_SHARED_REDIS", json.dumps({"conn_type": "redis", "password": "s3cr3t", "extra": extra})
+    )
     fields = {"rate_limit_per_second": 5, "rate_limit_backend": "redis", "rate_limit_dir": str(tmp_path)}
-    monkeypatch.setenv("AIRFLOW_CONN_SCHOOL", connection_json(rate_limit_redis_url=url, **fields))
-    with pytest.raises(LessonspaceInputError, match="rate_limit_redis_url was refused") as caught:
-        LessonspaceHook("school").hello()
-    assert "s3cr3t" not in messages_of(caught.value)
+    monkeypatch.setenv("AIRFLOW_CONN_SCHOOL", connection_json(rate_limit_redis_url="shared_redis", **fields))
+    good, message = LessonspaceHook("school").test_connection()
+    assert not good
+    assert words in message
+    assert "s3cr3t" not in message
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://:s3cr3t@redis.school.example/0",
+        "rediss://somebody:s3cr3t@redis.school.example",
+        "redis://redis.school.example/0?password=s3cr3t",
+        "redis://:p@s:s3cr3t/0",
+        "redis://:s3cr3t@[redis.school.example",
+        "http://somebody:s3cr3t@redis.school.example",
+    ],
+)
+@pytest.mark.parametrize("backend", ["local", "redis"])
+def test_a_redis_address_with_a_password_is_refused_as_anybody_could_read_it(settings_of, url, backend):
+    with pytest.raises(LessonspaceInputError, match=r"'school': rate_limit_redis_url.* connection of type redis") as e:
+        settings_of(connection_json(rate_limit_backend=backend, rate_limit_redis_url=url))
+    assert "s3cr3t" not in messages_of(e.value)
+
+
+def test_a_user_without_a_password_may_stand_in_it(settings_of):
+    assert settings_of(connection_json(rate_limit_redis_url="redis://me@r/0")).rate_limit_redis_url == "redis://me@r/0"
+
+
+def test_extra_fields_that_mean_nothing_are_named(settings_of):
+    assert settings_of(connection_json()).unknown_extras == ()
+    settings = settings_of(connection_json(rate_limit_per_secnd=1, owner="me", rate_limit_dir="/x"))
+    assert settings.unknown_extras == ("owner", "rate_limit_per_secnd")

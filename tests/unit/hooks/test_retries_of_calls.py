@@ -35,14 +35,17 @@ def too_many(**headers):
 
 
 class Gate:
-    """A gate that only writes down what happens at it, and refuses when told to."""
+    """A gate that only writes down what happens at it; it refuses, or takes so many seconds in turn, when told to."""
 
-    def __init__(self, refusal=None):
+    def __init__(self, refusal=None, queues=(), clock=None):
         self.events = []
         self.refusal = refusal
+        self.queues, self.clock = list(queues), clock
 
     def acquire(self):
         self.events.append("acquire")
+        if self.queues:
+            self.clock.now += self.queues.pop(0)
         if self.refusal:
             raise self.refusal
 
@@ -212,6 +215,22 @@ def test_one_absurd_retry_after_does_not_stop_the_key_for_good(requests_mock, cl
     assert gate.events == ["acquire", ("pause", 30)]
 
 
+@pytest.mark.parametrize("queued", [1.0, 599.0, 100_000.0])
+def test_a_call_that_queued_for_long_has_its_retries_all_the_same(requests_mock, clock, queued):
+    gate = Gate(queues=[queued], clock=clock)
+    requests_mock.get(HELLO, [RESET] * (ATTEMPTS - 1) + [GOOD])
+    transport_with(gate).call("GET", "/hello/")
+    assert len(sent(requests_mock)) == ATTEMPTS
+
+
+def test_but_queues_between_its_attempts_count(requests_mock, clock):
+    gate = Gate(queues=[0.0, 50.0, 50.0], clock=clock)
+    requests_mock.get(HELLO, **too_many(Retry_After="5"))
+    with pytest.raises(LessonspaceRateLimitedError):
+        transport_with(gate, rate_limit_max_wait=60).call("GET", "/hello/")
+    assert len(sent(requests_mock)) == 2
+
+
 def test_the_gates_own_refusal_is_not_tried_again(requests_mock, clock):
     gate = Gate(refusal=LessonspaceRateLimitedError("The queue is too long."))
     with pytest.raises(LessonspaceRateLimitedError, match="The queue is too long"):
@@ -232,7 +251,7 @@ def test_a_download_does_not_pass_the_gate(requests_mock, clock):
     ("answer", "attempts", "kind"),
     [
         ({"status_code": 403}, 1, LessonspaceLinkExpiredError),
-        ({"status_code": 404}, 1, LessonspaceError),
+        ({"status_code": 404}, ATTEMPTS, LessonspaceServerError),
         ({"status_code": 307, "headers": {"Location": "https://elsewhere.example/"}}, 1, LessonspaceError),
         ({"status_code": 503}, ATTEMPTS, LessonspaceServerError),
         ({"status_code": 429}, ATTEMPTS, LessonspaceServerError),
