@@ -12,7 +12,7 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Literal, TypedDict
 
 from lessonspace_provider.parameters import refuse
-from lessonspace_provider.sessions import end_time, participant_count, start_time
+from lessonspace_provider.sessions import end_time, participant_count, space_of, start_time, wait_before_look
 from lessonspace_provider.times import read_time, write_time
 
 if TYPE_CHECKING:
@@ -26,9 +26,6 @@ DEFAULT_PATH_TEMPLATE = "{end:%Y/%m/%d}/{session_id}"
 
 #: What a path template may name. ``session_id`` has to be there, or two sessions could share a file.
 PATH_FIELDS = ("session_id", "name", "space_id", "space_name", "start", "end")
-
-#: A pending transcript is looked for after 5 minutes, then after twice as long each time, up to 12 hours.
-FIRST_LOOK, LONGEST_LOOK = timedelta(minutes=5), timedelta(hours=12)
 
 #: How much of a session's name goes into a path.
 LONGEST_NAME = 80
@@ -112,7 +109,7 @@ def transcript_path(session: Session, template: str = DEFAULT_PATH_TEMPLATE) -> 
     :return: path relative to the destination, without the formats' extensions. No name can lead out of it: what is
         unsafe in a name becomes ``_``.
     """
-    space = session.get("space") or {}
+    space = space_of(session)
     fields = {
         "session_id": _safe(session["uuid"]),
         "name": _safe(session.get("name")),
@@ -169,7 +166,7 @@ def new_entry(session: Session, path: str) -> ManifestSession:
     return ManifestSession(
         session_id=session["uuid"],
         id=session.get("id"),
-        space_id=(session.get("space") or {}).get("id"),
+        space_id=space_of(session).get("id"),
         name=session.get("name"),
         start_time=_time_text(session.get("start_time")),
         end_time=_time_text(session.get("end_time")),
@@ -247,7 +244,7 @@ def not_there(entry: ManifestSession, *, now: datetime, give_up_after: timedelta
     if now >= until:
         reason = f"no transcript {give_up_after} after the session's end"
         return {**gone, "status": "given_up", "reason": reason, "next_look": None, "pending_until": None}
-    wait = min(FIRST_LOOK * 2 ** min(tries - 1, 16), LONGEST_LOOK)
+    wait = wait_before_look(tries)
     return {
         **gone,
         "status": "pending",

@@ -37,6 +37,24 @@ def get_provider_info() -> dict[str, object]:
                 ],
             }
         ],
+        "sensors": [
+            {
+                "integration-name": _NAME,
+                "python-modules": [
+                    "lessonspace_provider.sensors.sessions",
+                    "lessonspace_provider.sensors.transcripts",
+                ],
+            }
+        ],
+        "triggers": [
+            {
+                "integration-name": _NAME,
+                "python-modules": [
+                    "lessonspace_provider.triggers.sessions",
+                    "lessonspace_provider.triggers.transcripts",
+                ],
+            }
+        ],
         "connection-types": [
             {
                 "connection-type": "lessonspace",

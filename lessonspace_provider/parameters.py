@@ -11,7 +11,7 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Callable, Iterable, Mapping
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from ipaddress import ip_address
 from uuid import UUID
 
@@ -57,6 +57,43 @@ def as_aware_datetime(parameter: str, value: object) -> datetime:
             parameter, value, "an aware datetime or ISO 8601 text with an offset, such as '2026-11-23T08:00:00+00:00'"
         )
     return moment
+
+
+def as_window(window_start: object, window_end: object) -> tuple[datetime, datetime]:
+    """
+    Check a window.
+
+    :param window_start: as for ``as_aware_datetime``.
+    :param window_end: likewise, later.
+    :return: both in UTC.
+    :raises LessonspaceInputError: for anything else, and for an empty window.
+    """
+    start, end = as_aware_datetime("window_start", window_start), as_aware_datetime("window_end", window_end)
+    if start >= end:
+        raise LessonspaceInputError(
+            f"The window from {start.isoformat()} to {end.isoformat()} is empty: window_end must lie after it. "
+            f"A DAG with schedule='@daily' has no data interval in Airflow 3: use a CronDataIntervalTimetable."
+        )
+    return start, end
+
+
+def as_duration(parameter: str, value: object) -> timedelta:
+    """
+    Check a duration.
+
+    :param parameter: name for the error.
+    :param value: a timedelta, or seconds.
+    :return: the duration, which is above 0.
+    :raises LessonspaceInputError: for anything else.
+    """
+    seconds = value if isinstance(value, (int, float)) and not isinstance(value, bool) else 0
+    try:
+        duration = value if isinstance(value, timedelta) else timedelta(seconds=seconds)
+    except (ValueError, OverflowError):
+        duration = timedelta(0)
+    if duration <= timedelta(0):
+        raise refuse(parameter, value, "a timedelta or seconds above 0")
+    return duration
 
 
 def as_api_time(parameter: str, value: object) -> str:

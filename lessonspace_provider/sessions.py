@@ -3,18 +3,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, Literal, TypedDict
 
 from lessonspace_provider.exceptions import LessonspaceServerError
 from lessonspace_provider.times import read_time, write_time
 
 if TYPE_CHECKING:
-    from lessonspace_provider.api_types import Session
+    from lessonspace_provider.api_types import Session, SpaceRef
 
 #: A session of this length or less is never transcribed (facts, D; an older guide says 150 s).
 SHORTEST_TRANSCRIBED = timedelta(seconds=300)
+
+#: A transcript is looked for this long after the session's end, then after twice as long each time, up to the last.
+FIRST_LOOK, LONGEST_LOOK = timedelta(minutes=5), timedelta(hours=12)
 
 
 def start_time(session: Session) -> datetime | None:
@@ -37,6 +42,12 @@ def _time(session: Session, field: str) -> datetime | None:
             f"Session {session.get('uuid')} has the {field} {value!r}, which is no time: ask Lessonspace about it."
         )
     return moment
+
+
+def space_of(session: Session) -> SpaceRef:
+    """Give the space of a session; an empty one when the API does not say, or in another shape."""
+    space = session.get("space")
+    return space if isinstance(space, dict) else {}
 
 
 def has_ended(session: Session) -> bool:
@@ -71,7 +82,9 @@ def transcript_obstacle(session: Session) -> str | None:
     Tell why a session can never have a transcript.
 
     A transcript needs more than 300 s, more than one user, and a recording (facts, D). It also needs a launch
-    with ``transcribe``, which no field of a session tells; so None does not promise that one will come.
+    with ``transcribe``, which no field of a session tells; so None does not promise that one will come. The reference
+    does not make clear whether ``record_av`` stands in the session or in its space; only the session's is read, since
+    the space's may have been changed later.
 
     :param session: an ended session, from a list or in detail. Fields that are missing speak against nothing.
     :return: the reason, fit for a manifest; None when a transcript can be there or can still come.
@@ -86,6 +99,35 @@ def transcript_obstacle(session: Session) -> str | None:
     if session.get("record_av") is False:
         return "not recorded: record_av was off"
     return None
+
+
+def wait_before_look(tries: int) -> timedelta:
+    """
+    Say how long to wait for a transcript before it is looked for again.
+
+    :param tries: how often it was looked for.
+    :return: 5 minutes after the first try, then twice as long each time, up to 12 hours.
+    """
+    doublings: int = 2 ** min(tries - 1, 16)
+    return min(FIRST_LOOK * doublings, LONGEST_LOOK)
+
+
+def next_transcript_look(session_id: str, ended_at: datetime, now: datetime) -> datetime:
+    """
+    Say when a transcript is to be looked for next: 5, 10, 20 ... minutes after the session's end, then each 12 hours.
+
+    It depends on nothing but the session, so that a triggerer which is restarted goes on where it was.
+
+    :param session_id: spreads those that ended together over a tenth of their waits.
+    :param ended_at: the session's end, aware.
+    :param now: aware.
+    :return: the first such moment after now.
+    """
+    spread = 1 + hashlib.sha256(session_id.encode()).digest()[0] / 2560
+    age = FIRST_LOOK
+    while ended_at + age * spread <= now:
+        age += min(age, LONGEST_LOOK)
+    return ended_at + age * spread
 
 
 def _knows_people(session: Mapping[str, object]) -> bool:
@@ -105,7 +147,7 @@ def without_keys(session: Session) -> dict[str, object]:
     """
     kept: dict[str, object] = {name: value for name, value in session.items() if name not in KEYS_TO_ROOMS}
     if isinstance(kept.get("space"), dict):
-        kept["space"] = {name: value for name, value in (session.get("space") or {}).items() if name != "url"}
+        kept["space"] = {name: value for name, value in space_of(session).items() if name != "url"}
     return kept
 
 
@@ -117,6 +159,7 @@ class SessionSummary(TypedDict):
     name: str | None
     start_time: str | None
     end_time: str | None
+    duration_seconds: float | None
     participants: int
     billable_seconds: int | None
 
@@ -131,10 +174,173 @@ def summary(session: Session) -> SessionSummary:
     start, end = start_time(session), end_time(session)
     return SessionSummary(
         session_id=session["uuid"],
-        space_id=(session.get("space") or {}).get("id"),
+        space_id=space_of(session).get("id"),
         name=session.get("name"),
         start_time=write_time(start) if start else None,
         end_time=write_time(end) if end else None,
+        duration_seconds=(end - start).total_seconds() if start and end else None,
         participants=participant_count(session),
         billable_seconds=session.get("billable_seconds"),
     )
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """
+    A lesson on a timetable, in a room that is used for others too.
+
+    :param window_start: when it was to begin, aware.
+    :param window_end: when it was to end, aware. It counts as over no earlier than this: people who lost their
+        connection come back in another session. A session that overruns is waited for.
+    :param min_participants: how many people make a session the lesson; who waits alone makes none.
+    :param give_up_at: when a lesson without a session counts as not held, aware. None: never, and a session that
+        begins after the window counts as the lesson.
+    """
+
+    window_start: datetime
+    window_end: datetime
+    min_participants: int
+    give_up_at: datetime | None
+
+    def overlap(self, session: Session) -> timedelta:
+        """Measure how much of the lesson's window a session takes up; a running one may take up all the rest."""
+        start, end = start_time(session) or self.window_start, end_time(session) or self.window_end
+        return max(min(end, self.window_end) - max(start, self.window_start), timedelta(0))
+
+    def may_hold(self, session: Session, now: datetime) -> bool:
+        """
+        Whether a session can have been this lesson, and not the one before or after it in the same room.
+
+        Half of the session lies in the lesson's window, or it takes up more than half of the window; what overran into
+        the window, or came early for what follows, does neither.
+
+        :param now: aware; where a running session ends so far.
+        """
+        start, end = start_time(session) or self.window_start, end_time(session) or now
+        if start >= self.window_end:
+            return self.give_up_at is None
+        inside = min(end, self.window_end) - max(start, self.window_start)
+        return end > self.window_start and (inside >= (end - start) / 2 or takes_up_most(self, session))
+
+
+@dataclass(frozen=True)
+class EndVerdict:
+    """
+    Whether what is waited for has ended.
+
+    :param status: ``no_session`` means that there was none and none will come.
+    :param message: one sentence for the log, without names of people.
+    :param session: the session that was the lesson, when it has ended.
+    """
+
+    status: Literal["waiting", "ended", "no_session"]
+    message: str
+    session: Session | None = None
+
+
+def session_verdict(session_id: str, session: Session | None) -> EndVerdict:
+    """
+    Decide whether one session is over.
+
+    :param session_id: its uuid.
+    :param session: None when the API knows none: launch reserves an id, and the session exists once somebody has
+        joined (facts, D).
+    """
+    if session is None:
+        return EndVerdict("waiting", f"Session {session_id} does not exist yet: nobody has joined.")
+    if not has_ended(session):
+        return EndVerdict("waiting", f"Session {session_id} is running.")
+    return EndVerdict("ended", f"Session {session_id} ended at {session.get('end_time')}.", session)
+
+
+def lesson_verdict(lesson: Lesson, sessions: Iterable[Session], now: datetime) -> EndVerdict:
+    """
+    Decide which of a room's sessions was the lesson, and whether it is over.
+
+    The lesson is the session with enough people that takes up most of the window; of equals, the one that began
+    first. One that is still running counts with what it may become, so it is waited for if it can be the lesson.
+
+    :param lesson: what was planned.
+    :param sessions: those of the room, in any order, others than the lesson's included.
+    :param now: aware.
+    """
+    possible = [session for session in sessions if lesson.may_hold(session, now)]
+    if now < lesson.window_end:
+        return EndVerdict("waiting", f"The lesson's window ends at {write_time(lesson.window_end)}.")
+    held = [s for s in possible if not has_ended(s) or participant_count(s) >= lesson.min_participants]
+    if held:
+        best = max(held, key=lambda s: (lesson.overlap(s), -(start_time(s) or lesson.window_start).timestamp()))
+        return session_verdict(best["uuid"], best)
+    seen = f"{len(possible)} with too few people" if possible else "none at all"
+    if lesson.give_up_at is None or now < lesson.give_up_at:
+        return EndVerdict("waiting", f"No session was the lesson so far: {seen}.")
+    return EndVerdict(
+        "no_session",
+        f"No session with {lesson.min_participants} people was held between {write_time(lesson.window_start)} and "
+        f"{write_time(lesson.window_end)}: {seen}.",
+    )
+
+
+def takes_up_most(lesson: Lesson, session: Session) -> bool:
+    """
+    Whether no other session can be the lesson: this one took up more than half of its window.
+
+    That a room has one session at a time is an assumption.
+    """
+    return lesson.overlap(session) > (lesson.window_end - lesson.window_start) / 2
+
+
+@dataclass(frozen=True)
+class TranscriptVerdict:
+    """
+    Whether a transcript is there.
+
+    :param status: ``never``: the session can't have one. ``given_up``: it can, but did not get it in time.
+    :param message: one sentence for the log, with the reason.
+    :param ended_at: the session's end, aware; None when it has not ended.
+    """
+
+    status: Literal["waiting", "ready", "never", "given_up"]
+    message: str
+    ended_at: datetime | None
+
+
+def transcript_verdict(
+    session_id: str, session: Session | None, now: datetime, began_at: datetime, give_up_after: timedelta
+) -> TranscriptVerdict:
+    """
+    Decide what can be told of a transcript without asking for it.
+
+    :param session_id: the session's uuid.
+    :param session: None when the API knows none.
+    :param now: aware.
+    :param began_at: since when it is waited for, aware.
+    :param give_up_after: how long after the session's end, or after ``began_at`` when there is none.
+    """
+    ended_at = end_time(session) if session else None
+    of = f"The transcript of session {session_id}"
+    if session is not None and ended_at is not None:
+        if obstacle := transcript_obstacle(session):
+            return TranscriptVerdict("never", f"{of} will never come: {obstacle}.", ended_at)
+        return missing_transcript(session_id, ended_at, now, give_up_after)
+    if session is None and now >= began_at + give_up_after:
+        return TranscriptVerdict("given_up", f"{of} was given up: no such session, or nobody ever joined it.", None)
+    why = session_verdict(session_id, session).message
+    return TranscriptVerdict("waiting", f"{of} is not there yet. {why}", None)
+
+
+def missing_transcript(
+    session_id: str, ended_at: datetime, now: datetime, give_up_after: timedelta
+) -> TranscriptVerdict:
+    """
+    Decide about a transcript that can come, was asked for and is not there.
+
+    :param session_id: the session's uuid.
+    :param ended_at: the session's end, aware.
+    :param now: aware.
+    :param give_up_after: how long after the session's end it is waited for.
+    """
+    of = f"The transcript of session {session_id}"
+    if now < ended_at + give_up_after:
+        return TranscriptVerdict("waiting", f"{of} is not there yet.", ended_at)
+    return TranscriptVerdict("given_up", f"{of} was given up: none {give_up_after} after the session's end.", ended_at)

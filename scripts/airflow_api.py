@@ -90,9 +90,15 @@ class AirflowApi:
 
     def task_states(self, dag_id: str, run_id: str) -> dict[str, str | None]:
         """The state of each task of a run: task id -> state, None before it is scheduled."""
-        answer = self._request("GET", f"/api/v2/dags/{quote(dag_id)}/dagRuns/{quote(run_id)}/taskInstances")
-        tasks = cast("dict[str, list[dict[str, str | None]]]", answer)["task_instances"]
-        return {str(task["task_id"]): task["state"] for task in tasks}
+        return {str(task["task_id"]): task["state"] for task in self._task_instances(dag_id, run_id)}
+
+    def mapped_states(self, dag_id: str, run_id: str) -> list[str | None]:
+        """The state of each task instance of a run, those of mapped tasks one by one."""
+        return [task["state"] for task in self._task_instances(dag_id, run_id)]
+
+    def _task_instances(self, dag_id: str, run_id: str) -> list[dict[str, str | None]]:
+        path = f"/api/v2/dags/{quote(dag_id)}/dagRuns/{quote(run_id)}/taskInstances?limit=1000"
+        return cast("dict[str, list[dict[str, str | None]]]", self._request("GET", path))["task_instances"]
 
     def _request(self, method: str, path: str, body: object = None) -> object:
         headers = {"Accept": "application/json", "Content-Type": "application/json"}

@@ -3,18 +3,14 @@
 
 from __future__ import annotations
 
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from airflow.providers.common.compat.sdk import BaseOperator
 
-if TYPE_CHECKING:
-    from lessonspace_provider.hooks.lessonspace import LessonspaceHook
-
-DEFAULT_CONN_ID = "lessonspace_default"
+from lessonspace_provider.hooks.on_worker import DEFAULT_CONN_ID, HookOnWorker
 
 
-class LessonspaceOperator(BaseOperator):
+class LessonspaceOperator(HookOnWorker, BaseOperator):
     """
     Base of the operators.
 
@@ -24,10 +20,3 @@ class LessonspaceOperator(BaseOperator):
     def __init__(self, *, lessonspace_conn_id: str = DEFAULT_CONN_ID, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.lessonspace_conn_id = lessonspace_conn_id
-
-    @cached_property
-    def hook(self) -> LessonspaceHook:
-        """The hook, made on the worker: importing an operator imports no HTTP client."""
-        from lessonspace_provider.hooks.lessonspace import LessonspaceHook
-
-        return LessonspaceHook(self.lessonspace_conn_id)

@@ -11,11 +11,12 @@ from airflow.providers.common.compat.sdk import AirflowSkipException, ObjectStor
 
 from lessonspace_provider import archive, transcripts
 from lessonspace_provider.archiver import ArchiveLayout, Archiver
-from lessonspace_provider.exceptions import LessonspaceError, LessonspaceInputError, LessonspaceTranscriptNotReady
+from lessonspace_provider.exceptions import LessonspaceError, LessonspaceTranscriptNotReady
 from lessonspace_provider.operators.base import LessonspaceOperator
-from lessonspace_provider.parameters import as_aware_datetime, as_space_id, refuse
+from lessonspace_provider.parameters import as_duration, as_space_id, as_uuid, as_window, refuse
 from lessonspace_provider.sessions import ended_within
 from lessonspace_provider.storage import write_whole
+from lessonspace_provider.waiting import DEFAULT_GIVE_UP_AFTER, AwaitedTranscript
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from lessonspace_provider.archiver import ArchivedWindow
 
 DEFAULT_FORMATS = ("json", "txt")
-DEFAULT_GIVE_UP_AFTER = timedelta(days=7)
+
 
 #: How much wider the API is asked than the window is, since the reference does not say whether its bounds
 #: belong to the range, nor how exact its times are.
@@ -62,8 +63,10 @@ class LessonspaceGetTranscriptOperator(LessonspaceOperator):
         None: the segments become the task's result. A transcript of an hour has over 100 kB and people's names,
         so a destination is the better choice.
     :param formats: which files to write, any of the names in ``transcripts.WRITERS``.
-    :param on_missing: what a transcript that is not there does: ``fail`` the task (which its retries try again),
-        ``skip`` the task, or ``none``: the task succeeds with None.
+    :param wait: wait in the triggerer until the transcript is there; see ``LessonspaceTranscriptTrigger``.
+    :param give_up_after: how long after the session's end it is waited for; timedelta or seconds.
+    :param on_missing: what a transcript that is not there does, or that never came: ``fail`` the task (which its
+        retries try again), ``skip`` the task, or ``none``: the task succeeds with None.
     :return: the segments, or the paths of the written files in the order of ``formats``.
     :raises LessonspaceTranscriptNotReady: it is not there (yet), and ``on_missing`` is ``fail``.
     """
@@ -76,6 +79,8 @@ class LessonspaceGetTranscriptOperator(LessonspaceOperator):
         session_id: str,
         destination: str | ObjectStoragePath | None = None,
         formats: Sequence[str] = DEFAULT_FORMATS,
+        wait: bool = False,
+        give_up_after: timedelta | float = DEFAULT_GIVE_UP_AFTER,
         on_missing: Literal["fail", "skip", "none"] = "fail",
         **kwargs: Any,
     ) -> None:
@@ -83,22 +88,63 @@ class LessonspaceGetTranscriptOperator(LessonspaceOperator):
         self.session_id = session_id
         self.destination = destination
         self.formats = formats
+        self.wait = wait
+        self.give_up_after = give_up_after
         self.on_missing = on_missing
 
     def execute(self, context: Context) -> list[Segment] | list[str] | None:
-        """Fetch the transcript, and write it if there is a destination."""
+        """Fetch the transcript, and write it if there is a destination; or go and wait for it."""
         formats = transcripts.check_formats(self.formats)
+        give_up_after = as_duration("give_up_after", self.give_up_after)
         if self.on_missing not in ON_MISSING:
             raise refuse("on_missing", self.on_missing, f"one of {', '.join(ON_MISSING)}")
         try:
             segments = self.hook.get_transcript(self.session_id)
         except LessonspaceTranscriptNotReady as error:
-            if self.on_missing == "fail":
-                raise
-            if self.on_missing == "skip":
-                raise AirflowSkipException(str(error)) from None
-            self.log.info("%s", error)
+            if self.wait:
+                self._await_transcript(give_up_after)
+            else:
+                self._go_without(error)
             return None
+        return self._keep(segments, formats)
+
+    def execute_complete(self, context: Context, event: Mapping[str, Any]) -> list[Segment] | list[str] | None:
+        """Take what the trigger fired."""
+        message = str(event.get("message"))
+        if event.get("status") == "ready":
+            return self._keep(self.hook.get_transcript(self.session_id), transcripts.check_formats(self.formats))
+        if event.get("status") in ("never", "given_up"):
+            self._go_without(LessonspaceTranscriptNotReady(message))
+            return None
+        raise LessonspaceError(f"Waiting for the transcript of session {self.session_id} failed: {message}")
+
+    def _await_transcript(self, give_up_after: timedelta) -> None:
+        """Go and wait for a transcript that was just asked for in vain, unless it can never come."""
+        from lessonspace_provider.triggers.transcripts import LessonspaceTranscriptTrigger
+
+        now = datetime.now(timezone.utc)
+        session_id = as_uuid("session_id", self.session_id)
+        verdict = AwaitedTranscript(session_id, give_up_after, began_at=now).prospect(self.hook, now)
+        if verdict.status != "waiting":
+            self._go_without(LessonspaceTranscriptNotReady(verdict.message))
+            return
+        trigger = LessonspaceTranscriptTrigger(
+            session_id=session_id,
+            lessonspace_conn_id=self.lessonspace_conn_id,
+            give_up_after=give_up_after.total_seconds(),
+            began_at=now.timestamp(),
+            ended_at=verdict.ended_at.timestamp() if verdict.ended_at else None,
+        )
+        self.defer(trigger=trigger, method_name="execute_complete")
+
+    def _go_without(self, error: LessonspaceTranscriptNotReady) -> None:
+        if self.on_missing == "fail":
+            raise error
+        if self.on_missing == "skip":
+            raise AirflowSkipException(str(error))
+        self.log.info("%s", error)
+
+    def _keep(self, segments: list[Segment], formats: Sequence[str]) -> list[Segment] | list[str]:
         if self.destination is None:
             return segments
         path = archive.transcript_path(self.hook.get_session(self.session_id))
@@ -177,7 +223,7 @@ class LessonspaceArchiveTranscriptsOperator(LessonspaceOperator):
 
     def execute(self, context: Context) -> ArchiveResult:
         """Archive session by session, write the manifests, then fail if any session did."""
-        start, end = _checked_window(self.window_start, self.window_end)
+        start, end = as_window(self.window_start, self.window_end)
         sessions = self._sessions(start, end, self._checked_filters())
         archiver = self._archiver()
         if self.only_plan:
@@ -202,7 +248,7 @@ class LessonspaceArchiveTranscriptsOperator(LessonspaceOperator):
             path_template=archive.check_path_template(self.path_template),
             redact_speakers=self.redact_speakers,
         )
-        give_up_after = _checked_duration("give_up_after", self.give_up_after)
+        give_up_after = as_duration("give_up_after", self.give_up_after)
         return Archiver(self.hook, layout, give_up_after=give_up_after, log=self.log)
 
     def _checked_filters(self) -> dict[str, FilterValue | None]:
@@ -255,21 +301,3 @@ def _fail_if_any_failed(windows: Sequence[ArchivedWindow]) -> None:
             f"{len(failed)} session(s) failed, all others are accounted for in {windows[0].path}. Run the task again, "
             f"it takes up only what is missing: {'; '.join(failed)}"
         )
-
-
-def _checked_window(window_start: datetime | str, window_end: datetime | str) -> tuple[datetime, datetime]:
-    start = as_aware_datetime("window_start", window_start)
-    end = as_aware_datetime("window_end", window_end)
-    if start >= end:
-        raise LessonspaceInputError(
-            f"The window from {start.isoformat()} to {end.isoformat()} is empty: window_end must lie after it. "
-            f"A DAG with schedule='@daily' has no data interval in Airflow 3: use a CronDataIntervalTimetable."
-        )
-    return start, end
-
-
-def _checked_duration(parameter: str, value: timedelta | float) -> timedelta:
-    duration = value if isinstance(value, timedelta) else timedelta(seconds=value)
-    if duration <= timedelta(0):
-        raise refuse(parameter, value, "a timedelta or seconds above 0")
-    return duration

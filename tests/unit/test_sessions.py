@@ -103,6 +103,7 @@ def test_the_summary_holds_no_people():
         "name": "Algebra",
         "start_time": "2026-11-22T09:00:00Z",
         "end_time": "2026-11-22T09:45:00.123456Z",
+        "duration_seconds": 2700.123456,
         "participants": 2,
         "billable_seconds": 2700,
     }

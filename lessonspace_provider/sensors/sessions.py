@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A sensor that waits for a session, or for a lesson, to end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Literal
+
+from airflow.providers.common.compat.sdk import AirflowSkipException
+
+from lessonspace_provider.exceptions import LessonspaceError, LessonspaceInputError
+from lessonspace_provider.parameters import as_duration, as_launch_id, as_space_id, as_uuid, as_window, refuse
+from lessonspace_provider.sensors.base import LessonspaceSensor, LessonspaceWaitFailed
+from lessonspace_provider.sessions import Lesson, summary
+from lessonspace_provider.waiting import AwaitedLesson, AwaitedSession
+
+if TYPE_CHECKING:
+    from lessonspace_provider.sessions import SessionSummary
+    from lessonspace_provider.triggers.sessions import LessonspaceSessionEndTrigger
+
+ON_NO_SESSION = ("fail", "skip", "wait")
+
+
+class LessonspaceSessionEndSensor(LessonspaceSensor):
+    """
+    Wait until a session has ended, or a lesson of the timetable, whichever of its room's sessions that was.
+
+    Rooms are used every week, and one lesson often makes several sessions: somebody waits alone and gives up, the real
+    lesson opens another. The lesson is the session with enough people that takes up most of its window. It counts as
+    over no earlier than ``window_end``, since people who lost their connection come back in another session; a session
+    that overruns is waited for.
+
+    :param session_id: wait for this session, by its uuid; one that nobody has joined yet is waited for. Or, for a
+        lesson:
+    :param space_id: the room; UUID, or slug (launch's ``room_id``).
+    :param launch_id: the room by your own id, when you don't have its ``room_id``.
+    :param window_start: when the lesson was to begin; aware datetime or ISO 8601 text with an offset.
+    :param window_end: when it was to end, likewise. Give the times of the timetable.
+    :param min_participants: how many people make a session the lesson.
+    :param on_no_session: what happens when ``grace`` has passed since ``window_end`` and no session was the lesson:
+        ``fail`` the task, ``skip`` it, or ``wait`` for a later session, until ``timeout``.
+    :param grace: timedelta or seconds.
+    :return: what ended, see ``SessionSummary``: ids, name, times, counts; no people.
+    :raises LessonspaceWaitFailed: when no session was the lesson, and for errors that no later look can mend.
+    """
+
+    template_fields: Sequence[str] = (
+        "lessonspace_conn_id",
+        "session_id",
+        "space_id",
+        "launch_id",
+        "window_start",
+        "window_end",
+    )
+
+    def __init__(
+        self,
+        *,
+        session_id: str | None = None,
+        space_id: str | None = None,
+        launch_id: str | None = None,
+        window_start: datetime | str | None = None,
+        window_end: datetime | str | None = None,
+        min_participants: int = 2,
+        on_no_session: Literal["fail", "skip", "wait"] = "fail",
+        grace: timedelta | float = timedelta(minutes=15),
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.session_id = session_id
+        self.space_id = space_id
+        self.launch_id = launch_id
+        self.window_start = window_start
+        self.window_end = window_end
+        self.min_participants = min_participants
+        self.on_no_session = on_no_session
+        self.grace = grace
+
+    def look(self, now: datetime) -> SessionSummary | None:
+        """Ask whether it has ended."""
+        verdict = self._awaited().look(self.hook, now)
+        self.log.info("%s", verdict.message)
+        if verdict.status == "no_session":
+            self._end_without_session(verdict.message)
+        return summary(verdict.session) if verdict.session else None
+
+    def trigger(self, looked_at: datetime | None) -> LessonspaceSessionEndTrigger:
+        """Make what waits in the triggerer."""
+        from lessonspace_provider.triggers.sessions import LessonspaceSessionEndTrigger
+
+        return LessonspaceSessionEndTrigger.awaiting(
+            self._recognisable(self._awaited()),
+            lessonspace_conn_id=self.lessonspace_conn_id,
+            poll_interval=self.poke_interval,
+            asked_at=looked_at.timestamp() if looked_at else None,
+        )
+
+    def result_of(self, event: Mapping[str, Any]) -> SessionSummary | None:
+        """Read what the trigger fired."""
+        if event.get("status") == "no_session":
+            self._end_without_session(str(event.get("message")))
+        session: SessionSummary | None = event.get("session") if event.get("status") == "ended" else None
+        return session
+
+    def _awaited(self) -> AwaitedSession | AwaitedLesson:
+        of_a_lesson = (self.space_id, self.launch_id, self.window_start, self.window_end)
+        if self.session_id is not None and any(value is not None for value in of_a_lesson):
+            raise LessonspaceInputError(
+                f"session_id={self.session_id!r} was given together with space_id, launch_id or a window: give the "
+                f"session, or the room and the lesson's window. Nothing was sent."
+            )
+        if self.session_id is not None:
+            return AwaitedSession(as_uuid("session_id", self.session_id))
+        if (self.space_id is None) == (self.launch_id is None):
+            raise LessonspaceInputError(
+                "A session's end is waited for by session_id, or by either space_id or launch_id with window_start and "
+                "window_end. Nothing was sent."
+            )
+        return AwaitedLesson(
+            self._lesson(),
+            None if self.space_id is None else as_space_id("space_id", self.space_id),
+            None if self.launch_id is None else as_launch_id("launch_id", self.launch_id),
+        )
+
+    def _lesson(self) -> Lesson:
+        start, end = as_window(self.window_start, self.window_end)
+        if self.on_no_session not in ON_NO_SESSION:
+            raise refuse("on_no_session", self.on_no_session, f"one of {', '.join(ON_NO_SESSION)}")
+        count = self.min_participants
+        if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+            raise refuse("min_participants", count, "a whole number of 1 or more")
+        give_up_at = None if self.on_no_session == "wait" else end + as_duration("grace", self.grace)
+        return Lesson(start, end, count, give_up_at)
+
+    def _recognisable(self, awaited: AwaitedSession | AwaitedLesson) -> AwaitedSession | AwaitedLesson:
+        """Let the triggerer know the room by the id that lists have; without it, it asks for each lesson by itself."""
+        if isinstance(awaited, AwaitedSession):
+            return awaited
+        try:
+            return awaited.with_space(self.hook)
+        except LessonspaceError as error:
+            self.log.warning("The room's id was not found out, the triggerer asks more often: %s", error)
+            return awaited
+
+    def _end_without_session(self, message: str) -> None:
+        if self.on_no_session == "skip":
+            raise AirflowSkipException(message)
+        raise LessonspaceWaitFailed(
+            f"{message} If the lesson was held elsewhere or is to be ignored, give on_no_session='skip'."
+        )

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A sensor that waits for a transcript."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from lessonspace_provider.parameters import as_duration, as_uuid
+from lessonspace_provider.sensors.base import LessonspaceSensor, LessonspaceWaitFailed
+from lessonspace_provider.sessions import FIRST_LOOK, LONGEST_LOOK
+from lessonspace_provider.waiting import DEFAULT_GIVE_UP_AFTER, AwaitedTranscript
+
+if TYPE_CHECKING:
+    from lessonspace_provider.triggers.transcripts import LessonspaceTranscriptTrigger
+
+
+class LessonspaceTranscriptSensor(LessonspaceSensor):
+    """
+    Wait until the transcript of a session is there.
+
+    It is looked for ever more rarely. Deferred: about 5 minutes after the session's end, then after twice as long each
+    time, up to 12 hours, with the connection's one poll for the end. Poked or rescheduled: after 5 minutes at first,
+    then by Airflow's own backoff; a session that never existed is then waited for until ``timeout``. That a session
+    can't have a transcript (too short, one person only, not recorded) is known from the session itself, and ends the
+    wait at once; that it was launched without ``transcribe`` is not, and ends it after ``give_up_after``.
+
+    :param session_id: the session's uuid; one that nobody has joined yet is waited for.
+    :param give_up_after: how long after the session's end, timedelta or seconds. ``timeout``, counted from the task's
+        beginning, ends the wait too; unless you give it, it is a day longer.
+    :return: the session's uuid.
+    :raises LessonspaceWaitFailed: when there will be no transcript, with the reason, and for errors that no later look
+        can mend. With ``soft_fail`` the task is skipped instead.
+    """
+
+    template_fields: Sequence[str] = ("lessonspace_conn_id", "session_id")
+
+    def __init__(
+        self,
+        *,
+        session_id: str,
+        give_up_after: timedelta | float = DEFAULT_GIVE_UP_AFTER,
+        poke_interval: timedelta | float = FIRST_LOOK,
+        max_wait: timedelta | float = LONGEST_LOOK,
+        exponential_backoff: bool = True,
+        timeout: timedelta | float | None = None,
+        **kwargs: Any,
+    ) -> None:
+        if timeout is None:
+            timeout = as_duration("give_up_after", give_up_after) + timedelta(days=1)
+        super().__init__(
+            poke_interval=poke_interval,
+            max_wait=max_wait,
+            exponential_backoff=exponential_backoff,
+            timeout=timeout,
+            **kwargs,
+        )
+        self.session_id = session_id
+        self.give_up_after = give_up_after
+        self._ended_at: datetime | None = None
+
+    def look(self, now: datetime) -> str | None:
+        """Ask whether it is there."""
+        session_id = as_uuid("session_id", self.session_id)
+        give_up_after = as_duration("give_up_after", self.give_up_after)
+        verdict = AwaitedTranscript(session_id, give_up_after, began_at=now).look(self.hook, now)
+        self.log.info("%s", verdict.message)
+        self._ended_at = verdict.ended_at
+        if verdict.status in ("never", "given_up"):
+            raise LessonspaceWaitFailed(verdict.message)
+        return session_id if verdict.status == "ready" else None
+
+    def trigger(self, looked_at: datetime | None) -> LessonspaceTranscriptTrigger:
+        """Make what waits in the triggerer."""
+        from lessonspace_provider.triggers.transcripts import LessonspaceTranscriptTrigger
+
+        return LessonspaceTranscriptTrigger(
+            session_id=as_uuid("session_id", self.session_id),
+            lessonspace_conn_id=self.lessonspace_conn_id,
+            give_up_after=as_duration("give_up_after", self.give_up_after).total_seconds(),
+            began_at=looked_at.timestamp() if looked_at else None,
+            ended_at=self._ended_at.timestamp() if self._ended_at else None,
+        )
+
+    def result_of(self, event: Mapping[str, Any]) -> str | None:
+        """Read what the trigger fired."""
+        if event.get("status") in ("never", "given_up"):
+            raise LessonspaceWaitFailed(str(event.get("message")))
+        return as_uuid("session_id", self.session_id) if event.get("status") == "ready" else None

@@ -1,0 +1,367 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Triggers that wait for sessions to end: for a task, and for DAGs that run when any session ends."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Hashable
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
+
+from airflow.triggers.base import BaseEventTrigger, BaseTrigger, TriggerEvent
+
+from lessonspace_provider.exceptions import LessonspaceError
+from lessonspace_provider.parameters import as_uuid
+from lessonspace_provider.sessions import Lesson, SessionSummary, participant_count, summary
+from lessonspace_provider.triggers.shared import (
+    CONFIRM_AFTER,
+    FAILURES_ALLOWED,
+    News,
+    SharedConnection,
+    as_lessonspace_error,
+    from_epoch,
+    now,
+    shared_connection,
+)
+from lessonspace_provider.waiting import (
+    DEFAULT_INTERVAL,
+    AwaitedLesson,
+    AwaitedSession,
+    Cursor,
+    EndedSessions,
+    check_interval,
+)
+
+if TYPE_CHECKING:
+    from airflow.sdk.execution_time.context import AssetStateStoreAccessors
+
+    from lessonspace_provider.api_types import Session
+    from lessonspace_provider.sessions import EndVerdict
+
+
+class SessionEndEvent(TypedDict):
+    """
+    What ``LessonspaceSessionEndTrigger`` fires.
+
+    ``reason`` is the kind of the error; ``message`` one sentence; ``session`` what ended, without people.
+    """
+
+    status: Literal["ended", "no_session", "error"]
+    reason: str | None
+    message: str
+    session_id: str | None
+    session: SessionSummary | None
+
+
+class LessonspaceSessionEndTrigger(BaseTrigger):
+    """
+    Waits for a session, or for a lesson, to end, and fires one ``SessionEndEvent``.
+
+    All of a connection in a triggerer share one poll: the list of sessions that ended since it last looked.
+
+    :param lessonspace_conn_id: the connection to use.
+    :param poll_interval: seconds between two polls, at least 5.
+    :param session_id: wait for this session, by its uuid. Or, for a lesson:
+    :param space_id: the room, UUID or slug (launch's ``room_id``).
+    :param launch_id: the room by your own id. One that has never been used before is not recognised in the shared
+        list, and costs a call of its own every ten minutes after the lesson.
+    :param window_start: see ``Lesson``; aware.
+    :param window_end: see ``Lesson``; aware.
+    :param min_participants: see ``Lesson``.
+    :param give_up_at: see ``Lesson``; epoch seconds, None for never.
+    :param asked_at: epoch seconds at which somebody asked and it had not ended: what ended since is found in the
+        list. None: the trigger asks once for itself before it listens.
+    """
+
+    def __init__(
+        self,
+        *,
+        lessonspace_conn_id: str,
+        poll_interval: float = DEFAULT_INTERVAL,
+        session_id: str | None = None,
+        space_id: str | None = None,
+        launch_id: str | None = None,
+        window_start: datetime | None = None,
+        window_end: datetime | None = None,
+        min_participants: int = 2,
+        give_up_at: float | None = None,
+        asked_at: float | None = None,
+    ) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # Airflow's is untyped
+        self.lessonspace_conn_id = lessonspace_conn_id
+        self.poll_interval = check_interval("poll_interval", poll_interval)
+        self.session_id = session_id
+        self.space_id = space_id
+        self.launch_id = launch_id
+        self.window_start = window_start
+        self.window_end = window_end
+        self.min_participants = min_participants
+        self.give_up_at = give_up_at
+        self.asked_at = asked_at
+
+    @classmethod
+    def awaiting(
+        cls,
+        awaited: AwaitedSession | AwaitedLesson,
+        *,
+        lessonspace_conn_id: str,
+        poll_interval: float,
+        asked_at: float | None,
+    ) -> LessonspaceSessionEndTrigger:
+        """Make the trigger for what a sensor waits for."""
+        if isinstance(awaited, AwaitedSession):
+            return cls(
+                lessonspace_conn_id=lessonspace_conn_id,
+                poll_interval=poll_interval,
+                session_id=awaited.session_id,
+                asked_at=asked_at,
+            )
+        lesson = awaited.lesson
+        return cls(
+            lessonspace_conn_id=lessonspace_conn_id,
+            poll_interval=poll_interval,
+            space_id=awaited.space_id,
+            launch_id=awaited.launch_id,
+            window_start=lesson.window_start,
+            window_end=lesson.window_end,
+            min_participants=lesson.min_participants,
+            give_up_at=lesson.give_up_at.timestamp() if lesson.give_up_at else None,
+            asked_at=asked_at,
+        )
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Give what a triggerer needs to make this trigger again."""
+        return (
+            f"{type(self).__module__}.{type(self).__qualname__}",
+            {
+                "lessonspace_conn_id": self.lessonspace_conn_id,
+                "poll_interval": self.poll_interval,
+                "session_id": self.session_id,
+                "space_id": self.space_id,
+                "launch_id": self.launch_id,
+                "window_start": self.window_start,
+                "window_end": self.window_end,
+                "min_participants": self.min_participants,
+                "give_up_at": self.give_up_at,
+                "asked_at": self.asked_at,
+            },
+        )
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Wait, and fire once."""
+        try:
+            event = _event_of(await self._verdict())
+        except Exception as error:
+            event = self._event_of_failure(as_lessonspace_error(error))
+        yield TriggerEvent(event)
+
+    async def _verdict(self) -> EndVerdict:
+        async with shared_connection(self.lessonspace_conn_id) as connection:
+            waiter = _Waiter(connection, self._awaited())
+            if self.asked_at is None:
+                verdict = await waiter.look()
+                if verdict is not None and verdict.status != "waiting":
+                    return verdict
+            async with connection.ended_sessions(self._since(), self.poll_interval) as poll:
+                while (verdict := await waiter.heard(await poll.next())) is None or verdict.status == "waiting":
+                    pass
+                return verdict
+
+    def _since(self) -> datetime:
+        """Say from when on the list has to be known: of a lesson, all sessions count, not only the last one."""
+        asked_at = from_epoch(self.asked_at) or now()
+        return min(asked_at, self.window_start or asked_at)
+
+    def _awaited(self) -> AwaitedSession | AwaitedLesson:
+        if self.session_id is not None:
+            return AwaitedSession(as_uuid("session_id", self.session_id))
+        if self.window_start is None or self.window_end is None or not (self.space_id or self.launch_id):
+            raise LessonspaceError(
+                "LessonspaceSessionEndTrigger needs session_id, or space_id or launch_id with both ends of a window."
+            )
+        lesson = Lesson(self.window_start, self.window_end, self.min_participants, from_epoch(self.give_up_at))
+        return AwaitedLesson(lesson, self.space_id, self.launch_id)
+
+    def _event_of_failure(self, error: LessonspaceError) -> SessionEndEvent:
+        return SessionEndEvent(
+            status="error",
+            reason=type(error).__name__,
+            message=str(error),
+            session_id=self.session_id,
+            session=None,
+        )
+
+
+def _event_of(verdict: EndVerdict) -> SessionEndEvent:
+    return SessionEndEvent(
+        status="ended" if verdict.session else "no_session",
+        reason=None,
+        message=verdict.message,
+        session_id=verdict.session["uuid"] if verdict.session else None,
+        session=summary(verdict.session) if verdict.session else None,
+    )
+
+
+class _Waiter:
+    """
+    Listens to the poll on behalf of one who waits, and asks for itself where the poll does not tell enough.
+
+    :param connection: what the calls are made with.
+    :param awaited: what is waited for.
+    """
+
+    def __init__(self, connection: SharedConnection, awaited: AwaitedSession | AwaitedLesson) -> None:
+        self._connection = connection
+        self._awaited = awaited
+        self._found: dict[str, Session] = {}
+        self._doubted: tuple[str, int] | None = None
+        self._looked_at = now()
+        self._failures = 0
+
+    async def heard(self, news: News) -> EndVerdict | None:
+        """Take what the poll found; None when it told nothing new."""
+        for session in self._awaited.among(news.ended, now()):
+            self._found[session["uuid"]] = session
+        verdict = self._awaited.verdict(self._found.values(), now())
+        if verdict.status == "ended" and self._awaited.is_certain(verdict):
+            return verdict
+        if news.is_turn or self._is_in_doubt(verdict) or self._is_deaf_for_long():
+            return await self.look()
+        return None
+
+    def _is_in_doubt(self, verdict: EndVerdict) -> bool:
+        """Whether the poll's sessions settle it, but others might speak against it; asked once for the same ones."""
+        doubt = (verdict.status, len(self._found))
+        if verdict.status == "waiting" or doubt == self._doubted:
+            return False
+        self._doubted = doubt
+        return True
+
+    def _is_deaf_for_long(self) -> bool:
+        return not self._awaited.is_listed and (now() - self._looked_at).total_seconds() >= CONFIRM_AFTER
+
+    async def look(self) -> EndVerdict | None:
+        """
+        Ask for itself.
+
+        :return: None when that failed, which the next poll may make good.
+        :raises LessonspaceError: when it failed too often in a row.
+        """
+        self._looked_at = now()
+        try:
+            verdict = await self._connection.call(lambda hook: self._awaited.look(hook, now()))
+        except LessonspaceError:
+            self._failures += 1
+            self._doubted = None
+            if self._failures >= FAILURES_ALLOWED:
+                raise
+            return None
+        self._failures = 0
+        return verdict
+
+
+#: Name of the cursor in the asset state store.
+_CURSOR = "lessonspace_sessions_ended"
+
+
+class LessonspaceSessionEndedEventTrigger(BaseEventTrigger):
+    """
+    Fires whenever sessions have ended, for an ``AssetWatcher``: once per poll, with all that ended since the last.
+
+    The event's payload is ``{"sessions": [...]}``: ids, times and counts of each as in ``SessionSummary``, and no name.
+    Take it as a doorbell: Airflow may join several events into one run, so read all of ``triggering_asset_events``. It
+    begins with what ends after it was first started. On Airflow 3.3 and newer it goes on where it was after a restart,
+    and may then tell some sessions twice; before that it begins anew.
+
+    :param lessonspace_conn_id: the connection to use.
+    :param poll_interval: seconds between two polls, at least 5.
+    :param min_participants: leave out sessions of fewer people; 1 tells all of them.
+    """
+
+    def __init__(
+        self,
+        *,
+        lessonspace_conn_id: str = "lessonspace_default",
+        poll_interval: float = DEFAULT_INTERVAL,
+        min_participants: int = 1,
+    ) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # Airflow's is untyped
+        self.lessonspace_conn_id = lessonspace_conn_id
+        self.poll_interval = check_interval("poll_interval", poll_interval)
+        self.min_participants = min_participants
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Give what a triggerer needs to make this trigger again."""
+        return (
+            f"{type(self).__module__}.{type(self).__qualname__}",
+            {
+                "lessonspace_conn_id": self.lessonspace_conn_id,
+                "poll_interval": self.poll_interval,
+                "min_participants": self.min_participants,
+            },
+        )
+
+    def shared_stream_key(self) -> Hashable | None:
+        """Share the stream with all watchers of the same connection and interval (Airflow 3.3 and newer)."""
+        return (type(self).__qualname__, self.lessonspace_conn_id, self.poll_interval)
+
+    @classmethod
+    async def open_shared_stream(cls, kwargs: dict[str, Any]) -> AsyncIterator[EndedSessions]:
+        """
+        Yield what ended lately, poll by poll.
+
+        :raises LessonspaceError: when too many polls in a row failed.
+        """
+        async with (
+            shared_connection(kwargs["lessonspace_conn_id"]) as connection,
+            connection.ended_sessions(now(), kwargs["poll_interval"]) as poll,
+        ):
+            while True:
+                yield (await poll.next()).ended
+
+    async def filter_shared_stream(self, shared_stream: AsyncIterator[EndedSessions]) -> AsyncIterator[TriggerEvent]:
+        """Yield an event for each poll that found something new."""
+        cursor = await self._read_cursor()
+        async for ended in _first_then(await self._ended_since(cursor.told_from), shared_stream):
+            # Written a poll later than told: an event that was told twice is better than one that got lost on its way
+            # to the database.
+            await self._write_cursor(cursor)
+            fresh = cursor.fresh(ended)
+            cursor = cursor.after(fresh, now())
+            told = [_nameless(session) for session in fresh if participant_count(session) >= self.min_participants]
+            if told:
+                yield TriggerEvent({"sessions": told})
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Do the same where Airflow shares no streams; the poll below it is shared in any case."""
+        async for event in self.filter_shared_stream(self.open_shared_stream(self.serialize()[1])):
+            yield event
+
+    async def _ended_since(self, since: datetime) -> EndedSessions:
+        async with (
+            shared_connection(self.lessonspace_conn_id) as connection,
+            connection.ended_sessions(since, self.poll_interval) as poll,
+        ):
+            return (await poll.next()).ended
+
+    async def _read_cursor(self) -> Cursor:
+        stored = await self._store.aget(_CURSOR) if self._store else None
+        return Cursor.read(stored) or Cursor(now())
+
+    async def _write_cursor(self, cursor: Cursor) -> None:
+        if self._store:
+            await self._store.aset(_CURSOR, cursor.write())
+
+    @property
+    def _store(self) -> AssetStateStoreAccessors | None:
+        """The asset state store, which Airflow has from 3.3 on."""
+        return getattr(self, "asset_state_store", None)
+
+
+def _nameless(session: Session) -> dict[str, object]:
+    return {name: value for name, value in summary(session).items() if name != "name"}
+
+
+async def _first_then(first: EndedSessions, stream: AsyncIterator[EndedSessions]) -> AsyncIterator[EndedSessions]:
+    yield first
+    async for ended in stream:
+        yield ended

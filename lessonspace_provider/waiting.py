@@ -1,0 +1,257 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+What can be waited for: a session's end, a lesson's end, a transcript.
+
+Poked, rescheduled or deferred, everybody who waits asks these classes, so that the three can't drift apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Protocol, cast
+
+from lessonspace_provider.exceptions import LessonspaceNotFoundError
+from lessonspace_provider.parameters import refuse
+from lessonspace_provider.sessions import (
+    EndVerdict,
+    Lesson,
+    TranscriptVerdict,
+    end_time,
+    lesson_verdict,
+    missing_transcript,
+    session_verdict,
+    space_of,
+    takes_up_most,
+    transcript_verdict,
+)
+from lessonspace_provider.times import read_time, write_time
+
+if TYPE_CHECKING:
+    from pydantic import JsonValue
+
+    from lessonspace_provider.api_types import FilterValue, Session
+
+#: Seconds between two looks: as a rule, and at least.
+DEFAULT_INTERVAL, SHORTEST_INTERVAL = 30.0, 5.0
+
+#: How long after a session's end its transcript is waited for.
+DEFAULT_GIVE_UP_AFTER = timedelta(days=7)
+
+#: How much further back than the newest known end the list is read, for sessions that it shows late.
+OVERLAP = timedelta(minutes=2)
+
+#: No session is longer than this, which is an assumption; it keeps a room's history out of the answers.
+LONGEST_SESSION = timedelta(hours=12)
+
+
+class SessionSource(Protocol):
+    """The part of the hook that is used here."""
+
+    def get_session(self, session_id: str) -> Session:
+        """Get a session."""
+
+    def list_sessions(self, **filters: FilterValue | None) -> Iterator[Session]:
+        """List the organisation's sessions."""
+
+    def has_transcript(self, session_id: str) -> bool:
+        """Whether a session's transcript is there."""
+
+
+def check_interval(name: str, seconds: float) -> float:
+    """
+    Check how often Lessonspace is to be asked.
+
+    :param name: the parameter's name, for the message.
+    :raises LessonspaceInputError: below 5 s, the API's few requests a second are there for everybody.
+    """
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not seconds >= SHORTEST_INTERVAL:
+        raise refuse(name, seconds, f"a number of seconds, at least {SHORTEST_INTERVAL:g}")
+    return seconds
+
+
+class EndedSessions:
+    """
+    Sessions that ended lately, to be found by whoever waits for one of them.
+
+    :param sessions: from a list.
+    """
+
+    def __init__(self, sessions: Iterable[Session]) -> None:
+        self.by_id = {session["uuid"]: session for session in sessions}
+        self.by_space: dict[str, list[Session]] = {}
+        for session in self.by_id.values():
+            space = space_of(session)
+            for name in {space.get("id"), space.get("slug")} - {None}:
+                self.by_space.setdefault(str(name), []).append(session)
+
+
+@dataclass(frozen=True)
+class Cursor:
+    """
+    Up to where the ended sessions of a connection were told.
+
+    :param told_from: aware; what ended before it was told, or is not to be.
+    :param told: those that ended since then and were told: their ends, aware, by uuid.
+    """
+
+    told_from: datetime
+    told: Mapping[str, datetime] = field(default_factory=dict)
+
+    def fresh(self, ended: EndedSessions) -> list[Session]:
+        """Choose what was not told yet, in the order of the ends."""
+        ends = {session_id: _end(session) for session_id, session in ended.by_id.items()}
+        untold = [name for name, end in ends.items() if end >= self.told_from and name not in self.told]
+        return [ended.by_id[session_id] for session_id in sorted(untold, key=ends.__getitem__)]
+
+    def after(self, fresh: Iterable[Session], now: datetime) -> Cursor:
+        """Move on over sessions that were told now; those that the list shows late are still waited for."""
+        told = {**self.told, **{session["uuid"]: _end(session) for session in fresh}}
+        # An end in the future, by whatever mistake, must not hide all that come before it.
+        told_from = max([self.told_from, *(min(end, now) - OVERLAP for end in told.values())])
+        return Cursor(told_from, {session_id: end for session_id, end in told.items() if end >= told_from})
+
+    def write(self) -> dict[str, JsonValue]:
+        """Give the cursor as JSON."""
+        told = {session_id: write_time(end) for session_id, end in self.told.items()}
+        return {"told_from": write_time(self.told_from), "told": cast("JsonValue", told)}
+
+    @classmethod
+    def read(cls, stored: object) -> Cursor | None:
+        """Read what ``write`` gave; None for anything else."""
+        if not isinstance(stored, dict) or (told_from := read_time(stored.get("told_from"))) is None:
+            return None
+        told = stored.get("told")
+        ends = {str(name): read_time(end) for name, end in told.items()} if isinstance(told, dict) else {}
+        return cls(told_from, {session_id: end for session_id, end in ends.items() if end is not None})
+
+
+def _end(session: Session) -> datetime:
+    """Give the end of a session in ``EndedSessions``, which all have one."""
+    return cast("datetime", end_time(session))
+
+
+@dataclass(frozen=True)
+class AwaitedSession:
+    """
+    The end of one session; one that nobody has joined yet is waited for.
+
+    :param session_id: its uuid, which a launch reserves.
+    """
+
+    session_id: str
+
+    #: Whether the list of ended sessions tells about it.
+    is_listed = True
+
+    def among(self, ended: EndedSessions, now: datetime) -> list[Session]:
+        """Find what concerns it."""
+        return [ended.by_id[self.session_id]] if self.session_id in ended.by_id else []
+
+    def verdict(self, sessions: Iterable[Session], now: datetime) -> EndVerdict:
+        """Decide by sessions that were found among those that ended."""
+        return session_verdict(self.session_id, next(iter(sessions), None))
+
+    def is_certain(self, verdict: EndVerdict) -> bool:
+        """Whether a verdict by such sessions holds, whatever else the API knows."""
+        return True
+
+    def look(self, source: SessionSource, now: datetime) -> EndVerdict:
+        """Ask the API, and decide."""
+        return session_verdict(self.session_id, _session_or_none(source, self.session_id))
+
+
+@dataclass(frozen=True)
+class AwaitedLesson:
+    """
+    The end of a lesson, whichever of its room's sessions it was.
+
+    :param lesson: what was planned.
+    :param space_id: the room's UUID or slug (launch's ``room_id``); may be None when ``launch_id`` is given.
+    :param launch_id: your own id of the room.
+    """
+
+    lesson: Lesson
+    space_id: str | None = None
+    launch_id: str | None = None
+
+    @property
+    def is_listed(self) -> bool:
+        """Whether the list of ended sessions tells about it: sessions name their space, but no launch id."""
+        return self.space_id is not None
+
+    def among(self, ended: EndedSessions, now: datetime) -> list[Session]:
+        """Find what concerns it."""
+        room = ended.by_space.get(self.space_id or "", [])
+        return [session for session in room if self.lesson.may_hold(session, now)]
+
+    def verdict(self, sessions: Iterable[Session], now: datetime) -> EndVerdict:
+        """Decide by sessions that were found among those that ended."""
+        return lesson_verdict(self.lesson, sessions, now)
+
+    def is_certain(self, verdict: EndVerdict) -> bool:
+        """Whether a verdict by such sessions holds, whatever else the API knows."""
+        return verdict.session is not None and takes_up_most(self.lesson, verdict.session)
+
+    def look(self, source: SessionSource, now: datetime) -> EndVerdict:
+        """Ask the API, and decide; before the window's end there is nothing to ask."""
+        verdict = lesson_verdict(self.lesson, (), now)
+        return lesson_verdict(self.lesson, self._sessions(source), now) if now >= self.lesson.window_end else verdict
+
+    def with_space(self, source: SessionSource) -> AwaitedLesson:
+        """Learn the room's id from any session that was ever held in it, so that the list tells about it."""
+        if self.space_id is not None:
+            return self
+        held = next(iter(source.list_sessions(launch_id=self.launch_id, include_single_user=True)), None)
+        return replace(self, space_id=space_of(held).get("id")) if held else self
+
+    def _sessions(self, source: SessionSource) -> Iterator[Session]:
+        until = self.lesson.window_end if self.lesson.give_up_at else None
+        return source.list_sessions(
+            space=self.space_id,
+            launch_id=self.launch_id,
+            include_single_user=True,
+            start_time_after=self.lesson.window_start - LONGEST_SESSION,
+            start_time_before=until,
+        )
+
+
+@dataclass(frozen=True)
+class AwaitedTranscript:
+    """
+    The transcript of one session.
+
+    :param session_id: the session's uuid.
+    :param give_up_after: how long after the session's end it is waited for.
+    :param began_at: since when it is waited for, aware: a session that does not exist is given up as well.
+    :param ended_at: the session's end, aware, once it is known and the session can have a transcript.
+    """
+
+    session_id: str
+    give_up_after: timedelta
+    began_at: datetime
+    ended_at: datetime | None = None
+
+    def prospect(self, source: SessionSource, now: datetime) -> TranscriptVerdict:
+        """Ask for the session, and decide what becomes of a transcript that is not there."""
+        session = _session_or_none(source, self.session_id)
+        return transcript_verdict(self.session_id, session, now, self.began_at, self.give_up_after)
+
+    def look(self, source: SessionSource, now: datetime) -> TranscriptVerdict:
+        """Ask the API, and decide: for the session until its end is known, then for the transcript alone."""
+        if self.ended_at is None:
+            verdict = self.prospect(source, now)
+        else:
+            verdict = missing_transcript(self.session_id, self.ended_at, now, self.give_up_after)
+        can_be_there = verdict.ended_at is not None and verdict.status != "never"
+        if can_be_there and source.has_transcript(self.session_id):
+            return replace(verdict, status="ready", message=f"The transcript of session {self.session_id} is there.")
+        return verdict
+
+
+def _session_or_none(source: SessionSource, session_id: str) -> Session | None:
+    try:
+        return source.get_session(session_id)
+    except LessonspaceNotFoundError:
+        return None

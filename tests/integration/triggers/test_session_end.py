@@ -1,0 +1,278 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One poll for all who wait for a session's or a lesson's end."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from datetime import timedelta
+
+import pytest
+from airflow.sdk.serde import deserialize, serialize
+
+from lessonspace_provider.triggers import shared
+from lessonspace_provider.triggers.sessions import LessonspaceSessionEndTrigger
+from tests.integration.triggers.conftest import INTERVAL, LIST, fired, lists, until
+
+
+def a_trigger(connection, **what):
+    return LessonspaceSessionEndTrigger(lessonspace_conn_id=connection, poll_interval=INTERVAL, **what)
+
+
+def test_a_hundred_who_wait_make_no_call_beside_the_one_poll(lessonspace_connection, control, running, present):
+    ids = running(100)
+
+    async def scenario():
+        asked_at = present.timestamp()
+        waiting = [
+            asyncio.create_task(fired(a_trigger(lessonspace_connection, session_id=i, asked_at=asked_at))) for i in ids
+        ]
+        await until(lambda: lists(control) >= 3)
+        before = lists(control)
+        for session_id in ids:
+            control.end_session(session_id)
+        ending = lists(control) - before
+        events = await asyncio.gather(*waiting)
+        return events, ending
+
+    events, lists_while_ending = asyncio.run(scenario())
+    assert [event["session_id"] for event in events] == ids
+    assert {event["status"] for event in events} == {"ended"}
+    calls = control.calls()
+    others = [call.path for call in calls if not call.path.endswith(("/sessions/", "/my-organisation/"))]
+    assert others == []
+    pages_of_the_last_polls = 2 * (len(ids) // 20 + 1)
+    assert lists(control) <= 3 + lists_while_ending + pages_of_the_last_polls + 2
+
+
+def test_the_event_holds_no_people(lessonspace_connection, control, running, present):
+    (session_id,) = running(1)
+
+    async def scenario():
+        waiting = asyncio.create_task(
+            fired(a_trigger(lessonspace_connection, session_id=session_id, asked_at=present.timestamp()))
+        )
+        await until(lambda: lists(control) >= 1)
+        control.end_session(session_id)
+        return await waiting
+
+    event = asyncio.run(scenario())
+    assert event["session"]["participants"] == 2
+    assert "Ann" not in str(event)
+
+
+def test_what_ended_while_the_triggerer_was_down_is_found_in_the_list(
+    lessonspace_connection, control, running, present
+):
+    ids = running(30)
+    asked_at = present.timestamp()
+    triggers = [a_trigger(lessonspace_connection, session_id=i, asked_at=asked_at) for i in ids]
+    stored = [serialize(trigger.serialize()[1]) for trigger in triggers]
+    for session_id in ids:
+        control.end_session(session_id)
+    again = [LessonspaceSessionEndTrigger(**deserialize(kwargs)) for kwargs in stored]
+
+    async def scenario():
+        return await asyncio.gather(*(fired(trigger) for trigger in again))
+
+    assert [event["session_id"] for event in asyncio.run(scenario())] == ids
+    assert not [call for call in control.calls() if call.path.endswith(f"{ids[0]}/")]
+
+
+def test_without_a_look_before_it_the_trigger_looks_once_itself(lessonspace_connection, control, present):
+    long_ago = present - timedelta(days=2)
+    session_id = control.add_session(long_ago, long_ago + timedelta(hours=1), users=["Ann", "Ben"])
+    event = asyncio.run(fired(a_trigger(lessonspace_connection, session_id=session_id)))
+    assert event["status"] == "ended"
+    assert lists(control) == 0
+
+
+def test_what_the_list_missed_is_found_by_the_slow_confirmation(lessonspace_connection, control, present, monkeypatch):
+    monkeypatch.setattr(shared, "CONFIRM_AFTER", 0.0)
+    long_ago = present - timedelta(days=2)
+    session_id = control.add_session(long_ago, long_ago + timedelta(hours=1), users=["Ann", "Ben"])
+    trigger = a_trigger(lessonspace_connection, session_id=session_id, asked_at=present.timestamp())
+    assert asyncio.run(fired(trigger))["status"] == "ended"
+    assert lists(control) >= shared.POLLS_PER_CONFIRMATION
+
+
+def test_confirmations_are_spread_over_the_polls_whoever_waits(lessonspace_connection, control, running, monkeypatch):
+    monkeypatch.setattr(shared, "CONFIRM_AFTER", 0.0)
+    ids = running(20)
+
+    async def scenario():
+        asked_at = 4e9  # nothing on the list is new
+        waiting = [
+            asyncio.create_task(fired(a_trigger(lessonspace_connection, session_id=i, asked_at=asked_at))) for i in ids
+        ]
+        await until(lambda: lists(control) >= 12)
+        await cancelled(waiting)
+
+    asyncio.run(scenario())
+    asked = [call.path for call in control.calls() if not call.path.endswith(("sessions/", "/my-organisation/"))]
+    assert 0 < len(asked) <= lists(control) / shared.POLLS_PER_CONFIRMATION + 1
+    assert len(set(asked)) == len(asked)
+
+
+async def cancelled(tasks):
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def names_of_threads():
+    return [thread.name for thread in threading.enumerate()]
+
+
+def test_who_leaves_is_forgotten_and_the_last_one_stops_the_poll(lessonspace_connection, control, running, present):
+    ids = running(3)
+
+    async def scenario():
+        asked_at = present.timestamp()
+        waiting = [
+            asyncio.create_task(fired(a_trigger(lessonspace_connection, session_id=i, asked_at=asked_at))) for i in ids
+        ]
+        await until(lambda: lists(control) >= 1)
+        await cancelled(waiting[:2])
+        so_far = lists(control)
+        await until(lambda: lists(control) >= so_far + 2)
+        await cancelled(waiting[2:])
+        assert not shared._shared
+        await until(lambda: f"lessonspace-{lessonspace_connection}" not in names_of_threads())
+        at_the_end = lists(control)
+        await asyncio.sleep(3 * INTERVAL)
+        assert lists(control) == at_the_end
+
+    asyncio.run(scenario())
+
+
+def test_one_bad_poll_wakes_nobody(lessonspace_connection, control, running, present):
+    (session_id,) = running(1)
+    control.inject_fault("status", status=403, body='{"detail": "Not now."}', path=LIST, count=3)
+
+    async def scenario():
+        waiting = asyncio.create_task(
+            fired(a_trigger(lessonspace_connection, session_id=session_id, asked_at=present.timestamp()))
+        )
+        await until(lambda: lists(control) >= 5)
+        assert not waiting.done()
+        control.end_session(session_id)
+        return await waiting
+
+    assert asyncio.run(scenario())["status"] == "ended"
+
+
+def test_too_many_bad_polls_end_in_an_error_that_says_what_failed(lessonspace_connection, control, running, present):
+    ids = running(2)
+    control.inject_fault("status", status=403, body='{"detail": "Not now."}', path=LIST)
+
+    async def scenario():
+        asked_at = present.timestamp()
+        return await asyncio.gather(
+            *(fired(a_trigger(lessonspace_connection, session_id=i, asked_at=asked_at)) for i in ids)
+        )
+
+    for event in asyncio.run(scenario()):
+        assert event["status"] == "error"
+        assert event["reason"] == "LessonspaceAuthError"
+        assert "403" in event["message"]
+        assert "/sessions/" in event["message"]
+    assert lists(control) >= shared.FAILURES_ALLOWED
+
+
+def test_a_connection_that_is_not_there_ends_in_an_error_that_names_it(running, monkeypatch):
+    event = asyncio.run(fired(a_trigger("no_such_connection", session_id=running(1)[0])))
+    assert event["status"] == "error"
+    assert "no_such_connection" in event["message"]
+
+
+def test_the_loop_goes_on_while_a_call_is_slow(lessonspace_connection, control, running, present):
+    (session_id,) = running(1)
+    control.inject_fault("slow", seconds=2.0, path=LIST, count=1)
+
+    def is_under_way():
+        calls = control.calls(path=LIST)
+        return bool(calls) and calls[0].status is None
+
+    async def scenario():
+        waiting = asyncio.create_task(
+            fired(a_trigger(lessonspace_connection, session_id=session_id, asked_at=present.timestamp()))
+        )
+        await until(is_under_way)
+        for _ in range(20):
+            await asyncio.sleep(0.01)
+        assert is_under_way()  # a loop that waits for the call would not have come here before its end
+        control.end_session(session_id)
+        await waiting
+
+    asyncio.run(scenario())
+
+
+def test_keywords_survive_the_way_to_the_triggerer(lessonspace_connection, present):
+    what = {
+        "space_id": "abc",
+        "window_start": present,
+        "window_end": present + timedelta(hours=1),
+        "give_up_at": present.timestamp(),
+        "asked_at": present.timestamp(),
+    }
+    path, kwargs = a_trigger(lessonspace_connection, **what).serialize()
+    assert path == "lessonspace_provider.triggers.sessions.LessonspaceSessionEndTrigger"
+    again = LessonspaceSessionEndTrigger(**deserialize(serialize(kwargs)))
+    assert again.serialize()[1] == kwargs
+
+
+@pytest.fixture
+def lesson(present):
+    return {"window_start": present - timedelta(hours=1), "window_end": present - timedelta(seconds=1)}
+
+
+def test_a_lesson_is_over_when_its_session_is_and_needs_no_call_of_its_own(
+    lessonspace_connection, control, present, lesson
+):
+    session_id = control.add_session(present - timedelta(minutes=50), users=["Ann", "Ben"], launch_id="algebra")
+    space_id = next(truth.space_id for truth in control.sessions() if truth.session_id == session_id)
+
+    async def scenario():
+        asked_at = present.timestamp()
+        waiting = asyncio.create_task(
+            fired(a_trigger(lessonspace_connection, space_id=space_id, asked_at=asked_at, **lesson))
+        )
+        await until(lambda: lists(control) >= 2)
+        control.end_session(session_id)
+        return await waiting
+
+    event = asyncio.run(scenario())
+    assert (event["status"], event["session_id"]) == ("ended", session_id)
+    assert all("space" not in dict(call.query) for call in control.calls(path=LIST))
+
+
+def test_a_short_session_is_doubted_once_and_then_asked_about(lessonspace_connection, control, present, lesson):
+    short = control.add_session(
+        present - timedelta(minutes=50), present - timedelta(minutes=40), users=["Ann", "Ben"], launch_id="algebra"
+    )
+    space_id = next(truth.space_id for truth in control.sessions() if truth.session_id == short)
+    running = control.add_session(present - timedelta(minutes=35), users=["Ann", "Ben"], space=space_id)
+
+    async def scenario():
+        waiting = asyncio.create_task(
+            fired(a_trigger(lessonspace_connection, space_id=space_id, asked_at=present.timestamp(), **lesson))
+        )
+        await until(lambda: lists(control) >= 6)
+        assert not waiting.done()
+        control.end_session(running)
+        return await waiting
+
+    assert asyncio.run(scenario())["session_id"] == running
+    assert len([call for call in control.calls(path=LIST) if "space" in dict(call.query)]) == 1
+
+
+def test_a_lesson_that_nobody_came_to_is_told_after_a_look_of_its_own(lessonspace_connection, control, lesson):
+    give_up_at = lesson["window_end"].timestamp()
+    trigger = a_trigger(
+        lessonspace_connection, launch_id="nobody", give_up_at=give_up_at, asked_at=give_up_at, **lesson
+    )
+    event = asyncio.run(fired(trigger))
+    assert event["status"] == "no_session"
+    assert event["session"] is None
+    assert len([call for call in control.calls(path=LIST) if "launch_id" in dict(call.query)]) == 1

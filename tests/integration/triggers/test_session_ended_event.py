@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The doorbell: DAGs that run when any session ends."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from lessonspace_provider.triggers.sessions import LessonspaceSessionEndedEventTrigger
+from tests.integration.triggers.conftest import INTERVAL, LIST, fired, lists, until
+
+
+class Store:
+    """Airflow's asset state store, as far as a trigger sees it."""
+
+    def __init__(self):
+        self.values = {}
+
+    async def aget(self, key):
+        return self.values.get(key)
+
+    async def aset(self, key, value):
+        self.values[key] = value
+
+
+def a_watcher(connection, store=None, **what):
+    trigger = LessonspaceSessionEndedEventTrigger(lessonspace_conn_id=connection, poll_interval=INTERVAL, **what)
+    if store is not None:
+        trigger.asset_state_store = store
+    return trigger
+
+
+async def collect(trigger, events):
+    async for event in trigger.run():
+        events.append([session["session_id"] for session in event.payload["sessions"]])
+
+
+async def stopped(task):
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+def flat(events):
+    return [session_id for event in events for session_id in event]
+
+
+def test_each_session_is_told_once_and_those_of_a_poll_together(lessonspace_connection, control, running):
+    ids, events = running(6), []
+
+    async def scenario():
+        watching = asyncio.create_task(collect(a_watcher(lessonspace_connection), events))
+        await until(lambda: lists(control) >= 2)
+        assert events == []  # nothing that ended before
+        for group in (ids[:5], ids[5:]):
+            for session_id in group:
+                control.end_session(session_id)
+            await until(lambda group=group: set(group) <= set(flat(events)))
+        so_far = lists(control)
+        await until(lambda: lists(control) >= so_far + 3)
+        await stopped(watching)
+
+    asyncio.run(scenario())
+    assert sorted(flat(events)) == sorted(ids)
+    assert len(events) < len(ids)
+
+
+def test_an_event_tells_ids_times_and_counts_and_no_names(lessonspace_connection, control, present):
+    session_id = control.add_session(present - timedelta(minutes=30), users=["Ann", "Ben"], name="Emma's lesson")
+
+    async def ended():
+        watching = asyncio.create_task(fired(a_watcher(lessonspace_connection)))
+        await until(lambda: lists(control) >= 1)
+        control.end_session(session_id)
+        return await watching
+
+    (told,) = asyncio.run(ended())["sessions"]
+    assert told["session_id"] == session_id
+    assert told["participants"] == 2
+    assert "Emma" not in str(told)
+    assert "Ann" not in str(told)
+
+
+def test_sessions_of_fewer_people_can_be_left_out(lessonspace_connection, control, present, running):
+    alone = control.add_session(present - timedelta(minutes=30), users=["Ann"])
+    together, events = running(1), []
+
+    async def scenario():
+        watching = asyncio.create_task(collect(a_watcher(lessonspace_connection, min_participants=2), events))
+        await until(lambda: lists(control) >= 1)
+        for session_id in [alone, *together]:
+            control.end_session(session_id)
+        await until(lambda: bool(events))
+        await stopped(watching)
+
+    asyncio.run(scenario())
+    assert flat(events) == together
+
+
+def test_after_a_restart_it_goes_on_where_it_was(lessonspace_connection, control, running):
+    first, second, events, store = running(1)[0], running(1)[0], [], Store()
+
+    async def until_told(session_id):
+        watching = asyncio.create_task(collect(a_watcher(lessonspace_connection, store), events))
+        so_far = lists(control)
+        await until(lambda: lists(control) >= so_far + 2)
+        if session_id == first:
+            control.end_session(session_id)
+        await until(lambda: session_id in flat(events))
+        told_at = lists(control)
+        await until(lambda: lists(control) >= told_at + 2)  # the cursor is written a poll later
+        await stopped(watching)
+
+    asyncio.run(until_told(first))
+    control.end_session(second)
+    asyncio.run(until_told(second))
+    assert flat(events) == [first, second]
+
+
+def test_watchers_and_waiters_share_the_poll(lessonspace_connection, control, running):
+    running(1)
+    events = []
+
+    async def scenario():
+        watching = [
+            asyncio.create_task(collect(a_watcher(lessonspace_connection, min_participants=n), events))
+            for n in (1, 2, 3)
+        ]
+        await until(lambda: lists(control) >= 8)
+        for task in watching:
+            await stopped(task)
+
+    asyncio.run(scenario())
+    times = [call.arrived for call in control.calls(path=LIST)]
+    # With a poll each, they would come in threes.
+    assert all(later - earlier > INTERVAL / 2 for earlier, later in zip(times[1:], times[2:]))
+
+
+def test_on_airflow_33_the_stream_is_shared_by_connection_and_interval(lessonspace_connection):
+    one, same = a_watcher(lessonspace_connection, min_participants=2), a_watcher(lessonspace_connection)
+    other = a_watcher("another")
+    assert one.shared_stream_key() == same.shared_stream_key() != other.shared_stream_key()
+
+
+def test_too_many_failures_raise_and_fire_nothing(lessonspace_connection, control):
+    control.inject_fault("status", status=403, body='{"detail": "Not now."}', path=LIST)
+    events = []
+    with pytest.raises(Exception, match="403"):
+        asyncio.run(collect(a_watcher(lessonspace_connection), events))
+    assert events == []

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Waiting for a transcript in the triggerer."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+from airflow.sdk.serde import deserialize, serialize
+
+from lessonspace_provider.triggers.transcripts import LessonspaceTranscriptTrigger
+from tests.integration.triggers.conftest import INTERVAL, fired, lists, until
+
+
+@pytest.fixture(autouse=True)
+def quick_looks(monkeypatch):
+    """Look again at once, in place of minutes after the session's end."""
+    monkeypatch.setattr("lessonspace_provider.triggers.transcripts.next_transcript_look", lambda _, ended_at, now: now)
+
+
+def a_trigger(connection, session_id, **what):
+    return LessonspaceTranscriptTrigger(
+        **{
+            "lessonspace_conn_id": connection,
+            "session_id": session_id,
+            "give_up_after": 7 * 86_400,
+            "poll_interval": INTERVAL,
+            **what,
+        }
+    )
+
+
+def test_a_running_session_is_waited_for_with_the_shared_poll_then_its_transcript(
+    lessonspace_connection, control, running
+):
+    (session_id,) = running(1)
+
+    async def scenario():
+        waiting = asyncio.create_task(fired(a_trigger(lessonspace_connection, session_id)))
+        await until(lambda: lists(control) >= 3)
+        assert len(control.calls(path=f"{session_id}/$")) == 1
+        control.end_session(session_id)
+        await until(lambda: len(control.calls(path="/transcript/")) >= 2)
+        assert not waiting.done()
+        control.set_transcript(session_id, "ready")
+        return await waiting
+
+    event = asyncio.run(scenario())
+    assert (event["status"], event["session_id"]) == ("ready", session_id)
+    assert len(control.calls(path=f"{session_id}/$")) == 2
+    assert not control.calls(target="store")
+
+
+@pytest.mark.parametrize(
+    ("what", "reason"),
+    [
+        ({"users": ["Ann"]}, "one person"),
+        ({"users": ["Ann", "Ben"], "minutes": 4}, "too short"),
+    ],
+)
+def test_what_will_never_come_ends_the_wait_at_once_with_the_reason(
+    lessonspace_connection, control, present, what, reason
+):
+    end = present - timedelta(hours=1)
+    start = end - timedelta(minutes=what.pop("minutes", 50))
+    session_id = control.add_session(start, end, **what)
+    event = asyncio.run(fired(a_trigger(lessonspace_connection, session_id)))
+    assert event["status"] == "never"
+    assert reason in event["message"]
+    assert not control.calls(path="/transcript/")
+
+
+def test_it_gives_up(lessonspace_connection, control, present):
+    end = present - timedelta(hours=1)
+    session_id = control.add_session(end - timedelta(minutes=50), end, users=["Ann", "Ben"], transcript="never")
+    event = asyncio.run(fired(a_trigger(lessonspace_connection, session_id, give_up_after=1800.0)))
+    assert event["status"] == "given_up"
+    assert "0:30:00" in event["message"]
+
+
+def test_a_session_that_nobody_ever_joins_is_given_up_too(lessonspace_connection, control, present):
+    unknown = "5b5f1a2c-3d4e-4f5a-8b9c-0d1e2f3a4b5c"
+    long_ago = (present - timedelta(days=8)).timestamp()
+    event = asyncio.run(fired(a_trigger(lessonspace_connection, unknown, began_at=long_ago)))
+    assert event["status"] == "given_up"
+    assert "nobody ever joined" in event["message"]
+
+
+def test_after_a_look_on_the_worker_the_session_is_not_asked_for_again(lessonspace_connection, control, present):
+    end = present - timedelta(hours=1)
+    session_id = control.add_session(end - timedelta(minutes=50), end, users=["Ann", "Ben"], transcript="ready")
+    stored = a_trigger(lessonspace_connection, session_id, ended_at=end.timestamp()).serialize()[1]
+    again = LessonspaceTranscriptTrigger(**deserialize(serialize(stored)))
+    assert asyncio.run(fired(again))["status"] == "ready"
+    assert not control.calls(path=f"{session_id}/$")
+
+
+def test_failures_end_in_an_error_that_says_what_failed(lessonspace_connection, control, present, monkeypatch):
+    monkeypatch.setattr("lessonspace_provider.triggers.transcripts.FIRST_LOOK", timedelta(0))
+    end = present - timedelta(hours=1)
+    session_id = control.add_session(end - timedelta(minutes=50), end, users=["Ann", "Ben"])
+    control.inject_fault("status", status=403, body='{"detail": "Not now."}')
+    event = asyncio.run(fired(a_trigger(lessonspace_connection, session_id)))
+    assert event["status"] == "error"
+    assert "403" in event["message"]
