@@ -33,6 +33,7 @@ def get_provider_info() -> dict[str, object]:
                 "integration-name": _NAME,
                 "python-modules": [
                     "lessonspace_provider.operators.sessions",
+                    "lessonspace_provider.operators.spaces",
                     "lessonspace_provider.operators.transcripts",
                 ],
             }
@@ -55,6 +56,7 @@ def get_provider_info() -> dict[str, object]:
                 ],
             }
         ],
+        "extra-links": ["lessonspace_provider.links.LessonspaceSpaceLink"],
         "connection-types": [
             {
                 "connection-type": "lessonspace",

@@ -3,12 +3,31 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
-from datetime import date, datetime
+from datetime import date, datetime, timedelta, timezone
 from math import isfinite
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from lessonspace_provider.exceptions import LessonspaceInputError
-from lessonspace_provider.parameters import ROLES, as_api_time, as_launch_id, refuse, refuse_unknown
+from lessonspace_provider.parameters import (
+    ROLES,
+    as_api_time,
+    as_aware_datetime,
+    as_launch_id,
+    as_margin,
+    refuse,
+    refuse_unknown,
+)
+
+if TYPE_CHECKING:
+    from lessonspace_provider.api_types import Timeouts
+
+#: A link works for no longer than this, which is also how long one works that names no end (facts, D).
+LONGEST_LINK = timedelta(days=7)
+
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
 #: Checks one value and writes it as JSON material.
 Writer = Callable[[str, object], object]
@@ -25,7 +44,8 @@ def launch_body(
         is sent as null, which for ``name`` and ``webhooks`` means something else than leaving it out.
     :param extra_options: fields that the vendor added since, sent as they are, over ``options``.
     :return: the body, ready for JSON: aware datetimes have become ISO 8601 text in UTC.
-    :raises LessonspaceInputError: for an unknown field or a value of the wrong kind.
+    :raises LessonspaceInputError: for an unknown field, a value of the wrong kind, or values that together would lose a
+        lesson's transcript, or make a link that does not work.
     """
     refuse_unknown(options, _FIELDS, "launch field")
     extra = {} if extra_options is None else _object("extra_options", extra_options)
@@ -33,7 +53,72 @@ def launch_body(
         raise refuse("extra_options", sorted(extra), "without 'id', which launch_id gives")
     body: dict[str, object] = {"id": as_launch_id("launch_id", launch_id)}
     body.update({name: _write(name, value, _FIELDS[name]) for name, value in options.items()})
+    _refuse_lost_transcripts(launch_id, options)
+    _refuse_dead_links(launch_id, options.get("timeouts"), now())
     return {**body, **extra}
+
+
+def now() -> datetime:
+    """Give the present, aware, by which a link's window is judged."""
+    return datetime.now(timezone.utc)
+
+
+def link_window(
+    lesson_start: object, lesson_end: object, *, join_early: timedelta | float, join_late: timedelta | float
+) -> Timeouts:
+    """
+    Say when the link to a lesson works.
+
+    :param lesson_start: aware datetime or ISO 8601 text.
+    :param lesson_end: likewise, later.
+    :param join_early: how long before the lesson, timedelta or seconds.
+    :param join_late: how long after it.
+    :return: the launch field ``timeouts``.
+    :raises LessonspaceInputError: for anything else, and when one of the two is missing.
+    """
+    start = as_aware_datetime("lesson_start", lesson_start)
+    end = as_aware_datetime("lesson_end", lesson_end)
+    if start >= end:
+        raise refuse("lesson_end", end.isoformat(), f"later than lesson_start={start.isoformat()}")
+    return {
+        "not_before": start - as_margin("join_early", join_early),
+        "not_after": end + as_margin("join_late", join_late),
+    }
+
+
+def _refuse_lost_transcripts(launch_id: str, options: Mapping[str, object]) -> None:
+    """A transcript needs the recording, and a summary needs both (facts, D); the API itself would say nothing."""
+    for name in ("transcribe", "summarise"):
+        if options.get(name) and options.get("record_av") is False:
+            raise LessonspaceInputError(
+                f"Space {launch_id!r} was not launched: {name}=True with record_av=False would give nothing, since a "
+                f"transcript is made from the recording. Give record_av=True, or leave {name} out. Nothing was sent."
+            )
+    if options.get("summarise") and not options.get("transcribe"):
+        raise LessonspaceInputError(
+            f"Space {launch_id!r} was not launched: summarise=True needs transcribe=True, a summary is made from the "
+            f"transcript. Nothing was sent."
+        )
+
+
+def _refuse_dead_links(launch_id: str, timeouts: object, present: datetime) -> None:
+    """Refuse a window in which the link would not work, or which the API would cut off in silence."""
+    times = timeouts if isinstance(timeouts, Mapping) else {}
+    given = {name: as_aware_datetime(f"timeouts.{name}", time) for name, time in times.items() if time is not None}
+    not_before, not_after = given.get("not_before"), given.get("not_after")
+    if not_after is None:
+        return
+    problem = None
+    if not_before is not None and not_before >= not_after:
+        problem = f"not_before={not_before.isoformat()} is not before not_after: the link would never work"
+    elif not_after <= present:
+        problem = "not_after is past: the link would be dead already. Launch only what is still to come"
+    elif not_after - (not_before or present) > LONGEST_LINK:
+        problem = "a link works for 7 days at most: launch later, or set not_before (with lesson_start and lesson_end)"
+    if problem:
+        raise LessonspaceInputError(
+            f"Space {launch_id!r} was not launched, not_after={not_after.isoformat()}: {problem}. Nothing was sent."
+        )
 
 
 def _write(parameter: str, value: object, writer: Writer) -> object:
@@ -43,6 +128,25 @@ def _write(parameter: str, value: object, writer: Writer) -> object:
 def _text(parameter: str, value: object) -> object:
     if not isinstance(value, str):
         raise refuse(parameter, _kind(value), "text")
+    return value
+
+
+def _email(parameter: str, value: object) -> object:
+    if not isinstance(value, str) or not (value == "" or _EMAIL.fullmatch(value)):
+        raise refuse(parameter, _kind(value), "an e-mail address, somebody at some host")
+    return value
+
+
+def _url(parameter: str, value: object) -> object:
+    allowed = "a URL that begins with https:// or http://"
+    if value == "":
+        return value
+    try:
+        parts = urlsplit(value) if isinstance(value, str) else None
+    except ValueError:
+        parts = None
+    if parts is None or parts.scheme not in ("http", "https") or not parts.netloc or " " in str(value):
+        raise refuse(parameter, _kind(value), allowed)
     return value
 
 
@@ -126,10 +230,10 @@ def _kind(value: object) -> type:
 _USER: Mapping[str, Writer] = {
     "name": _text,
     "id": _text,
-    "email": _text,
+    "email": _email,
     "leader": _flag,
-    "profile_picture": _text,
-    "camera_background_url": _text,
+    "profile_picture": _url,
+    "camera_background_url": _url,
     "single_use": _flag,
     "session_limit": _flag,
     "custom_jwt_parameters": _object,
@@ -140,16 +244,16 @@ _USER: Mapping[str, Writer] = {
 
 #: The reference's groups, then those the facts add (knock, summary).
 _WEBHOOKS: Mapping[str, Writer] = {
-    "session": _group({"start": _text, "idle": _text, "end": _text}),
-    "user": _group({"join": _text, "idle": _text, "leave": _text}),
-    "transcription": _group({"finish": _text}),
-    "cobrowser": _group({"start": _text, "stop": _text}),
-    "chat": _group({"message": _text}),
-    "knock": _group({"request": _text, "admit": _text, "deny": _text}),
-    "summary": _group({"finish": _text}),
+    "session": _group({"start": _url, "idle": _url, "end": _url}),
+    "user": _group({"join": _url, "idle": _url, "leave": _url}),
+    "transcription": _group({"finish": _url}),
+    "cobrowser": _group({"start": _url, "stop": _url}),
+    "chat": _group({"message": _url}),
+    "knock": _group({"request": _url, "admit": _url, "deny": _url}),
+    "summary": _group({"finish": _url}),
 }
 
-_AUTH_EXTERNAL: Mapping[str, Writer] = {"method": _method, "url": _text, "token": _text, "ephemeral": _flag}
+_AUTH_EXTERNAL: Mapping[str, Writer] = {"method": _method, "url": _url, "token": _text, "ephemeral": _flag}
 
 #: Body fields of ``POST /spaces/launch/`` beside ``id``: the reference's, and ``summarise`` from the guides.
 _FIELDS: Mapping[str, Writer] = {
@@ -169,8 +273,8 @@ _FIELDS: Mapping[str, Writer] = {
     "server": _text,
     "session_tags": _tags,
     "space_tags": _tags,
-    "invite_url": _text,
-    "resource_url": _text,
+    "invite_url": _url,
+    "resource_url": _url,
     "holodeck_parameters": _object,
     "auth_external": _group(_AUTH_EXTERNAL, required=("method", "url", "token")),
 }

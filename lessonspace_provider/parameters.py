@@ -96,6 +96,19 @@ def as_duration(parameter: str, value: object) -> timedelta:
     return duration
 
 
+def as_margin(parameter: str, value: object) -> timedelta:
+    """
+    Check a duration that may be 0.
+
+    :param parameter: name for the error.
+    :param value: a timedelta, or seconds.
+    :return: the duration.
+    :raises LessonspaceInputError: for anything else.
+    """
+    is_nothing = value == timedelta(0) or (value == 0 and not isinstance(value, bool))
+    return timedelta(0) if is_nothing else as_duration(parameter, value)
+
+
 def as_api_time(parameter: str, value: object) -> str:
     """Check a point in time and write it as the API takes it."""
     return write_time(as_aware_datetime(parameter, value))

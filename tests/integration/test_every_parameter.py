@@ -9,6 +9,7 @@ import pytest
 
 from lessonspace_provider.api_types import LaunchOptions
 from lessonspace_provider.hooks.lessonspace import LessonspaceHook
+from lessonspace_provider.operators.spaces import LessonspaceLaunchSpaceOperator
 from lessonspace_provider.parameters import (
     SEARCH_FILTERS,
     SESSION_FILTERS,
@@ -16,6 +17,7 @@ from lessonspace_provider.parameters import (
     SPACE_SESSION_FILTERS,
     USER_FILTERS,
 )
+from lessonspace_provider.times import write_time
 
 START = datetime.now(timezone.utc).replace(minute=0, second=0, microsecond=0) - timedelta(hours=30)
 END = START + timedelta(minutes=50)
@@ -121,8 +123,9 @@ def test_transcript_and_recording_take_their_parameters(hook, lesson, lessonspac
         assert [list(pair) for pair in call.query] == [["search", "x"], ["page", "1"]]
 
 
-def test_a_launch_with_every_field_arrives_with_every_field(hook, lessonspace_sandbox):
+def every_launch_field():
     url = "https://example.org/hook"
+    soon = datetime.now(timezone.utc).replace(microsecond=0) + timedelta(hours=1)
     options = {
         "name": "Algebra",
         "allow_guests": True,
@@ -151,7 +154,7 @@ def test_a_launch_with_every_field_arrives_with_every_field(hook, lessonspace_sa
             "cobrowser": {"start": url, "stop": url},
             "chat": {"message": url},
         },
-        "timeouts": {"not_before": "2026-11-23T08:00:00Z", "not_after": "2026-11-23T09:00:00Z"},
+        "timeouts": {"not_before": write_time(soon), "not_after": write_time(soon + timedelta(hours=1))},
         "features": {"chat": False},
         "theme": {"brand": "blue"},
         "video_layout_mode": "grid",
@@ -165,8 +168,24 @@ def test_a_launch_with_every_field_arrives_with_every_field(hook, lessonspace_sa
         "auth_external": {"method": "child", "url": url, "token": "t", "ephemeral": True},
     }
     assert set(options) == set(LaunchOptions.__annotations__)
+    return options
+
+
+def test_a_launch_with_every_field_arrives_with_every_field(hook, lessonspace_sandbox):
+    options = every_launch_field()
     launch = hook.launch_space("class-8a", client_ip="203.0.113.7", extra_options={"new_field": 1}, **options)
     assert launch["created"]
+    (taken,) = lessonspace_sandbox.control.launches()
+    assert taken.body == {"id": "class-8a", "new_field": 1, **options}
+    assert taken.headers["x-forwarded-for"] == "203.0.113.7"
+
+
+def test_the_operator_sends_every_launch_field_as_the_hook_does(lessonspace_connection, lessonspace_sandbox):
+    options = every_launch_field()
+    operator = LessonspaceLaunchSpaceOperator(
+        task_id="launch", launch_id="class-8a", client_ip="203.0.113.7", extra_options={"new_field": 1}, **options
+    )
+    operator.execute({})
     (taken,) = lessonspace_sandbox.control.launches()
     assert taken.body == {"id": "class-8a", "new_field": 1, **options}
     assert taken.headers["x-forwarded-for"] == "203.0.113.7"

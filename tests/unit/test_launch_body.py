@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timezone
+from datetime import date, datetime, timedelta, timezone
 from types import MappingProxyType
 
 import pytest
@@ -76,3 +76,43 @@ def test_auth_external_is_whole_or_not_there(missing):
     for part in ({k: v for k, v in whole.items() if k != missing}, {**whole, missing: None}, {**whole, missing: ""}):
         with pytest.raises(LessonspaceInputError, match=f"auth_external lacks {missing}"):
             launch_body("maths", {"auth_external": part})
+
+
+SOON = datetime.now(timezone.utc).replace(microsecond=0) + timedelta(hours=3)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"transcribe": True, "record_av": False}, "transcribe=True with record_av=False would give nothing"),
+        ({"summarise": True, "transcribe": True, "record_av": False}, "record_av=False would give nothing"),
+        ({"summarise": True}, "needs transcribe=True"),
+        ({"timeouts": {"not_before": SOON, "not_after": SOON}}, "would never work"),
+        ({"timeouts": {"not_after": datetime(2026, 1, 1, tzinfo=timezone.utc)}}, "dead already"),
+        ({"timeouts": {"not_after": SOON + timedelta(days=7)}}, "set not_before"),
+        ({"timeouts": {"not_before": SOON, "not_after": SOON + timedelta(days=7, seconds=1)}}, "7 days at most"),
+        ({"user": {"email": "ann"}}, "an e-mail address"),
+        ({"user": {"profile_picture": "ann.png"}}, "a URL that begins with https://"),
+        ({"webhooks": {"session": {"end": "example.org/hook"}}}, "webhooks.session.end="),
+        ({"auth_external": {"method": "child", "url": "x", "token": "t"}}, "auth_external.url="),
+    ],
+)
+def test_a_launch_that_would_lose_something_in_silence_is_refused(options, message):
+    with pytest.raises(LessonspaceInputError, match=message):
+        launch_body("maths", options)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"transcribe": True},
+        {"transcribe": False, "record_av": False},
+        {"timeouts": {"not_before": SOON + timedelta(days=10), "not_after": SOON + timedelta(days=17)}},
+        {"timeouts": {"not_before": SOON}},
+        {"timeouts": None},
+        {"webhooks": {"session": {"end": ""}}},
+        {"user": {"email": "ann.o'neil@school.example.org"}},
+    ],
+)
+def test_a_launch_that_loses_nothing_is_not_refused(options):
+    assert launch_body("maths", options)["id"] == "maths"

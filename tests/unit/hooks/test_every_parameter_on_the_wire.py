@@ -389,14 +389,16 @@ def nested(dotted, value):
 
 
 @pytest.mark.parametrize(("name", "value", "wire"), LAUNCH_ROWS)
-def test_a_launch_field_arrives_as_the_reference_wants_it(hook, requests_mock, name, value, wire):
+def test_a_launch_field_arrives_as_the_reference_wants_it(hook, requests_mock, monkeypatch, name, value, wire):
+    monkeypatch.setattr("lessonspace_provider.launch_body.now", lambda: EIGHT_UTC - timedelta(days=1))
     requests_mock.post(API + LAUNCH_PATH, json=LAUNCH, status_code=201)
     if name == "id":
         hook.launch_space(value)
         assert requests_mock.last_request.json() == {"id": wire}
     else:
-        hook.launch_space("maths", **nested(name, value))
-        assert requests_mock.last_request.json() == {"id": "maths", **nested(name, wire)}
+        needed = {"transcribe": True} if name == "summarise" else {}
+        hook.launch_space("maths", **nested(name, value), **needed)
+        assert requests_mock.last_request.json() == {"id": "maths", **nested(name, wire), **needed}
 
 
 def test_the_tests_know_exactly_the_launch_fields_there_are():

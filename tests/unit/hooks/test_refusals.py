@@ -154,7 +154,7 @@ REFUSALS = [
     (launch(auth_external={}), "auth_external lacks method, url, token"),
     (launch(auth_external={**GOOD_AUTH, "token": ""}), "auth_external lacks token"),
     (launch(auth_external={**GOOD_AUTH, "method": "popup"}), "auth_external.method='popup'", "one of child, redirect"),
-    (launch(auth_external={**GOOD_AUTH, "url": 7}), "auth_external.url=<class 'int'>", "must be text"),
+    (launch(auth_external={**GOOD_AUTH, "url": 7}), "auth_external.url=<class 'int'>", "must be a URL"),
     (launch(features=["chat"]), "features=<class 'list'>", "a mapping"),
     (launch(features={"chat": {7: True}}), "features.chat=<class 'dict'>", "a mapping whose keys are text"),
     (launch(theme={"width": float("nan")}), "theme.width=nan", "a finite number"),

@@ -1,0 +1,284 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Operators for spaces: launch them, and hand everybody their own link."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, cast
+from urllib.parse import urlsplit, urlunsplit
+
+from airflow.providers.common.compat.sdk import BaseNotifier
+
+from lessonspace_provider.exceptions import LessonspaceError, LessonspaceInputError
+from lessonspace_provider.launch_body import link_window
+from lessonspace_provider.links import LessonspaceSpaceLink
+from lessonspace_provider.operators.base import LessonspaceOperator
+from lessonspace_provider.parameters import refuse
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from lessonspace_provider.api_types import AuthExternal, Launch, LaunchUser, Timeouts, Webhooks
+
+#: Delivers the link of one launch, inside the task.
+Deliver = Callable[["Launch", "Context"], object]
+
+#: How long before and after a lesson its link works, unless the DAG says otherwise.
+DEFAULT_MARGIN = timedelta(minutes=15)
+
+
+class LaunchResult(TypedDict, total=False):
+    """What a launch leaves in XCom; ``client_url`` only with ``push_client_url``, ``secret`` never."""
+
+    room_id: str
+    session_id: str
+    user_id: int
+    created: bool
+    api_base: str
+    room_settings: dict[str, object]
+    client_url: str
+
+
+class LessonspaceLaunchSpaceOperator(LessonspaceOperator):
+    """
+    Make a space and a link to it for one person, or only the link when the space is there.
+
+    Launch once per person: the link is the identity. The same ``launch_id`` is always the same space, so a retry makes
+    no second room. The link and the space's secret stay out of XCom: ``deliver`` hands the link on inside the task.
+    What is None is not sent; every field has the API's own name and shape.
+
+    :param launch_id: your own id of the space, 1 to 64 characters.
+    :param deliver: ``deliver(launch, context)`` with the API's answer, the link in ``client_url``; or an Airflow
+        notifier, rendered with ``launch`` in its context. When it fails the task fails; a retry launches again (same
+        room, another link) and delivers that, so what was half delivered may come twice.
+    :param deliver_secret: hand ``secret`` to ``deliver`` too: it gives full control over the space.
+    :param push_client_url: put ``client_url`` into XCom, where everybody who may read XCom can join in that name.
+    :param lesson_start: with ``lesson_end``, the link works from ``join_early`` before it; aware datetime or ISO 8601.
+    :param lesson_end: and until ``join_late`` after this. Not together with ``timeouts``.
+    :param join_early: timedelta or seconds.
+    :param join_late: timedelta or seconds.
+    :param client_ip: address whose region the class is to be in, sent as ``X-Forwarded-For`` (reference).
+    :param extra_options: body fields that the vendor added since.
+    :param name: the space's name; when left out, a new space is called by its ``launch_id``.
+    :param allow_guests: let in whoever knows the room without a link of their own.
+    :param record_av: record audio and video; a transcript needs it.
+    :param record_content: record what is on the board.
+    :param transcribe: make a transcript. Give it on every launch: one that leaves it out turns it off (facts, D).
+    :param summarise: make a summary; needs ``transcribe`` (facts, not in the reference).
+    :param user: who the link is for, see ``LaunchUser``; without it, the link is a guest's.
+    :param webhooks: URLs to call, see ``Webhooks``; they replace all that were there.
+    :param timeouts: when the link works, see ``Timeouts``: at most 7 days, and 7 days from now by default.
+    :param features: see the vendor's guides; invalid ones are dropped there.
+    :param theme: likewise.
+    :param video_layout_mode: ``grid``, ``sidebar`` or ``floating``.
+    :param locale: ``en``, ``fr``, ``it`` or ``pl``.
+    :param server: the region.
+    :param session_tags: text by text.
+    :param space_tags: text by text.
+    :param invite_url: where the button "Invite others" leads.
+    :param resource_url: your resource library.
+    :param holodeck_parameters: only if Lessonspace told you to.
+    :param auth_external: who else has to agree, see ``AuthExternal``. Templated, but kept out of what Airflow shows as
+        rendered, since it holds a token.
+    :return: see ``LaunchResult``.
+    :raises LessonspaceInputError: for a value that can't be right, before any request.
+    :raises LessonspaceError: when the launch or the delivery failed.
+    """
+
+    template_fields: Sequence[str] = (
+        "lessonspace_conn_id",
+        "launch_id",
+        "lesson_start",
+        "lesson_end",
+        "client_ip",
+        "extra_options",
+        "name",
+        "allow_guests",
+        "record_av",
+        "record_content",
+        "transcribe",
+        "summarise",
+        "user",
+        "webhooks",
+        "timeouts",
+        "features",
+        "theme",
+        "video_layout_mode",
+        "locale",
+        "server",
+        "session_tags",
+        "space_tags",
+        "invite_url",
+        "resource_url",
+        "holodeck_parameters",
+    )
+    operator_extra_links = (LessonspaceSpaceLink(),)
+
+    def __init__(
+        self,
+        *,
+        launch_id: str,
+        deliver: Deliver | BaseNotifier | None = None,
+        deliver_secret: bool = False,
+        push_client_url: bool = False,
+        lesson_start: datetime | str | None = None,
+        lesson_end: datetime | str | None = None,
+        join_early: timedelta | float = DEFAULT_MARGIN,
+        join_late: timedelta | float = DEFAULT_MARGIN,
+        client_ip: str | None = None,
+        extra_options: Mapping[str, object] | None = None,
+        name: str | None = None,
+        allow_guests: bool | None = None,
+        record_av: bool | None = None,
+        record_content: bool | None = None,
+        transcribe: bool | None = None,
+        summarise: bool | None = None,
+        user: LaunchUser | None = None,
+        webhooks: Webhooks | None = None,
+        timeouts: Timeouts | None = None,
+        features: Mapping[str, object] | None = None,
+        theme: Mapping[str, object] | None = None,
+        video_layout_mode: Literal["grid", "sidebar", "floating"] | None = None,
+        locale: str | None = None,
+        server: str | None = None,
+        session_tags: Mapping[str, str] | None = None,
+        space_tags: Mapping[str, str] | None = None,
+        invite_url: str | None = None,
+        resource_url: str | None = None,
+        holodeck_parameters: Mapping[str, object] | None = None,
+        auth_external: AuthExternal | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.launch_id = launch_id
+        self.deliver = deliver
+        self.deliver_secret = deliver_secret
+        self.push_client_url = push_client_url
+        self.lesson_start = lesson_start
+        self.lesson_end = lesson_end
+        self.join_early = join_early
+        self.join_late = join_late
+        self.client_ip = client_ip
+        self.extra_options = extra_options
+        self.name = name
+        self.allow_guests = allow_guests
+        self.record_av = record_av
+        self.record_content = record_content
+        self.transcribe = transcribe
+        self.summarise = summarise
+        self.user = user
+        self.webhooks = webhooks
+        self.timeouts = timeouts
+        self.features = features
+        self.theme = theme
+        self.video_layout_mode = video_layout_mode
+        self.locale = locale
+        self.server = server
+        self.session_tags = session_tags
+        self.space_tags = space_tags
+        self.invite_url = invite_url
+        self.resource_url = resource_url
+        self.holodeck_parameters = holodeck_parameters
+        self.auth_external = auth_external
+        self.space_page: str | None = None
+
+    def execute(self, context: Context) -> LaunchResult:
+        """Launch, then deliver."""
+        if self.deliver is not None and not callable(self.deliver):
+            raise refuse("deliver", type(self.deliver), "a function of launch and context, or an Airflow notifier")
+        launch = self.hook.launch_space(
+            self.launch_id,
+            client_ip=self.client_ip,
+            extra_options=self.extra_options,
+            **cast("Any", self._options(context)),
+        )
+        self.space_page = space_page(launch)
+        self.log.info("Space %r is room %s, created: %s", self.launch_id, launch["room_id"], launch["created"])
+        self._deliver(launch, context)
+        return self._result(launch)
+
+    def _options(self, context: Context) -> dict[str, object]:
+        given = {name: getattr(self, name) for name in _OPTIONS}
+        given["auth_external"] = self.render_template(self.auth_external, context)
+        if self.lesson_start is not None or self.lesson_end is not None:
+            if self.timeouts is not None:
+                raise LessonspaceInputError(
+                    f"Space {self.launch_id!r} was not launched: timeouts were given together with lesson_start or "
+                    f"lesson_end. Give one of them."
+                )
+            given["timeouts"] = link_window(
+                self.lesson_start, self.lesson_end, join_early=self.join_early, join_late=self.join_late
+            )
+        return {name: value for name, value in given.items() if value is not None}
+
+    def _deliver(self, launch: Launch, context: Context) -> None:
+        if self.deliver is None:
+            return
+        handed = cast("Launch", {k: v for k, v in launch.items() if k != "secret" or self.deliver_secret})
+        try:
+            if isinstance(self.deliver, BaseNotifier):
+                _notify(self.deliver, handed, context)
+            else:
+                self.deliver(handed, context)
+        except Exception as error:
+            # Its text and its frames may hold the link.
+            reason = type(error).__name__
+        else:
+            return
+        raise LessonspaceError(
+            f"The link to space {self.launch_id!r} was not delivered ({reason} in deliver); the space is there. Mend "
+            f"deliver and run the task again: it makes another link to the same room."
+        )
+
+    def _result(self, launch: Launch) -> LaunchResult:
+        kept = ("room_id", "session_id", "user_id", "created", "api_base", "room_settings")
+        names = (*kept, "client_url") if self.push_client_url else kept
+        return cast("LaunchResult", {name: launch[name] for name in names if name in launch})  # type: ignore[literal-required]
+
+
+#: The launch fields that are sent as they were given; ``auth_external`` and ``timeouts`` have a way of their own.
+_OPTIONS = (
+    "name",
+    "allow_guests",
+    "record_av",
+    "record_content",
+    "transcribe",
+    "summarise",
+    "user",
+    "webhooks",
+    "timeouts",
+    "features",
+    "theme",
+    "video_layout_mode",
+    "locale",
+    "server",
+    "session_tags",
+    "space_tags",
+    "invite_url",
+    "resource_url",
+    "holodeck_parameters",
+)
+
+
+def _notify(notifier: BaseNotifier, launch: Launch, context: Context) -> None:
+    """Notify, with the error if there is one: calling a notifier would only log it. The link stays in a copy."""
+    notifier = copy.copy(notifier)
+    rendering = cast("Context", {**context, "launch": launch})
+    notifier.render_template_fields(rendering)
+    notifier.notify(rendering)
+
+
+def space_page(launch: Launch) -> str | None:
+    """
+    Give the page of a space, which lets nobody in by itself.
+
+    That it is the personal link without its query is an assumption; a link of any other shape gives None.
+
+    :param launch: the API's answer.
+    """
+    link = urlsplit(launch.get("client_url") or "")
+    if not launch.get("room_id") or link.path.rstrip("/").rpartition("/")[2] != launch["room_id"]:
+        return None
+    return urlunsplit((link.scheme, link.netloc.rpartition("@")[2], link.path, "", ""))

@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import traceback
+from datetime import datetime, timedelta, timezone
+
+import pytest
+from airflow.sdk import BaseNotifier
+
+from lessonspace_provider.exceptions import LessonspaceError, LessonspaceInputError
+from lessonspace_provider.links import LessonspaceSpaceLink
+from lessonspace_provider.operators.spaces import LessonspaceLaunchSpaceOperator, space_page
+
+LINK = "https://www.thelessonspace.com/space/room-1?user=ey.JWT.sig"
+LAUNCH = {
+    "client_url": LINK,
+    "api_base": "https://room-1.example.org/api",
+    "room_id": "room-1",
+    "secret": "s3cr3t-of-the-space",
+    "session_id": "5b5f1a2c-3d4e-4f5a-8b9c-0d1e2f3a4b5c",
+    "user_id": 7,
+    "room_settings": {"record_av": True},
+    "created": True,
+}
+SOON = datetime.now(timezone.utc).replace(microsecond=0) + timedelta(hours=3)
+
+
+class Hook:
+    """Stands in for the hook: takes note of a launch, and answers it."""
+
+    def __init__(self):
+        self.launches = []
+
+    def launch_space(self, launch_id, **options):
+        self.launches.append((launch_id, options))
+        return dict(LAUNCH)
+
+
+def an_operator(**parameters):
+    operator = LessonspaceLaunchSpaceOperator(task_id="launch", launch_id="maths-7b", **parameters)
+    operator.hook = Hook()
+    return operator
+
+
+def sent(operator):
+    ((_, options),) = operator.hook.launches
+    return {name: value for name, value in options.items() if name not in ("client_ip", "extra_options")}
+
+
+def test_neither_the_secret_nor_the_link_is_in_the_result():
+    result = an_operator().execute({})
+    assert set(result) == {"room_id", "session_id", "user_id", "created", "api_base", "room_settings"}
+
+
+def test_the_link_is_in_the_result_when_it_is_asked_for_and_the_secret_is_not():
+    result = an_operator(push_client_url=True).execute({})
+    assert result["client_url"] == LINK
+    assert LAUNCH["secret"] not in str(result)
+
+
+def test_what_is_not_given_is_not_sent_and_false_is():
+    operator = an_operator(transcribe=False, name="")
+    operator.execute({})
+    assert sent(operator) == {"transcribe": False, "name": ""}
+
+
+def test_a_lessons_times_become_the_links_window():
+    operator = an_operator(
+        lesson_start=SOON, lesson_end=(SOON + timedelta(hours=1)).isoformat(), join_early=600, join_late=timedelta(0)
+    )
+    operator.execute({})
+    assert sent(operator)["timeouts"] == {
+        "not_before": SOON - timedelta(minutes=10),
+        "not_after": SOON + timedelta(hours=1),
+    }
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"lesson_start": SOON}, "lesson_end=None"),
+        ({"lesson_start": SOON, "lesson_end": SOON}, "later than lesson_start"),
+        ({"lesson_start": SOON, "lesson_end": SOON + timedelta(hours=1), "join_early": -1}, "join_early=-1"),
+        ({"lesson_start": SOON, "lesson_end": SOON + timedelta(hours=1), "timeouts": {}}, "Give one of them"),
+        ({"deliver": "mail it"}, "deliver="),
+    ],
+)
+def test_bad_parameters_are_refused_before_the_launch(parameters, message):
+    operator = an_operator(**parameters)
+    with pytest.raises(LessonspaceInputError, match=message):
+        operator.execute({})
+    assert operator.hook.launches == []
+
+
+def test_deliver_gets_the_link_and_the_context_and_not_the_secret():
+    delivered = []
+    an_operator(deliver=lambda launch, context: delivered.append((launch, context))).execute({"ds": "2026-11-24"})
+    ((launch, context),) = delivered
+    assert launch["client_url"] == LINK
+    assert "secret" not in launch
+    assert context == {"ds": "2026-11-24"}
+
+
+def test_deliver_gets_the_secret_when_it_is_to():
+    delivered = []
+    an_operator(deliver=lambda launch, _: delivered.append(launch), deliver_secret=True).execute({})
+    assert delivered[0]["secret"] == LAUNCH["secret"]
+
+
+class Notifier(BaseNotifier):
+    template_fields = ("text",)
+
+    def __init__(self, text, sent=None):
+        super().__init__()
+        self.text = text
+        self.sent = sent
+
+    def notify(self, context):
+        if self.sent is None:
+            raise RuntimeError(f"the mail server refused {self.text}")
+        self.sent.append(self.text)
+
+
+def test_a_notifier_is_rendered_with_the_launch_and_keeps_nothing_of_it():
+    notifier = Notifier("Join {{ launch.client_url }} on {{ ds }}", sent=[])
+    an_operator(deliver=notifier).execute({"ds": "2026-11-24"})
+    assert notifier.sent == [f"Join {LINK} on 2026-11-24"]
+    assert notifier.text == "Join {{ launch.client_url }} on {{ ds }}"
+
+
+def failing(launch, context):
+    raise RuntimeError(f"the mail server refused {launch['client_url']}")
+
+
+@pytest.mark.parametrize("deliver", [failing, Notifier("{{ launch.client_url }}")])
+def test_a_delivery_that_fails_fails_the_task_and_says_so_without_the_link(deliver):
+    with pytest.raises(LessonspaceError, match="'maths-7b' was not delivered") as caught:
+        an_operator(deliver=deliver).execute({})
+    told = "".join(traceback.format_exception(caught.type, caught.value, caught.tb))
+    assert "JWT" not in told
+    assert caught.value.__context__ is None
+
+
+def test_the_space_has_a_page_that_is_no_ones_link():
+    operator = an_operator()
+    operator.execute({})
+    link = LessonspaceSpaceLink()
+    assert link.get_link(operator, ti_key=None) == "https://www.thelessonspace.com/space/room-1"
+    assert link.get_link(an_operator(), ti_key=None) == ""
+
+
+@pytest.mark.parametrize(
+    "client_url",
+    ["", "https://www.thelessonspace.com/join/ey.JWT.sig", "https://www.thelessonspace.com/ey.JWT/room-1/x"],
+)
+def test_a_link_of_another_shape_gives_no_page(client_url):
+    assert space_page({**LAUNCH, "client_url": client_url}) is None
+
+
+def test_the_external_token_is_not_among_what_airflow_shows_as_rendered():
+    assert "auth_external" not in LessonspaceLaunchSpaceOperator.template_fields
+
+
+def test_it_can_be_mapped():
+    users = [{"user": {"name": "Ann"}}, {"user": {"name": "Ben"}}]
+    mapped = LessonspaceLaunchSpaceOperator.partial(task_id="launch", launch_id="maths", deliver=failing)
+    assert mapped.expand_kwargs(users).is_mapped
