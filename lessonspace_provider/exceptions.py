@@ -69,5 +69,9 @@ class LessonspaceTranscriptNotReady(LessonspaceError):  # noqa: N818 - the desig
     """
 
 
+#: What a later call may not meet any more: an outage, not a mistake.
+PASSING_ERRORS = (LessonspaceConnectionError, LessonspaceRateLimitedError, LessonspaceServerError)
+
+
 class LessonspaceLinkExpiredError(LessonspaceError):
     """The store refused a signed link: it works for a limited time (about 12 hours for transcripts; facts, C)."""

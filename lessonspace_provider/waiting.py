@@ -39,8 +39,9 @@ DEFAULT_INTERVAL, SHORTEST_INTERVAL = 30.0, 5.0
 #: How long after a session's end its transcript is waited for.
 DEFAULT_GIVE_UP_AFTER = timedelta(days=7)
 
-#: How much further back than the newest known end the list is read, for sessions that it shows late.
-OVERLAP = timedelta(minutes=2)
+#: How much further back than the newest known end the list is read, for sessions that it shows late: an idle session
+#: ends after 5 minutes (facts, D), and it is unknown which moment its end names.
+OVERLAP = timedelta(minutes=10)
 
 #: No session is longer than this, which is an assumption; it keeps a room's history out of the answers.
 LONGEST_SESSION = timedelta(hours=12)
@@ -105,11 +106,15 @@ class Cursor:
         untold = [name for name, end in ends.items() if end >= self.told_from and name not in self.told]
         return [ended.by_id[session_id] for session_id in sorted(untold, key=ends.__getitem__)]
 
-    def after(self, fresh: Iterable[Session], now: datetime) -> Cursor:
-        """Move on over sessions that were told now; those that the list shows late are still waited for."""
+    def after(self, fresh: Iterable[Session], began: datetime) -> Cursor:
+        """
+        Move on over sessions that were told now; those that the list shows late are still waited for.
+
+        :param fresh: sessions.
+        :param began: when reading the list began, aware: what ended while it was read may stand before that place.
+        """
         told = {**self.told, **{session["uuid"]: _end(session) for session in fresh}}
-        # An end in the future, by whatever mistake, must not hide all that come before it.
-        told_from = max([self.told_from, *(min(end, now) - OVERLAP for end in told.values())])
+        told_from = max([self.told_from, *(min(end, began) - OVERLAP for end in told.values())])
         return Cursor(told_from, {session_id: end for session_id, end in told.items() if end >= told_from})
 
     def write(self) -> dict[str, JsonValue]:

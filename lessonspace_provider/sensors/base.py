@@ -18,22 +18,13 @@ from airflow.providers.common.compat.sdk import (
     conf,
 )
 
-from lessonspace_provider.exceptions import (
-    LessonspaceConnectionError,
-    LessonspaceError,
-    LessonspaceInputError,
-    LessonspaceRateLimitedError,
-    LessonspaceServerError,
-)
+from lessonspace_provider.exceptions import PASSING_ERRORS, LessonspaceError, LessonspaceInputError
 from lessonspace_provider.hooks.on_worker import DEFAULT_CONN_ID, HookOnWorker
 from lessonspace_provider.waiting import DEFAULT_INTERVAL, check_interval
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
     from airflow.triggers.base import BaseTrigger
-
-#: What a later look may not meet any more.
-PASSING_ERRORS = (LessonspaceConnectionError, LessonspaceRateLimitedError, LessonspaceServerError)
 
 
 class LessonspaceWaitFailed(LessonspaceError, AirflowFailException):  # noqa: N818 - Airflow's own naming
@@ -122,7 +113,11 @@ class LessonspaceSensor(HookOnWorker, BaseSensorOperator):
     def execute_complete(self, context: Context, event: Mapping[str, Any]) -> object:
         """Take what the trigger fired."""
         if event.get("status") == "error":
-            raise LessonspaceWaitFailed(f"{event.get('message')} ({event.get('reason')} in the triggerer)")
+            reason = event.get("reason")
+            message = f"{event.get('message')} ({reason} in the triggerer)"
+            if reason in [kind.__name__ for kind in PASSING_ERRORS]:
+                raise LessonspaceError(message)  # an outage may be over at the next try
+            raise LessonspaceWaitFailed(message)
         result = self.result_of(event)
         if result is None:
             raise LessonspaceWaitFailed(

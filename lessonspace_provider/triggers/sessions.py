@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from airflow.triggers.base import BaseEventTrigger, BaseTrigger, TriggerEvent
 
-from lessonspace_provider.exceptions import LessonspaceError
+from lessonspace_provider.exceptions import PASSING_ERRORS, LessonspaceError
 from lessonspace_provider.parameters import as_uuid
 from lessonspace_provider.sessions import Lesson, SessionSummary, participant_count, summary
 from lessonspace_provider.triggers.shared import (
     CONFIRM_AFTER,
-    FAILURES_ALLOWED,
     News,
+    Patience,
     SharedConnection,
+    Subscription,
     as_lessonspace_error,
     from_epoch,
     now,
@@ -27,7 +28,6 @@ from lessonspace_provider.waiting import (
     AwaitedLesson,
     AwaitedSession,
     Cursor,
-    EndedSessions,
     check_interval,
 )
 
@@ -168,8 +168,10 @@ class LessonspaceSessionEndTrigger(BaseTrigger):
 
     def _since(self) -> datetime:
         """Say from when on the list has to be known: of a lesson, all sessions count, not only the last one."""
-        asked_at = from_epoch(self.asked_at) or now()
-        return min(asked_at, self.window_start or asked_at)
+        asked_at = min(from_epoch(self.asked_at) or now(), now())
+        if self.window_start is None or self.window_end is None or asked_at >= self.window_end:
+            return asked_at
+        return min(asked_at, self.window_start)
 
     def _awaited(self) -> AwaitedSession | AwaitedLesson:
         if self.session_id is not None:
@@ -215,7 +217,7 @@ class _Waiter:
         self._found: dict[str, Session] = {}
         self._doubted: tuple[str, int] | None = None
         self._looked_at = now()
-        self._failures = 0
+        self._patience = Patience()
 
     async def heard(self, news: News) -> EndVerdict | None:
         """Take what the poll found; None when it told nothing new."""
@@ -224,20 +226,21 @@ class _Waiter:
         verdict = self._awaited.verdict(self._found.values(), now())
         if verdict.status == "ended" and self._awaited.is_certain(verdict):
             return verdict
-        if news.is_turn or self._is_in_doubt(verdict) or self._is_deaf_for_long():
+        is_deaf = not self._awaited.is_listed and self._looked_long_ago()
+        if news.is_turn or is_deaf or self._is_in_doubt(verdict):
             return await self.look()
         return None
 
     def _is_in_doubt(self, verdict: EndVerdict) -> bool:
-        """Whether the poll's sessions settle it, but others might speak against it; asked once for the same ones."""
+        """Whether the poll's sessions settle it, but others may speak against it; asked again rarely."""
         doubt = (verdict.status, len(self._found))
-        if verdict.status == "waiting" or doubt == self._doubted:
+        if verdict.status == "waiting" or (doubt == self._doubted and not self._looked_long_ago()):
             return False
         self._doubted = doubt
         return True
 
-    def _is_deaf_for_long(self) -> bool:
-        return not self._awaited.is_listed and (now() - self._looked_at).total_seconds() >= CONFIRM_AFTER
+    def _looked_long_ago(self) -> bool:
+        return (now() - self._looked_at).total_seconds() >= CONFIRM_AFTER
 
     async def look(self) -> EndVerdict | None:
         """
@@ -249,18 +252,13 @@ class _Waiter:
         self._looked_at = now()
         try:
             verdict = await self._connection.call(lambda hook: self._awaited.look(hook, now()))
-        except LessonspaceError:
-            self._failures += 1
+        except LessonspaceError as error:
             self._doubted = None
-            if self._failures >= FAILURES_ALLOWED:
+            if self._patience.ends_with(error):
                 raise
             return None
-        self._failures = 0
+        self._patience = Patience()
         return verdict
-
-
-#: Name of the cursor in the asset state store.
-_CURSOR = "lessonspace_sessions_ended"
 
 
 class LessonspaceSessionEndedEventTrigger(BaseEventTrigger):
@@ -305,28 +303,28 @@ class LessonspaceSessionEndedEventTrigger(BaseEventTrigger):
         return (type(self).__qualname__, self.lessonspace_conn_id, self.poll_interval)
 
     @classmethod
-    async def open_shared_stream(cls, kwargs: dict[str, Any]) -> AsyncIterator[EndedSessions]:
+    async def open_shared_stream(cls, kwargs: dict[str, Any]) -> AsyncIterator[News]:
         """
-        Yield what ended lately, poll by poll.
+        Yield what ended lately, poll by poll, over all outages.
 
-        :raises LessonspaceError: when too many polls in a row failed.
+        :raises LessonspaceError: when too many polls in a row failed with an error that does not pass by itself.
         """
         async with (
             shared_connection(kwargs["lessonspace_conn_id"]) as connection,
             connection.ended_sessions(now(), kwargs["poll_interval"]) as poll,
         ):
             while True:
-                yield (await poll.next()).ended
+                yield await _next_despite_outages(poll)
 
-    async def filter_shared_stream(self, shared_stream: AsyncIterator[EndedSessions]) -> AsyncIterator[TriggerEvent]:
+    async def filter_shared_stream(self, shared_stream: AsyncIterator[News]) -> AsyncIterator[TriggerEvent]:
         """Yield an event for each poll that found something new."""
         cursor = await self._read_cursor()
-        async for ended in _first_then(await self._ended_since(cursor.told_from), shared_stream):
+        async for news in _first_then(await self._since(cursor.told_from), shared_stream):
             # Written a poll later than told: an event that was told twice is better than one that got lost on its way
             # to the database.
             await self._write_cursor(cursor)
-            fresh = cursor.fresh(ended)
-            cursor = cursor.after(fresh, now())
+            fresh = cursor.fresh(news.ended)
+            cursor = cursor.after(fresh, news.began)
             told = [_nameless(session) for session in fresh if participant_count(session) >= self.min_participants]
             if told:
                 yield TriggerEvent({"sessions": told})
@@ -336,20 +334,35 @@ class LessonspaceSessionEndedEventTrigger(BaseEventTrigger):
         async for event in self.filter_shared_stream(self.open_shared_stream(self.serialize()[1])):
             yield event
 
-    async def _ended_since(self, since: datetime) -> EndedSessions:
+    async def _since(self, since: datetime) -> News:
         async with (
             shared_connection(self.lessonspace_conn_id) as connection,
             connection.ended_sessions(since, self.poll_interval) as poll,
         ):
-            return (await poll.next()).ended
+            return await _next_despite_outages(poll)
 
     async def _read_cursor(self) -> Cursor:
-        stored = await self._store.aget(_CURSOR) if self._store else None
+        try:
+            stored = await self._store.aget(self._cursor_key) if self._store else None
+        except ValueError:
+            # Airflow gives one trigger to all assets with equal watchers, and its store then knows no place for it.
+            self.asset_state_store = None
+            self.log.warning(
+                "Several assets watch connection %r with the same keywords: after a restart of the triggerer, what has "
+                "ended meanwhile is not told. Give them another poll_interval each, or use one asset.",
+                self.lessonspace_conn_id,
+            )
+            stored = None
         return Cursor.read(stored) or Cursor(now())
 
     async def _write_cursor(self, cursor: Cursor) -> None:
         if self._store:
-            await self._store.aset(_CURSOR, cursor.write())
+            await self._store.aset(self._cursor_key, cursor.write())
+
+    @property
+    def _cursor_key(self) -> str:
+        """Name the cursor in the asset's store, which all watchers of the asset share."""
+        return f"lessonspace_ended_{self.lessonspace_conn_id}_{self.poll_interval:g}_{self.min_participants}"
 
     @property
     def _store(self) -> AssetStateStoreAccessors | None:
@@ -361,7 +374,17 @@ def _nameless(session: Session) -> dict[str, object]:
     return {name: value for name, value in summary(session).items() if name != "name"}
 
 
-async def _first_then(first: EndedSessions, stream: AsyncIterator[EndedSessions]) -> AsyncIterator[EndedSessions]:
+async def _next_despite_outages(poll: Subscription) -> News:
+    while True:
+        try:
+            return await poll.next()
+        except PASSING_ERRORS:
+            continue  # the poll has reported it, and goes on
+
+
+async def _first_then(first: News, stream: AsyncIterator[News]) -> AsyncIterator[News]:
+    """Chain what was heard before the stream, which begins with the same poll as a rule, and the stream."""
     yield first
-    async for ended in stream:
-        yield ended
+    async for news in stream:
+        if news.began > first.began:
+            yield news

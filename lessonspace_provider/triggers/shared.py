@@ -9,9 +9,13 @@ the API names, not by this machine's clock, and looks back a little further than
 from __future__ import annotations
 
 import asyncio
+import contextvars
+import itertools
 import logging
 import queue
 import threading
+import time
+import traceback
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future
@@ -20,8 +24,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, TypeVar
 
-from lessonspace_provider.exceptions import LessonspaceError
-from lessonspace_provider.sessions import end_time
+from lessonspace_provider.exceptions import PASSING_ERRORS, LessonspaceError
+from lessonspace_provider.sessions import end_time, summary
 from lessonspace_provider.waiting import OVERLAP, EndedSessions
 
 if TYPE_CHECKING:
@@ -30,8 +34,10 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
-#: How many looks in a row may fail; each of them was tried again by the hook for as long as the connection allows.
+#: How many looks in a row may fail, and how long in seconds an outage may last at least; each look was tried again by
+#: the hook for as long as the connection allows.
 FAILURES_ALLOWED = 10
+OUTAGE_ALLOWED = 3600.0
 
 #: Seconds after which one who waits asks for itself, should the list have missed something. Only one does so every
 #: second poll, or a thousand who wait would cost as much as a thousand polls.
@@ -41,15 +47,33 @@ POLLS_PER_CONFIRMATION = 2
 _log = logging.getLogger(__name__)
 
 
+class Patience:
+    """How long failures in a row are borne: begun anew with each success."""
+
+    def __init__(self) -> None:
+        self._failures = 0
+        self._since = time.monotonic()
+
+    def ends_with(self, error: LessonspaceError) -> bool:
+        """Take note of a failure; whether it is one too many. An outage passes, a wrong key does not."""
+        if not self._failures:
+            self._since = time.monotonic()
+        self._failures += 1
+        may_pass = isinstance(error, PASSING_ERRORS) and time.monotonic() - self._since < OUTAGE_ALLOWED
+        return self._failures >= FAILURES_ALLOWED and not may_pass
+
+
 @dataclass(frozen=True)
 class News:
     """
     What a poll found.
 
+    :param began: when it began, aware.
     :param ended: the sessions that ended lately; the same one is told several times.
     :param is_turn: whether the one who reads this is to ask for itself.
     """
 
+    began: datetime
     ended: EndedSessions
     is_turn: bool
 
@@ -61,12 +85,12 @@ class Subscription:
 
     :param interval: seconds between two polls; of all who listen, the shortest holds.
     :param confirmed_at: the loop's time of the last look of its own.
-    :param failures: how many polls in a row have failed since it listens.
+    :param patience: with the polls since it listens.
     """
 
     interval: float
     confirmed_at: float
-    failures: int = 0
+    patience: Patience = field(default_factory=Patience)
     _news: asyncio.Queue[News | LessonspaceError] = field(default_factory=asyncio.Queue)
 
     def tell(self, news: News | LessonspaceError) -> None:
@@ -77,7 +101,7 @@ class Subscription:
         """
         Wait for the next poll.
 
-        :raises LessonspaceError: when ``FAILURES_ALLOWED`` polls in a row failed.
+        :raises LessonspaceError: when too many polls in a row failed, see ``Patience``.
         """
         news = await self._news.get()
         if isinstance(news, LessonspaceError):
@@ -100,16 +124,18 @@ class SharedConnection:
         self._thread = _Thread(f"lessonspace-{conn_id}")
         self._poll: _Poll | None = None
 
-    async def call(self, function: Callable[[LessonspaceHook], Result]) -> Result:
+    async def call(self, function: Callable[[LessonspaceHook], Result], *, is_poll: bool = False) -> Result:
         """
         Run a function of the hook in the connection's own thread, so that the event loop goes on.
 
+        :param function: gets the hook.
+        :param is_poll: run it before all others: everybody waits for the poll.
         :raises LessonspaceError: what the function raised, or that the connection can't be read.
         """
         async with self._loading:  # or a hundred who begin at once would each load one
-            hook = self._hook = self._hook or await _loaded_hook(self._conn_id)
+            hook = self._hook = self._hook or await self._loaded_hook()
         try:
-            return await self._thread.run(lambda: function(hook))
+            return await self._thread.run(lambda: function(hook), first=is_poll)
         except LessonspaceError:
             self._hook = None  # somebody may correct the connection meanwhile
             raise
@@ -134,6 +160,27 @@ class SharedConnection:
     def close(self) -> None:
         """Let the thread end after its present call."""
         self._thread.close()
+
+    async def _loaded_hook(self) -> LessonspaceHook:
+        # Importing it takes a quarter of a second, which is too long for the event loop.
+        hook = await self._thread.run(lambda: _new_hook(self._conn_id))
+        try:
+            await hook.load_settings()
+        except LessonspaceError:
+            raise
+        except Exception as error:
+            reason = type(error).__name__
+        else:
+            return hook
+        raise LessonspaceError(
+            f"Connection {self._conn_id!r} can't be read ({reason}): check that the triggerer knows it."
+        )
+
+
+def _new_hook(conn_id: str) -> LessonspaceHook:
+    from lessonspace_provider.hooks.lessonspace import LessonspaceHook
+
+    return LessonspaceHook(conn_id)
 
 
 _shared: dict[tuple[asyncio.AbstractEventLoop, str], SharedConnection] = {}
@@ -160,21 +207,6 @@ async def shared_connection(conn_id: str) -> AsyncIterator[SharedConnection]:
             connection.close()
 
 
-async def _loaded_hook(conn_id: str) -> LessonspaceHook:
-    from lessonspace_provider.hooks.lessonspace import LessonspaceHook
-
-    hook = LessonspaceHook(conn_id)
-    try:
-        await hook.load_settings()
-    except LessonspaceError:
-        raise
-    except Exception as error:
-        raise LessonspaceError(
-            f"Connection {conn_id!r} can't be read ({type(error).__name__}): check that the triggerer knows it."
-        ) from None
-    return hook
-
-
 class _Poll:
     """Lists the sessions that ended, as long as anybody listens."""
 
@@ -183,7 +215,8 @@ class _Poll:
         self._subscriptions: deque[Subscription] = deque()
         self._look_from: datetime | None = None
         self._joined = asyncio.Event()
-        self._task = asyncio.create_task(self._run())
+        # Without the context of whoever came first, or the poll's lines would all stand in that task's log.
+        self._task = contextvars.Context().run(asyncio.create_task, self._run())
 
     @property
     def is_heard(self) -> bool:
@@ -193,7 +226,8 @@ class _Poll:
     def join(self, since: datetime, interval: float) -> Subscription:
         subscription = Subscription(interval, asyncio.get_running_loop().time())
         self._subscriptions.append(subscription)
-        self._look_from = min(self._look_from or since, since - OVERLAP)
+        since = min(since, now()) - OVERLAP
+        self._look_from = min(self._look_from or since, since)
         self._joined.set()
         return subscription
 
@@ -204,57 +238,55 @@ class _Poll:
 
     async def _run(self) -> None:
         polls = 0
-        while True:
+        while self._subscriptions:
             # Whoever joins during a poll may need what lies further back than this one looks.
-            listeners = list(self._subscriptions)
+            listeners, began = list(self._subscriptions), now()
             try:
-                ended = await self._look()
+                ended = await self._look(began)
             except Exception as error:
                 self._tell_failure(listeners, as_lessonspace_error(error))
             else:
                 polls += 1
-                self._tell(listeners, ended, polls)
+                chosen = self._whose_turn() if polls % POLLS_PER_CONFIRMATION == 0 else None
+                for subscription in listeners:
+                    subscription.patience = Patience()
+                    subscription.tell(News(began, ended, is_turn=subscription is chosen))
             await self._rest()
 
-    async def _look(self) -> EndedSessions:
-        look_from, self._look_from = self._look_from or now(), None
+    async def _look(self, began: datetime) -> EndedSessions:
+        look_from, self._look_from = self._look_from or began, None
         try:
-            ended, newest = await self._connection.call(lambda hook: _list_ended(hook, look_from))
+            ended, newest = await self._connection.call(lambda hook: _list_ended(hook, look_from), is_poll=True)
         except BaseException:
             self._look_from = min(self._look_from or look_from, look_from)
             raise
-        # An end in the future, by whatever mistake, must not hide all that come before it.
-        newest = min(newest or look_from, now())
+        # What ended while the list was read may stand before the place where reading was; and an end in the future, by
+        # whatever mistake, must not hide all that come before it.
+        newest = min(newest or look_from, began)
         following = max(look_from, newest - OVERLAP)
         self._look_from = min(self._look_from or following, following)
         return ended
 
-    def _tell(self, listeners: list[Subscription], ended: EndedSessions, polls: int) -> None:
-        chosen = self._whose_turn() if polls % POLLS_PER_CONFIRMATION == 0 else None
-        for subscription in listeners:
-            subscription.failures = 0
-            subscription.tell(News(ended, is_turn=subscription is chosen))
-
     def _tell_failure(self, listeners: list[Subscription], error: LessonspaceError) -> None:
         _log.warning("Looking for ended sessions failed, next try in a while: %s", error)
         for subscription in listeners:
-            subscription.failures += 1
-            if subscription.failures == FAILURES_ALLOWED:
+            if subscription.patience.ends_with(error):
+                subscription.patience = Patience()
                 subscription.tell(error)
 
     def _whose_turn(self) -> Subscription | None:
-        now = asyncio.get_running_loop().time()
-        first = self._subscriptions[0]
-        if now - first.confirmed_at < CONFIRM_AFTER:
+        moment = asyncio.get_running_loop().time()
+        first = self._subscriptions[0] if self._subscriptions else None
+        if first is None or moment - first.confirmed_at < CONFIRM_AFTER:
             return None
-        first.confirmed_at = now
+        first.confirmed_at = moment
         self._subscriptions.rotate(-1)
         return first
 
     async def _rest(self) -> None:
         loop = asyncio.get_running_loop()
         began = loop.time()
-        while (left := began + min(s.interval for s in self._subscriptions) - loop.time()) > 0:
+        while self._subscriptions and (left := began + min(s.interval for s in self._subscriptions) - loop.time()) > 0:
             self._joined.clear()
             with suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._joined.wait(), left)
@@ -266,11 +298,12 @@ def _list_ended(hook: LessonspaceHook, since: datetime) -> tuple[EndedSessions, 
     ends: list[datetime] = []
     for session in hook.list_sessions(end_time_after=since, include_single_user=True):
         try:
+            summary(session)  # all that whoever waits will ask of it
             end = end_time(session)
-        except LessonspaceError as error:
-            _log.warning("%s", error)
+        except Exception as error:
+            _log.warning("Session %s can't be read and is left out (%s)", session.get("uuid"), type(error).__name__)
             continue
-        if end is not None and isinstance(session.get("uuid"), str):
+        if end is not None:
             sessions.append(session)
             ends.append(end)
     return EndedSessions(sessions), max(ends, default=None)
@@ -280,7 +313,8 @@ def as_lessonspace_error(error: Exception) -> LessonspaceError:
     """Name an unexpected error by its kind alone: its text may hold what no event and no log line should."""
     if isinstance(error, LessonspaceError):
         return error
-    _log.error("An unexpected error in a trigger", exc_info=error)
+    frames = "".join(traceback.format_tb(error.__traceback__))
+    _log.error("%s in a trigger:\n%s", type(error).__name__, frames)
     return LessonspaceError(f"{type(error).__name__} while waiting for Lessonspace: look into the triggerer's log.")
 
 
@@ -302,10 +336,11 @@ class _Thread:
     """
 
     def __init__(self, name: str) -> None:
-        self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._jobs: queue.PriorityQueue[tuple[int, int, Callable[[], None] | None]] = queue.PriorityQueue()
+        self._order = itertools.count()
         threading.Thread(target=self._work, name=name, daemon=True).start()
 
-    async def run(self, function: Callable[[], Result]) -> Result:
+    async def run(self, function: Callable[[], Result], *, first: bool = False) -> Result:
         future: Future[Result] = Future()
 
         def job() -> None:
@@ -316,12 +351,12 @@ class _Thread:
             except BaseException as error:
                 future.set_exception(error)
 
-        self._jobs.put(job)
+        self._jobs.put((0 if first else 1, next(self._order), job))
         return await asyncio.wrap_future(future)
 
     def close(self) -> None:
-        self._jobs.put(None)
+        self._jobs.put((2, next(self._order), None))
 
     def _work(self) -> None:
-        while (job := self._jobs.get()) is not None:
+        while (job := self._jobs.get()[2]) is not None:
             job()

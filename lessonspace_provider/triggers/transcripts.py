@@ -15,7 +15,7 @@ from lessonspace_provider.exceptions import LessonspaceError
 from lessonspace_provider.parameters import as_uuid
 from lessonspace_provider.sessions import FIRST_LOOK, next_transcript_look
 from lessonspace_provider.triggers.shared import (
-    FAILURES_ALLOWED,
+    Patience,
     SharedConnection,
     as_lessonspace_error,
     from_epoch,
@@ -104,25 +104,23 @@ class LessonspaceTranscriptTrigger(BaseTrigger):
         return TranscriptEvent(status=status, reason=reason, message=message, session_id=self.session_id)
 
     async def _verdict(self, connection: SharedConnection) -> TranscriptVerdict:
-        awaited = self._awaited()
-        failures = 0
-        if self.began_at is not None:  # somebody has looked just now
-            await self._until_next_look(connection, awaited)
+        awaited, patience = self._awaited(), Patience()
+        looked_just_now = self.began_at is not None
         while True:
             try:
+                if looked_just_now:
+                    await self._until_next_look(connection, awaited)
                 verdict = await _look(connection, awaited)
             except LessonspaceError as error:
-                failures += 1
-                if failures >= FAILURES_ALLOWED:
+                if patience.ends_with(error):
                     raise
                 self.log.warning("Looking for a transcript failed, next try in %s: %s", FIRST_LOOK, error)
                 await asyncio.sleep(FIRST_LOOK.total_seconds())
+                looked_just_now = False
                 continue
-            failures = 0
             if verdict.status != "waiting":
                 return verdict
-            awaited = replace(awaited, ended_at=verdict.ended_at)
-            await self._until_next_look(connection, awaited)
+            awaited, patience, looked_just_now = replace(awaited, ended_at=verdict.ended_at), Patience(), True
 
     def _awaited(self) -> AwaitedTranscript:
         return AwaitedTranscript(
