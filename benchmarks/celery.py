@@ -4,8 +4,9 @@ The provider on Airflow's distributed engine: CeleryExecutor, a Redis broker, Po
 
 Usage: python -m benchmarks.celery [--quick] [--output benchmarks/celery.md]
 
-The two workers share no directory, so they keep one limit through the gate's redis backend. All servers are this
-run's own, on loopback. Takes about three minutes, ``--quick`` one to two, most of it Airflow's start.
+Mapped tasks fetch transcripts, while mapped sensors wait in the triggerer for other sessions to end, all on one key.
+The workers and the triggerer share no directory, so they keep one limit through the gate's redis backend. All servers
+are this run's own, on loopback. Takes about three minutes, ``--quick`` one to two, most of it Airflow's start.
 Exit status: 1 if a task failed, a transcript is missing, or the server had to answer more than one 429.
 """
 
@@ -17,6 +18,7 @@ import os
 import secrets
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -33,7 +35,7 @@ from benchmarks.measures import Arrival, refused, share_of
 from benchmarks.postgres import postgres_server
 from benchmarks.report import Target, machine, table, targets_list
 from benchmarks.servers import RunningSandbox, redis_server, sandbox
-from lessonspace_provider.sandbox.messages import NewSession
+from lessonspace_provider.sandbox.messages import NewSession, RecordedCall
 from lessonspace_provider.sandbox.settings import ORGANISATION_ID
 from scripts.logs import file_tail
 from scripts.processes import CHECKOUT, GuardedProcess, end_leftovers
@@ -51,11 +53,17 @@ DISTRIBUTIONS = (
 BINARIES = Path(sys.prefix) / "bin"
 DAGS_FOLDER = CHECKOUT / "benchmarks" / "celery_dags"
 
-#: The DAGs there. Deferred waits are to be one more, beside the transcripts.
-DAG_IDS = ("transcripts",)
+#: The DAGs there, and what their calls are called below.
+TRANSCRIPTS, WAITS = DAG_IDS = ("transcripts", "waits")
 
-#: What the DAG searches for: the sandbox has sessions of its own.
-SESSION_NAME = "Celery benchmark"
+#: What the DAGs search for.
+SESSION_NAME, WAITED_FOR_NAME = "Celery benchmark", "Celery wait"
+
+#: Only the poll and the list of what there is to wait for have these filters.
+FILTERS_OF_WAITS = {"end_time_after", "in_progress_only"}
+
+#: Seconds between two ends of sessions that are waited for.
+BETWEEN_ENDS = 0.5
 
 WORKERS = ("worker-1", "worker-2")
 RATE = 5
@@ -66,11 +74,6 @@ LOG_LINES = 30
 #: Which processes belong to a run, should a guard be killed.
 MARKER = "LESSONSPACE_BENCHMARK"
 
-NOT_IN_THE_RUN = (
-    "Not part of this run: deferred waits on the same key. The provider has no deferrable sensor yet; the triggerer "
-    "runs, with nothing to do."
-)
-
 
 @dataclass(frozen=True)
 class Size:
@@ -78,10 +81,12 @@ class Size:
     How much work there is.
 
     :param sessions: with a transcript, a mapped task each.
+    :param waits: sessions that run, a mapped sensor each.
     :param concurrency: tasks that one worker runs at once.
     """
 
     sessions: int
+    waits: int
     concurrency: int
 
 
@@ -90,17 +95,21 @@ class Outcome:
     """
     What came of a run.
 
-    :param calls: of all tasks, as the sandbox saw them.
-    :param states: task instances per state.
-    :param per_worker: mapped tasks that each worker ran.
+    :param calls: as the sandbox saw them; the caller is the DAG.
+    :param states: task instances per state, for each DAG.
+    :param per_worker: mapped transcript tasks that each worker ran.
     :param transcripts: files in the archive.
+    :param unfinished: transcript tasks that were not done when the last session ended.
+    :param last_wait: seconds from the end of the last session to that of the last sensor.
     :param cpu_busy: share of the machine's CPU time that was used, between the first task and the last.
     """
 
     calls: list[Arrival]
-    states: Mapping[str, int]
+    states: Mapping[str, Mapping[str, int]]
     per_worker: Sequence[int]
     transcripts: int
+    unfinished: int
+    last_wait: float
     cpu_busy: float
 
 
@@ -110,7 +119,8 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="a few sessions, to see that it works")
     parser.add_argument("--output", type=Path, help="write the result there, as Markdown")
     options = parser.parse_args()
-    size = Size(sessions=12, concurrency=2) if options.quick else Size(sessions=200, concurrency=8)
+    full, quick = Size(sessions=200, waits=50, concurrency=8), Size(sessions=30, waits=4, concurrency=2)
+    size = quick if options.quick else full
     where = machine(DISTRIBUTIONS)
     with TemporaryDirectory(prefix="lessonspace-benchmark-") as folder:
         outcome = run(size, Path(folder), Progress())
@@ -131,10 +141,11 @@ def run(size: Size, folder: Path, progress: Progress) -> Outcome:
             postgres_server() as database,
         ):
             server.control.add_sessions(sessions_with_transcript(size.sessions))
+            running = server.control.add_sessions(running_sessions(size.waits))
             progress.say("the sandbox, Redis and PostgreSQL serve")
             provider = provider_settings(server, redis.url(1), folder / "archive")
             with airflow(folder, size, database, redis.url(0), provider, progress) as processes:
-                return measure(folder, server, database, processes, progress)
+                return measure(folder, server, running, database, processes, progress)
     except Exception:
         show_logs(folder)
         raise
@@ -159,8 +170,14 @@ def sessions_with_transcript(number: int) -> list[NewSession]:
     ]
 
 
+def running_sessions(number: int) -> list[NewSession]:
+    """Make sessions that run until somebody ends them."""
+    start = datetime.now(timezone.utc) - timedelta(minutes=45)
+    return [NewSession(start, name=f"{WAITED_FOR_NAME} {count}") for count in range(number)]
+
+
 def provider_settings(server: RunningSandbox, gate_redis: str, archive: Path) -> dict[str, str]:
-    """Write the connection and the archive's place as environment variables, the same on both workers."""
+    """Write the connection and the archive's place as environment variables, the same everywhere."""
     archive.mkdir()
     extra = {
         "organisation_id": ORGANISATION_ID,
@@ -244,23 +261,63 @@ def migrate(environment: Mapping[str, str], log: Path) -> None:
 
 
 def measure(
-    folder: Path, server: RunningSandbox, database: str, processes: Sequence[GuardedProcess], progress: Progress
+    folder: Path,
+    server: RunningSandbox,
+    running: Sequence[str],
+    database: str,
+    processes: Sequence[GuardedProcess],
+    progress: Progress,
 ) -> Outcome:
-    """Wait until every DAG has had its run, and look at what came of it."""
+    """Let the sessions end once all sensors wait, see every DAG to its end, and look at what came of it."""
     progress.wait_for(
         "the first call", lambda: server.control.state().api_calls or None, processes, deadline=DEADLINE_SECONDS
     )
     busy_before, all_before = cpu_seconds()
+    progress.wait_for(
+        "the sensors to be deferred", lambda: deferred(database, running), processes, deadline=DEADLINE_SECONDS
+    )
+    for session_id in running:
+        server.control.end_session(session_id)
+        time.sleep(BETWEEN_ENDS)
+    last_end = time.time()
+    unfinished = unfinished_transcripts(database)
+    progress.say(f"the sessions have ended, with {unfinished} transcript tasks still to be done")
     progress.wait_for("the runs to end", lambda: ended(database), processes, deadline=DEADLINE_SECONDS)
     busy_after, all_after = cpu_seconds()
-    calls = server.control.calls(target="api")
     return Outcome(
-        calls=[Arrival("task", call.arrived, call.status != HTTPStatus.TOO_MANY_REQUESTS) for call in calls],
-        states=task_states(database),
+        calls=[arrival(call, running) for call in server.control.calls(target="api")],
+        states={dag_id: task_states(database, dag_id) for dag_id in DAG_IDS},
         per_worker=[len(list((folder / name / "logs").rglob("task_id=transcript/**/*.log"))) for name in WORKERS],
         transcripts=len(list((folder / "archive").rglob("*.txt"))),
+        unfinished=unfinished,
+        last_wait=last_wait_ended_at(database) - last_end,
         cpu_busy=(busy_after - busy_before) / (all_after - all_before),
     )
+
+
+def arrival(call: RecordedCall, running: Sequence[str]) -> Arrival:
+    """Tell which DAG a call was made for, sensors in the triggerer included."""
+    filters = {name for name, _ in call.query}
+    is_wait = bool(filters & FILTERS_OF_WAITS) or any(session_id in call.path for session_id in running)
+    return Arrival(WAITS if is_wait else TRANSCRIPTS, call.arrived, call.status != HTTPStatus.TOO_MANY_REQUESTS)
+
+
+def deferred(database: str, running: Sequence[str]) -> bool | None:
+    """Whether there is a sensor in the triggerer for every session, unless it failed; None for not yet."""
+    states = task_states(database, WAITS)
+    return True if states["deferred"] + states["failed"] >= len(running) else None
+
+
+def unfinished_transcripts(database: str) -> int:
+    """Count the transcript tasks that are still to be done."""
+    states = task_states(database, TRANSCRIPTS)
+    return sum(count for state, count in states.items() if state not in ("success", "failed"))
+
+
+def last_wait_ended_at(database: str) -> float:
+    """Find when the last sensor ended, in epoch seconds."""
+    ends = query(database, "SELECT extract(epoch FROM end_date) FROM task_instance WHERE dag_id = %s", WAITS)
+    return max(float(str(end)) for (end,) in ends if end is not None)
 
 
 def ended(database: str) -> bool | None:
@@ -270,17 +327,17 @@ def ended(database: str) -> bool | None:
     return True if done >= set(DAG_IDS) else None
 
 
-def task_states(database: str) -> Counter[str]:
-    """Count the task instances per state."""
-    return Counter(str(state) for (state,) in query(database, "SELECT state FROM task_instance"))
+def task_states(database: str, dag_id: str) -> Counter[str]:
+    """Count a DAG's task instances per state."""
+    return Counter(str(s) for (s,) in query(database, "SELECT state FROM task_instance WHERE dag_id = %s", dag_id))
 
 
-def query(database: str, statement: str) -> list[tuple[object, ...]]:
+def query(database: str, statement: str, *values: str) -> list[tuple[object, ...]]:
     """Ask the metadata database."""
     connection = psycopg2.connect(f"postgresql://{database}")
     try:
         with connection.cursor() as cursor:
-            cursor.execute(statement)
+            cursor.execute(statement, values)
             return list(cursor.fetchall())
     finally:
         connection.close()
@@ -299,36 +356,64 @@ def busiest_minute(calls: Sequence[Arrival]) -> int:
 
 
 def described(outcome: Outcome, size: Size) -> str:
-    """Write the table and what belongs to it."""
-    times = [call.at for call in outcome.calls]
-    seconds = max(times) - min(times)
-    accepted = len(outcome.calls) - refused(outcome.calls)
+    """Write the tables and what belongs to them."""
+    engine = (
+        f"CeleryExecutor, Redis as broker, PostgreSQL, two workers of {size.concurrency} tasks at once and a "
+        f"triggerer, with a state directory each, the gate's redis backend, the sandbox at {RATE} calls per second; "
+        f"everything on one machine, whose CPU Airflow's tasks share with all servers. One DAG's mapped tasks fetch "
+        f"transcripts; another's mapped sensors wait in the triggerer for sessions that end as soon as all sensors are "
+        f"deferred, one each {BETWEEN_ENDS:g} s."
+    )
+    both = [[call for call in outcome.calls if call.caller == dag_id] for dag_id in DAG_IDS]
+    callers = [*both, outcome.calls]
     rows = [
-        ("transcript tasks, mapped", str(size.sessions)),
-        ("tasks per state", ", ".join(f"{state} {count}" for state, count in sorted(outcome.states.items()))),
-        ("mapped tasks per worker", ", ".join(map(str, outcome.per_worker))),
+        ("mapped tasks", str(size.sessions), str(size.waits), str(size.sessions + size.waits)),
+        ("tasks per state", *(written(states) for states in (*outcome.states.values(), all_states(outcome)))),
+        ("API calls accepted", *(str(len(calls) - refused(calls)) for calls in callers)),
+        ("answers of 429", *(str(refused(calls)) for calls in callers)),
+        ("seconds from the first call to the last", *(f"{seconds(calls):.0f}" for calls in callers)),
+        (f"share of the limit of {RATE} per second", *(f"{share_of(RATE, calls):.2f}" for calls in callers)),
+        ("the same in the busiest minute", *(f"{share_of_busiest_minute(calls):.2f}" for calls in callers)),
+    ]
+    facts = [
         ("transcripts archived", str(outcome.transcripts)),
-        ("API calls accepted", str(accepted)),
-        ("answers of 429", str(refused(outcome.calls))),
-        ("seconds from the first call to the last", f"{seconds:.0f}"),
-        (f"share of the limit of {RATE} per second", f"{share_of(RATE, outcome.calls):.2f}"),
-        ("the same in the busiest minute", f"{busiest_minute(outcome.calls) / min(60.0, seconds) / RATE:.2f}"),
+        ("transcript tasks per worker", ", ".join(map(str, outcome.per_worker))),
+        ("transcript tasks still to be done when the last session ended", str(outcome.unfinished)),
+        ("seconds from then to the end of the last sensor", f"{outcome.last_wait:.0f}"),
         ("CPU time used of the machine's", f"{outcome.cpu_busy:.0%}"),
     ]
-    engine = (
-        f"CeleryExecutor, Redis as broker, PostgreSQL, two workers of {size.concurrency} tasks at once with a state "
-        f"directory each, the gate's redis backend, the sandbox at {RATE} calls per second; everything on one "
-        f"machine, whose CPU Airflow's tasks share with all servers."
-    )
-    return f"{engine}\n\n{table(('what', 'figure'), rows)}\n\n{NOT_IN_THE_RUN}"
+    compared = table(("what", "transcripts", "deferred waits", "together"), rows)
+    return f"{engine}\n\n{compared}\n\n{table(('what', 'figure'), facts)}"
+
+
+def all_states(outcome: Outcome) -> Counter[str]:
+    """Count the task instances of both DAGs per state."""
+    return sum((Counter(states) for states in outcome.states.values()), Counter())
+
+
+def written(states: Mapping[str, int]) -> str:
+    """Write how many tasks are in which state."""
+    return ", ".join(f"{state} {count}" for state, count in sorted(states.items()))
+
+
+def seconds(calls: Sequence[Arrival]) -> float:
+    """Compute the seconds from the first call to the last."""
+    times = [call.at for call in calls]
+    return max(times) - min(times)
+
+
+def share_of_busiest_minute(calls: Sequence[Arrival]) -> float:
+    """Compute which share of the limit the minute with the most accepted calls used."""
+    return busiest_minute(calls) / min(60.0, seconds(calls)) / RATE
 
 
 def judged(outcome: Outcome, size: Size) -> list[Target]:
     """Judge the run. Not its throughput: with so little CPU per task, it is the machine's and not the gate's."""
     return [
-        Target("every task succeeded", set(outcome.states) == {"success"}),
+        Target("every task succeeded", set(all_states(outcome)) == {"success"}),
         Target("every transcript archived", outcome.transcripts == size.sessions),
         Target("both workers took part", all(outcome.per_worker)),
+        Target("the sessions ended while transcripts were fetched", outcome.unfinished > 0),
         Target(f"at most {MOST_REFUSED} answer of 429", refused(outcome.calls) <= MOST_REFUSED),
     ]
 

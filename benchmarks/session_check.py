@@ -1,0 +1,14 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What somebody who waits with the http provider's ``HttpEventTrigger`` has to write. It is reloaded at each answer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import requests
+
+
+async def has_ended(response: requests.Response) -> bool:
+    """Whether the session in an answer is over."""
+    return response.json()["end_time"] is not None
