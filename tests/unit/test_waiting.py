@@ -280,7 +280,9 @@ def test_the_cursor_remembers_no_more_than_can_be_shown_again():
         cursor, _ = tell(cursor, ended_at(minute))
     newest = NINE + timedelta(minutes=599)
     assert cursor.told_from == newest - OVERLAP
-    assert set(cursor.told) == {"s597", "s598", "s599"}
+    assert set(cursor.told) == {
+        f"s{minute}" for minute in range(600) if NINE + timedelta(minutes=minute) >= newest - OVERLAP
+    }
 
 
 def test_a_cursor_never_moves_back():
@@ -298,7 +300,7 @@ def test_an_end_in_the_future_hides_no_session_that_ends_before_it():
 def test_nothing_of_the_people_is_written_with_the_cursor():
     session = a_session("s", profiles=[{"user": 1, "name": "Ann", "email": "ann@example.org"}], name="Algebra")
     assert Cursor(NINE).after([session], NOW).write() == {
-        "told_from": "2026-11-23T09:58:00Z",
+        "told_from": "2026-11-23T09:50:00Z",
         "told": {"s": "2026-11-23T10:00:00Z"},
     }
 
