@@ -26,6 +26,9 @@ ROLES = ("teacher", "student", "admin")
 #: The longest id that launch takes (facts, D).
 MAX_LAUNCH_ID = 64
 
+#: Characters of a UUID with its dashes; a slug may be any other text.
+UUID_LENGTH = 36
+
 #: Writes one value as the texts of one or several equal query parameters.
 Encoder = Callable[[str, object], list[str]]
 
@@ -134,13 +137,22 @@ def as_space_id(parameter: str, value: object) -> str:
     """
     Read what names a space in a URL: its UUID, or the slug, which launch calls ``room_id`` (facts, C).
 
+    :return: a slug as it is, a UUID in lower case, as sessions name their space.
     :raises LessonspaceInputError: for an integer, blank text, or text with characters no slug has.
     """
     if isinstance(value, UUID):
         return str(value)
     if not isinstance(value, str) or not value or not all(c.isalnum() or c in "-_" for c in value):
         raise refuse(parameter, value, "the space's UUID, or its slug (launch's room_id)")
-    return value
+    return value.lower() if len(value) == UUID_LENGTH and _is_uuid(value) else value
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True
 
 
 def as_launch_id(parameter: str, value: object) -> str:

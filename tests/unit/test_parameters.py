@@ -50,6 +50,10 @@ def test_a_space_is_named_by_uuid_or_slug(value):
     assert as_space_id("space_id", value) == value
 
 
+def test_a_spaces_uuid_is_spelt_as_sessions_spell_it():
+    assert as_space_id("space_id", SESSION.upper()) == SESSION
+
+
 @pytest.mark.parametrize("value", ["a b", "a/b", "a?b", "a#b", "a%2Fb", "a.b", "..", "a&b", "a\n", "", None, 7, True])
 def test_what_could_lead_a_url_astray_is_no_slug(value):
     with pytest.raises(LessonspaceInputError, match="slug"):

@@ -180,6 +180,36 @@ def test_too_many_bad_polls_end_in_an_error_that_says_what_failed(lessonspace_co
     assert lists(control) >= shared.FAILURES_ALLOWED
 
 
+def test_an_outage_ends_no_wait_while_it_may_pass(lessonspace_connection, control, running, present, monkeypatch):
+    monkeypatch.setattr(shared, "FAILURES_ALLOWED", 1)
+    (session_id,) = running(1)
+    control.inject_fault("status", status=503, path=LIST)
+
+    async def scenario():
+        waiting = asyncio.create_task(
+            fired(a_trigger(lessonspace_connection, session_id=session_id, asked_at=present.timestamp()))
+        )
+        await until(lambda: lists(control) >= 20)
+        assert not waiting.done()
+        control.end_session(session_id)
+        control.clear_faults()
+        return await waiting
+
+    assert asyncio.run(scenario())["status"] == "ended"
+
+
+def test_an_outage_that_lasts_too_long_ends_in_an_error_that_says_so(
+    lessonspace_connection, control, running, present, monkeypatch
+):
+    monkeypatch.setattr(shared, "FAILURES_ALLOWED", 2)
+    monkeypatch.setattr(shared, "OUTAGE_ALLOWED", 0.0)
+    (session_id,) = running(1)
+    control.inject_fault("status", status=503, path=LIST)
+    event = asyncio.run(fired(a_trigger(lessonspace_connection, session_id=session_id, asked_at=present.timestamp())))
+    assert (event["status"], event["reason"]) == ("error", "LessonspaceServerError")
+    assert "503" in event["message"]
+
+
 def test_a_connection_that_is_not_there_ends_in_an_error_that_names_it(running, monkeypatch):
     event = asyncio.run(fired(a_trigger("no_such_connection", session_id=running(1)[0])))
     assert event["status"] == "error"
@@ -247,16 +277,17 @@ def test_a_lesson_is_over_when_its_session_is_and_needs_no_call_of_its_own(
     assert all("space" not in dict(call.query) for call in control.calls(path=LIST))
 
 
-def test_a_short_session_is_asked_about_once_at_most(lessonspace_connection, control, present, lesson):
+def test_a_short_session_is_asked_about_once(lessonspace_connection, control, present, lesson):
     short = control.add_session(
         present - timedelta(minutes=50), present - timedelta(minutes=40), users=["Ann", "Ben"], launch_id="algebra"
     )
     space_id = next(truth.space_id for truth in control.sessions() if truth.session_id == short)
     running = control.add_session(present - timedelta(minutes=35), users=["Ann", "Ben"], space=space_id)
+    asked_at = (lesson["window_end"] - timedelta(seconds=1)).timestamp()  # so that the list tells of the short one
 
     async def scenario():
         waiting = asyncio.create_task(
-            fired(a_trigger(lessonspace_connection, space_id=space_id, asked_at=present.timestamp(), **lesson))
+            fired(a_trigger(lessonspace_connection, space_id=space_id, asked_at=asked_at, **lesson))
         )
         await until(lambda: lists(control) >= 6)
         assert not waiting.done()
@@ -264,7 +295,7 @@ def test_a_short_session_is_asked_about_once_at_most(lessonspace_connection, con
         return await waiting
 
     assert asyncio.run(scenario())["session_id"] == running
-    assert len([call for call in control.calls(path=LIST) if "space" in dict(call.query)]) <= 1
+    assert len([call for call in control.calls(path=LIST) if "space" in dict(call.query)]) == 1
 
 
 def test_a_lesson_that_nobody_came_to_is_told_after_a_look_of_its_own(lessonspace_connection, control, lesson):

@@ -4,10 +4,13 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import aclosing
 from datetime import timedelta
 
 import pytest
+from airflow.sdk import Asset
 
+from lessonspace_provider.triggers import shared
 from lessonspace_provider.triggers.sessions import LessonspaceSessionEndedEventTrigger
 from tests.integration.triggers.conftest import INTERVAL, LIST, fired, lists, until
 
@@ -149,3 +152,60 @@ def test_too_many_failures_raise_and_fire_nothing(lessonspace_connection, contro
     with pytest.raises(Exception, match="403"):
         asyncio.run(collect(a_watcher(lessonspace_connection), events))
     assert events == []
+
+
+def test_an_outage_of_any_length_stops_no_watcher(lessonspace_connection, control, running, monkeypatch):
+    monkeypatch.setattr(shared, "FAILURES_ALLOWED", 1)
+    monkeypatch.setattr(shared, "OUTAGE_ALLOWED", 0.0)
+    (session_id,), events = running(1), []
+    control.inject_fault("status", status=503, path=LIST)
+
+    async def scenario():
+        watching = asyncio.create_task(collect(a_watcher(lessonspace_connection), events))
+        await until(lambda: lists(control) >= 20)
+        control.end_session(session_id)
+        assert not watching.done()
+        control.clear_faults()
+        await until(lambda: bool(events))
+        await stopped(watching)
+
+    asyncio.run(scenario())
+    assert flat(events) == [session_id]
+
+
+def test_an_event_that_got_lost_on_its_way_is_told_again(lessonspace_connection, control, running):
+    (session_id,), store = running(1), Store()
+
+    async def first_event(*, end):
+        async with aclosing(a_watcher(lessonspace_connection, store).run()) as stream:
+            event = asyncio.create_task(anext(stream))
+            if end:
+                await until(lambda: lists(control) >= 2)
+                control.end_session(session_id)
+            return (await asyncio.wait_for(event, 60)).payload["sessions"][0]["session_id"]
+
+    assert asyncio.run(first_event(end=True)) == session_id
+    assert asyncio.run(first_event(end=False)) == session_id
+
+
+def test_of_two_assets_with_the_same_watcher_both_are_told_though_nothing_is_kept(
+    lessonspace_connection, control, running, capsys
+):
+    context = pytest.importorskip(
+        "airflow.sdk.execution_time.context", reason="the asset state store came with Airflow 3.3"
+    )
+    (session_id,), events = running(1), []
+    watcher = a_watcher(
+        lessonspace_connection, context.AssetStateStoreAccessors(inlets=[Asset("school_a"), Asset("school_b")])
+    )
+
+    async def scenario():
+        watching = asyncio.create_task(collect(watcher, events))
+        await until(lambda: lists(control) >= 2)
+        control.end_session(session_id)
+        await until(lambda: bool(events))
+        await stopped(watching)
+
+    asyncio.run(scenario())
+    assert flat(events) == [session_id]
+    assert "Several assets watch" in capsys.readouterr().out
