@@ -1,0 +1,538 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+Tests against the live API what this provider takes for true of it.
+
+Usage: python -m lessonspace_provider.live_check [--conn-id lessonspace_default] [--write]
+
+The connection is read from the environment (``AIRFLOW_CONN_LESSONSPACE_DEFAULT``). Makes at most one request a second.
+Reads only, unless ``--write`` is given: then it launches one space, called ``live-check-`` and the time. Prints a line
+per assumption, with counts and statuses in it, and nothing of people, spaces, sessions, links or keys.
+Exit status: 0 if none was seen not to hold, 1 if one was, 2 if nothing could be checked.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta, timezone
+from functools import cached_property
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Literal, cast
+from urllib.parse import quote
+
+from lessonspace_provider.assumptions import ASSUMPTIONS, WRITING
+from lessonspace_provider.exceptions import LessonspaceAuthError, LessonspaceError
+from lessonspace_provider.hooks.lessonspace import LessonspaceHook
+from lessonspace_provider.operators.spaces import space_page
+from lessonspace_provider.sessions import end_time, participant_count, start_time, transcript_obstacle
+from lessonspace_provider.waiting import LONGEST_SESSION
+
+if TYPE_CHECKING:
+    from lessonspace_provider.api_types import Launch, Session
+
+Json = Mapping[str, object]
+Query = tuple[tuple[str, str], ...]
+Verdict = Literal["holds", "does not hold", "could not be told"]
+
+REQUESTS_PER_SECOND = 1.0
+
+#: What a page far past the end of any list is called.
+NO_SUCH_PAGE = "1000000"
+
+#: How many sessions at most are asked for a transcript or a recording.
+MOST_TRIES = 5
+
+EVERYBODY = ("include_single_user", "true")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """
+    What a check found.
+
+    :param note: counts and statuses only, never anything that the API sent as text.
+    """
+
+    verdict: Verdict
+    note: str = ""
+
+
+@dataclass(frozen=True, repr=False)
+class Got:
+    """
+    An answer, good or not. It has no repr of its fields, since the body may hold secrets.
+
+    :param body: its JSON; None when the status is no 2xx.
+    """
+
+    status: int | None
+    body: object = None
+
+    @property
+    def fields(self) -> Json:
+        """The body, when it is an object."""
+        return self.body if isinstance(self.body, dict) else {}
+
+    @property
+    def results(self) -> list[Json]:
+        """The objects on a page of a list."""
+        results = self.fields.get("results")
+        return [entry for entry in results if isinstance(entry, dict)] if isinstance(results, list) else []
+
+
+def told(*, holds: bool, note: str = "") -> Finding:
+    """Give the verdict on what could be seen."""
+    return Finding("holds" if holds else "does not hold", note)
+
+
+def all_of(entries: Iterable[object], what: str) -> Finding:
+    """Give the verdict when each entry says whether it is as assumed."""
+    seen = list(entries)
+    if not seen:
+        return Finding("could not be told", f"there are no {what}")
+    return told(holds=all(seen), note=f"{sum(map(bool, seen))} of {len(seen)} {what}")
+
+
+class Account:
+    """
+    The account as it is seen from outside; what several checks need is asked for once.
+
+    :param hook: whose connection is used.
+    """
+
+    def __init__(self, hook: LessonspaceHook) -> None:
+        hook.settings = replace(hook.settings, rate_limit_per_second=REQUESTS_PER_SECOND)
+        self.hook = hook
+        self.organisation = f"/organisations/{hook.organisation_id}"
+
+    def ask(self, path: str, *query: tuple[str, str], body: Json | None = None) -> Got:
+        """
+        Make a call; a status that is no 2xx is an answer as well.
+
+        :raises LessonspaceError: when there was no answer at all.
+        :raises LessonspaceAuthError: 401, the key is no good.
+        """
+        method = "GET" if body is None else "POST"
+        try:
+            answer = self.hook.get_conn().call(method, path, query=query, body=body)
+        except LessonspaceError as error:
+            if error.status in (None, HTTPStatus.UNAUTHORIZED):
+                raise
+            return Got(error.status)
+        return Got(answer.status, answer.body)
+
+    def sessions_with(self, *query: tuple[str, str]) -> Got:
+        """Ask for the first page of sessions, those of one person included."""
+        return self.ask(f"{self.organisation}/sessions/", EVERYBODY, *query)
+
+    @cached_property
+    def page(self) -> Got:
+        """The first page of all sessions."""
+        return self.sessions_with()
+
+    @cached_property
+    def running(self) -> list[Json]:
+        """Sessions in progress."""
+        return self.sessions_with(("in_progress_only", "true")).results
+
+    @property
+    def ended(self) -> list[Json]:
+        """Sessions on the first page that have ended."""
+        return [session for session in self.page.results if ended_at(session)]
+
+    @cached_property
+    def slug(self) -> str | None:
+        """The slug of the space that most sessions of the first page were held in."""
+        slugs = [str(space_of(session).get("slug")) for session in self.page.results if space_of(session).get("slug")]
+        return max(slugs, key=slugs.count, default=None)
+
+    @cached_property
+    def space_page(self) -> Got:
+        """The first page of that space's own list."""
+        return self.ask(f"/spaces/{quote(self.slug or '', safe='')}/sessions/", EVERYBODY)
+
+    @cached_property
+    def transcript(self) -> tuple[Json, Got] | None:
+        """A session and the answer about its transcript, which is there; None when none was found."""
+        for session in [s for s in self.ended if transcript_obstacle(cast("Session", s)) is None][:MOST_TRIES]:
+            answer = self.ask(f"{self.organisation}/sessions/{session.get('uuid')}/transcript/")
+            if answer.status == 200:
+                return session, answer
+        return None
+
+
+def space_of(session: Json) -> Json:
+    """Give the space as it stands in a session."""
+    space = session.get("space")
+    return space if isinstance(space, dict) else {}
+
+
+def started_at(session: Json) -> datetime | None:
+    """Give a session's start, aware."""
+    return start_time(cast("Session", session))
+
+
+def ended_at(session: Json) -> datetime | None:
+    """Give a session's end, aware."""
+    return end_time(cast("Session", session))
+
+
+def users_of(session: Json) -> list[object]:
+    """Give ``user`` of each profile."""
+    profiles = session.get("profiles")
+    return (
+        [profile.get("user") for profile in profiles if isinstance(profile, dict)] if isinstance(profiles, list) else []
+    )
+
+
+def is_integer(value: object) -> bool:
+    """Whether a value is a JSON integer."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def is_filled(value: object) -> bool:
+    """Whether a value is text with something in it."""
+    return isinstance(value, str) and bool(value)
+
+
+def hello(account: Account) -> Finding:
+    """Check ``hello``."""
+    answer = account.ask("/hello/")
+    return told(holds=is_filled(answer.fields.get("response")), note=f"status {answer.status}")
+
+
+def own_organisation(account: Account) -> Finding:
+    """Check ``own-organisation``."""
+    answer = account.ask("/my-organisation/")
+    return told(holds=is_integer(answer.fields.get("id")), note=f"status {answer.status}")
+
+
+def pages(account: Account) -> Finding:
+    """Check ``pages``."""
+    fields = account.page.fields
+    named = [name for name in ("count", "next", "previous", "results") if name in fields]
+    if len(named) < 4:
+        return told(holds=False, note=f"status {account.page.status}, {len(named)} of the 4 fields")
+    link = fields["next"]
+    if link is None:
+        return told(holds=True, note="there is one page only")
+    try:
+        account.hook.get_conn().query_of_next_page(str(link), f"{account.organisation}/sessions/")
+    except LessonspaceError:
+        return told(holds=False, note="next leads elsewhere")
+    return told(holds=True)
+
+
+def page_past_end(account: Account) -> Finding:
+    """Check ``page-past-end``."""
+    status = account.sessions_with(("page", NO_SUCH_PAGE)).status
+    return told(holds=status == 404, note=f"status {status}")
+
+
+def unknown_filter(account: Account) -> Finding:
+    """Check ``unknown-filter``."""
+    answer = account.sessions_with(("lessonspace_provider_live_check", "true"))
+    is_same = answer.fields.get("count") == account.page.fields.get("count")
+    return told(holds=answer.status == HTTPStatus.OK and is_same, note=f"status {answer.status}")
+
+
+def uuid_in_urls(account: Account) -> Finding:
+    """Check ``uuid-in-urls``."""
+    uuids = [session.get("uuid") for session in account.page.results[:1]]
+    return all_of(
+        [account.ask(f"{account.organisation}/sessions/{uuid}/").fields.get("uuid") == uuid for uuid in uuids],
+        "sessions",
+    )
+
+
+def integer_id(account: Account) -> Finding:
+    """Check ``integer-id``."""
+    numbers = [session.get("id") for session in account.page.results[:1]]
+    return all_of(
+        [account.ask(f"{account.organisation}/sessions/{number}/").status == 404 for number in numbers], "sessions"
+    )
+
+
+def space_in_session(account: Account) -> Finding:
+    """Check ``space-in-session``."""
+    spaces = [space_of(session) for session in account.page.results]
+    return all_of([is_filled(space.get("id")) and is_filled(space.get("slug")) for space in spaces], "sessions")
+
+
+def running_has_no_end(account: Account) -> Finding:
+    """Check ``running-has-no-end``."""
+    return all_of([session.get("end_time") is None for session in account.running], "running sessions")
+
+
+def end_filter(account: Account) -> Finding:
+    """Check ``end-filter``."""
+    since = median_of(ended_at(session) for session in account.ended)
+    if since is None:
+        return Finding("could not be told", "no session has ended")
+    found = account.sessions_with(("end_time_after", since.isoformat())).results
+    return all_of(
+        [(ended_at(session) or datetime.min.replace(tzinfo=timezone.utc)) >= since for session in found], "found"
+    )
+
+
+def start_filter(account: Account) -> Finding:
+    """Check ``start-filter``."""
+    middle = median_of(started_at(session) for session in account.page.results)
+    if middle is None:
+        return Finding("could not be told", "there are no sessions")
+    before = account.sessions_with(("start_time_before", middle.isoformat())).results
+    after = account.sessions_with(("start_time_after", middle.isoformat())).results
+    starts_before = [started_at(session) for session in before]
+    starts_after = [started_at(session) for session in after]
+    return all_of(
+        [
+            *(start is not None and start <= middle for start in starts_before),
+            *(start is not None and start >= middle for start in starts_after),
+        ],
+        "found",
+    )
+
+
+def median_of(times: Iterable[datetime | None]) -> datetime | None:
+    """Give the one in the middle."""
+    known = sorted(time for time in times if time is not None)
+    return known[len(known) // 2] if known else None
+
+
+def single_user(account: Account) -> Finding:
+    """Check ``single-user``."""
+    if not [s for s in account.page.results if participants(s) == 1]:
+        return Finding("could not be told", "no session of one person is on the first page")
+    without = account.ask(f"{account.organisation}/sessions/").results
+    return all_of([participants(session) > 1 for session in without], "sessions listed without it have more people")
+
+
+def participants(session: Json) -> int:
+    """Count the people of a session."""
+    return participant_count(cast("Session", session))
+
+
+def several_values(account: Account) -> Finding:
+    """Check ``several-values``."""
+    spaces = list(dict.fromkeys(str(space_of(s)["id"]) for s in account.page.results if space_of(s).get("id")))[:2]
+    if len(spaces) < 2:
+        return Finding("could not be told", "only one space is on the first page")
+    counts = [account.sessions_with(("space", space)).fields.get("count") for space in spaces]
+    both = account.sessions_with(*(("space", space) for space in spaces)).fields.get("count")
+    if not all(is_integer(count) for count in (*counts, both)):
+        return told(holds=False, note="a list has no count")
+    return told(holds=both == sum(cast("list[int]", counts)), note=f"{both} of {counts[0]} and {counts[1]}")
+
+
+def slug_names_space(account: Account) -> Finding:
+    """Check ``slug-names-space``."""
+    if account.slug is None:
+        return Finding("could not be told", "there are no sessions with a slug")
+    filtered = account.sessions_with(("space", account.slug)).results
+    is_found = bool(filtered) and all(space_of(session).get("slug") == account.slug for session in filtered)
+    return told(
+        holds=is_found and account.space_page.status == 200,
+        note=f"{len(filtered)} sessions by ?space=, status {account.space_page.status} of the space's list",
+    )
+
+
+def logs_in_space_list(account: Account) -> Finding:
+    """Check ``logs-in-space-list``."""
+    if account.slug is None or not account.space_page.results:
+        return Finding("could not be told", "no space's list was found")
+    good = []
+    for session in account.space_page.results:
+        logs = session.get("logs")
+        if not isinstance(logs, list):
+            return told(holds=False, note="there are no logs")
+        known = {str(user) for user in users_of(session)}
+        people = [log.get("profile") for log in logs if isinstance(log, dict) and log.get("profile") is not None]
+        good += [str(person) in known for person in people]
+    return all_of(good, "lines of logs")
+
+
+def one_at_a_time(account: Account) -> Finding:
+    """Check ``one-at-a-time``."""
+    sessions = [s for s in account.space_page.results if started_at(s) and ended_at(s)] if account.slug else []
+    held = sorted((cast("datetime", started_at(s)), cast("datetime", ended_at(s))) for s in sessions)
+    return all_of([later[0] >= earlier[1] for earlier, later in zip(held, held[1:])], "sessions after another one")
+
+
+def half_a_day(account: Account) -> Finding:
+    """Check ``half-a-day``."""
+    spans = [(started_at(session), ended_at(session)) for session in account.ended]
+    return all_of([start and end and end - start <= LONGEST_SESSION for start, end in spans], "ended sessions")
+
+
+def profile_users(account: Account) -> Finding:
+    """Check ``profile-users``."""
+    return all_of([is_integer(user) for session in account.page.results for user in users_of(session)], "profiles")
+
+
+def billable(account: Account) -> Finding:
+    """Check ``billable``."""
+    seconds = [session.get("billable_seconds") for session in account.page.results]
+    return all_of([value is None or is_integer(value) for value in seconds], "sessions")
+
+
+def transcript_link(account: Account) -> Finding:
+    """Check ``transcript-link``."""
+    if account.transcript is None:
+        return Finding("could not be told", "none of the sessions that were asked for has a transcript")
+    return told(holds=is_filled(account.transcript[1].fields.get("transcriptionUrl")))
+
+
+def transcript_file(account: Account) -> Finding:
+    """Check ``transcript-file``."""
+    if account.transcript is None:
+        return Finding("could not be told", "none of the sessions that were asked for has a transcript")
+    try:
+        segments = account.hook.get_transcript(str(account.transcript[0].get("uuid")))
+    except LessonspaceError as error:
+        return told(holds=False, note=f"{type(error).__name__}, status {error.status}")
+    return all_of([is_segment(segment) for segment in segments], "segments")
+
+
+def is_segment(segment: object) -> bool:
+    """Whether a segment is as the provider reads it."""
+    if not isinstance(segment, dict):
+        return False
+    times = [segment.get("start_time"), segment.get("end_time")]
+    user = segment.get("user")
+    return (
+        all(isinstance(time, (int, float)) and not isinstance(time, bool) for time in times)
+        and isinstance(user, dict)
+        and is_integer(user.get("id"))
+        and isinstance(segment.get("text"), str)
+    )
+
+
+def one_person_no_transcript(account: Account) -> Finding:
+    """Check ``one-person-no-transcript``."""
+    alone = [session for session in account.ended if participants(session) == 1][:MOST_TRIES]
+    return all_of(
+        [account.ask(f"{account.organisation}/sessions/{s.get('uuid')}/transcript/").status == 404 for s in alone],
+        "sessions of one person",
+    )
+
+
+def recording_link(account: Account) -> Finding:
+    """Check ``recording-link``."""
+    answers = [account.ask(f"/sessions/{s.get('uuid')}/playback/") for s in account.ended[:MOST_TRIES]]
+    good = [is_filled(a.fields.get("recording_url")) if a.status == 200 else a.status == 404 for a in answers]
+    if good and all(good) and not any(answer.status == 200 for answer in answers):
+        return Finding("could not be told", f"{len(answers)} sessions have no recording")
+    return all_of(good, "sessions")
+
+
+def space_list(account: Account) -> Finding:
+    """Check ``space-list``."""
+    listed = account.ask(f"{account.organisation}/spaces/").results
+    return all_of([is_filled(space.get("id")) and is_filled(space.get("slug")) for space in listed], "spaces")
+
+
+def user_list(account: Account) -> Finding:
+    """Check ``user-list``."""
+    listed = account.ask(f"{account.organisation}/users/").results
+    return all_of([is_integer(user.get("id")) for user in listed], "users")
+
+
+CHECKS: dict[str, Callable[[Account], Finding]] = {
+    "hello": hello,
+    "own-organisation": own_organisation,
+    "pages": pages,
+    "page-past-end": page_past_end,
+    "unknown-filter": unknown_filter,
+    "uuid-in-urls": uuid_in_urls,
+    "integer-id": integer_id,
+    "space-in-session": space_in_session,
+    "running-has-no-end": running_has_no_end,
+    "end-filter": end_filter,
+    "start-filter": start_filter,
+    "single-user": single_user,
+    "several-values": several_values,
+    "slug-names-space": slug_names_space,
+    "logs-in-space-list": logs_in_space_list,
+    "one-at-a-time": one_at_a_time,
+    "half-a-day": half_a_day,
+    "profile-users": profile_users,
+    "billable": billable,
+    "transcript-link": transcript_link,
+    "transcript-file": transcript_file,
+    "one-person-no-transcript": one_person_no_transcript,
+    "recording-link": recording_link,
+    "space-list": space_list,
+    "user-list": user_list,
+}
+
+
+def check_launch(account: Account) -> dict[str, Finding]:
+    """Launch one space twice, and check all that needs a launch."""
+    body = {
+        "id": f"live-check-{datetime.now(timezone.utc):%Y%m%d-%H%M%S}",
+        "user": {"name": "Live check", "role": "teacher"},
+        "timeouts": {"not_after": (datetime.now(timezone.utc) + timedelta(minutes=5)).isoformat()},
+    }
+    first, second = (account.ask("/spaces/launch/", body=body) for _ in range(2))
+    reserved = account.ask(f"{account.organisation}/sessions/{first.fields.get('session_id')}/")
+    room = first.fields.get("room_id")
+    return {
+        "launch-created": told(
+            holds=(first.status, second.status) == (201, 200), note=f"status {first.status}, then {second.status}"
+        ),
+        "same-room": told(holds=is_filled(room) and room == second.fields.get("room_id")),
+        "space-page": told(holds=space_page(cast("Launch", first.fields)) is not None),
+        "reserved-session": told(holds=reserved.status == 404, note=f"status {reserved.status}"),
+    }
+
+
+def check(account: Account, *, write: bool) -> dict[str, Finding]:
+    """
+    Check all assumptions, in their order.
+
+    :param write: launch a space too.
+    """
+    findings = {name: _safely(function, account) for name, function in CHECKS.items()}
+    if write:
+        findings |= check_launch(account)
+    else:
+        findings |= {assumption.name: Finding("could not be told", "needs --write") for assumption in WRITING}
+    untested = {a.name: Finding("could not be told", a.why_untested) for a in ASSUMPTIONS if a.why_untested}
+    return findings | untested
+
+
+def _safely(function: Callable[[Account], Finding], account: Account) -> Finding:
+    """Check; what the API sent and a check can't make sense of is not as assumed."""
+    try:
+        return function(account)
+    except LessonspaceAuthError:
+        raise
+    except LessonspaceError as error:
+        return Finding("could not be told", f"no answer: {type(error).__name__}")
+    except Exception as error:
+        return Finding("does not hold", f"{type(error).__name__} while checking")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Check, and print a line for each assumption."""
+    parser = argparse.ArgumentParser(prog="python -m lessonspace_provider.live_check")
+    parser.add_argument("--conn-id", default="lessonspace_default", help="the Airflow connection to use")
+    parser.add_argument("--write", action="store_true", help="launch a space too")
+    options = parser.parse_args(arguments)
+    logging.getLogger("lessonspace_provider").setLevel(logging.ERROR)
+    try:
+        findings = check(Account(LessonspaceHook(options.conn_id)), write=options.write)
+    except LessonspaceError as error:
+        print(f"Nothing was checked: {error}")
+        return 2
+    for assumption in ASSUMPTIONS:
+        finding = findings[assumption.name]
+        note = f" ({finding.note})" if finding.note else ""
+        print(f"{finding.verdict:17}  {assumption.name}: {assumption.claim}{note}")
+    return int(any(finding.verdict == "does not hold" for finding in findings.values()))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The live check against the sandbox, as it is and in versions where single assumptions do not hold."""
+
+from __future__ import annotations
+
+import json
+import pkgutil
+import re
+from datetime import datetime, timedelta, timezone
+
+import pytest
+
+from lessonspace_provider import live_check
+from lessonspace_provider.assumptions import ASSUMPTIONS, READ_ONLY, UNTESTABLE, WRITING
+from lessonspace_provider.hooks.lessonspace import LessonspaceHook
+from lessonspace_provider.sandbox.settings import ORGANISATION_ID
+
+AS_SHIPPED = live_check.REQUESTS_PER_SECOND
+
+ORGANISATION = r"/organisations/\d+"
+NAMES = [assumption.name for assumption in ASSUMPTIONS]
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    monkeypatch.setattr(live_check, "REQUESTS_PER_SECOND", 0.0)
+    monkeypatch.setattr("lessonspace_provider.retries._backoff", lambda _: 0.0)
+
+
+def a_connection(sandbox, api_key):
+    extra = {"organisation_id": ORGANISATION_ID}
+    return json.dumps({"conn_type": "lessonspace", "host": sandbox.base_url, "password": api_key, "extra": extra})
+
+
+@pytest.fixture(autouse=True)
+def connection(lessonspace_sandbox, monkeypatch):
+    connection = a_connection(lessonspace_sandbox, lessonspace_sandbox.api_key)
+    monkeypatch.setenv("AIRFLOW_CONN_LESSONSPACE_DEFAULT", connection)
+
+
+@pytest.fixture
+def control(lessonspace_sandbox):
+    """A school where each assumption that can be checked is seen."""
+    control = lessonspace_sandbox.control
+    now = datetime.now(timezone.utc)
+    control.add_session(now - timedelta(hours=5), now - timedelta(hours=4), users=["Ann", "Ben"], transcript="ready")
+    control.add_session(now - timedelta(hours=3), now - timedelta(hours=2), users=["Ann"])
+    control.add_session(now - timedelta(minutes=20), users=["Ann", "Ben"])
+    return control
+
+
+def run(capsys, *arguments):
+    """Give the exit status, the verdict on each assumption, and all that was printed."""
+    status = live_check.main(list(arguments))
+    output = capsys.readouterr().out
+    lines = re.findall(r"^(holds|does not hold|could not be told) +([a-z-]+):", output, re.MULTILINE)
+    return status, {name: verdict for verdict, name in lines}, output
+
+
+def verdicts(capsys, *arguments):
+    return run(capsys, *arguments)[1]
+
+
+def test_everything_holds_for_the_sandbox_and_each_assumption_has_its_line(control, capsys):
+    found = verdicts(capsys, "--write")
+    assert list(found) == NAMES
+    assert {name for name, verdict in found.items() if verdict != "holds"} == {a.name for a in UNTESTABLE}
+
+
+def test_without_write_nothing_is_launched(control, capsys):
+    found = verdicts(capsys)
+    assert {found[assumption.name] for assumption in WRITING} == {"could not be told"}
+    assert {call.method for call in control.calls()} == {"GET"}
+
+
+def test_write_launches_one_space_and_changes_nothing_else(control, capsys):
+    run(capsys, "--write")
+    (space,) = {call.path for call in control.calls() if call.method != "GET"}
+    assert space == "/v2/spaces/launch/"
+    assert len({launch.body["id"] for launch in control.launches()}) == 1
+
+
+def test_every_check_belongs_to_an_assumption_and_the_other_way_round():
+    assert list(live_check.CHECKS) == [assumption.name for assumption in READ_ONLY]
+    assert len(set(NAMES)) == len(NAMES)
+
+
+@pytest.mark.parametrize("assumption", ASSUMPTIONS, ids=NAMES)
+def test_the_code_that_relies_on_an_assumption_is_there(assumption):
+    for place in assumption.relied_on_in:
+        assert pkgutil.resolve_name(f"lessonspace_provider.{place}")
+
+
+#: What to answer in place of the sandbox: path, status, body; and which assumption that breaks.
+SESSION = {
+    "id": 1,
+    "uuid": "5b5f1a2c-3d4e-4f5a-8b9c-0d1e2f3a4b5c",
+    "space": {"id": "0d1e2f3a-5b5f-4a2c-8d4e-4f5a8b9c0d1e", "slug": "room-1"},
+    "start_time": "2026-11-20T09:00:00Z",
+    "end_time": "2026-11-20T10:00:00Z",
+    "profiles": [{"user": 1}, {"user": 2}],
+    "guests": [],
+    "billable_seconds": 3600,
+    "record_av": True,
+}
+
+
+def a_list(*sessions, **fields):
+    return {"count": len(sessions), "next": None, "previous": None, "results": list(sessions), **fields}
+
+
+SESSIONS = rf"{ORGANISATION}/sessions/$"
+BROKEN = [
+    ("hello", "/hello/", 200, {"greeting": "hi"}),
+    ("own-organisation", "/my-organisation/", 200, {"organisation": {"id": 1}}),
+    ("pages", SESSIONS, 200, [SESSION]),
+    ("pages", SESSIONS, 200, a_list(SESSION, next="https://elsewhere.example/v2/x/")),
+    ("page-past-end", SESSIONS, 200, a_list()),
+    ("unknown-filter", SESSIONS, 400, {"detail": "No such filter."}),
+    ("uuid-in-urls", rf"{SESSIONS[:-1]}[0-9a-f-]{{36}}/$", 404, {"detail": "Not found."}),
+    ("integer-id", rf"{SESSIONS[:-1]}\d+/$", 200, SESSION),
+    ("space-in-session", SESSIONS, 200, a_list({**SESSION, "space": SESSION["space"]["id"]})),
+    ("running-has-no-end", SESSIONS, 200, a_list(SESSION)),
+    ("end-filter", SESSIONS, 200, a_list(SESSION, {**SESSION, "end_time": None})),
+    ("start-filter", SESSIONS, 200, a_list(*({**SESSION, "start_time": f"2026-11-20T0{n}:00:00Z"} for n in range(9)))),
+    ("single-user", SESSIONS, 200, a_list({**SESSION, "profiles": [{"user": 1}]})),
+    ("several-values", SESSIONS, 200, a_list(SESSION, {**SESSION, "space": {"id": "other", "slug": "b"}})),
+    ("slug-names-space", r"/spaces/[^/]+/sessions/$", 404, {"detail": "Not found."}),
+    ("logs-in-space-list", r"/spaces/[^/]+/sessions/$", 200, a_list(SESSION)),
+    ("logs-in-space-list", r"/spaces/[^/]+/sessions/$", 200, a_list({**SESSION, "logs": [{"profile": "99"}]})),
+    ("one-at-a-time", r"/spaces/[^/]+/sessions/$", 200, a_list(SESSION, SESSION)),
+    ("half-a-day", SESSIONS, 200, a_list({**SESSION, "end_time": "2026-11-21T10:00:00Z"})),
+    ("profile-users", SESSIONS, 200, a_list({**SESSION, "profiles": [{"user": "u-1"}]})),
+    ("billable", SESSIONS, 200, a_list({**SESSION, "billable_seconds": "3600"})),
+    ("transcript-link", "/transcript/$", 200, {"url": "https://store.example/t.json"}),
+    ("one-person-no-transcript", "/transcript/$", 200, {"transcriptionUrl": "https://store.example/t.json"}),
+    ("recording-link", "/playback/$", 200, {"url": "https://store.example/r"}),
+    ("space-list", rf"{ORGANISATION}/spaces/$", 200, a_list({"uuid": "x"})),
+    ("user-list", rf"{ORGANISATION}/users/$", 200, a_list({"id": "u-1"})),
+    ("launch-created", "/spaces/launch/$", 200, {"room_id": "room-1", "session_id": SESSION["uuid"]}),
+    ("same-room", "/spaces/launch/$", 201, {"session_id": SESSION["uuid"]}),
+    ("space-page", "/spaces/launch/$", 201, {"room_id": "room-1", "client_url": "https://join.example/?room=room-1"}),
+    ("reserved-session", rf"{SESSIONS[:-1]}[0-9a-f-]{{36}}/$", 200, SESSION),
+]
+
+
+@pytest.mark.parametrize(("name", "path", "status", "body"), BROKEN, ids=[broken[0] for broken in BROKEN])
+def test_what_does_not_hold_is_told(control, capsys, name, path, status, body):
+    control.inject_fault("status", status=status, body=json.dumps(body), path=path)
+    exit_status, found, _ = run(capsys, "--write")
+    assert (exit_status, found[name]) == (1, "does not hold")
+
+
+def test_each_assumption_that_is_checked_is_broken_by_a_test():
+    assert {broken[0] for broken in BROKEN} | {"transcript-file"} == {a.name for a in (*READ_ONLY, *WRITING)}
+
+
+def test_a_transcript_of_another_shape_is_told(control, capsys):
+    control.inject_fault("status", status=200, body='[{"start": 1, "words": "Hi"}]', target="store")
+    assert verdicts(capsys)["transcript-file"] == "does not hold"
+
+
+def test_an_account_without_sessions_tells_little_and_accuses_nobody(lessonspace_sandbox, capsys):
+    lessonspace_sandbox.control.reset(sessions_per_day=0)
+    status, _, output = run(capsys)
+    assert status == 0
+    assert "there are no sessions" in output
+
+
+def test_a_wrong_key_is_said_and_nothing_is_checked(lessonspace_sandbox, capsys, monkeypatch):
+    wrong = a_connection(lessonspace_sandbox, "00000000-0000-4000-8000-000000000009")
+    monkeypatch.setenv("AIRFLOW_CONN_WRONG", wrong)
+    status, found, output = run(capsys, "--conn-id", "wrong")
+    assert (status, found) == (2, {})
+    assert "API key" in output
+
+
+def test_at_most_one_request_a_second_is_made_whatever_the_connection_allows(control, monkeypatch):
+    monkeypatch.setattr(live_check, "REQUESTS_PER_SECOND", AS_SHIPPED)
+    account = live_check.Account(LessonspaceHook())
+    times = []
+    for _ in range(3):
+        account.ask("/hello/")
+        times.append(control.calls()[-1].arrived)
+    assert all(later - earlier >= 1 for earlier, later in zip(times, times[1:]))
+
+
+def test_nothing_personal_or_secret_is_printed(control, lessonspace_sandbox, capsys):
+    _, _, output = run(capsys, "--write")
+    shown = {lessonspace_sandbox.api_key, "Ann", "Ben", "ignature", "http"}
+    shown |= {truth.session_id for truth in control.sessions()} | {truth.space_id for truth in control.sessions()}
+    for launch in control.launches():
+        shown |= {launch.room_id, launch.space_id, launch.session_id}
+    assert not [text for text in shown if text in output]
