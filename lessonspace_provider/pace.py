@@ -86,11 +86,21 @@ def take(pace: Pace, now: float, *, per_second: float, host: str) -> tuple[Pace,
     if slot > now:
         return replace(pace, next_slot=next_slot, slots={**slots, host: slot}), slot - now
     slowness = 1 + (pace.slowness - 1) * RECOVERY
-    # Whoever wakes late takes its permit late: the others move as well, or theirs would follow too closely.
+    # Whoever wakes late takes its permit late.
     late = max(0.0, now - slot - TOLERATED_LATENESS * gap)
-    slots = {name: reserved + late for name, reserved in slots.items()}
-    next_slot = max(next_slot + late, now + (1 - TOLERATED_LATENESS) * gap)
-    return replace(pace, next_slot=next_slot, slots=slots, slowness=slowness), 0.0
+    moved = delay(replace(pace, next_slot=next_slot, slots=slots, slowness=slowness), late)
+    return replace(moved, next_slot=max(moved.next_slot, now + (1 - TOLERATED_LATENESS) * gap)), 0.0
+
+
+def delay(pace: Pace, seconds: float) -> Pace:
+    """
+    Take note that a permit is used late: the others move as well, or theirs would follow too closely.
+
+    :param pace: as it is.
+    :param seconds: how much later than it was given.
+    """
+    slots = {name: reserved + seconds for name, reserved in pace.slots.items()}
+    return replace(pace, next_slot=pace.next_slot + seconds, slots=slots)
 
 
 def slow_down(pace: Pace, now: float, *, retry_after: float | None) -> Pace:

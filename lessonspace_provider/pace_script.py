@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-``take`` and ``slow_down`` of pace.py once more, in the language of Redis: so each is one round trip.
+``take``, ``delay`` and ``slow_down`` of pace.py once more, in the language of Redis: so each is one round trip.
 
 A script that only compares and sets would need the policy once, but two round trips whenever another machine was
 faster, which is the usual case. The tests hold both to the same answers, over thousands of random states.
@@ -70,6 +70,13 @@ local function slow_down(retry_after)
   return '0'
 end
 
+local function delay(seconds)
+  for host, slot in pairs(slots) do slots[host] = slot + seconds end
+  pace.next_slot = pace.next_slot + seconds
+  keep(slots)
+  return '0'
+end
+
 local function take(per_second, host)
   local furthest = now + LONGEST_PAUSE + (hosts + 1) * (SPACING_MARGIN * SLOWEST / per_second)
   if math.max(pace.next_slot, pace.paused_until, furthest_slot) > furthest then
@@ -102,6 +109,7 @@ local function take(per_second, host)
 end
 
 if ARGV[1] == 'take' then return take(tonumber(ARGV[2]), ARGV[3]) end
+if ARGV[1] == 'delay' then return delay(tonumber(ARGV[2])) end
 return slow_down(tonumber(ARGV[2]))
 """
 
@@ -110,8 +118,8 @@ def pace_script(clock: str = REDIS_CLOCK) -> str:
     """
     Write the script.
 
-    Its key is the pace; its arguments are ``take``, the limit per second and the host, or ``slow_down`` and the seconds
-    of Retry-After. It answers as text with the seconds to wait.
+    Its key is the pace; its arguments are ``take``, the limit per second and the host, or ``delay`` and seconds, or
+    ``slow_down`` and the seconds of Retry-After. It answers as text with the seconds to wait.
 
     :param clock: sets ``now``, in seconds.
     :return: Lua, for Redis 5 or newer.

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from lessonspace_provider.pace import Pace, slow_down, take
+from lessonspace_provider.pace import Pace, delay, slow_down, take
 from lessonspace_provider.pace_script import pace_script
 from lessonspace_provider.turnstile import open_for_this_user
 
@@ -31,6 +31,9 @@ class PaceStore(Protocol):
 
     def take(self, per_second: float, host: str) -> float:
         """Ask for a permit: the seconds to wait before asking again, 0.0 is the permit."""
+
+    def delay(self, seconds: float) -> None:
+        """Take note that a permit is used so much later than it was given."""
 
     def slow_down(self, retry_after: float | None) -> None:
         """Take note of a 429."""
@@ -53,6 +56,14 @@ class LocalPaceStore:
         :raises OSError: when the file can't be used.
         """
         return self._update(lambda pace, now: take(pace, now, per_second=per_second, host=host))
+
+    def delay(self, seconds: float) -> None:
+        """
+        Take note that a permit is used so much later than it was given.
+
+        :raises OSError: when the file can't be used.
+        """
+        self._update(lambda pace, _: (delay(pace, seconds), 0.0))
 
     def slow_down(self, retry_after: float | None) -> None:
         """
@@ -94,6 +105,14 @@ class RedisPaceStore:
         """
         return float(self._script(keys=[self._key], args=["take", repr(per_second), host]))
 
+    def delay(self, seconds: float) -> None:
+        """
+        Take note that a permit is used so much later than it was given, in one round trip.
+
+        :raises redis.RedisError: when Redis is gone.
+        """
+        self._script(keys=[self._key], args=["delay", repr(seconds)])
+
     def slow_down(self, retry_after: float | None) -> None:
         """
         Take note of a 429, in one round trip.
@@ -125,6 +144,10 @@ class FallbackPaceStore:
     def take(self, per_second: float, host: str) -> float:
         """Ask the shared pace for a permit, or else the local one."""
         return self._ask(lambda store: store.take(per_second, host))
+
+    def delay(self, seconds: float) -> None:
+        """Take note of a late use in the shared pace, or else in the local one."""
+        self._ask(lambda store: store.delay(seconds))
 
     def slow_down(self, retry_after: float | None) -> None:
         """Take note of a 429 in the shared pace, or else in the local one."""

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Protocol
 from urllib.parse import parse_qsl, urlsplit
 
 from lessonspace_provider.exceptions import LessonspaceInputError, LessonspaceRateLimitedError
+from lessonspace_provider.pace import TOLERATED_LATENESS
 from lessonspace_provider.pace_stores import FallbackPaceStore, LocalPaceStore, PaceStore, RedisPaceStore
 from lessonspace_provider.turnstile import Turnstile
 
@@ -115,13 +116,21 @@ class RateGate:
     def _take_permit(self, deadline: float) -> None:
         # Asked twice at least: for a slot, and again when it comes, or nobody would heed a 429 that others met
         # meanwhile, or learn that this machine is late. The second time is asked ahead, so it costs the key nothing.
-        asked_at = self._clock()
+        asked_at, took = self._clock(), None
         while (wait := self._store.take(self._per_second, self._host)) > 0:
             now = self._clock()
             if now + wait > deadline:
                 raise TimeoutError
-            self._sleep(max(0.0, wait - ASKED_AHEAD * (now - asked_at)))
+            took = now - asked_at
+            self._sleep(max(0.0, wait - ASKED_AHEAD * took))
             asked_at = self._clock()
+        if took is not None:
+            self._report_lateness(self._clock() - asked_at - took)
+
+    def _report_lateness(self, seconds: float) -> None:
+        """A busy machine may go on so long after the permit was given that the call after it would come too soon."""
+        if seconds > TOLERATED_LATENESS / self._per_second:
+            self._store.delay(seconds)
 
     @contextmanager
     def _usable_files(self) -> Iterator[None]:

@@ -124,12 +124,16 @@ class FarStore:
 
     def __init__(self, trip, slot):
         self.now, self.trip, self.slot, self.asked = 0.0, trip, slot, []
+        self.stalls, self.delays = 0.0, []
+
+    def delay(self, seconds):
+        self.delays.append(seconds)
 
     def take(self, per_second, host):
         self.now += self.trip / 2
         self.asked.append(self.now)
         wait = max(0.0, self.slot - self.now)
-        self.now += self.trip / 2
+        self.now += self.trip / 2 + (0.0 if wait else self.stalls)
         return wait
 
     def sleep(self, seconds):
@@ -150,6 +154,23 @@ def test_a_far_store_is_asked_ahead_so_that_the_permit_comes_with_the_slot(tmp_p
     ).acquire()
     assert len(store.asked) == 2
     assert slot <= store.asked[-1] <= max(slot, store.asked[0] + store.trip) + 0.25 * store.trip
+
+
+@pytest.mark.parametrize(("stalls", "delays"), [(0.0, []), (0.015, []), (0.06, [pytest.approx(0.06)])])
+def test_a_machine_that_goes_on_late_with_its_permit_makes_the_others_wait_as_much_longer(tmp_path, stalls, delays):
+    store = FarStore(trip=0.04, slot=3.0)
+    store.stalls = stalls
+    gate = RateGate(
+        Turnstile(tmp_path / "t"),
+        store,
+        "here",
+        per_second=5,
+        max_wait=10.0,
+        clock=lambda: store.now,
+        sleep=store.sleep,
+    )
+    gate.acquire()
+    assert store.delays == delays
 
 
 # --- Files that can't be used, or not any more -----------------------------------------------------------------------

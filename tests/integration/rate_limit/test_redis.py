@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from redis import Redis
 
-from lessonspace_provider.pace import LONGEST_PAUSE, SLOWEST, Pace, slow_down, take
+from lessonspace_provider.pace import LONGEST_PAUSE, SLOWEST, Pace, delay, slow_down, take
 from lessonspace_provider.pace_script import pace_script
 from lessonspace_provider.pace_stores import LocalPaceStore, RedisPaceStore
 from lessonspace_provider.rate_limit import RateLimitSettings, gate_for
@@ -83,7 +83,11 @@ def test_the_script_and_python_agree_on_thousands_of_states(redis, at):
         before = some_pace(chance, now)
         redis.delete(KEY)
         redis.hset(KEY, mapping=written(before))
-        if chance.random() < 0.8:
+        drawn = chance.random()
+        if drawn < 0.1:
+            wanted = delay(before, 0.06)
+            at(now, "delay", "0.06")
+        elif drawn < 0.8:
             per_second, host = chance.choice([0.1, 5.0, 20.0]), chance.choice(HOSTS)
             wanted, wait = take(before, now, per_second=per_second, host=host)
             assert at(now, "take", repr(per_second), host) == pytest.approx(wait, rel=1e-9, abs=1e-9)
@@ -207,8 +211,13 @@ def test_a_redis_that_lost_its_scripts_is_given_them_again(redis):
 
 def test_the_local_store_gives_the_same_answers(tmp_path, redis):
     stores = [LocalPaceStore(tmp_path / "p"), RedisPaceStore(redis, KEY)]
-    for ask in (lambda store: store.take(0.01, "a"), lambda store: store.slow_down(60.0)):
+    for ask in (
+        lambda store: store.take(0.01, "a"),
+        lambda store: store.slow_down(60.0),
+        lambda store: store.delay(30.0),
+    ):
         for store in stores:
             ask(store)
     waits = [store.take(0.01, "a") for store in stores]
     assert waits[0] == pytest.approx(waits[1], rel=0.05)
+    assert waits[0] > 60.0
