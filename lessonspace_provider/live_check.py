@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import argparse
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from functools import cached_property
@@ -515,15 +516,27 @@ def _safely(function: Callable[[Account], Finding], account: Account) -> Finding
         return Finding("does not hold", f"{type(error).__name__} while checking")
 
 
+@contextmanager
+def _without_warnings() -> Iterator[None]:
+    """Keep lines about retries, which name sessions, out of the output."""
+    logger = logging.getLogger("lessonspace_provider")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Check, and print a line for each assumption."""
     parser = argparse.ArgumentParser(prog="python -m lessonspace_provider.live_check")
     parser.add_argument("--conn-id", default="lessonspace_default", help="the Airflow connection to use")
     parser.add_argument("--write", action="store_true", help="launch a space too")
     options = parser.parse_args(arguments)
-    logging.getLogger("lessonspace_provider").setLevel(logging.ERROR)
     try:
-        findings = check(Account(LessonspaceHook(options.conn_id)), write=options.write)
+        with _without_warnings():
+            findings = check(Account(LessonspaceHook(options.conn_id)), write=options.write)
     except LessonspaceError as error:
         print(f"Nothing was checked: {error}")
         return 2

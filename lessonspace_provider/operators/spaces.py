@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, cast
 from urllib.parse import urlsplit, urlunsplit
 
-from airflow.providers.common.compat.sdk import BaseNotifier
+from airflow.sdk.bases.notifier import BaseNotifier
 
 from lessonspace_provider.exceptions import LessonspaceError, LessonspaceInputError
 from lessonspace_provider.launch_body import link_window

@@ -5,7 +5,7 @@ import traceback
 from datetime import datetime, timedelta, timezone
 
 import pytest
-from airflow.sdk import BaseNotifier
+from airflow.sdk.bases.notifier import BaseNotifier
 
 from lessonspace_provider.exceptions import LessonspaceError, LessonspaceInputError
 from lessonspace_provider.links import LessonspaceSpaceLink

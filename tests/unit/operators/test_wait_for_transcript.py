@@ -6,7 +6,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 
 import pytest
-from airflow.sdk.exceptions import AirflowSkipException, TaskDeferred
+from airflow.providers.common.compat.sdk import AirflowSkipException, TaskDeferred
 
 from lessonspace_provider.exceptions import LessonspaceError, LessonspaceNotFoundError, LessonspaceTranscriptNotReady
 from lessonspace_provider.operators.transcripts import LessonspaceGetTranscriptOperator
