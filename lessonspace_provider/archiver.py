@@ -6,14 +6,14 @@ from __future__ import annotations
 import json
 import time
 import traceback
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from threading import BoundedSemaphore
 from typing import TYPE_CHECKING, Protocol, cast
 
-from lessonspace_provider import archive, transcripts
+from lessonspace_provider import archive, json_list, transcripts
 from lessonspace_provider.exceptions import LessonspaceError, LessonspaceTranscriptNotReady
 from lessonspace_provider.sessions import transcript_obstacle
 from lessonspace_provider.storage import names_in, read_whole, write_whole
@@ -39,8 +39,8 @@ Entries = dict[str, archive.ManifestSession]
 class TranscriptSource(Protocol):
     """The part of the hook that is used here."""
 
-    def get_transcript(self, session_id: str) -> list[Segment]:
-        """Get the segments of a session."""
+    def open_transcript(self, session_id: str) -> Collection[Segment]:
+        """Get the segments of a session, to be read through more than once."""
 
 
 class Logger(Protocol):
@@ -251,36 +251,47 @@ class Archiver:
         """Complete a transcript from its JSON file, which a run that was killed has left whole, or not at all."""
         if "json" not in self._layout.formats:
             return None
-        data = read_whole(self._layout.destination / f"{entry['path']}.json")
+        segments = self._segments_in(self._layout.destination / f"{entry['path']}.json")
+        return None if segments is None else self._write(entry, segments)
+
+    def _segments_in(self, path: ObjectStoragePath) -> Collection[Segment] | None:
+        """Read the segments of a JSON file, if it is one that was written here."""
+        data = read_whole(path)
         try:
-            segments = json.loads(data or b"")
+            read = json_list.loads(data or b"")
         except ValueError:
             return None
-        if not isinstance(segments, list) or not all(isinstance(segment, dict) for segment in segments):
+        if not isinstance(read, json_list.JsonList) or not all(isinstance(segment, dict) for segment in read):
             return None
-        if transcripts.write(cast("list[Segment]", segments), "json") != data:
-            return None
-        return self._write(entry, cast("list[Segment]", segments))
+        segments = cast("Collection[Segment]", read)
+        return segments if transcripts.write(segments, "json") == data else None
 
     def _fetch(self, entry: archive.ManifestSession) -> archive.ManifestSession:
         try:
-            segments = self._source.get_transcript(entry["session_id"])
+            segments = self._source.open_transcript(entry["session_id"])
         except LessonspaceTranscriptNotReady:
             return archive.not_there(entry, now=self._now(), give_up_after=self._give_up_after)
         return self._write(entry, segments)
 
-    def _write(self, entry: archive.ManifestSession, segments: Sequence[Segment]) -> archive.ManifestSession:
+    def _write(self, entry: archive.ManifestSession, segments: Collection[Segment]) -> archive.ManifestSession:
         speakers = None
         if self._layout.redact_speakers:
             speakers = transcripts.redacted_speakers(segments, archive.profiles_of(entry))
-        files = []
-        for format_name in self._layout.formats:
-            path = f"{entry['path']}.{format_name}"
-            data = transcripts.write(segments, format_name, speakers=speakers)
-            if read_whole(self._layout.destination / path) != data:
-                write_whole(self._layout.destination / path, data)
-            files.append(archive.describe_file(format_name, path, data))
+        files = [self._write_file(entry, segments, format_name, speakers) for format_name in self._layout.formats]
         return archive.settled(entry, "archived", segments=len(segments), redacted=speakers is not None, files=files)
+
+    def _write_file(
+        self,
+        entry: archive.ManifestSession,
+        segments: Collection[Segment],
+        format_name: str,
+        speakers: Mapping[int, str] | None,
+    ) -> archive.ManifestFile:
+        path = f"{entry['path']}.{format_name}"
+        data = transcripts.write(segments, format_name, speakers=speakers)
+        if read_whole(self._layout.destination / path) != data:
+            write_whole(self._layout.destination / path, data)
+        return archive.describe_file(format_name, path, data)
 
     def _read_manifest(self, path: ObjectStoragePath) -> archive.Manifest | None:
         data = read_whole(path)

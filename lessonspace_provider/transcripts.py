@@ -5,6 +5,9 @@ Writes a transcript's segments in the formats people read and programs take. Pur
 ``json``, ``jsonl`` and ``csv`` are for programs: a record per segment, in the API's order, with the API's values.
 ``txt``, ``vtt`` and ``srt`` are for people and players: ordered by start time, each segment's text on one line,
 times that make no sense mended. No segment is left out of any of them, one without text neither.
+
+Each format is written piece by piece: a transcript can have tens of megabytes, and its text in pieces, held all at
+once, several times as many.
 """
 
 from __future__ import annotations
@@ -15,13 +18,16 @@ import json
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, cast
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from operator import itemgetter
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from lessonspace_provider.parameters import ROLES, refuse
 
 if TYPE_CHECKING:
     from lessonspace_provider.api_types import Profile, Segment, Speaker
+
+Made = TypeVar("Made")
 
 #: Stands for a speaker of whom the segment tells neither a name nor an id, or who must not be named.
 UNKNOWN_SPEAKER = "Unknown"
@@ -49,22 +55,27 @@ _FORMULA = re.compile(r"'*\s*[=+\-@＝＋－＠]|'*[\t\r\n]")
 _ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 
 
-def to_json(segments: Sequence[Segment]) -> bytes:
+def to_json(segments: Iterable[Segment]) -> Iterator[str]:
     """
-    Write the segments as the API gave them, unknown fields included; the same segments make the same bytes.
+    Write the segments as the API gave them, unknown fields included; the same segments make the same text.
 
     NaN and infinity become null, because JSON has no such numbers (RFC 8259).
     """
-    return _json_bytes(json.dumps(_finite(segments), ensure_ascii=False, indent=1) + "\n")
+    separator = first = "[\n "
+    for segment in segments:
+        # Line breaks inside of texts are escaped: these are the layout's, and go in by one.
+        yield separator + json.dumps(_finite(segment), ensure_ascii=False, indent=1).replace("\n", "\n ")
+        separator = ",\n "
+    yield "[]\n" if separator is first else "\n]\n"
 
 
-def to_jsonl(segments: Sequence[Segment]) -> bytes:
+def to_jsonl(segments: Iterable[Segment]) -> Iterator[str]:
     """Write JSON Lines: the same objects as ``to_json``, each on a line of its own."""
-    lines = (json.dumps(_finite(segment), ensure_ascii=False).translate(_LINE_ENDS) for segment in segments)
-    return _json_bytes("".join(f"{line}\n" for line in lines))
+    for segment in segments:
+        yield json.dumps(_finite(segment), ensure_ascii=False).translate(_LINE_ENDS) + "\n"
 
 
-def to_csv(segments: Sequence[Segment]) -> bytes:
+def to_csv(segments: Iterable[Segment]) -> Iterator[str]:
     """
     Write CSV after RFC 4180, in UTF-8 without a byte order mark: ``CSV_HEADER``, then a row per segment.
 
@@ -75,50 +86,50 @@ def to_csv(segments: Sequence[Segment]) -> bytes:
     ``=HYPERLINK(...)``, and it is a teacher who opens the file. To read the exact text back, take one apostrophe
     off every cell that starts with apostrophes and then such a formula's beginning, or use ``json``.
     """
-    out = io.StringIO(newline="")
-    rows = csv.writer(out, lineterminator="\r\n")
-    rows.writerow(CSV_HEADER)
+    yield _csv_row(CSV_HEADER)
     for segment in segments:
         values = (segment.get("start_time"), segment.get("end_time"), _user(segment).get("id"))
-        rows.writerow([_cell(value) for value in (*values, _speaker(segment), _text(segment))])
-    return out.getvalue().encode()
+        yield _csv_row([_cell(value) for value in (*values, _speaker(segment), _text(segment))])
 
 
-def to_txt(segments: Sequence[Segment]) -> bytes:
+def to_txt(segments: Iterable[Segment]) -> Iterator[str]:
     """Write a line per segment, ``[hh:mm:ss] speaker: text``, times from the start of the recording."""
-    lines = (f"[{_clock(start)}] {_spoken(segment)}\n" for start, _, segment in _in_time_order(segments))
-    return "".join(lines).encode()
+    yield from _in_time_order(segments, lambda start, _, segment: f"[{_clock(start)}] {_spoken(segment)}\n")
 
 
-def to_vtt(segments: Sequence[Segment]) -> bytes:
+def to_vtt(segments: Iterable[Segment]) -> Iterator[str]:
     """
     Write WebVTT (W3C): a cue per segment, the speaker in its voice tag, overlapping speakers in overlapping cues.
 
     Text and names are escaped, so ``html.unescape`` gives them back.
     """
-    cues = (
-        f"{_timings(start, end, '.')}\n<v {_escaped(_speaker(segment))}>{_escaped(_one_line(_text(segment)))}\n\n"
-        for start, end, segment in _in_time_order(segments)
-    )
-    return ("WEBVTT\n\n" + "".join(cues)).encode()
+
+    def cue(start: int, end: int, segment: Segment) -> str:
+        said = f"<v {_escaped(_speaker(segment))}>{_escaped(_one_line(_text(segment)))}"
+        return f"{_timings(start, end, '.')}\n{said}\n\n"
+
+    yield "WEBVTT\n\n"
+    yield from _in_time_order(segments, cue)
 
 
-def to_srt(segments: Sequence[Segment]) -> bytes:
+def to_srt(segments: Iterable[Segment]) -> Iterator[str]:
     """
     Write SubRip: a numbered cue per segment, ``speaker: text``.
 
     The format has no escaping. ``-->``, which players read as a timing, becomes ``->``; whether a player shows
     ``<b>`` or takes it for a tag is up to the player.
     """
-    cues = (
-        f"{number}\n{_timings(start, end, ',')}\n{re.sub('-{2,}>', '->', _spoken(segment))}\n\n"
-        for number, (start, end, segment) in enumerate(_in_time_order(segments), 1)
-    )
-    return "".join(cues).encode()
+
+    def cue(start: int, end: int, segment: Segment) -> str:
+        said = re.sub("-{2,}>", "->", _spoken(segment))
+        return f"{_timings(start, end, ',')}\n{said}\n\n"
+
+    for number, text in enumerate(_in_time_order(segments, cue), 1):
+        yield f"{number}\n{text}"
 
 
-#: How each format is written, by its name, which is also its file extension.
-WRITERS: Mapping[str, Callable[[Sequence[Segment]], bytes]] = {
+#: How each format is written, piece by piece, by its name, which is also its file extension.
+WRITERS: Mapping[str, Callable[[Iterable[Segment]], Iterator[str]]] = {
     "json": to_json,
     "jsonl": to_jsonl,
     "txt": to_txt,
@@ -145,7 +156,7 @@ def check_formats(formats: object) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def write(segments: Sequence[Segment], format_name: str, *, speakers: Mapping[int, str] | None = None) -> bytes:
+def write(segments: Iterable[Segment], format_name: str, *, speakers: Mapping[int, str] | None = None) -> bytes:
     """
     Write a transcript, whatever its segments lack.
 
@@ -154,17 +165,20 @@ def write(segments: Sequence[Segment], format_name: str, *, speakers: Mapping[in
     could hold names. User ids stay: they are pseudonyms, which Lessonspace and the school can resolve. Names that
     were spoken, in the text, stay as well. Writing from the redacted JSON gives the same files again.
 
-    :param segments: as ``LessonspaceHook.get_transcript`` returns them, times in seconds.
+    :param segments: as the hook returns them, times in seconds.
     :param format_name: a key of ``WRITERS``.
     :param speakers: user id -> label, such as ``redacted_speakers`` makes; None: the names as they are.
     :return: UTF-8 text.
     """
     if speakers is not None:
-        segments = [_redacted(segment, speakers) for segment in segments]
-    return WRITERS[format_name](segments)
+        segments = (_redacted(segment, speakers) for segment in segments)
+    data = io.BytesIO()
+    # A lone surrogate, which UTF-8 can't hold, is written as JSON's own escape, \ud800; other formats have none.
+    data.writelines(piece.encode("utf-8", "backslashreplace") for piece in WRITERS[format_name](segments))
+    return data.getvalue()
 
 
-def redacted_speakers(segments: Sequence[Segment], profiles: Sequence[Profile]) -> dict[int, str]:
+def redacted_speakers(segments: Iterable[Segment], profiles: Sequence[Profile]) -> dict[int, str]:
     """
     Make labels to write in place of speakers' names.
 
@@ -172,12 +186,12 @@ def redacted_speakers(segments: Sequence[Segment], profiles: Sequence[Profile]) 
     is known. Only a teacher who is the only one is ``Teacher`` without a number. The same transcript and roles
     make the same labels.
 
-    :param segments: as ``LessonspaceHook.get_transcript`` returns them.
+    :param segments: as the hook returns them.
     :param profiles: the session's; ``user`` and ``role`` are read.
     :return: user id -> label, for every integer user id in the segments.
     """
     roles = {profile.get("user"): profile.get("role") for profile in profiles}
-    ids = (_user_id(segment) for _, _, segment in _in_time_order(segments))
+    ids = _in_time_order(segments, lambda _start, _end, segment: _user_id(segment))
     kinds = {user_id: _kind(roles.get(user_id)) for user_id in ids if user_id is not None}
     of_each, so_far = Counter(kinds.values()), Counter[str]()
     labels = {}
@@ -233,15 +247,15 @@ def _escaped(line: str) -> str:
     return line.translate(_ESCAPES)
 
 
-def _in_time_order(segments: Sequence[Segment]) -> list[tuple[int, int, Segment]]:
+def _in_time_order(segments: Iterable[Segment], make: Callable[[int, int, Segment], Made]) -> list[Made]:
     """
-    Order segments by their start.
+    Make something of each segment, ordered by the segments' starts.
 
     A start that is missing or absurd becomes the start of the segment before, so that the text keeps its place;
     an end that is, or lies before the start, ``UNKNOWN_LENGTH`` later. A cue lasts a millisecond at least: WebVTT
     wants its end after its start.
 
-    :return: start and end in milliseconds, and the segment.
+    :param make: takes start and end in milliseconds, and the segment.
     """
     timed = []
     start = 0
@@ -250,8 +264,9 @@ def _in_time_order(segments: Sequence[Segment]) -> list[tuple[int, int, Segment]
         start = start if given is None else given
         end = _milliseconds(segment.get("end_time"))
         end = start + UNKNOWN_LENGTH if end is None or end < start else max(end, start + 1)
-        timed.append((start, end, segment))
-    return sorted(timed, key=lambda cue: cue[0])
+        timed.append((start, make(start, end, segment)))
+    timed.sort(key=itemgetter(0))
+    return [made for _, made in timed]
 
 
 def _milliseconds(seconds: object) -> int | None:
@@ -286,6 +301,7 @@ def _finite(value: object) -> object:
     return value
 
 
-def _json_bytes(text: str) -> bytes:
-    # A lone surrogate, which UTF-8 can't hold, is written as JSON's own escape, \ud800.
-    return text.encode("utf-8", "backslashreplace")
+def _csv_row(cells: Iterable[object]) -> str:
+    row = io.StringIO(newline="")
+    csv.writer(row, lineterminator="\r\n").writerow(cells)
+    return row.getvalue()

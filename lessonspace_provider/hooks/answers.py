@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from lessonspace_provider import json_list
 from lessonspace_provider.exceptions import (
     LessonspaceAuthError,
     LessonspaceBadRequestError,
@@ -88,7 +89,7 @@ def read_answer(reply: Reply, call: Call, api_key: str) -> Answer:
         raise _error_for(reply, call, api_key)
     if reply.status == 204 or (call.method == "DELETE" and not reply.body):
         return Answer(reply.status, None)
-    return Answer(reply.status, _read_json(reply, call))
+    return Answer(reply.status, _read_json(reply, call, json.loads))
 
 
 def read_file(reply: Reply, call: Call) -> object:
@@ -97,7 +98,7 @@ def read_file(reply: Reply, call: Call) -> object:
 
     :param reply: what came back.
     :param call: what was asked, with the file's name in place of a path.
-    :return: the file's JSON.
+    :return: the file's JSON, a list as a ``JsonList``.
     :raises LessonspaceLinkExpiredError: 403, ask the API for a new link (facts, C).
     :raises LessonspaceServerError: 404, 429, 5xx, or a file that is not JSON: worth another try, as the API has just
         said that the file is there.
@@ -105,7 +106,7 @@ def read_file(reply: Reply, call: Call) -> object:
     """
     status = reply.status
     if 200 <= status < 300:
-        return _read_json(reply, call)
+        return _read_json(reply, call, json_list.loads)
     kind: type[LessonspaceError] = LessonspaceBadRequestError
     advice = "the store behind the signed link does not give the file; if this lasts, ask Lessonspace about it."
     if status == 403:
@@ -124,11 +125,10 @@ def read_file(reply: Reply, call: Call) -> object:
     )
 
 
-def _read_json(reply: Reply, call: Call) -> object:
+def _read_json(reply: Reply, call: Call, parse: Callable[[bytes], object]) -> object:
     # Not requests' json(): that takes "text/..." for Latin-1, and JSON is UTF-8 whatever its Content-Type says.
     try:
-        body: object = json.loads(reply.body)
-        return body
+        return parse(reply.body)
     except (ValueError, RecursionError):
         kind = reply.headers.get("Content-Type", "of no stated type")
     raise LessonspaceServerError(

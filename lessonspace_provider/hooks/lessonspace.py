@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, cast
 from urllib.parse import quote
@@ -22,6 +22,7 @@ from lessonspace_provider.exceptions import (
 from lessonspace_provider.hooks.connection_settings import ConnectionSettings, redis_url_of
 from lessonspace_provider.hooks.masking import mask_secret
 from lessonspace_provider.hooks.transport import Query, Transport
+from lessonspace_provider.json_list import JsonList
 from lessonspace_provider.launch_body import launch_body
 from lessonspace_provider.parameters import (
     SEARCH_FILTERS,
@@ -266,6 +267,16 @@ class LessonspaceHook(BaseHook):
         :return: the segments, in the file's order, times in seconds.
         :raises LessonspaceTranscriptNotReady: 404, not ready, never to come, or no such session.
         """
+        return list(self.open_transcript(session_id, search=search, page=page))
+
+    def open_transcript(
+        self, session_id: str, *, search: str | None = None, page: int | None = None
+    ) -> Collection[Segment]:
+        """
+        Get a session's transcript as ``get_transcript`` does, to be parsed segment by segment as it is read.
+
+        It takes its file's size of memory, however often it is read through, and not many times that.
+        """
         query = encode_filters({"search": search, "page": page}, SEARCH_FILTERS)
         for _ in range(LINKS_PER_TRANSCRIPT - 1):
             try:
@@ -432,7 +443,7 @@ class LessonspaceHook(BaseHook):
             raise self._unexpected("GET", path, "a page with a list of objects as results")
         return results
 
-    def _fetch_transcript(self, session_id: str, query: Query) -> list[Segment]:
+    def _fetch_transcript(self, session_id: str, query: Query) -> Collection[Segment]:
         path = f"{self._session_path(session_id)}transcript/"
         try:
             body = self._transport.call("GET", path, query=query).body
@@ -460,9 +471,10 @@ class LessonspaceHook(BaseHook):
             retry_after=error.retry_after,
         )
 
-    def _checked_segments(self, body: object, what: str) -> list[Segment]:
-        if not isinstance(body, list) or not all(isinstance(segment, dict) for segment in body):
+    def _checked_segments(self, body: object, what: str) -> Collection[Segment]:
+        if not isinstance(body, (list, JsonList)) or not all(isinstance(segment, dict) for segment in body):
             raise self._unexpected("GET", what, "a list of segments")
-        if body and not any("text" in segment or "start_time" in segment for segment in body):
+        segments = cast("Collection[Segment]", body)
+        if segments and not any("text" in segment or "start_time" in segment for segment in segments):
             raise self._unexpected("GET", what, "segments with text and start_time")
-        return cast("list[Segment]", body)
+        return segments

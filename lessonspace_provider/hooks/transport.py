@@ -176,7 +176,7 @@ class Transport:
 
         :param url: the signed link; it appears in no message.
         :param what: names the file in messages, e.g. ``transcript file of session <uuid>``.
-        :return: the file's JSON.
+        :return: the file's JSON, a list as a ``JsonList``.
         :raises LessonspaceLinkExpiredError: 403, ask for a new link.
         :raises LessonspaceError: of the kind that fits, after all retries.
         """

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, cast
 
@@ -99,7 +99,7 @@ class LessonspaceGetTranscriptOperator(LessonspaceOperator):
         if self.on_missing not in ON_MISSING:
             raise refuse("on_missing", self.on_missing, f"one of {', '.join(ON_MISSING)}")
         try:
-            segments = self.hook.get_transcript(self.session_id)
+            segments = self.hook.open_transcript(self.session_id)
         except LessonspaceTranscriptNotReady as error:
             if self.wait:
                 self._await_transcript(give_up_after)
@@ -112,7 +112,7 @@ class LessonspaceGetTranscriptOperator(LessonspaceOperator):
         """Take what the trigger fired."""
         message = str(event.get("message"))
         if event.get("status") == "ready":
-            return self._keep(self.hook.get_transcript(self.session_id), transcripts.check_formats(self.formats))
+            return self._keep(self.hook.open_transcript(self.session_id), transcripts.check_formats(self.formats))
         if event.get("status") in ("never", "given_up"):
             self._go_without(LessonspaceTranscriptNotReady(message))
             return None
@@ -144,9 +144,9 @@ class LessonspaceGetTranscriptOperator(LessonspaceOperator):
             raise AirflowSkipException(str(error))
         self.log.info("%s", error)
 
-    def _keep(self, segments: list[Segment], formats: Sequence[str]) -> list[Segment] | list[str]:
+    def _keep(self, segments: Collection[Segment], formats: Sequence[str]) -> list[Segment] | list[str]:
         if self.destination is None:
-            return segments
+            return list(segments)
         path = archive.transcript_path(self.hook.get_session(self.session_id))
         files = [ObjectStoragePath(self.destination) / f"{path}.{format_name}" for format_name in formats]
         for file, format_name in zip(files, formats):

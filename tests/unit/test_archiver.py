@@ -37,7 +37,7 @@ class Source:
         self.outcomes = {}
         self.asked = []
 
-    def get_transcript(self, session_id):
+    def open_transcript(self, session_id):
         self.asked.append(session_id)
         outcome = self.outcomes.get(session_id, SEGMENTS)
         if isinstance(outcome, Exception):
@@ -276,7 +276,7 @@ def test_sessions_are_read_only_as_there_is_room_for_them(archiver, source):
         gate.wait(30)
         return SEGMENTS
 
-    source.get_transcript = blocked
+    source.open_transcript = blocked
 
     def endless():
         for number in range(200):

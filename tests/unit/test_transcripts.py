@@ -72,6 +72,11 @@ def test_json_keeps_the_segments_untouched_unknown_fields_included():
     assert write(json.loads(data), "json") == data
 
 
+@pytest.mark.parametrize("segments", [SEGMENTS, [{}], [], [{"text": "a\nb", "more": [{}, {"x": []}]}]])
+def test_the_layout_of_json_never_changes_or_archives_would_be_written_anew(segments):
+    assert write(segments, "json").decode() == json.dumps(segments, ensure_ascii=False, indent=1) + "\n"
+
+
 def test_json_and_jsonl_hold_no_nan_or_infinity_as_json_has_none():
     for format_name in ("json", "jsonl"):
         data = write([segment(start=float("nan"), end=float("inf"))], format_name)

@@ -50,7 +50,7 @@ class Hook:
     def get_session(self, session_id):
         return next(session for session in self.sessions if session["uuid"] == session_id)
 
-    def get_transcript(self, session_id):
+    def open_transcript(self, session_id):
         self.fetched.append(session_id)
         outcome = self.transcripts.get(session_id, SEGMENTS)
         if isinstance(outcome, Exception):

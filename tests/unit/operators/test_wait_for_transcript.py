@@ -34,7 +34,7 @@ class Hook:
             raise LessonspaceNotFoundError("none", status=404)
         return self.session
 
-    def get_transcript(self, session_id):
+    def open_transcript(self, session_id):
         outcome = self.transcripts.pop(0)
         if isinstance(outcome, Exception):
             raise outcome

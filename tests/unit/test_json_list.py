@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import json
+import tracemalloc
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lessonspace_provider.json_list import JsonList, loads
+from lessonspace_provider.transcripts import WRITERS, write
+
+_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+def parsed(read, data):
+    """What came of it: the value, lists included, or that it is not JSON."""
+    try:
+        value = read(data)
+    except ValueError:
+        return "not JSON"
+    return list(value) if isinstance(value, JsonList) else value
+
+
+@settings(deadline=None)
+@given(st.lists(_values, max_size=4) | _values, st.sampled_from([None, 1, "\t"]))
+def test_it_reads_what_json_reads_however_it_is_laid_out(value, indent):
+    data = json.dumps(value, indent=indent, ensure_ascii=False).encode("utf-8", "surrogatepass")
+    assert parsed(loads, data) == value
+
+
+@settings(deadline=None)
+@given(st.lists(_values, max_size=3), st.data())
+def test_it_refuses_what_json_refuses(value, data):
+    text = json.dumps(value)
+    at = data.draw(st.integers(0, len(text)))
+    changed = text[:at] + data.draw(st.sampled_from(["", ",", "]", "[", " ", "x"])) + text[at + 1 :]
+    assert parsed(loads, changed.encode()) == parsed(json.loads, changed.encode())
+
+
+@pytest.mark.parametrize("text", ["", "[", "[1", "[1,", "[1,]", "[,1]", "[1 2]", "[1]]", "[1] x", "]", '[{"a": 1]'])
+def test_a_list_that_is_broken_anywhere_is_refused_before_any_of_it_is_read(text):
+    with pytest.raises(ValueError, match="line 1"):
+        loads(text.encode())
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32-le"])
+def test_it_reads_every_encoding_of_json(encoding):
+    assert list(loads(' [{"text": "Grüße 🎉"}] '.encode(encoding))) == [{"text": "Grüße 🎉"}]
+
+
+def test_it_can_be_read_through_again_and_knows_its_length():
+    read = loads(b'[1, {"a": 2}, [3]]')
+    assert [len(read), *read, *read] == [3, 1, {"a": 2}, [3], 1, {"a": 2}, [3]]
+    assert {"a": 2} in read
+    assert 2 not in read
+
+
+@pytest.mark.parametrize("format_name", WRITERS)
+def test_a_large_transcript_is_written_in_a_small_multiple_of_its_size(format_name):
+    segment = {"start_time": 61.5, "end_time": 64.0, "user": {"id": 7, "name": "Ada Teacher"}, "text": "word " * 20}
+    data = json.dumps([{**segment, "start_time": number} for number in range(10_000)]).encode()
+    tracemalloc.start()
+    try:
+        written = write(loads(data), format_name)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 2 * (len(data) + len(written))
