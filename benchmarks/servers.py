@@ -26,6 +26,7 @@ class RunningSandbox:
     """A sandbox that serves."""
 
     base_url: str
+    store_url: str
     api_key: str
     control: SandboxControl
 
@@ -58,7 +59,8 @@ def sandbox(folder: Path, rate: int, *arguments: str) -> Iterator[RunningSandbox
     with GuardedProcess("the sandbox", command, environment=os.environ, log=folder / "sandbox.log") as process:
         wait_until(ready.exists, process)
         served = json.loads(ready.read_text())
-        yield RunningSandbox(served["base_url"], served["api_key"], SandboxControl(served["base_url"]))
+        control = SandboxControl(served["base_url"])
+        yield RunningSandbox(served["base_url"], served["store_url"], served["api_key"], control)
 
 
 @contextmanager

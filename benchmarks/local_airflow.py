@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An Airflow of a benchmark's own that runs tasks in parallel on this machine: LocalExecutor on PostgreSQL."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from cryptography.fernet import Fernet
+
+from benchmarks.celery import BINARIES, MARKER, migrate
+from scripts.processes import GuardedProcess
+from scripts.standalone import airflow_settings, private_environment, reserve_loopback_port
+
+
+@contextmanager
+def local_airflow(
+    folder: Path, dags_folder: Path, database: str, tasks_at_once: int, environment: Mapping[str, str]
+) -> Iterator[list[GuardedProcess]]:
+    """
+    Run Airflow's components; its DAGs are not paused, so they start once they are read.
+
+    :param folder: for all its files.
+    :param database: an empty one for the metadata, without a scheme.
+    :param environment: what the DAGs need besides: connections and variables.
+    :return: the processes.
+    """
+    (folder / "tmp").mkdir(parents=True)
+    with reserve_loopback_port() as reserved, ExitStack() as running:
+        port: int = reserved.getsockname()[1]
+        everything = {
+            **private_environment(os.environ, home=folder, binaries=BINARIES),
+            **airflow_settings(home=folder, dags_folder=dags_folder, port=port, jwt_secret=secrets.token_urlsafe(64)),
+            **_local_executor(database, tasks_at_once),
+            **environment,
+            MARKER: str(folder),
+        }
+        migrate(everything, folder / "migrate.log")
+        processes = []
+        for name, command in {
+            "api-server": ["api-server", "--workers", "1"],
+            "scheduler": ["scheduler", "--skip-serve-logs"],
+            "dag-processor": ["dag-processor"],
+        }.items():
+            log = folder / f"{name}.log"
+            process = GuardedProcess(name, [str(BINARIES / "airflow"), *command], environment=everything, log=log)
+            processes.append(running.enter_context(process))
+        yield processes
+
+
+def _local_executor(database: str, tasks_at_once: int) -> dict[str, str]:
+    return {
+        "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
+        "AIRFLOW__CORE__FERNET_KEY": Fernet.generate_key().decode(),
+        "AIRFLOW__CORE__PARALLELISM": str(tasks_at_once),
+        "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
+        "AIRFLOW__API__SECRET_KEY": secrets.token_urlsafe(32),
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"postgresql+psycopg2://{database}",
+    }
