@@ -37,7 +37,7 @@ class Memory:
 
     :param transcripts: in the window.
     :param formats: that were written.
-    :param file_bytes: of the largest JSON file in the archive.
+    :param file_bytes: of the JSON files in the archive.
     :param idle: resident memory of the process before, in bytes.
     :param peak: the most of it while the window was archived.
     """
@@ -55,7 +55,7 @@ class Memory:
 
     @property
     def multiple(self) -> float:
-        """The same as a multiple of the largest file."""
+        """The same as a multiple of the JSON files."""
         return self.above_idle / self.file_bytes
 
 
@@ -86,7 +86,7 @@ def measure_memory(folder: Path, transcripts: int, transcript_bytes: int, format
     files = [file.stat().st_size for file in archive.rglob("*.json") if file.parent.name != "manifests"]
     if len(files) != transcripts:
         raise RuntimeError(f"{len(files)} of {transcripts} transcripts were archived")
-    return Memory(transcripts, formats, max(files), idle, peak)
+    return Memory(transcripts, formats, sum(files), idle, peak)
 
 
 def main(destination: str, window_start: str, window_end: str, formats: str) -> None:

@@ -124,9 +124,7 @@ def run(way: Way, size: Size, folder: Path, progress: Progress) -> Outcome:
             progress.say(f"{way}: the sandbox and PostgreSQL serve")
             environment = connections(server, archive)
             with local_airflow(airflow_home, DAGS / way, database, size.tasks_at_once, environment) as processes:
-                progress.wait_for(
-                    "the run to end", lambda: ended(database) or None, processes, deadline=DEADLINE_SECONDS
-                )
+                progress.wait_for("the run to end", lambda: ended(database), processes, deadline=DEADLINE_SECONDS)
                 return measure(way, server, database, archive)
     except Exception:
         show_logs(airflow_home)
@@ -185,9 +183,9 @@ def connections(server: RunningSandbox, archive: Path) -> dict[str, str]:
     }
 
 
-def ended(database: str) -> bool:
-    """Whether the DAG's run has ended."""
-    return bool(query(database, "SELECT 1 FROM dag_run WHERE state IN ('success', 'failed')"))
+def ended(database: str) -> bool | None:
+    """Whether the DAG's run has ended; None for not yet."""
+    return bool(query(database, "SELECT 1 FROM dag_run WHERE state IN ('success', 'failed')")) or None
 
 
 def measure(way: Way, server: RunningSandbox, database: str, archive: Path) -> Outcome:

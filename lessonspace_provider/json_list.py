@@ -14,12 +14,16 @@ class JsonList(Collection[object]):
     """
     A JSON list whose items are parsed, one after another, each time it is read through.
 
-    :param text: the list, as JSON.
+    :param data: the list, as JSON in UTF-8.
     :raises ValueError: it is no JSON, or no list. Once made, a list can be read to its end.
     """
 
-    def __init__(self, text: str) -> None:
-        self._text = text
+    _parse = staticmethod(json.JSONDecoder().raw_decode)
+
+    def __init__(self, data: bytes) -> None:
+        # A character for each byte, since one emoji would make all of the text four times as large. JSON's own
+        # characters are the same in both encodings, and no byte of another character is one of them.
+        self._text = data.decode("latin-1")
         self._length = sum(1 for _ in self)
 
     def __len__(self) -> int:
@@ -29,16 +33,21 @@ class JsonList(Collection[object]):
         return any(item == wanted for item in self)
 
     def __iter__(self) -> Iterator[object]:
-        parse = json.JSONDecoder().raw_decode
         at = self._after("[", 0)
         if not self._has("]", at):
-            item, end = parse(self._text, at)
+            item, end = self._item(at)
             yield item
             while self._has(",", at := self._at_next(end)):
-                item, end = parse(self._text, self._at_next(at + 1))
+                item, end = self._item(self._at_next(at + 1))
                 yield item
         if self._after("]", at) != len(self._text):
             raise self._error("Extra data", at)
+
+    def _item(self, at: int) -> tuple[object, int]:
+        """Parse the item at a place, and give the place behind it."""
+        item, end = self._parse(self._text, at)
+        text = self._text[at:end]
+        return (item if text.isascii() else json.loads(text.encode("latin-1"))), end
 
     def _after(self, char: str, at: int) -> int:
         """Give the place of what follows a character, which must be there."""
@@ -66,6 +75,7 @@ def loads(data: bytes) -> object:
     :return: a ``JsonList`` for a list, else the parsed value.
     :raises ValueError: it is not JSON.
     """
-    text = data.decode(json.detect_encoding(data), "surrogatepass")
-    is_list = re.match(r"[ \t\n\r]*\[", text)
-    return JsonList(text) if is_list else json.loads(text)
+    encoding = json.detect_encoding(data)
+    if encoding != "utf-8":
+        data = data.decode(encoding, "surrogatepass").encode("utf-8", "surrogatepass")
+    return JsonList(data) if re.match(rb"[ \t\n\r]*\[", data) else json.loads(data)

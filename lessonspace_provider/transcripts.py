@@ -6,8 +6,8 @@ Writes a transcript's segments in the formats people read and programs take. Pur
 ``txt``, ``vtt`` and ``srt`` are for people and players: ordered by start time, each segment's text on one line,
 times that make no sense mended. No segment is left out of any of them, one without text neither.
 
-Each format is written piece by piece: a transcript can have tens of megabytes, and its text in pieces, held all at
-once, several times as many.
+Each format is written piece by piece, since a transcript can have tens of megabytes: as Python's objects they are many
+times as many.
 """
 
 from __future__ import annotations
@@ -55,27 +55,28 @@ _FORMULA = re.compile(r"'*\s*[=+\-@＝＋－＠]|'*[\t\r\n]")
 _ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 
 
-def to_json(segments: Iterable[Segment]) -> Iterator[str]:
+def to_json(segments: Iterable[Segment]) -> Iterator[bytes]:
     """
-    Write the segments as the API gave them, unknown fields included; the same segments make the same text.
+    Write the segments as the API gave them, unknown fields included; the same segments make the same bytes.
 
     NaN and infinity become null, because JSON has no such numbers (RFC 8259).
     """
-    separator = first = "[\n "
+    separator = first = b"[\n "
     for segment in segments:
         # Line breaks inside of texts are escaped: these are the layout's, and go in by one.
-        yield separator + json.dumps(_finite(segment), ensure_ascii=False, indent=1).replace("\n", "\n ")
-        separator = ",\n "
-    yield "[]\n" if separator is first else "\n]\n"
+        text = json.dumps(_finite(segment), ensure_ascii=False, indent=1).replace("\n", "\n ")
+        yield separator + _json_bytes(text)
+        separator = b",\n "
+    yield b"[]\n" if separator is first else b"\n]\n"
 
 
-def to_jsonl(segments: Iterable[Segment]) -> Iterator[str]:
+def to_jsonl(segments: Iterable[Segment]) -> Iterator[bytes]:
     """Write JSON Lines: the same objects as ``to_json``, each on a line of its own."""
     for segment in segments:
-        yield json.dumps(_finite(segment), ensure_ascii=False).translate(_LINE_ENDS) + "\n"
+        yield _json_bytes(json.dumps(_finite(segment), ensure_ascii=False).translate(_LINE_ENDS) + "\n")
 
 
-def to_csv(segments: Iterable[Segment]) -> Iterator[str]:
+def to_csv(segments: Iterable[Segment]) -> Iterator[bytes]:
     """
     Write CSV after RFC 4180, in UTF-8 without a byte order mark: ``CSV_HEADER``, then a row per segment.
 
@@ -92,27 +93,31 @@ def to_csv(segments: Iterable[Segment]) -> Iterator[str]:
         yield _csv_row([_cell(value) for value in (*values, _speaker(segment), _text(segment))])
 
 
-def to_txt(segments: Iterable[Segment]) -> Iterator[str]:
+def to_txt(segments: Iterable[Segment]) -> Iterator[bytes]:
     """Write a line per segment, ``[hh:mm:ss] speaker: text``, times from the start of the recording."""
-    yield from _in_time_order(segments, lambda start, _, segment: f"[{_clock(start)}] {_spoken(segment)}\n")
+
+    def line(start: int, _: int, segment: Segment) -> bytes:
+        return f"[{_clock(start)}] {_spoken(segment)}\n".encode()
+
+    yield from _in_time_order(segments, line)
 
 
-def to_vtt(segments: Iterable[Segment]) -> Iterator[str]:
+def to_vtt(segments: Iterable[Segment]) -> Iterator[bytes]:
     """
     Write WebVTT (W3C): a cue per segment, the speaker in its voice tag, overlapping speakers in overlapping cues.
 
     Text and names are escaped, so ``html.unescape`` gives them back.
     """
 
-    def cue(start: int, end: int, segment: Segment) -> str:
+    def cue(start: int, end: int, segment: Segment) -> bytes:
         said = f"<v {_escaped(_speaker(segment))}>{_escaped(_one_line(_text(segment)))}"
-        return f"{_timings(start, end, '.')}\n{said}\n\n"
+        return f"{_timings(start, end, '.')}\n{said}\n\n".encode()
 
-    yield "WEBVTT\n\n"
+    yield b"WEBVTT\n\n"
     yield from _in_time_order(segments, cue)
 
 
-def to_srt(segments: Iterable[Segment]) -> Iterator[str]:
+def to_srt(segments: Iterable[Segment]) -> Iterator[bytes]:
     """
     Write SubRip: a numbered cue per segment, ``speaker: text``.
 
@@ -120,16 +125,16 @@ def to_srt(segments: Iterable[Segment]) -> Iterator[str]:
     ``<b>`` or takes it for a tag is up to the player.
     """
 
-    def cue(start: int, end: int, segment: Segment) -> str:
+    def cue(start: int, end: int, segment: Segment) -> bytes:
         said = re.sub("-{2,}>", "->", _spoken(segment))
-        return f"{_timings(start, end, ',')}\n{said}\n\n"
+        return f"{_timings(start, end, ',')}\n{said}\n\n".encode()
 
     for number, text in enumerate(_in_time_order(segments, cue), 1):
-        yield f"{number}\n{text}"
+        yield b"%d\n%b" % (number, text)
 
 
 #: How each format is written, piece by piece, by its name, which is also its file extension.
-WRITERS: Mapping[str, Callable[[Iterable[Segment]], Iterator[str]]] = {
+WRITERS: Mapping[str, Callable[[Iterable[Segment]], Iterator[bytes]]] = {
     "json": to_json,
     "jsonl": to_jsonl,
     "txt": to_txt,
@@ -173,8 +178,7 @@ def write(segments: Iterable[Segment], format_name: str, *, speakers: Mapping[in
     if speakers is not None:
         segments = (_redacted(segment, speakers) for segment in segments)
     data = io.BytesIO()
-    # A lone surrogate, which UTF-8 can't hold, is written as JSON's own escape, \ud800; other formats have none.
-    data.writelines(piece.encode("utf-8", "backslashreplace") for piece in WRITERS[format_name](segments))
+    data.writelines(WRITERS[format_name](segments))
     return data.getvalue()
 
 
@@ -301,7 +305,12 @@ def _finite(value: object) -> object:
     return value
 
 
-def _csv_row(cells: Iterable[object]) -> str:
+def _json_bytes(text: str) -> bytes:
+    # A lone surrogate, which UTF-8 can't hold, is written as JSON's own escape, \ud800.
+    return text.encode("utf-8", "backslashreplace")
+
+
+def _csv_row(cells: Iterable[object]) -> bytes:
     row = io.StringIO(newline="")
     csv.writer(row, lineterminator="\r\n").writerow(cells)
-    return row.getvalue()
+    return row.getvalue().encode()

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -266,11 +267,11 @@ class Transport:
         )
 
     def _read_body(self, response: requests.Response, call: Call, deadline: float) -> bytes:
-        body = bytearray()
+        body = io.BytesIO()
         # Not iter_content(): that returns only when a piece is full, however slowly it fills.
         while piece := response.raw.read1(_PIECE, decode_content=True):
-            body += piece
-            if len(body) > LARGEST_BODY:
+            body.write(piece)
+            if body.tell() > LARGEST_BODY:
                 raise LessonspaceServerError(
                     f"{call}: the answer is larger than {LARGEST_BODY >> 20} MB and was not read to its end. Check "
                     f"that the host of connection {call.conn_id!r} is the API's base URL, or ask Lessonspace.",
@@ -286,7 +287,7 @@ class Transport:
                     method=call.method,
                     path=call.path,
                 )
-        return bytes(body)
+        return body.getvalue()
 
     def _retried(self, attempt: Callable[[], Result], sleep: Callable[[float], None]) -> Result:
         policy = retry_policy(longest=self._settings.rate_limit_max_wait, sleep=sleep, before_sleep=self._report)

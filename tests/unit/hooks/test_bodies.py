@@ -87,7 +87,7 @@ def test_a_reply_that_comes_in_time_may_come_in_pieces():
     whole = json.dumps(["word"] * 1000).encode()
     pieces = [whole[at : at + 100] for at in range(0, len(whole), 100)]
     with server(head(f"Content-Length: {len(whole)}"), *pieces) as base:
-        assert download(base) == ["word"] * 1000
+        assert list(download(base)) == ["word"] * 1000
 
 
 @pytest.mark.parametrize("compressed", [False, True])

@@ -243,7 +243,7 @@ def test_the_gates_own_refusal_is_not_tried_again(requests_mock, clock):
 def test_a_download_does_not_pass_the_gate(requests_mock, clock):
     gate = Gate()
     requests_mock.get(LINK, [{"status_code": 503}, {"status_code": 429}, {"json": []}])
-    assert transport_with(gate).download(LINK, "transcript file") == []
+    assert list(transport_with(gate).download(LINK, "transcript file")) == []
     assert gate.events == []
 
 
