@@ -55,10 +55,11 @@ at once, PostgreSQL, everything on this one machine, whose CPU the tasks share w
 retries=3, retry_delay=5 s, doubling. The ideal is {ideal:.1f} s: {fewest_calls} calls, which is the fewest, at the full
 rate.
 
-The http provider's DAG is a careful one: it skips a 404 at once, checks that what it downloads is JSON, and a task that
-fails or is skipped does not stop the downloads of the others. It has a process per call, so that on a machine with few
-cores the CPU limits its rate, and the 429s it gets are fewer than on a larger machine. This provider's DAG writes JSON
-and text, the other one JSON. Lines of code are those that are not blank, comment or docstring."""
+The http provider's DAG is a careful one: it pauses between two pages of the list, skips a 404 at once, checks that what
+it downloads is JSON, and a task that fails or is skipped does not stop the downloads of the others. It has a process
+per call, so that on a machine with few cores the CPU limits its rate, and the 429s it gets are fewer than on a larger
+machine. This provider's DAG writes JSON and text, the other one JSON. Lines of code are those that are not blank,
+comment or docstring."""
 
 EXPLAINED_MEMORY = """\
 Resident memory of a process that runs the archive operator on one window. The JSON files are those in the archive; what

@@ -8,6 +8,7 @@ not travel there. A transcript that is not there is a 404, which no retry mends:
 
 from __future__ import annotations
 
+import time
 from datetime import datetime, timedelta, timezone
 from pathlib import PurePosixPath
 from urllib.parse import parse_qsl, urlsplit
@@ -18,9 +19,12 @@ from airflow.sdk.exceptions import AirflowSkipException
 from airflow.timetables.interval import CronDataIntervalTimetable
 from requests import Response
 
+PAUSE_SECONDS = 0.25
+
 
 def next_page(response: Response) -> dict[str, dict[str, str]] | None:
-    """Give the parameters of the list's next page."""
+    """Give the parameters of the list's next page, after a while: all pages at once are over the limit."""
+    time.sleep(PAUSE_SECONDS)
     url = response.json()["next"]
     return {"data": dict(parse_qsl(urlsplit(url).query))} if url else None
 
