@@ -29,6 +29,17 @@ class Profile(TypedDict, total=False):
     role: str | None
 
 
+class LogRow(TypedDict, total=False):
+    """Something that happened in a session; ``profile`` holds the integer of ``profiles[].user`` (facts, C)."""
+
+    id: int
+    log_type: str
+    date: str
+    profile: int | str | None
+    guest_uuid: str | None
+    user_socket_id: str | None
+
+
 class Guest(TypedDict, total=False):
     """Somebody who joined by an invitation, without a user of their own."""
 
@@ -62,6 +73,7 @@ class Session(TypedDict, total=False):
     end_time: str | None
     profiles: list[Profile]
     guests: list[Guest]
+    logs: list[LogRow]
     billable_seconds: int | None
     tags: str | None
     recording_access_policy: list[str] | None
@@ -70,7 +82,7 @@ class Session(TypedDict, total=False):
 
 
 class SessionUpdate(TypedDict, total=False):
-    """The answer to an update: these two fields, no more (facts, D)."""
+    """What an update sends, and its answer: these two fields, no more (facts, D)."""
 
     name: str | None
     recording_access_policy: list[str] | None
@@ -81,6 +93,13 @@ class Speaker(TypedDict, total=False):
 
     id: int
     name: str | None
+
+
+class Recording(TypedDict):
+    """What ``deliver`` gets of a recording: whoever holds the link can watch for about 3 hours (facts, D)."""
+
+    session_id: str
+    recording_url: str
 
 
 class Segment(TypedDict, total=False):
@@ -94,17 +113,19 @@ class Segment(TypedDict, total=False):
 
 
 class Space(TypedDict, total=False):
-    """An entry of the space list; the reference names no fields for it."""
+    """An entry of the space list; the reference names no fields for it, these are those of a session's space."""
 
     id: str
     slug: str
     name: str | None
+    created_at: str | None
 
 
 class User(TypedDict, total=False):
-    """An entry of the user list; the reference names no fields for it."""
+    """An entry of the user list; the reference names no fields for it, and these are assumptions."""
 
     id: int
+    user: int
     name: str | None
     email: str | None
     role: str | None

@@ -35,6 +35,7 @@ def get_provider_info() -> dict[str, object]:
                     "lessonspace_provider.operators.sessions",
                     "lessonspace_provider.operators.spaces",
                     "lessonspace_provider.operators.transcripts",
+                    "lessonspace_provider.operators.users",
                 ],
             }
         ],

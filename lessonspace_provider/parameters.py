@@ -13,10 +13,14 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime, timedelta
 from ipaddress import ip_address
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from lessonspace_provider.exceptions import LessonspaceInputError
 from lessonspace_provider.times import read_time, write_time
+
+if TYPE_CHECKING:
+    from lessonspace_provider.api_types import SessionUpdate
 
 #: The values that a recording access policy may hold (reference; ``public`` is gone from the newest guides).
 RECORDING_ACCESS = ("participant", "admin", "teacher", "student", "public")
@@ -185,6 +189,30 @@ def as_policy(parameter: str, value: object) -> list[str]:
     if any(entry not in RECORDING_ACCESS for entry in policy):
         raise refuse(parameter, policy, allowed)
     return policy
+
+
+def as_session_update(session_id: str, name: object, recording_access_policy: object) -> SessionUpdate:
+    """
+    Check what is to become of a session.
+
+    :param session_id: its uuid, for the message.
+    :param name: text; None leaves it.
+    :param recording_access_policy: as for ``as_policy``; None leaves it.
+    :return: what was given.
+    :raises LessonspaceInputError: for anything else, and when neither is given.
+    """
+    if name is None and recording_access_policy is None:
+        raise LessonspaceInputError(
+            f"Session {session_id} was not updated: give name, recording_access_policy, or both. Nothing was sent."
+        )
+    update: SessionUpdate = {}
+    if name is not None:
+        if not isinstance(name, str) or not name.strip():
+            raise refuse("name", name, "text that is not blank")
+        update["name"] = name
+    if recording_access_policy is not None:
+        update["recording_access_policy"] = as_policy("recording_access_policy", recording_access_policy)
+    return update
 
 
 def as_ip_address(parameter: str, value: object) -> str:

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal, TypedDict
 
-from lessonspace_provider.exceptions import LessonspaceServerError
+from lessonspace_provider.exceptions import LessonspaceInputError, LessonspaceServerError
 from lessonspace_provider.times import read_time, write_time
 
 if TYPE_CHECKING:
-    from lessonspace_provider.api_types import Session, SpaceRef
+    from lessonspace_provider.api_types import Session, SessionUpdate, SpaceRef
 
 #: A session of this length or less is never transcribed (facts, D; an older guide says 150 s).
 SHORTEST_TRANSCRIBED = timedelta(seconds=300)
@@ -134,23 +134,6 @@ def _knows_people(session: Mapping[str, object]) -> bool:
     return isinstance(session.get("profiles"), list)
 
 
-#: Fields that open something to whoever reads them: a recording, or a space with somebody's JWT in its address.
-KEYS_TO_ROOMS = ("playback_url", "playback_password")
-
-
-def without_keys(session: Session) -> dict[str, object]:
-    """
-    Leave out of a session what opens its recording or its space, so that the rest may lie in XCom.
-
-    :param session: from a list or in detail.
-    :return: all other fields, people's names and e-mails included.
-    """
-    kept: dict[str, object] = {name: value for name, value in session.items() if name not in KEYS_TO_ROOMS}
-    if isinstance(kept.get("space"), dict):
-        kept["space"] = {name: value for name, value in space_of(session).items() if name != "url"}
-    return kept
-
-
 class SessionSummary(TypedDict):
     """What is worth keeping of a session in XCom: no names, e-mails or links of people."""
 
@@ -182,6 +165,48 @@ def summary(session: Session) -> SessionSummary:
         participants=participant_count(session),
         billable_seconds=session.get("billable_seconds"),
     )
+
+
+def fields_that_change(session: Session, wanted: SessionUpdate) -> list[str]:
+    """
+    Say which fields an update would change.
+
+    A policy has no order. One that the API gives as null, or not at all, counts as another than any that is asked for:
+    whether null means the organisation's policy is unknown, and sending that again does no harm. That the API takes the
+    blanks off a name's ends is an assumption.
+
+    :param session: as it is, in detail.
+    :param wanted: what is to be sent.
+    """
+    changes = []
+    if "name" in wanted and session.get("name") not in (wanted["name"], str(wanted["name"]).strip()):
+        changes.append("name")
+    if "recording_access_policy" in wanted and not is_policy(session, wanted["recording_access_policy"] or []):
+        changes.append("recording_access_policy")
+    return changes
+
+
+def is_policy(answer: Session | SessionUpdate, policy: list[str]) -> bool:
+    """Whether a session, or the answer to an update, has this recording access policy, in any order."""
+    present = answer.get("recording_access_policy")
+    return isinstance(present, list) and set(present) == set(policy)
+
+
+def name_to_keep(session_id: str, session: Session) -> str:
+    """
+    Give the name that an update of the policy alone has to send: the API requires one (facts, D).
+
+    :param session_id: the session's uuid.
+    :param session: as it is.
+    :raises LessonspaceInputError: when it has none.
+    """
+    name = session.get("name")
+    if not name:
+        raise LessonspaceInputError(
+            f"Session {session_id} was not updated: it has no name, and the API takes no update without one. Give "
+            f"name together with recording_access_policy."
+        )
+    return name
 
 
 @dataclass(frozen=True)

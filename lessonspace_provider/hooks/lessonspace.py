@@ -31,14 +31,14 @@ from lessonspace_provider.parameters import (
     SPACE_SESSION_FILTERS,
     USER_FILTERS,
     as_ip_address,
-    as_policy,
+    as_session_update,
     as_space_id,
     as_user_id,
     as_uuid,
     encode_filters,
-    refuse,
 )
 from lessonspace_provider.rate_limit import RateLimitSettings, gate_for
+from lessonspace_provider.sessions import name_to_keep
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -243,18 +243,11 @@ class LessonspaceHook(BaseHook):
         :raises LessonspaceInputError: before any request; or after the session was read, when it has no name.
         """
         session_id = as_uuid("session_id", session_id)
-        if name is None and recording_access_policy is None:
-            raise LessonspaceInputError(
-                f"Session {session_id} was not updated: give name, recording_access_policy, or both. Nothing was sent."
-            )
-        if name is not None and (not isinstance(name, str) or not name.strip()):
-            raise refuse("name", name, "text that is not blank")
-        body: dict[str, object] = {}
-        if recording_access_policy is not None:
-            body["recording_access_policy"] = as_policy("recording_access_policy", recording_access_policy)
-        body["name"] = name if name is not None else self._present_name(session_id)
+        body = as_session_update(session_id, name, recording_access_policy)
+        if "name" not in body:
+            body["name"] = name_to_keep(session_id, self.get_session(session_id))
         path = self._session_path(session_id)
-        answer = self._transport.call("PATCH", path, body=body)
+        answer = self._transport.call("PATCH", path, body=cast("dict[str, object]", body))
         return cast("SessionUpdate", self._checked_object(answer.body, "PATCH", path))
 
     def get_transcript(self, session_id: str, *, search: str | None = None, page: int | None = None) -> list[Segment]:
@@ -381,15 +374,6 @@ class LessonspaceHook(BaseHook):
     @property
     def _organisation(self) -> str:
         return quote(self.organisation_id, safe="")
-
-    def _present_name(self, session_id: str) -> str:
-        name = self.get_session(session_id).get("name")
-        if not name:
-            raise LessonspaceInputError(
-                f"Session {session_id} was not updated: it has no name, and the API takes no update without one. Give "
-                f"name together with recording_access_policy."
-            )
-        return name
 
     def _session_path(self, session_id: str) -> str:
         session = as_uuid("session_id", session_id)

@@ -1,13 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What all Lessonspace operators share: the connection's id, and a hook made when it is first needed."""
+"""What all Lessonspace operators share: the connection's id, a hook made when first needed, and how lists are kept."""
 
 from __future__ import annotations
 
-from typing import Any
+from abc import abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Generic
 
 from airflow.providers.common.compat.sdk import BaseOperator
 
+from lessonspace_provider.fields import as_fields, pick
 from lessonspace_provider.hooks.on_worker import DEFAULT_CONN_ID, HookOnWorker
+from lessonspace_provider.lists import Entry, as_lines_file, fit_for_xcom, write_lines
+from lessonspace_provider.parameters import refuse
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context, ObjectStoragePath
+
+    from lessonspace_provider.api_types import FilterValue
+    from lessonspace_provider.lists import WrittenList
 
 
 class LessonspaceOperator(HookOnWorker, BaseOperator):
@@ -20,3 +31,51 @@ class LessonspaceOperator(HookOnWorker, BaseOperator):
     def __init__(self, *, lessonspace_conn_id: str = DEFAULT_CONN_ID, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.lessonspace_conn_id = lessonspace_conn_id
+
+
+class LessonspaceListOperator(LessonspaceOperator, Generic[Entry]):
+    """
+    Base of the operators that list something: they say what, and what is usually worth keeping of an entry.
+
+    :param filters: the API's own names.
+    :param fields: see ``fields.as_fields``.
+    :param destination: see ``lists.as_lines_file``.
+    """
+
+    template_fields: Sequence[str] = ("lessonspace_conn_id", "filters", "fields", "destination")
+
+    def __init__(
+        self,
+        *,
+        filters: Mapping[str, FilterValue | None] | None = None,
+        fields: Sequence[str] | str | None = None,
+        destination: str | ObjectStoragePath | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.filters = filters
+        self.fields = fields
+        self.destination = destination
+
+    def execute(self, context: Context) -> Sequence[Mapping[str, object]] | WrittenList:
+        """Read all pages."""
+        fields, file = as_fields(self.fields), as_lines_file(self.destination)
+        listed = self._list(_as_filters(self.filters))
+        kept = (self._short(entry) if fields is None else pick(entry, fields) for entry in listed)
+        return fit_for_xcom(kept) if file is None else write_lines(kept, file)
+
+    @abstractmethod
+    def _list(self, filters: dict[str, FilterValue | None]) -> Iterable[Entry]:
+        """List the entries, lazily; refuse bad filters at once."""
+
+    @abstractmethod
+    def _short(self, entry: Entry) -> Mapping[str, object]:
+        """Reduce an entry to what is worth keeping in XCom: no names of people, e-mails or links."""
+
+
+def _as_filters(filters: object) -> dict[str, FilterValue | None]:
+    if filters is None:
+        return {}
+    if not isinstance(filters, Mapping) or not all(isinstance(name, str) for name in filters):
+        raise refuse("filters", filters, "a mapping of the API's filter names to values")
+    return dict(filters)

@@ -1,25 +1,33 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Operators for sessions."""
+"""Operators for sessions: list, get and update them, and hand on the link to a recording."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, TypedDict
 
-from lessonspace_provider.operators.base import LessonspaceOperator
-from lessonspace_provider.parameters import refuse
-from lessonspace_provider.sessions import summary, without_keys
+from lessonspace_provider.api_types import Recording, Session
+from lessonspace_provider.delivery import check_deliver, hand_on
+from lessonspace_provider.exceptions import LessonspaceServerError
+from lessonspace_provider.fields import as_fields, pick
+from lessonspace_provider.operators.base import LessonspaceListOperator, LessonspaceOperator
+from lessonspace_provider.parameters import as_session_update, as_uuid
+from lessonspace_provider.sessions import fields_that_change, is_policy, name_to_keep, summary
 
 if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import BaseNotifier
     from airflow.sdk import Context
 
-    from lessonspace_provider.api_types import FilterValue, Session
+    from lessonspace_provider.api_types import FilterValue, SessionUpdate
     from lessonspace_provider.sessions import SessionSummary
 
+#: Delivers the link to one recording, inside the task.
+DeliverRecording = Callable[[Recording, "Context"], object]
 
-class LessonspaceListSessionsOperator(LessonspaceOperator):
+
+class LessonspaceListSessionsOperator(LessonspaceListOperator[Session]):
     """
-    List sessions of the organisation, or of one space, for ``.expand()``.
+    List sessions of the organisation, or of one space, for ``.expand()`` or into a file.
 
     :param space_id: list this space's sessions; UUID, or slug (launch's ``room_id``). None: the organisation's.
     :param filters: the API's own names, as for ``LessonspaceHook.list_sessions``; times as aware datetimes or ISO
@@ -27,46 +35,189 @@ class LessonspaceListSessionsOperator(LessonspaceOperator):
     :param fields: None for ids, name, times and counts (no people, see ``SessionSummary``), a list of the API's
         field names, or ``"all"`` for whole sessions, personal data included. What opens a recording or a space
         (``playback_url``, ``playback_password``, ``space.url``) is left out in any case.
-    :return: a list with an entry per session.
-    :raises LessonspaceInputError: for an unknown filter or a value of the wrong kind, before any request.
+    :param destination: a ``.jsonl`` file as ``ObjectStoragePath`` takes it, to write an entry per line to; whole, or not
+        at all. None: the list becomes the task's result, which must fit XCom.
+    :return: a list with an entry per session, or see ``WrittenList``.
+    :raises LessonspaceInputError: for a parameter that can't be used, before any request; and for a list that is too
+        large for XCom.
     """
 
-    template_fields: Sequence[str] = ("lessonspace_conn_id", "space_id", "filters", "fields")
+    template_fields: Sequence[str] = (*LessonspaceListOperator.template_fields, "space_id")
+
+    def __init__(self, *, space_id: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.space_id = space_id
+
+    def _list(self, filters: dict[str, FilterValue | None]) -> Iterator[Session]:
+        if self.space_id is None:
+            return self.hook.list_sessions(**filters)
+        return self.hook.list_space_sessions(self.space_id, **filters)
+
+    def _short(self, entry: Session) -> SessionSummary:
+        return summary(entry)
+
+
+class LessonspaceGetSessionOperator(LessonspaceOperator):
+    """
+    Get one session.
+
+    :param session_id: its uuid.
+    :param fields: None for ids, name, times and counts (no people, see ``SessionSummary``), a list of the API's
+        field names, or ``"all"`` for the whole session, personal data included. What opens a recording or a space
+        (``playback_url``, ``playback_password``, ``space.url``) is left out in any case.
+    :return: the session.
+    :raises LessonspaceInputError: for a parameter that can't be used, before any request.
+    :raises LessonspaceNotFoundError: no such session, or launched and not yet joined by anybody.
+    """
+
+    template_fields: Sequence[str] = ("lessonspace_conn_id", "session_id", "fields")
+
+    def __init__(self, *, session_id: str, fields: Sequence[str] | str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.session_id = session_id
+        self.fields = fields
+
+    def execute(self, context: Context) -> SessionSummary | dict[str, object]:
+        """Read the session."""
+        fields = as_fields(self.fields)
+        session = self.hook.get_session(as_uuid("session_id", self.session_id))
+        return summary(session) if fields is None else pick(session, fields)
+
+
+class SessionChange(TypedDict):
+    """What an update did: ``old`` and ``new`` hold name and recording_access_policy; equal if ``updated`` is False."""
+
+    session_id: str
+    updated: bool
+    old: SessionUpdate
+    new: SessionUpdate
+
+
+class LessonspaceUpdateSessionOperator(LessonspaceOperator):
+    """
+    Rename a session, or say who may watch its recording, or both.
+
+    The session is read first, once: for the old values, and because the API requires the name even when only the policy
+    is to change (facts, D). What somebody else renames between reading and sending gets its old name back.
+
+    :param session_id: its uuid.
+    :param name: the new name; None leaves it.
+    :param recording_access_policy: any of participant, admin, teacher, student, public; ``[]`` is the organisation's
+        policy; None leaves it.
+    :param force: send the update even if it would change nothing.
+    :return: old and new values, see ``SessionChange``.
+    :raises LessonspaceInputError: for a parameter that can't be used, before any request; or after the session was read,
+        when only the policy is given and it has no name.
+    :raises LessonspaceServerError: when the API took the update and answers with another policy.
+    """
+
+    template_fields: Sequence[str] = ("lessonspace_conn_id", "session_id", "name", "recording_access_policy")
 
     def __init__(
         self,
         *,
-        space_id: str | None = None,
-        filters: Mapping[str, FilterValue | None] | None = None,
-        fields: Sequence[str] | str | None = None,
+        session_id: str,
+        name: str | None = None,
+        recording_access_policy: list[str] | None = None,
+        force: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.space_id = space_id
-        self.filters = filters
-        self.fields = fields
+        self.session_id = session_id
+        self.name = name
+        self.recording_access_policy = recording_access_policy
+        self.force = force
 
-    def execute(self, context: Context) -> list[SessionSummary] | list[dict[str, object]]:
-        """Read all pages."""
-        fields = _checked_fields(self.fields)
-        filters = dict(self.filters or {})
-        sessions = (
-            self.hook.list_sessions(**filters)
-            if self.space_id is None
-            else self.hook.list_space_sessions(self.space_id, **filters)
+    def execute(self, context: Context) -> SessionChange:
+        """Read the session, then send what differs from it, if anything does."""
+        session_id = as_uuid("session_id", self.session_id)
+        wanted = as_session_update(session_id, self.name, self.recording_access_policy)
+        session = self.hook.get_session(session_id)
+        old = _name_and_policy(session)
+        changes = fields_that_change(session, wanted)
+        if not changes and not self.force:
+            self.log.info("Session %s is as it is to be: nothing was sent (force=True would send it).", session_id)
+            return SessionChange(session_id=session_id, updated=False, old=old, new=old)
+        policy = wanted.get("recording_access_policy")
+        answer = self.hook.update_session(
+            session_id, name=wanted.get("name") or name_to_keep(session_id, session), recording_access_policy=policy
         )
-        if fields is None:
-            return [summary(session) for session in sessions]
-        return [_pick(session, fields) for session in sessions]
+        _check_policy_taken(session_id, policy, answer)
+        self.log.info("Session %s was updated: %s.", session_id, " and ".join(changes) or "all as before")
+        return SessionChange(session_id=session_id, updated=True, old=old, new=_name_and_policy(answer))
 
 
-def _checked_fields(fields: Sequence[str] | str | None) -> list[str] | str | None:
-    if fields is None or fields == "all":
-        return fields
-    if isinstance(fields, str) or not all(isinstance(field, str) for field in fields):
-        raise refuse("fields", fields, "a list of the API's field names, 'all', or None for the usual ones")
-    return list(fields)
+class RecordingResult(TypedDict, total=False):
+    """What the task leaves in XCom; ``recording_url`` only with ``push_recording_url``."""
+
+    session_id: str
+    delivered: bool
+    recording_url: str
 
 
-def _pick(session: Session, fields: list[str] | str) -> dict[str, object]:
-    return {name: value for name, value in without_keys(session).items() if fields == "all" or name in fields}
+class LessonspaceGetRecordingUrlOperator(LessonspaceOperator):
+    """
+    Get the link to a session's recording, and hand it on inside the task.
+
+    Whoever holds the link can watch for about 3 hours (facts, D), so it stays out of XCom. With neither ``deliver`` nor
+    ``push_recording_url``, the task only says that there is a recording.
+
+    :param session_id: its uuid.
+    :param deliver: ``deliver(recording, context)`` with ``session_id`` and ``recording_url`` (see ``Recording``); or an
+        Airflow notifier, rendered with ``recording`` in its context. When it fails the task fails; a retry gets another
+        link and delivers that.
+    :param push_recording_url: put the link into XCom, where everybody who may read XCom can watch.
+    :return: see ``RecordingResult``.
+    :raises LessonspaceInputError: for a parameter that can't be used, before any request.
+    :raises LessonspaceNotFoundError: no such session, or no recording of it.
+    :raises LessonspaceError: when the delivery failed.
+    """
+
+    template_fields: Sequence[str] = ("lessonspace_conn_id", "session_id")
+
+    def __init__(
+        self,
+        *,
+        session_id: str,
+        deliver: DeliverRecording | BaseNotifier | None = None,
+        push_recording_url: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.session_id = session_id
+        self.deliver = deliver
+        self.push_recording_url = push_recording_url
+
+    def execute(self, context: Context) -> RecordingResult:
+        """Get the link, then deliver it."""
+        check_deliver(self.deliver, "recording")
+        session_id = as_uuid("session_id", self.session_id)
+        url = self.hook.get_recording_url(session_id)
+        if self.deliver is not None:
+            hand_on(
+                self.deliver,
+                Recording(session_id=session_id, recording_url=url),
+                context,
+                called="recording",
+                what=f"The link to the recording of session {session_id}",
+                then="mend deliver and run the task again: it gets another link.",
+            )
+        result = RecordingResult(session_id=session_id, delivered=self.deliver is not None)
+        if self.push_recording_url:
+            result["recording_url"] = url
+        elif self.deliver is None:
+            self.log.warning("Session %s has a recording; without deliver, its link went nowhere.", session_id)
+        return result
+
+
+def _name_and_policy(session: Session | SessionUpdate) -> SessionUpdate:
+    return {"name": session.get("name"), "recording_access_policy": session.get("recording_access_policy")}
+
+
+def _check_policy_taken(session_id: str, policy: list[str] | None, answer: SessionUpdate) -> None:
+    """Notice a policy that was not taken. What the answer to ``[]`` looks like is unknown, so it is not looked at."""
+    if policy and answer.get("recording_access_policy") is not None and not is_policy(answer, policy):
+        raise LessonspaceServerError(
+            f"Session {session_id}: asked for the recording access policy {policy}, the API took the update and answers "
+            f"{answer.get('recording_access_policy')}. Look in Lessonspace who may watch, and run the task again."
+        )

@@ -1,26 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Operators for spaces: launch them, and hand everybody their own link."""
+"""Operators for spaces: launch them, hand everybody their own link, and list them."""
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, cast
 from urllib.parse import urlsplit, urlunsplit
 
-from airflow.sdk.bases.notifier import BaseNotifier
-
-from lessonspace_provider.exceptions import LessonspaceError, LessonspaceInputError
+from lessonspace_provider.api_types import Space
+from lessonspace_provider.delivery import check_deliver, hand_on
+from lessonspace_provider.exceptions import LessonspaceInputError
 from lessonspace_provider.launch_body import link_window
 from lessonspace_provider.links import LessonspaceSpaceLink
-from lessonspace_provider.operators.base import LessonspaceOperator
-from lessonspace_provider.parameters import refuse
+from lessonspace_provider.operators.base import LessonspaceListOperator, LessonspaceOperator
 
 if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import BaseNotifier
     from airflow.sdk import Context
 
-    from lessonspace_provider.api_types import AuthExternal, Launch, LaunchUser, Timeouts, Webhooks
+    from lessonspace_provider.api_types import AuthExternal, FilterValue, Launch, LaunchUser, Timeouts, Webhooks
 
 #: Delivers the link of one launch, inside the task.
 Deliver = Callable[["Launch", "Context"], object]
@@ -186,8 +185,7 @@ class LessonspaceLaunchSpaceOperator(LessonspaceOperator):
 
     def execute(self, context: Context) -> LaunchResult:
         """Launch, then deliver."""
-        if self.deliver is not None and not callable(self.deliver):
-            raise refuse("deliver", type(self.deliver), "a function of launch and context, or an Airflow notifier")
+        check_deliver(self.deliver, "launch")
         launch = self.hook.launch_space(
             self.launch_id,
             client_ip=self.client_ip,
@@ -217,19 +215,13 @@ class LessonspaceLaunchSpaceOperator(LessonspaceOperator):
         if self.deliver is None:
             return
         handed = cast("Launch", {k: v for k, v in launch.items() if k != "secret" or self.deliver_secret})
-        try:
-            if isinstance(self.deliver, BaseNotifier):
-                _notify(self.deliver, handed, context)
-            else:
-                self.deliver(handed, context)
-        except Exception as error:
-            # Its text and its frames may hold the link.
-            reason = type(error).__name__
-        else:
-            return
-        raise LessonspaceError(
-            f"The link to space {self.launch_id!r} was not delivered ({reason} in deliver); the space is there. Mend "
-            f"deliver and run the task again: it makes another link to the same room."
+        hand_on(
+            self.deliver,
+            handed,
+            context,
+            called="launch",
+            what=f"The link to space {self.launch_id!r}",
+            then="the space is there. Mend deliver and run the task again: it makes another link to the same room.",
         )
 
     def _result(self, launch: Launch) -> LaunchResult:
@@ -262,14 +254,6 @@ _OPTIONS = (
 )
 
 
-def _notify(notifier: BaseNotifier, launch: Launch, context: Context) -> None:
-    """Notify, with the error if there is one: calling a notifier would only log it. The link stays in a copy."""
-    notifier = copy.copy(notifier)
-    rendering = cast("Context", {**context, "launch": launch})
-    notifier.render_template_fields(rendering)
-    notifier.notify(rendering)
-
-
 def space_page(launch: Launch) -> str | None:
     """
     Give the page of a space, which lets nobody in by itself.
@@ -282,3 +266,39 @@ def space_page(launch: Launch) -> str | None:
     if not launch.get("room_id") or link.path.rstrip("/").rpartition("/")[2] != launch["room_id"]:
         return None
     return urlunsplit((link.scheme, link.netloc.rpartition("@")[2], link.path, "", ""))
+
+
+class SpaceSummary(TypedDict):
+    """What is worth keeping of a space in XCom; ``room_id`` is its slug, as launch calls it."""
+
+    space_id: str | None
+    room_id: str | None
+    name: str | None
+    created_at: str | None
+
+
+class LessonspaceListSpacesOperator(LessonspaceListOperator[Space]):
+    """
+    List the organisation's spaces, for ``.expand()`` or into a file.
+
+    :param filters: the API's own names, as for ``LessonspaceHook.list_spaces``; times as aware datetimes or ISO 8601
+        text with an offset.
+    :param fields: None for ids, name and time (see ``SpaceSummary``), a list of the API's field names, or ``"all"`` for
+        whole spaces. What opens a space (``url``) is left out in any case.
+    :param destination: a ``.jsonl`` file as ``ObjectStoragePath`` takes it, to write an entry per line to; whole, or not
+        at all. None: the list becomes the task's result, which must fit XCom.
+    :return: a list with an entry per space, or see ``WrittenList``.
+    :raises LessonspaceInputError: for a parameter that can't be used, before any request; and for a list that is too
+        large for XCom.
+    """
+
+    def _list(self, filters: dict[str, FilterValue | None]) -> Iterator[Space]:
+        return self.hook.list_spaces(**filters)
+
+    def _short(self, entry: Space) -> SpaceSummary:
+        return SpaceSummary(
+            space_id=entry.get("id"),
+            room_id=entry.get("slug"),
+            name=entry.get("name"),
+            created_at=entry.get("created_at"),
+        )

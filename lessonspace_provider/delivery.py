@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Hands a link on inside the task, so that it never lies in XCom."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, TypeVar, cast
+
+from airflow.providers.common.compat.sdk import BaseNotifier
+
+from lessonspace_provider.exceptions import LessonspaceError
+from lessonspace_provider.parameters import refuse
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+Handed = TypeVar("Handed", bound=Mapping[str, object])
+
+
+def check_deliver(deliver: object, of: str) -> None:
+    """
+    Refuse what can't deliver anything.
+
+    :param deliver: what the DAG author gave; None is fine, nothing is delivered then.
+    :param of: what it would be called with, for the message: "launch".
+    :raises LessonspaceInputError: for anything that can't be called.
+    """
+    if deliver is not None and not callable(deliver):
+        raise refuse("deliver", type(deliver), f"a function of {of} and context, or an Airflow notifier")
+
+
+def hand_on(
+    deliver: Callable[[Handed, Context], object] | BaseNotifier,
+    handed: Handed,
+    context: Context,
+    *,
+    called: str,
+    what: str,
+    then: str,
+) -> None:
+    """
+    Deliver something secret, and tell of a failure without repeating it.
+
+    :param deliver: called with ``handed`` and the context; or a notifier, rendered with ``handed`` in its context.
+    :param handed: what to deliver.
+    :param called: its name in the notifier's templates: "launch".
+    :param what: begins the error's message: "The link to space 'x'".
+    :param then: ends it: what is there all the same, and what to do.
+    :raises LessonspaceError: when the delivery failed, with the kind of its error only.
+    """
+    try:
+        if isinstance(deliver, BaseNotifier):
+            _notify(deliver, {called: handed}, context)
+        else:
+            deliver(handed, context)
+    except Exception as error:
+        # Its text and its frames may hold the link.
+        reason = type(error).__name__
+    else:
+        return
+    raise LessonspaceError(f"{what} was not delivered ({reason} in deliver); {then}")
+
+
+def _notify(notifier: BaseNotifier, handed: Mapping[str, object], context: Context) -> None:
+    """Notify, with the error if there is one: calling a notifier would only log it. The link stays in a copy."""
+    notifier = copy.copy(notifier)
+    rendering = cast("Context", {**context, **handed})
+    notifier.render_template_fields(rendering)
+    notifier.notify(rendering)

@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Operators for users: list them, and remove those who left."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
+
+from lessonspace_provider.api_types import User
+from lessonspace_provider.exceptions import LessonspaceNotFoundError
+from lessonspace_provider.operators.base import LessonspaceListOperator, LessonspaceOperator
+from lessonspace_provider.parameters import as_user_id
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from lessonspace_provider.api_types import FilterValue
+
+
+class UserSummary(TypedDict):
+    """What is worth keeping of a user in XCom: neither name nor e-mail."""
+
+    user_id: int | None
+    role: str | None
+
+
+class LessonspaceListUsersOperator(LessonspaceListOperator[User]):
+    """
+    List the organisation's users, for ``.expand()`` or into a file.
+
+    :param filters: the API's own names, as for ``LessonspaceHook.list_users``: role, space, session, search, page.
+    :param fields: None for id and role (see ``UserSummary``), a list of the API's field names, or ``"all"`` for whole
+        users, personal data included.
+    :param destination: a ``.jsonl`` file as ``ObjectStoragePath`` takes it, to write an entry per line to; whole, or not
+        at all. None: the list becomes the task's result, which must fit XCom.
+    :return: a list with an entry per user, or see ``WrittenList``.
+    :raises LessonspaceInputError: for a parameter that can't be used, before any request; and for a list that is too
+        large for XCom.
+    """
+
+    def _list(self, filters: dict[str, FilterValue | None]) -> Iterator[User]:
+        return self.hook.list_users(**filters)
+
+    def _short(self, entry: User) -> UserSummary:
+        # The reference shows no entry of this list. A person in a session has the id in `user`, and `id` is a guess.
+        return UserSummary(user_id=entry.get("user", entry.get("id")), role=entry.get("role"))
+
+
+class RemovedUser(TypedDict):
+    """What became of a user."""
+
+    user_id: int
+    status: Literal["removed", "already_gone", "dry_run"]
+
+
+class LessonspaceRemoveUserOperator(LessonspaceOperator):
+    """
+    Remove a user from the organisation. There is no way back.
+
+    A user who is gone already is a success, so a retry after an answer that was lost does no harm. The API answers 404
+    then (an assumption: the reference names 204 only), and also when the connection leads elsewhere: so the list of
+    users is asked for once, and has to be there.
+
+    :param user_id: the integer of ``profiles[].user``, which launch calls ``user_id``; or its digits, as a template
+        renders. It has to be given: there is no way to remove by name or e-mail.
+    :param dry_run: say in the log what would be done, and send nothing.
+    :return: see ``RemovedUser``.
+    :raises LessonspaceInputError: for anything but a positive integer, before any request.
+    :raises LessonspaceNotFoundError: the organisation itself is not there.
+    """
+
+    template_fields: Sequence[str] = ("lessonspace_conn_id", "user_id")
+
+    def __init__(self, *, user_id: int | str, dry_run: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.user_id = user_id
+        self.only_plan = dry_run
+
+    def execute(self, context: Context) -> RemovedUser:
+        """Remove the user."""
+        user_id = as_user_id("user_id", self.user_id)
+        if self.only_plan:
+            self.log.info("User %d would be removed. Nothing was sent.", user_id)
+            return RemovedUser(user_id=user_id, status="dry_run")
+        try:
+            self.hook.remove_user(user_id)
+        except LessonspaceNotFoundError:
+            next(iter(self.hook.list_users()), None)
+            self.log.info("User %d was gone already.", user_id)
+            return RemovedUser(user_id=user_id, status="already_gone")
+        self.log.info("User %d was removed.", user_id)
+        return RemovedUser(user_id=user_id, status="removed")
