@@ -39,10 +39,14 @@ def as_lines_file(destination: object) -> ObjectStoragePath | None:
 
     if destination is None:
         return None
+    example = "s3://aws_default@bucket/sessions/{{ ds }}.jsonl"
+    refused = refuse("destination", destination, f"a file whose name ends in .jsonl, such as '{example}'")
     if not isinstance(destination, (str, ObjectStoragePath)) or not str(destination).endswith(".jsonl"):
-        example = "s3://aws_default@bucket/sessions/{{ ds }}.jsonl"
-        raise refuse("destination", destination, f"a file whose name ends in .jsonl, such as '{example}'")
-    return ObjectStoragePath(destination)
+        raise refused
+    try:
+        return ObjectStoragePath(destination)
+    except ValueError:  # a store that nobody knows
+        raise refused from None
 
 
 def fit_for_xcom(entries: Iterable[Entry]) -> list[Entry]:

@@ -13,7 +13,6 @@ from airflow.providers.common.compat.sdk import BaseHook, Connection
 
 from lessonspace_provider.exceptions import (
     LessonspaceError,
-    LessonspaceInputError,
     LessonspaceLinkExpiredError,
     LessonspaceNotFoundError,
     LessonspaceServerError,

@@ -35,8 +35,8 @@ class LessonspaceListSessionsOperator(LessonspaceListOperator[Session]):
     :param fields: None for ids, name, times and counts (no people, see ``SessionSummary``), a list of the API's
         field names, or ``"all"`` for whole sessions, personal data included. What opens a recording or a space
         (``playback_url``, ``playback_password``, ``space.url``) is left out in any case.
-    :param destination: a ``.jsonl`` file as ``ObjectStoragePath`` takes it, to write an entry per line to; whole, or not
-        at all. None: the list becomes the task's result, which must fit XCom.
+    :param destination: a ``.jsonl`` file as ``ObjectStoragePath`` takes it, for an entry per line; whole, or not at
+        all. None: the list becomes the task's result, which must fit XCom.
     :return: a list with an entry per session, or see ``WrittenList``.
     :raises LessonspaceInputError: for a parameter that can't be used, before any request; and for a list that is too
         large for XCom.
@@ -106,8 +106,8 @@ class LessonspaceUpdateSessionOperator(LessonspaceOperator):
         policy; None leaves it.
     :param force: send the update even if it would change nothing.
     :return: old and new values, see ``SessionChange``.
-    :raises LessonspaceInputError: for a parameter that can't be used, before any request; or after the session was read,
-        when only the policy is given and it has no name.
+    :raises LessonspaceInputError: for a parameter that can't be used, before any request; or after the session was
+        read, when only the policy is given and it has no name.
     :raises LessonspaceServerError: when the API took the update and answers with another policy.
     """
 
@@ -218,6 +218,6 @@ def _check_policy_taken(session_id: str, policy: list[str] | None, answer: Sessi
     """Notice a policy that was not taken. What the answer to ``[]`` looks like is unknown, so it is not looked at."""
     if policy and answer.get("recording_access_policy") is not None and not is_policy(answer, policy):
         raise LessonspaceServerError(
-            f"Session {session_id}: asked for the recording access policy {policy}, the API took the update and answers "
+            f"Session {session_id}: the recording access policy {policy} was sent, and the API answers that it is "
             f"{answer.get('recording_access_policy')}. Look in Lessonspace who may watch, and run the task again."
         )

@@ -285,8 +285,8 @@ class LessonspaceListSpacesOperator(LessonspaceListOperator[Space]):
         text with an offset.
     :param fields: None for ids, name and time (see ``SpaceSummary``), a list of the API's field names, or ``"all"`` for
         whole spaces. What opens a space (``url``) is left out in any case.
-    :param destination: a ``.jsonl`` file as ``ObjectStoragePath`` takes it, to write an entry per line to; whole, or not
-        at all. None: the list becomes the task's result, which must fit XCom.
+    :param destination: a ``.jsonl`` file as ``ObjectStoragePath`` takes it, for an entry per line; whole, or not at
+        all. None: the list becomes the task's result, which must fit XCom.
     :return: a list with an entry per space, or see ``WrittenList``.
     :raises LessonspaceInputError: for a parameter that can't be used, before any request; and for a list that is too
         large for XCom.

@@ -31,8 +31,8 @@ class LessonspaceListUsersOperator(LessonspaceListOperator[User]):
     :param filters: the API's own names, as for ``LessonspaceHook.list_users``: role, space, session, search, page.
     :param fields: None for id and role (see ``UserSummary``), a list of the API's field names, or ``"all"`` for whole
         users, personal data included.
-    :param destination: a ``.jsonl`` file as ``ObjectStoragePath`` takes it, to write an entry per line to; whole, or not
-        at all. None: the list becomes the task's result, which must fit XCom.
+    :param destination: a ``.jsonl`` file as ``ObjectStoragePath`` takes it, for an entry per line; whole, or not at
+        all. None: the list becomes the task's result, which must fit XCom.
     :return: a list with an entry per user, or see ``WrittenList``.
     :raises LessonspaceInputError: for a parameter that can't be used, before any request; and for a list that is too
         large for XCom.
@@ -42,8 +42,9 @@ class LessonspaceListUsersOperator(LessonspaceListOperator[User]):
         return self.hook.list_users(**filters)
 
     def _short(self, entry: User) -> UserSummary:
-        # The reference shows no entry of this list. A person in a session has the id in `user`, and `id` is a guess.
-        return UserSummary(user_id=entry.get("user", entry.get("id")), role=entry.get("role"))
+        # The reference shows no entry of this list: a person in a session has the id in `user`, and `id` is a guess.
+        ids = [given for given in (entry.get("user"), entry.get("id")) if isinstance(given, int)]
+        return UserSummary(user_id=ids[0] if ids else None, role=entry.get("role"))
 
 
 class RemovedUser(TypedDict):

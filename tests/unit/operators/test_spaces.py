@@ -3,13 +3,18 @@ from __future__ import annotations
 
 import traceback
 from datetime import datetime, timedelta, timezone
+from types import SimpleNamespace
 
 import pytest
 from airflow.sdk.bases.notifier import BaseNotifier
 
 from lessonspace_provider.exceptions import LessonspaceError, LessonspaceInputError
 from lessonspace_provider.links import LessonspaceSpaceLink
-from lessonspace_provider.operators.spaces import LessonspaceLaunchSpaceOperator, space_page
+from lessonspace_provider.operators.spaces import (
+    LessonspaceLaunchSpaceOperator,
+    LessonspaceListSpacesOperator,
+    space_page,
+)
 
 LINK = "https://www.thelessonspace.com/space/room-1?user=ey.JWT.sig"
 LAUNCH = {
@@ -165,3 +170,27 @@ def test_it_can_be_mapped():
     users = [{"user": {"name": "Ann"}}, {"user": {"name": "Ben"}}]
     mapped = LessonspaceLaunchSpaceOperator.partial(task_id="launch", launch_id="maths", deliver=failing)
     assert mapped.expand_kwargs(users).is_mapped
+
+
+SPACE = {"id": "s-1", "slug": "room-1", "name": "Maths 7b", "url": f"{LINK}", "tags": "{}", "locks": [{"url": LINK}]}
+
+
+@pytest.mark.parametrize(
+    ("fields", "result"),
+    [
+        (None, {"space_id": "s-1", "room_id": "room-1", "name": "Maths 7b", "created_at": None}),
+        ("all", {"id": "s-1", "slug": "room-1", "name": "Maths 7b", "tags": "{}", "locks": [{}]}),
+        (["slug", "url"], {"slug": "room-1"}),
+    ],
+)
+def test_spaces_are_listed_without_what_opens_them(fields, result):
+    operator = LessonspaceListSpacesOperator(task_id="list", fields=fields, filters={"search": "maths"})
+    asked = []
+    operator.hook = SimpleNamespace(list_spaces=lambda **filters: asked.append(filters) or iter([SPACE]))
+    assert operator.execute({}) == [result]
+    assert asked == [{"search": "maths"}]
+
+
+def test_a_list_of_spaces_can_be_mapped():
+    mapped = LessonspaceListSpacesOperator.partial(task_id="list").expand(filters=[{"search": "maths"}])
+    assert mapped.is_mapped

@@ -1,0 +1,338 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+Who was there, from when to when, and what is to be paid: what schools compute from sessions. Pure.
+
+What is read of a session, and where it says so:
+
+``logs[].log_type``, ``.date``
+    what happened, and when: ``user-joined`` and ``user-left``, ISO 8601 (reference). Only the session list of a space
+    has logs: ``LessonspaceHook.list_space_sessions`` (facts, D).
+``logs[].profile``, ``.guest_uuid``
+    whose row it is: the integer of ``profiles[].user`` (facts, C), or the uuid of ``guests[]`` (reference).
+``logs[].user_socket_id``
+    one connection, so that somebody on two devices has two (assumption, from its name).
+``profiles[].role``
+    teacher, student or admin (reference); may be null.
+``start_time``, ``end_time``
+    of the session, ISO 8601; the end is null while it runs (facts, C).
+``billable_seconds``
+    an integer (reference), in seconds as its name says; how Lessonspace counts them is unknown.
+
+Odd data has these results, each with a doubt (see ``Doubt``) where it makes a difference:
+
+- A leave without a join adds no time: since when somebody was there is unknown.
+- A join without a leave counts up to the session's end, which is 30 s after the last person left (facts, D); in a
+  running session up to ``now``, without a doubt.
+- Somebody on several devices is there once, from the first join to the last leave. A leave whose connection is unknown
+  closes one of those that are open. A second join of an open connection is none.
+- A row whose time can't be read is left out. A row of nobody is left out and counted.
+- Time before the session's start or after its end is cut off.
+- Somebody who is among ``profiles`` or ``guests`` and in no row was there for 0 s.
+- ``user-idled`` ends no presence: whoever is idle is still in the room (assumption). Other rows, and kinds that the
+  vendor adds tomorrow, are left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Literal
+
+from lessonspace_provider.exceptions import LessonspaceInputError
+from lessonspace_provider.parameters import as_aware_datetime, refuse
+from lessonspace_provider.sessions import end_time, has_ended, start_time
+from lessonspace_provider.times import read_time
+
+if TYPE_CHECKING:
+    from lessonspace_provider.api_types import LogRow, Session
+
+#: What is not sure about somebody's times; the module says what is counted then.
+Doubt = Literal["join_missing", "leave_missing", "time_unreadable", "no_rows"]
+
+#: Why nobody can be sure that no teacher came.
+TeacherDoubt = Literal["role_unknown", "rows_of_nobody"]
+
+
+@dataclass(frozen=True)
+class Stay:
+    """Somebody was there without a break, on one device or several; aware datetimes in UTC."""
+
+    start: datetime
+    end: datetime
+
+
+@dataclass(frozen=True)
+class Presence:
+    """
+    When one person was there. Either ``user_id`` or ``guest_uuid`` is set; names stay in ``profiles``.
+
+    :param user_id: the integer of ``profiles[].user``.
+    :param guest_uuid: of a guest.
+    :param role: of a user, when the API says.
+    :param stays: in their order; they do not overlap. More than one: the person came back.
+    :param doubts: empty when all is plain.
+    """
+
+    user_id: int | None
+    guest_uuid: str | None
+    role: str | None
+    stays: tuple[Stay, ...]
+    doubts: frozenset[Doubt]
+
+    @property
+    def duration(self) -> timedelta:
+        """How long they were there, breaks left out."""
+        return sum((stay.end - stay.start for stay in self.stays), timedelta(0))
+
+    @property
+    def minutes(self) -> float:
+        """The same in minutes, not rounded."""
+        return self.duration / timedelta(minutes=1)
+
+
+@dataclass(frozen=True)
+class Attendance:
+    """
+    Who was there.
+
+    :param people: each person once; those who came first stand first, those without a time last.
+    :param rows_of_nobody: how many rows say neither user nor guest.
+    """
+
+    people: tuple[Presence, ...]
+    rows_of_nobody: int
+
+
+@dataclass(frozen=True)
+class TeacherLateness:
+    """
+    How late the first teacher came.
+
+    :param late_by: 0 for who was there in time; None: no teacher came, or, when there are ``doubts``, it can't be told.
+    :param user_id: who came first.
+    :param doubts: what is not sure about any teacher's times, and when no teacher came, why one may have: somebody has
+        no role (``role_unknown``), or rows are nobody's.
+    """
+
+    late_by: timedelta | None
+    user_id: int | None
+    doubts: frozenset[Doubt | TeacherDoubt]
+
+
+def attendance(sessions: Iterable[Session], *, now: datetime | None = None) -> Attendance:
+    """
+    Work out who was there, from the logs of one lesson's session or sessions.
+
+    :param sessions: with ``logs``; one lesson may have several, and then they are taken together.
+    :param now: aware; up to when those count who are still there. Needed when a session still runs.
+    :raises LessonspaceInputError: for one session in place of a list, a session without logs, one that runs without
+        ``now``, or a ``now`` without a time zone.
+    :raises LessonspaceServerError: for a session whose own start or end can't be read.
+    """
+    if isinstance(sessions, Mapping):
+        raise refuse("sessions", sessions.get("uuid"), "a list of sessions, or of one")
+    present_moment = None if now is None else as_aware_datetime("now", now)
+    people: dict[_Person, _Record] = {}
+    rows_of_nobody = 0
+    for session in sessions:
+        rows_of_nobody += _add_session(people, session, present_moment)
+    found = [_presence(person, record) for person, record in people.items()]
+    found.sort(key=lambda presence: (not presence.stays, presence.stays[0].start if presence.stays else None))
+    return Attendance(tuple(found), rows_of_nobody)
+
+
+def teacher_lateness(
+    present: Attendance,
+    lesson_start: datetime | str,
+    lesson_end: datetime | str,
+    *,
+    teacher_ids: Collection[int] | None = None,
+) -> TeacherLateness:
+    """
+    Compare the first teacher's coming with the timetable.
+
+    Who was there before the lesson and stayed is in time; who had left before it began was there for another one.
+
+    :param present: who was there.
+    :param lesson_start: by the timetable; aware datetime or ISO 8601 text.
+    :param lesson_end: likewise, later; who comes after it came for another lesson.
+    :param teacher_ids: Lessonspace user ids of the teachers; None: whoever has the role ``teacher``.
+    :raises LessonspaceInputError: for other times.
+    """
+    begins, ends = as_aware_datetime("lesson_start", lesson_start), as_aware_datetime("lesson_end", lesson_end)
+    if begins >= ends:
+        raise refuse("lesson_end", ends.isoformat(), f"later than lesson_start={begins.isoformat()}")
+    teachers = [person for person in present.people if _is_teacher(person, teacher_ids)]
+    arrivals = [
+        (max(stay.start, begins), person.user_id)
+        for person in teachers
+        for stay in person.stays
+        if stay.start < ends and stay.end > begins
+    ]
+    doubts: set[Doubt | TeacherDoubt] = {doubt for person in teachers for doubt in person.doubts}
+    if arrivals:
+        arrived, user_id = min(arrivals, key=lambda arrival: arrival[0])
+        return TeacherLateness(arrived - begins, user_id, frozenset(doubts))
+    if teacher_ids is None and any(person.user_id is not None and person.role is None for person in present.people):
+        doubts.add("role_unknown")
+    if present.rows_of_nobody:
+        doubts.add("rows_of_nobody")
+    return TeacherLateness(None, None, frozenset(doubts))
+
+
+def billable_minutes(session: Session) -> float | None:
+    """
+    Say how many minutes of a session Lessonspace bills: ``billable_seconds`` / 60, not rounded.
+
+    :param session: from a list or in detail.
+    :return: None while it runs, when more may be added (an assumption), and when the API gives no number of 0 or more.
+    :raises LessonspaceServerError: when the session's end can't be read.
+    """
+    seconds: object = session.get("billable_seconds")
+    if not has_ended(session) or not isinstance(seconds, (int, float)) or isinstance(seconds, bool):
+        return None
+    return seconds / 60 if seconds >= 0 else None
+
+
+#: A user's id, or a guest's uuid.
+_Person = int | str
+
+
+@dataclass
+class _Record:
+    """What is known of one person while the logs are read."""
+
+    role: str | None = None
+    stays: list[Stay] = field(default_factory=list)
+    doubts: set[Doubt] = field(default_factory=set)
+    has_rows: bool = False
+
+
+def _add_session(people: dict[_Person, _Record], session: Session, now: datetime | None) -> int:
+    """Add one session to what is known of each person; return how many of its rows are nobody's."""
+    end = end_time(session)
+    if end is None and now is None:
+        raise LessonspaceInputError(f"Session {session.get('uuid')} still runs: give now, or wait until it has ended.")
+    _add_people(people, session)
+    rows_of_nobody = 0
+    rows: dict[_Person, list[tuple[datetime, LogRow]]] = {}
+    for row in _rows(session):
+        person = _person(row)
+        if person is None:
+            rows_of_nobody += 1
+            continue
+        record = people.setdefault(person, _Record())
+        record.has_rows = True
+        moment = read_time(row.get("date"))
+        if moment is None:
+            record.doubts.add("time_unreadable")
+        else:
+            rows.setdefault(person, []).append((moment, row))
+    for person, of_person in rows.items():
+        # At the same moment, joins come first: whoever changed the device was never gone.
+        of_person.sort(key=lambda entry: (entry[0], entry[1].get("log_type") == "user-left"))
+        people[person].stays += _stays(of_person, start_time(session), end, now, people[person].doubts)
+    return rows_of_nobody
+
+
+def _add_people(people: dict[_Person, _Record], session: Session) -> None:
+    for profile in session.get("profiles") or []:
+        user_id = _whole_number(profile.get("user"))
+        if user_id is not None:
+            record = people.setdefault(user_id, _Record())
+            record.role = profile.get("role") or record.role
+    for guest in session.get("guests") or []:
+        guest_uuid = _text(guest.get("uuid"))
+        if guest_uuid is not None:
+            people.setdefault(guest_uuid, _Record())
+
+
+def _rows(session: Session) -> list[LogRow]:
+    """Give the rows about joining and leaving."""
+    logs = session.get("logs")
+    if not isinstance(logs, list):
+        raise LessonspaceInputError(
+            f"Session {session.get('uuid')} has no logs: only LessonspaceHook.list_space_sessions gives them."
+        )
+    return [row for row in logs if isinstance(row, Mapping) and row.get("log_type") in ("user-joined", "user-left")]
+
+
+def _person(row: LogRow) -> _Person | None:
+    user_id = _whole_number(row.get("profile"))
+    return user_id if user_id is not None else _text(row.get("guest_uuid"))
+
+
+def _whole_number(value: object) -> int | None:
+    """Read a user's id: the reference calls ``logs[].profile`` a string, and an integer was seen (facts, C)."""
+    if isinstance(value, str) and value.isascii() and value.isdigit():
+        return int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _stays(
+    rows: list[tuple[datetime, LogRow]],
+    start: datetime | None,
+    end: datetime | None,
+    now: datetime | None,
+    doubts: set[Doubt],
+) -> list[Stay]:
+    """
+    Turn one person's rows, in the order of their times, into stays within the session.
+
+    :param doubts: takes what is not sure.
+    """
+    stays: list[tuple[datetime, datetime]] = []
+    connections: list[str | None] = []
+    since = None
+    for moment, row in rows:
+        socket = row.get("user_socket_id")
+        if row.get("log_type") == "user-joined":
+            since = since or moment
+            if socket is None or socket not in connections:
+                connections.append(socket)
+        elif since is None:
+            doubts.add("join_missing")
+        else:
+            connections.remove(socket if socket in connections else connections[0])
+            if not connections:
+                stays.append((since, moment))
+                since = None
+    until = end or now
+    if since is not None and until is not None:
+        stays.append((since, until))
+        if end is not None:
+            doubts.add("leave_missing")
+    cut = [Stay(max(a, start) if start else a, min(b, until) if until else b) for a, b in stays]
+    return [stay for stay in cut if stay.end > stay.start]
+
+
+def _presence(person: _Person, record: _Record) -> Presence:
+    if not record.has_rows:
+        record.doubts.add("no_rows")
+    return Presence(
+        user_id=person if isinstance(person, int) else None,
+        guest_uuid=person if isinstance(person, str) else None,
+        role=record.role,
+        stays=tuple(_joined(record.stays)),
+        doubts=frozenset(record.doubts),
+    )
+
+
+def _joined(stays: list[Stay]) -> list[Stay]:
+    """Put stays in their order, and make one of those that overlap or touch: sessions may overlap."""
+    joined: list[Stay] = []
+    for stay in sorted(stays, key=lambda stay: stay.start):
+        if joined and stay.start <= joined[-1].end:
+            joined[-1] = Stay(joined[-1].start, max(joined[-1].end, stay.end))
+        else:
+            joined.append(stay)
+    return joined
+
+
+def _is_teacher(person: Presence, teacher_ids: Collection[int] | None) -> bool:
+    return person.role == "teacher" if teacher_ids is None else person.user_id in teacher_ids
