@@ -94,7 +94,11 @@ TABLE = {
     "came before the start, left after the end": ([("joined", -5), ("left", 70)], [(0, 60)], set()),
     "only outside of the session": ([("joined", 61), ("left", 70)], [], set()),
     "idle in between": ([("joined", 0), ("idled", 10), ("left", 50)], [(0, 50)], set()),
-    "rows of other kinds": ([("cobrowser-start", 1), ("joined", 5), ("user-danced", 9), ("left", 50)], [(5, 50)], set()),
+    "rows of other kinds": (
+        [("cobrowser-start", 1), ("joined", 5), ("user-danced", 9), ("left", 50)],
+        [(5, 50)],
+        set(),
+    ),
     "no rows": ([], [], {"no_rows"}),
     "idle and no other rows": ([("idled", 10)], [], {"no_rows"}),
 }
@@ -178,9 +182,7 @@ def test_a_session_whose_own_times_can_not_be_read_is_an_error():
 
 
 def lateness(*logs, sessions=None, **parameters):
-    found = teacher_lateness(
-        attendance(sessions or [a_session(*logs, start=-30, end=90)]), NINE, at(60), **parameters
-    )
+    found = teacher_lateness(attendance(sessions or [a_session(*logs, start=-30, end=90)]), NINE, at(60), **parameters)
     return (None if found.late_by is None else found.late_by / timedelta(minutes=1)), found.doubts
 
 

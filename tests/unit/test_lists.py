@@ -25,7 +25,7 @@ def test_reading_stops_where_a_list_becomes_too_large():
             read.append(ENTRY)
             yield ENTRY
 
-    with pytest.raises(LessonspaceInputError, match="too large for XCom.*destination"):
+    with pytest.raises(LessonspaceInputError, match=r"too large for XCom.*destination"):
         fit_for_xcom(endless())
     assert len(read) * len(json.dumps(ENTRY)) < XCOM_LIMIT * 1.01
 

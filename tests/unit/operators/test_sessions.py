@@ -134,7 +134,7 @@ def test_a_list_can_go_into_a_file(tmp_path):
 
 def test_a_list_too_large_for_xcom_says_to_use_destination(monkeypatch):
     monkeypatch.setattr(lists, "XCOM_LIMIT", 10)
-    with pytest.raises(LessonspaceInputError, match="too large for XCom.*Give destination"):
+    with pytest.raises(LessonspaceInputError, match=r"too large for XCom.*Give destination"):
         run(LessonspaceListSessionsOperator)
 
 
@@ -149,9 +149,7 @@ def test_a_session_is_reduced_to_ids_times_and_counts_by_default():
 
 
 def test_a_whole_session_can_be_asked_for_without_its_keys():
-    result, _ = run(
-        LessonspaceGetSessionOperator, session_id=SESSION_ID, fields="all", hook=Hook({**SESSION, **KEYS})
-    )
+    result, _ = run(LessonspaceGetSessionOperator, session_id=SESSION_ID, fields="all", hook=Hook({**SESSION, **KEYS}))
     assert result["profiles"] == SESSION["profiles"]
     assert "SECRET" not in json.dumps(result)
 
@@ -199,10 +197,10 @@ SAME = [
 
 
 @pytest.mark.parametrize("parameters", SAME)
-def test_what_would_change_nothing_is_not_sent_and_the_log_says_so(parameters, caplog):
-    caplog.set_level("INFO")
+def test_what_would_change_nothing_is_not_sent_and_the_log_says_so(parameters, capsys):
     result, asked = run(LessonspaceUpdateSessionOperator, session_id=SESSION_ID, **parameters)
     assert asked == [("get", SESSION_ID)]
+    assert f"Session {SESSION_ID} is as it is to be: nothing was sent" in capsys.readouterr().out
     assert not result["updated"]
     assert result["old"] == result["new"]
 

@@ -86,7 +86,7 @@ def test_a_dry_run_sends_nothing():
 @pytest.mark.parametrize("dry_run", [True, False])
 def test_nobody_is_removed_without_an_integer_id(user_id, dry_run):
     hook = Hook()
-    with pytest.raises(LessonspaceInputError, match="user_id=.*positive integer"):
+    with pytest.raises(LessonspaceInputError, match=r"user_id=.*positive integer"):
         remove(hook=hook, user_id=user_id, dry_run=dry_run)
     assert hook.asked == []
 
