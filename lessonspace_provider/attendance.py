@@ -9,6 +9,8 @@ What is read of a session, and where it says so:
     has logs: ``LessonspaceHook.list_space_sessions`` (facts, D).
 ``logs[].profile``, ``.guest_uuid``
     whose row it is: the integer of ``profiles[].user`` (facts, C), or the uuid of ``guests[]`` (reference).
+``logs[].id``
+    rows of the same moment happened in the order of their ids (assumption).
 ``logs[].user_socket_id``
     one connection, so that somebody on two devices has two (assumption, from its name).
 ``profiles[].role``
@@ -230,8 +232,7 @@ def _add_session(people: dict[_Person, _Record], session: Session, now: datetime
         else:
             rows.setdefault(person, []).append((moment, row))
     for person, of_person in rows.items():
-        # At the same moment, joins come first: whoever changed the device was never gone.
-        of_person.sort(key=lambda entry: (entry[0], entry[1].get("log_type") == "user-left"))
+        of_person.sort(key=_order)
         people[person].stays += _stays(of_person, start_time(session), end, now, people[person].doubts)
     return rows_of_nobody
 
@@ -256,6 +257,12 @@ def _rows(session: Session) -> list[LogRow]:
             f"Session {session.get('uuid')} has no logs: only LessonspaceHook.list_space_sessions gives them."
         )
     return [row for row in logs if isinstance(row, Mapping) and row.get("log_type") in ("user-joined", "user-left")]
+
+
+def _order(timed: tuple[datetime, LogRow]) -> tuple[datetime, int, bool]:
+    """Order rows by their times; at the same moment by their ids, and joins first where there are none."""
+    moment, row = timed
+    return moment, _whole_number(row.get("id")) or 0, row.get("log_type") == "user-left"
 
 
 def _person(row: LogRow) -> _Person | None:

@@ -93,6 +93,7 @@ TABLE = {
     "an offset": ([("joined", "2026-11-22T10:05:00+01:00"), ("left", 50)], [(5, 50)], set()),
     "came before the start, left after the end": ([("joined", -5), ("left", 70)], [(0, 60)], set()),
     "only outside of the session": ([("joined", 61), ("left", 70)], [], set()),
+    "came and left at one moment": ([("left", 5), ("joined", 5)], [], set()),
     "idle in between": ([("joined", 0), ("idled", 10), ("left", 50)], [(0, 50)], set()),
     "rows of other kinds": (
         [("cobrowser-start", 1), ("joined", 5), ("user-danced", 9), ("left", 50)],
@@ -111,6 +112,12 @@ def test_when_somebody_was_there(rows, stays, doubts):
     assert stays_of(pupil) == stays
     assert pupil.doubts == doubts
     assert pupil.minutes == sum(end - start for start, end in stays)
+
+
+def test_rows_of_the_same_moment_happened_in_the_order_of_their_ids():
+    rows = [row("joined", 0), row("left", 20), row("joined", 20), row("left", 50)]
+    numbered = [{**given, "id": number} for number, given in enumerate(rows, 1)]
+    assert stays_of(of(PUPIL, a_session(*reversed(numbered)))) == [(0, 50)]
 
 
 def test_minutes_are_not_rounded():
