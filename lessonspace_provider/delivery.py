@@ -7,7 +7,7 @@ import copy
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, TypeVar, cast
 
-from airflow.providers.common.compat.sdk import BaseNotifier
+from airflow.sdk.bases.notifier import BaseNotifier
 
 from lessonspace_provider.exceptions import LessonspaceError
 from lessonspace_provider.parameters import refuse

@@ -15,8 +15,8 @@ from lessonspace_provider.parameters import as_session_update, as_uuid
 from lessonspace_provider.sessions import fields_that_change, is_policy, name_to_keep, summary
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import BaseNotifier
     from airflow.sdk import Context
+    from airflow.sdk.bases.notifier import BaseNotifier
 
     from lessonspace_provider.api_types import FilterValue, SessionUpdate
     from lessonspace_provider.sessions import SessionSummary

@@ -16,8 +16,8 @@ from lessonspace_provider.links import LessonspaceSpaceLink
 from lessonspace_provider.operators.base import LessonspaceListOperator, LessonspaceOperator
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import BaseNotifier
     from airflow.sdk import Context
+    from airflow.sdk.bases.notifier import BaseNotifier
 
     from lessonspace_provider.api_types import AuthExternal, FilterValue, Launch, LaunchUser, Timeouts, Webhooks
 
