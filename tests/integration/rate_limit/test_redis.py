@@ -160,7 +160,7 @@ def test_a_redis_40_ms_away_costs_no_share_of_the_rate(tmp_path, redis_server, m
         trips = way.round_trips
     permits = 2 * machines * count
     assert len(given) == permits
-    assert (permits - 1) / rate / (given[-1] - given[0]) > 0.75, "a busy machine may cost something"
+    assert (permits - 1) / rate / (given[-1] - given[0]) > 0.65, "a busy machine may cost something"
     # One for the slot and one when it comes, which is asked ahead; and a few to begin with.
     assert trips <= 2.5 * permits + 10 * machines
 
