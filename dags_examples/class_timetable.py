@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+Reads a school's timetable for the DAG `class_launch`. No DAG itself: keep it beside the DAG files.
+
+The timetable is a CSV file with a row per lesson:
+
+| column | meaning |
+|---|---|
+| `lesson` | the school's own id of the lesson, at most 53 characters; with the date, it names the room |
+| `subject` | what people read |
+| `days` | weekdays, dates or `daily`, such as `Monday Thursday` or `2026-12-14 2026-12-16` |
+| `start`, `end` | the school's local time, such as `09:00`; a lesson ends on the day on which it began |
+| `teacher` | `Ada Byron <ada@school.example>` |
+| `students` | likewise, with `;` between them |
+| `cancelled` | the days on which it is cancelled, written as in `days`; blank for none |
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterator
+from datetime import date, datetime, time, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+COLUMNS = ("lesson", "subject", "days", "start", "end", "teacher", "students", "cancelled")
+WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+PERSON = re.compile(r"\s*([^<>,;]*[^<>,;\s])\s*<([^<>@,;\s]+@[^<>@,;\s]+\.[^<>@,;\s]+)>\s*")
+
+#: The arguments of one launch.
+Launch = dict[str, Any]
+
+
+def read_launches(path: Path, begin: datetime, zone: ZoneInfo) -> dict[str, list[Any]]:
+    """
+    Say whom to launch for the lessons that begin within a day.
+
+    :param path: the timetable.
+    :param begin: aware; lessons from this moment until the same time of the next day in the school's zone.
+    :param zone: the school's time zone.
+    :return: the launches of ``teachers`` and of ``students``, and which rows were ``refused`` and why.
+    :raises ValueError: when a column is missing.
+    """
+    launches: dict[str, list[Any]] = {"teachers": [], "students": [], "refused": []}
+    taken: set[str] = set()
+    for line, row in _rows(path):
+        try:
+            lessons = list(_lessons(row, begin.astimezone(zone)))
+            teacher, students = _person(row["teacher"], "teacher"), _students(row["students"])
+            for lesson in lessons:
+                if lesson["launch_id"] in taken:
+                    raise ValueError(f"a row above is called {row['lesson']!r} on that day, too")
+                taken.add(lesson["launch_id"])
+                launches["teachers"].append({**lesson, "user": teacher})
+                launches["students"] += [{**lesson, "user": student} for student in students]
+        except ValueError as error:
+            launches["refused"].append(f"line {line}: {error}")
+    return launches
+
+
+def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        reader = csv.DictReader(file)
+        if missing := set(COLUMNS) - set(reader.fieldnames or ()):
+            raise ValueError(f"{path} lacks the columns {', '.join(sorted(missing))}.")
+        for row in reader:
+            cells = {column: " ".join((row[column] or "").split()) for column in COLUMNS}
+            yield reader.line_num, {**cells, "too much": str(row.get(None, ""))}
+
+
+def _lessons(row: dict[str, str], begin: datetime) -> Iterator[Launch]:
+    if row["too much"]:
+        raise ValueError("there are more cells than columns: a cell with a comma needs quotation marks")
+    start, end = time.fromisoformat(row["start"]), time.fromisoformat(row["end"])
+    if not row["lesson"] or not row["days"] or start >= end:
+        raise ValueError("a lesson needs an id, a day, and an end after its start")
+    for day in (begin.date(), begin.date() + timedelta(days=1)):
+        if not _includes(row["days"], day) or _includes(row["cancelled"], day):
+            continue
+        lesson_start = datetime.combine(day, start, begin.tzinfo)
+        # Sums of local times: a day on which the clocks change has its night's lessons, too.
+        if begin <= lesson_start < begin + timedelta(days=1):
+            yield {
+                "launch_id": f"{row['lesson']} {day}",  # without the day, it is the same room in all weeks
+                "name": row["subject"],
+                "lesson_start": lesson_start.isoformat(),
+                "lesson_end": datetime.combine(day, end, begin.tzinfo).isoformat(),
+            }
+
+
+def _includes(days: str, day: date) -> bool:
+    words = days.split()
+    # Every word is read: a misspelt weekday must not pass for a day without the lesson.
+    dates = [date.fromisoformat(word) for word in words if word not in ("daily", *WEEKDAYS)]
+    return "daily" in words or WEEKDAYS[day.weekday()] in words or day in dates
+
+
+def _students(cell: str) -> list[Launch]:
+    return [_person(text, "student") for text in cell.split(";") if text.strip()]
+
+
+def _person(text: str, role: str) -> Launch:
+    found = PERSON.fullmatch(text)
+    if found is None:
+        raise ValueError(f"the {role} must be written as Ada Byron <ada@school.example>")
+    name, email = found.groups()
+    # Name and address together: brothers and sisters may share an address, and namesakes a class.
+    return {"id": f"{name} <{email}>", "name": name, "email": email, "role": role}

@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The timetable that the example DAG class_launch reads."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+from zoneinfo import ZoneInfo
+
+import class_links
+import pytest
+from class_timetable import COLUMNS, read_launches
+
+LONDON = ZoneInfo("Europe/London")
+MONDAY = datetime(2026, 11, 30, 6, tzinfo=timezone.utc)
+ADA, BEN, CEM = "Ada Byron <ada@school.example>", "Ben Ito <ben@home.example>", "Cem Kaya <cem@home.example>"
+ROW = {
+    "lesson": "7b-maths",
+    "subject": "Mathematics",
+    "days": "Monday",
+    "start": "09:00",
+    "end": "09:45",
+    "teacher": ADA,
+    "students": f"{BEN}; {CEM}",
+    "cancelled": "",
+}
+
+
+@pytest.fixture
+def read(tmp_path):
+    """Write a timetable and read it."""
+
+    def write_and_read(*rows, begin=MONDAY, columns=COLUMNS):
+        lines = [",".join(row.values()) for row in rows]
+        path = tmp_path / "timetable.csv"
+        path.write_text("\n".join([",".join(columns), *lines]), encoding="utf-8-sig")
+        return read_launches(path, begin, LONDON)
+
+    return write_and_read
+
+
+def test_a_lesson_is_one_launch_for_its_teacher_and_one_for_each_student(read):
+    launches = read(ROW)
+    lesson = {
+        "launch_id": "7b-maths 2026-11-30",
+        "name": "Mathematics",
+        "lesson_start": "2026-11-30T09:00:00+00:00",
+        "lesson_end": "2026-11-30T09:45:00+00:00",
+    }
+    ada = {"id": ADA, "name": "Ada Byron", "email": "ada@school.example", "role": "teacher"}
+    assert launches["teachers"] == [{**lesson, "user": ada}]
+    assert [launch["user"]["name"] for launch in launches["students"]] == ["Ben Ito", "Cem Kaya"]
+    assert {launch["user"]["role"] for launch in launches["students"]} == {"student"}
+    assert launches["refused"] == []
+
+
+def test_brothers_and_sisters_with_one_address_are_two_people(read):
+    students = read({**ROW, "students": "Gül Aydin <a@home.example>; Hana Aydin <a@home.example>"})["students"]
+    assert len({launch["user"]["id"] for launch in students}) == 2
+
+
+@pytest.mark.parametrize(
+    ("days", "cancelled", "takes_place"),
+    [
+        ("Monday Thursday", "", True),
+        ("daily", "", True),
+        ("2026-11-30", "", True),
+        ("Wednesday 2026-12-02", "", False),
+        ("Monday", "2026-11-30", False),
+        ("Monday", "2026-12-07", True),
+        ("daily", "daily", False),
+        ("daily", "Monday", False),
+    ],
+)
+def test_a_lesson_takes_place_on_its_days_unless_it_is_cancelled(read, days, cancelled, takes_place):
+    launches = read({**ROW, "days": days, "cancelled": cancelled})
+    assert launches["refused"] == []
+    assert (len(launches["teachers"]), len(launches["students"])) == ((1, 2) if takes_place else (0, 0))
+
+
+@pytest.mark.parametrize("change_of_clocks", [datetime(2026, 3, 29), datetime(2026, 10, 25)])
+def test_every_days_lessons_are_in_one_days_run_also_when_the_clocks_change(read, change_of_clocks):
+    rows = [
+        {**ROW, "lesson": f"at-{hour}", "days": "daily", "start": f"{hour}:00", "end": f"{hour}:30"}
+        for hour in ("05", "06")
+    ]
+    runs = [(change_of_clocks + timedelta(days=day)).replace(hour=6, tzinfo=LONDON) for day in (-2, -1, 0, 1)]
+    found = [launch["launch_id"] for run in runs for launch in read(*rows, begin=run)["teachers"]]
+    assert len(found) == len(set(found)) == 8
+
+
+@pytest.mark.parametrize(
+    ("wrong", "reason"),
+    [
+        ({"lesson": ""}, "needs an id"),
+        ({"days": ""}, "a day"),
+        ({"days": "Mondy"}, "Mondy"),
+        ({"days": "daily Mondy"}, "Mondy"),
+        ({"cancelled": "24.12.2026"}, "24.12.2026"),
+        ({"start": "9 am"}, "9 am"),
+        ({"end": "08:00"}, "an end after its start"),
+        ({"teacher": "Ada Byron"}, "teacher must be written as"),
+        ({"students": f"Ito, {BEN}"}, "more cells than columns"),
+        ({"students": f'"Ito, {BEN}"'}, "student must be written as"),
+        ({"students": "Ben <ben@home>"}, "student must be written as"),
+    ],
+)
+def test_a_row_that_cannot_be_read_is_named_and_the_others_are_launched(read, wrong, reason):
+    launches = read({**ROW, **wrong}, {**ROW, "lesson": "other"})
+    (refused,) = launches["refused"]
+    assert refused.startswith("line 2: ")
+    assert reason in refused
+    assert [launch["launch_id"] for launch in launches["teachers"]] == ["other 2026-11-30"]
+    assert len(launches["students"]) == 2
+
+
+def test_two_lessons_never_share_a_room(read):
+    launches = read(ROW, {**ROW, "start": "14:00", "end": "14:45", "students": CEM})
+    assert len(launches["teachers"]) == 1
+    assert "line 3: a row above is called '7b-maths'" in launches["refused"][0]
+
+
+def test_a_missing_column_is_named(read):
+    with pytest.raises(ValueError, match=r"lacks the columns cancelled"):
+        read(columns=COLUMNS[:-1])
+
+
+class TaskInstance:
+    """Answers as Airflow's API server would of one run, in which the timetable was read."""
+
+    def __init__(self, states, **launches):
+        self.states = states
+        self.launches = launches
+
+    def get_task_states(self, dag_id, run_ids):
+        return {"morning": self.states} if (dag_id, run_ids) == ("class_launch", ["morning"]) else {}
+
+    def xcom_pull(self, *, dag_id, run_id, task_ids):
+        return self.launches if (dag_id, run_id, task_ids) == ("class_launch", "morning", "timetable") else None
+
+
+def test_failed_launches_are_those_that_failed_and_no_others():
+    states = {"timetable": "success", "make_rooms_0": "success", "make_rooms_1": "failed"}
+    states |= {"make_links_0": "failed", "make_links_1": "up_for_retry", "everybody_has_a_link": "failed"}
+    run = TaskInstance(states, teachers=["t0", "t1"], students=["s0", "s1"])
+    assert class_links.failed_launches(run, "morning") == ["t1", "s0"]
+
+
+def test_launches_that_never_began_have_failed_too():
+    run = TaskInstance({"make_rooms_0": "success", "make_links": "upstream_failed"}, teachers=["t0"], students=["s0"])
+    assert class_links.failed_launches(run, "morning") == ["s0"]
+
+
+def test_a_run_that_has_read_no_timetable_is_no_run_without_failures():
+    with pytest.raises(ValueError, match="There is no run 'evening'"):
+        class_links.failed_launches(TaskInstance({}), "evening")
+
+
+def test_a_link_is_written_into_a_file_that_only_its_owner_may_read(tmp_path):
+    folder = tmp_path / "links"
+    for text in ("first, and longer", "second"):
+        class_links.write_file(folder, "7b-maths 2026-11-30 ../Gül/Aydin 12", text)
+    (path,) = folder.iterdir()
+    assert path.name == "7b-maths-2026-11-30-Gül-Aydin-12.txt"
+    assert path.read_text() == "second"
+    assert (folder.stat().st_mode & 0o777, path.stat().st_mode & 0o777) == (0o700, 0o600)
