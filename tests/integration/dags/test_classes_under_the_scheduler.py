@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Classes launched by Airflow's own scheduler: what failed is launched again, and no link lies anywhere."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.integration.conftest import EXAMPLES
+from tests.integration.mailbox import mail_server
+from tests.integration.services import AirflowServices
+
+RATE = 20
+TIMETABLE = """\
+lesson,subject,days,start,end,teacher,students,cancelled
+maths,Mathematics,daily,09:00,09:45,Ada B <ada@s.example>,Ben I <ben@h.example>; Cem K <cem@h.example>,
+english,English,daily,10:00,10:45,Eve M <eve@s.example>,Dana O <dana@h.example>,
+"""
+EVERYBODY = {"ada@s.example", "ben@h.example", "cem@h.example", "eve@s.example", "dana@h.example"}
+TEACHERS = {"ada@s.example", "eve@s.example"}
+
+
+@pytest.fixture
+def mailbox():
+    with mail_server() as mailbox:
+        yield mailbox
+
+
+@pytest.fixture
+def airflow(tmp_path, lessonspace_sandbox, mailbox):
+    """Airflow, not yet started, with the examples as they are, but for their schedule and their retries."""
+    dags = tmp_path / "dags"
+    dags.mkdir()
+    (dags / "timetable.csv").write_text(TIMETABLE)
+    for path in EXAMPLES.glob("class_*.py"):
+        text = re.sub(r"schedule=Cron.*,\n", "schedule=None,\n", path.read_text())
+        (dags / path.name).write_text(text.replace('"retries": 3', '"retries": 0'))
+    shutil.copy(EXAMPLES / "backfill_rooms.py", dags)
+    shutil.copy(Path(__file__).parent / "files" / "open_door.py", dags)
+    lessonspace_sandbox.control.set_rate(RATE)
+    connection = {
+        "conn_type": "lessonspace",
+        "host": lessonspace_sandbox.base_url,
+        "password": lessonspace_sandbox.api_key,
+        "extra": {"rate_limit_per_second": RATE},
+    }
+    settings = {
+        "AIRFLOW_CONN_LESSONSPACE_DEFAULT": json.dumps(connection),
+        "AIRFLOW_CONN_SMTP_DEFAULT": mailbox.connection,
+        "OPEN_DOOR": str(tmp_path / "open-door.txt"),
+    }
+    home = tmp_path / "airflow"
+    home.mkdir()
+    return AirflowServices(home, dags, settings)
+
+
+def run_to_the_end(airflow, dag_id, **conf):
+    """Trigger a DAG, and give the run's id and the state in which it ends."""
+    airflow.wait_for(f"DAG {dag_id}", lambda: airflow.api.has_dag(dag_id))
+    run_id = airflow.api.trigger(dag_id, conf)
+    airflow.wait_for(f"end of {dag_id}", lambda: airflow.api.latest_run(dag_id)["state"] in ("success", "failed"))
+    return run_id, airflow.api.latest_run(dag_id)["state"]
+
+
+def secret_of(sandbox, launch_id):
+    """The secret of a room, which another launch tells as well."""
+    headers = {"Authorization": f"Organisation {sandbox.api_key}"}
+    answer = requests.post(f"{sandbox.base_url}/spaces/launch/", json={"id": launch_id}, headers=headers, timeout=30)
+    return answer.json()["secret"]
+
+
+def traces(link):
+    """Parts of a link's token that no other text has; a page of the database may end within one of them."""
+    _, payload, signature = link.partition("user=")[2].split(".")
+    return [signature[:20], signature[20:40], payload[-40:-20]]
+
+
+def files_with(folder, words):
+    """The files below a folder, the database and all logs among them, in which any of these words is."""
+    return {
+        path.name
+        for path in folder.rglob("*")
+        if path.is_file() and any(word.encode() in path.read_bytes() for word in words)
+    }
+
+
+def test_what_failed_is_launched_again_and_no_secret_lies_anywhere(airflow, lessonspace_sandbox, mailbox, tmp_path):
+    control = lessonspace_sandbox.control
+    with airflow:
+        control.inject_fault("status", status=400, method="POST", every=2, count=1)
+        run_id, state = run_to_the_end(airflow, "class_launch")
+        assert state == "failed"
+        served = [address for address, _ in mailbox.mails]
+        (unserved,) = EVERYBODY - set(served)
+        assert unserved in TEACHERS
+        assert len(served) == len(EVERYBODY) - 1
+
+        assert run_to_the_end(airflow, "backfill_rooms", run_id=run_id)[1] == "success"
+        assert [address for address, _ in mailbox.mails] == [*served, unserved]
+        assert run_to_the_end(airflow, "open_door")[1] == "success"
+    launches = control.launches()
+    assert len({launch.room_id for launch in launches}) == len({launch.body["id"] for launch in launches}) == 3
+    assert control.state().refused == 0
+
+    home = airflow.folder
+    open_link = (tmp_path / "open-door.txt").read_text()
+    assert "airflow.db" in files_with(home, traces(open_link)), "the search finds a link where there is one"
+    assert "airflow.db" in files_with(home, ["Ben I"]), "names are said to be there"
+    assert any("Not everybody has a link" in path.read_text() for path in home.rglob("task_id=everybody*/*.log"))
+
+    links = [link for _, link in mailbox.links()]
+    assert len(links) == len(EVERYBODY)
+    secrets = [secret_of(lessonspace_sandbox, launch_id) for launch_id in {launch.body["id"] for launch in launches}]
+    assert len(secrets) == 3
+    for what in ([lessonspace_sandbox.api_key], secrets, *(traces(link) for link in links)):
+        assert files_with(home, what) == set()
