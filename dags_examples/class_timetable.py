@@ -71,6 +71,9 @@ def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
 
 
 def _lessons(row: dict[str, str], begin: datetime) -> Iterator[Launch]:
+    if any("{" in cell for cell in row.values()):
+        # Airflow would render it, with all that its connections and variables hold.
+        raise ValueError("there is a brace, and a timetable can't have templates")
     if row["too much"]:
         raise ValueError("there are more cells than columns: a cell with a comma needs quotation marks")
     start, end = time.fromisoformat(row["start"]), time.fromisoformat(row["end"])

@@ -36,6 +36,7 @@ from scripts.standalone import (
 DAG_ID = "nightly_transcript_archive"
 CONNECTION_ID = "lessonspace_default"
 ARCHIVE_VARIABLE = "lessonspace_archive"
+LINKS_VARIABLE = "lessonspace_links_folder"
 DAGS_FOLDER = CHECKOUT / "dags_examples"
 BINARIES = Path(sys.prefix) / "bin"
 SANDBOX_SEED = 7
@@ -165,8 +166,8 @@ def archive_one_night(
     sandbox = progress.wait_for("the sandbox to serve", lambda: _sandbox_ready(run), processes)
     progress.wait_for("Airflow's API server to answer", lambda: _done(airflow.log_in), processes)
     progress.wait_for(
-        f"the connection {CONNECTION_ID} and the variable {ARCHIVE_VARIABLE} to be stored",
-        lambda: _done(lambda: configure(airflow, sandbox, run.archive)),
+        f"the connection {CONNECTION_ID} and the variables {ARCHIVE_VARIABLE} and {LINKS_VARIABLE} to be stored",
+        lambda: _done(lambda: configure(airflow, sandbox, run)),
         processes,
     )
     progress.wait_for(f"the DAG {DAG_ID} to be loaded", lambda: _dag_loaded(airflow), processes)
@@ -178,8 +179,8 @@ def archive_one_night(
     progress.say(f"archived the sessions of {interval}")
 
 
-def configure(airflow: AirflowApi, sandbox: SandboxReady, archive: Path) -> None:
-    """Store the connection to the sandbox and the archive's destination, where the UI shows them."""
+def configure(airflow: AirflowApi, sandbox: SandboxReady, run: RunFolder) -> None:
+    """Store the connection to the sandbox, and where archive and links go, where the UI shows them."""
     _store(
         lambda: airflow.add_connection(
             {
@@ -192,7 +193,8 @@ def configure(airflow: AirflowApi, sandbox: SandboxReady, archive: Path) -> None
             }
         )
     )
-    _store(lambda: airflow.add_variable(ARCHIVE_VARIABLE, f"file://{archive}", "Where transcripts are archived"))
+    _store(lambda: airflow.add_variable(ARCHIVE_VARIABLE, f"file://{run.archive}", "Where transcripts are archived"))
+    _store(lambda: airflow.add_variable(LINKS_VARIABLE, str(run.links), "Where links to classes are written"))
 
 
 def _store(add: Callable[[], None]) -> None:

@@ -37,6 +37,11 @@ class RunFolder:
         return self.root / "archive"
 
     @property
+    def links(self) -> Path:
+        """Where class_launch writes its links; it makes the folder itself, for its owner only."""
+        return self.root / "links"
+
+    @property
     def sandbox_ready(self) -> Path:
         """The file that appears when the sandbox serves."""
         return self.root / "sandbox.json"

@@ -101,6 +101,9 @@ def test_every_days_lessons_are_in_one_days_run_also_when_the_clocks_change(read
         ({"teacher": "Ada Byron"}, "teacher must be written as"),
         ({"students": f"Ito, {BEN}"}, "more cells than columns"),
         ({"students": f'"Ito, {BEN}"'}, "student must be written as"),
+        ({"students": "{{ conn.lessonspace_default.password }} <ben@home.example>"}, "there is a brace"),
+        ({"subject": "{% set x = conn.lessonspace_default %}"}, "there is a brace"),
+        ({"lesson": "{{ conn.lessonspace_default.password }}"}, "there is a brace"),
         ({"students": "Ben <ben@home>"}, "student must be written as"),
     ],
 )

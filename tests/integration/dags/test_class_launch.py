@@ -136,3 +136,10 @@ def test_the_sample_timetable_has_lessons_on_every_day(run_dag, class_launch, ma
     assert run.state == "success"
     assert xcom(run, "timetable")["refused"] == []
     assert len(mailbox.mails) >= 8
+
+
+def test_the_backfill_leaves_out_lessons_that_are_over(monkeypatch):
+    ends = [(datetime.now().astimezone() + timedelta(minutes=minutes)).isoformat() for minutes in (-1, 5)]
+    find = load_dag("backfill_rooms").get_task("failed").python_callable
+    monkeypatch.setitem(find.__globals__, "failed_launches", lambda ti, run_id: [{"lesson_end": end} for end in ends])
+    assert find(ti=None, params={"run_id": "morning"}) == [{"lesson_end": ends[1]}]
