@@ -26,7 +26,7 @@ with DAG(
     tags=["lessonspace", "classes"],
 ) as dag:
 
-    @task
+    @task(show_return_value_in_logs=False)
     def failed(ti: Any = None, params: Any = None) -> list[dict[str, Any]]:
         """Find what failed and is still worth a launch."""
         launches = failed_launches(ti, params["run_id"])

@@ -19,8 +19,8 @@ written there instead, a file for each, which only the owner may read; the folde
 another link.
 
 **What is stored where:** the names and e-mail addresses of the timetable lie in Airflow's database, in the XCom of the
-tasks `timetable`, `teachers` and `students`, and in the rendered fields and names of the mapped tasks; whoever may see
-this DAG can read them. Links lie nowhere but in the mails or files.
+tasks `timetable`, `teachers` and `students`, and in the rendered fields of the mapped tasks; whoever may see this DAG
+can read them. They are in no log. Links lie nowhere but in the mails or files.
 
 More than 1024 links a day need a higher `[core] max_map_length`.
 """
@@ -52,15 +52,15 @@ with DAG(
     doc_md=__doc__,
     tags=["lessonspace", "classes"],
 ) as dag:
-
-    @task(multiple_outputs=False)  # one XCom, not another for each key
+    # One XCom, not another for each key, and no names in logs.
+    @task(multiple_outputs=False, show_return_value_in_logs=False)
     def timetable(dag_run: Any = None) -> dict[str, list[Any]]:
         """Say whom to launch: teachers, students, and the rows that can't be read."""
         check_delivery()
         path = Path(Variable.get("lessonspace_timetable", default=str(SAMPLE)))
         return read_launches(path, dag_run.run_after, ZoneInfo(SCHOOL_TIME))
 
-    @task
+    @task(show_return_value_in_logs=False)
     def launches_of(people: str, launches: dict[str, list[Any]]) -> list[dict[str, Any]]:
         """Give the launches of teachers or of students: a task maps over all that another one returned."""
         return launches[people]

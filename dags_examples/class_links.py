@@ -68,7 +68,7 @@ COMMON = {
     "transcribe": True,
     "join_early": 15 * 60,
     "join_late": 15 * 60,
-    "map_index_template": "{{ task.launch_id }}, {{ task.user.name }}",
+    "map_index_template": "{{ task.launch_id }}, {{ task.user.role }}",  # Airflow logs it: no names
 }
 
 

@@ -9,7 +9,7 @@ The timetable is a CSV file with a row per lesson:
 | `lesson` | the school's own id of the lesson, at most 53 characters; with the date, it names the room |
 | `subject` | what people read |
 | `days` | weekdays, dates or `daily`, such as `Monday Thursday` or `2026-12-14 2026-12-16` |
-| `start`, `end` | the school's local time, such as `09:00`; a lesson ends on the day on which it began |
+| `start`, `end` | the school's local time, such as `9:00`; a lesson ends on the day on which it began |
 | `teacher` | `Ada Byron <ada@school.example>` |
 | `students` | likewise, with `;` between them |
 | `cancelled` | the days on which it is cancelled, written as in `days`; blank for none |
@@ -76,7 +76,7 @@ def _lessons(row: dict[str, str], begin: datetime) -> Iterator[Launch]:
         raise ValueError("there is a brace, and a timetable can't have templates")
     if row["too much"]:
         raise ValueError("there are more cells than columns: a cell with a comma needs quotation marks")
-    start, end = time.fromisoformat(row["start"]), time.fromisoformat(row["end"])
+    start, end = (time.fromisoformat(row[column].zfill(5)) for column in ("start", "end"))
     if not row["lesson"] or not row["days"] or start >= end:
         raise ValueError("a lesson needs an id, a day, and an end after its start")
     for day in (begin.date(), begin.date() + timedelta(days=1)):
@@ -86,7 +86,7 @@ def _lessons(row: dict[str, str], begin: datetime) -> Iterator[Launch]:
         # Sums of local times: a day on which the clocks change has its night's lessons, too.
         if begin <= lesson_start < begin + timedelta(days=1):
             yield {
-                "launch_id": f"{row['lesson']} {day}",  # without the day, it is the same room in all weeks
+                "launch_id": f"{row['lesson']}-{day}",  # without the day, it is the same room in all weeks
                 "name": row["subject"],
                 "lesson_start": lesson_start.isoformat(),
                 "lesson_end": datetime.combine(day, end, begin.tzinfo).isoformat(),

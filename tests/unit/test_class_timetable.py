@@ -17,7 +17,7 @@ ROW = {
     "lesson": "7b-maths",
     "subject": "Mathematics",
     "days": "Monday",
-    "start": "09:00",
+    "start": "9:00",
     "end": "09:45",
     "teacher": ADA,
     "students": f"{BEN}; {CEM}",
@@ -41,7 +41,7 @@ def read(tmp_path):
 def test_a_lesson_is_one_launch_for_its_teacher_and_one_for_each_student(read):
     launches = read(ROW)
     lesson = {
-        "launch_id": "7b-maths 2026-11-30",
+        "launch_id": "7b-maths-2026-11-30",
         "name": "Mathematics",
         "lesson_start": "2026-11-30T09:00:00+00:00",
         "lesson_end": "2026-11-30T09:45:00+00:00",
@@ -112,7 +112,7 @@ def test_a_row_that_cannot_be_read_is_named_and_the_others_are_launched(read, wr
     (refused,) = launches["refused"]
     assert refused.startswith("line 2: ")
     assert reason in refused
-    assert [launch["launch_id"] for launch in launches["teachers"]] == ["other 2026-11-30"]
+    assert [launch["launch_id"] for launch in launches["teachers"]] == ["other-2026-11-30"]
     assert len(launches["students"]) == 2
 
 

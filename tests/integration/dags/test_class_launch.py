@@ -58,7 +58,7 @@ def room_of(link):
 
 
 def lessons_by_room(control):
-    return {launch.room_id: str(launch.body["id"]).partition(" ")[0] for launch in control.launches()}
+    return {launch.room_id: str(launch.body["id"]).partition("-")[0] for launch in control.launches()}
 
 
 def test_everybody_gets_one_link_of_their_own_to_the_room_of_their_lesson(
