@@ -3,8 +3,8 @@
 ### Rooms and links whose launch failed
 
 Launches again what failed in a run of `class_launch`, and nothing else, so that nobody gets a second link for nothing.
-Trigger it with the id of that run, which the run's last task names. Lessons that are over are left out. Delivered is
-as in `class_launch`.
+Trigger it with the id of that run, which the run's last task names. Lessons that are over are left out. Links are
+delivered, and names stored, as in `class_launch`.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 
 from airflow.sdk import DAG, Param, task
 from class_links import COMMON, failed_launches
+from class_timetable import is_ahead
 
 from lessonspace_provider.operators.spaces import LessonspaceLaunchSpaceOperator
 
@@ -30,8 +31,7 @@ with DAG(
     def failed(ti: Any = None, params: Any = None) -> list[dict[str, Any]]:
         """Find what failed and is still worth a launch."""
         launches = failed_launches(ti, params["run_id"])
-        now = datetime.now(timezone.utc)
-        ahead = [launch for launch in launches if datetime.fromisoformat(launch["lesson_end"]) > now]
+        ahead = [launch for launch in launches if is_ahead(launch, datetime.now(timezone.utc))]
         print(f"{len(launches)} launches failed, {len(launches) - len(ahead)} of them for lessons that are over")  # noqa: T201
         return ahead
 

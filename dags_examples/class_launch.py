@@ -3,9 +3,9 @@
 ### Rooms and links for the day's lessons
 
 Every morning: for each lesson of the timetable that begins within a day, one room, and for each of its people a link of
-their own, which works from 15 minutes before the lesson to 15 minutes after it. Cancelled lessons are left out. Run
-again, the rooms are the same, and everybody gets another link to them; so does who triggers the DAG by hand, for the
-lessons of the 24 hours from then on.
+their own, which works from 15 minutes before the lesson to 15 minutes after it. Lessons that are cancelled or over are
+left out. Triggered by hand, it does so for the 24 hours from then on. Run again, the rooms are the same, and everybody
+gets another link to them.
 
 **The timetable** is the CSV file in the Airflow Variable `lessonspace_timetable`, or else the sample beside this file;
 `class_timetable.py` says what is in its columns. A row that can't be read is left out, and named by the last task,
@@ -27,7 +27,7 @@ More than 1024 links a day need a higher `[core] max_map_length`.
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -58,7 +58,7 @@ with DAG(
         """Say whom to launch: teachers, students, and the rows that can't be read."""
         check_delivery()
         path = Path(Variable.get("lessonspace_timetable", default=str(SAMPLE)))
-        return read_launches(path, dag_run.run_after, ZoneInfo(SCHOOL_TIME))
+        return read_launches(path, dag_run.run_after, datetime.now(timezone.utc), ZoneInfo(SCHOOL_TIME))
 
     @task(show_return_value_in_logs=False)
     def launches_of(people: str, launches: dict[str, list[Any]]) -> list[dict[str, Any]]:

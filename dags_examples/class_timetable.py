@@ -33,12 +33,13 @@ PERSON = re.compile(r"\s*([^<>,;]*[^<>,;\s])\s*<([^<>@,;\s]+@[^<>@,;\s]+\.[^<>@,
 Launch = dict[str, Any]
 
 
-def read_launches(path: Path, begin: datetime, zone: ZoneInfo) -> dict[str, list[Any]]:
+def read_launches(path: Path, begin: datetime, now: datetime, zone: ZoneInfo) -> dict[str, list[Any]]:
     """
-    Say whom to launch for the lessons that begin within a day.
+    Say whom to launch for the lessons that begin within a day and are not over yet.
 
     :param path: the timetable.
     :param begin: aware; lessons from this moment until the same time of the next day in the school's zone.
+    :param now: aware; later than ``begin`` when Airflow runs late, or when a DAG has just been unpaused.
     :param zone: the school's time zone.
     :return: the launches of ``teachers`` and of ``students``, and which rows were ``refused`` and why.
     :raises ValueError: when a column is missing.
@@ -47,7 +48,7 @@ def read_launches(path: Path, begin: datetime, zone: ZoneInfo) -> dict[str, list
     taken: set[str] = set()
     for line, row in _rows(path):
         try:
-            lessons = list(_lessons(row, begin.astimezone(zone)))
+            lessons = [lesson for lesson in _lessons(row, begin.astimezone(zone)) if is_ahead(lesson, now)]
             teacher, students = _person(row["teacher"], "teacher"), _students(row["students"])
             for lesson in lessons:
                 if lesson["launch_id"] in taken:
@@ -58,6 +59,11 @@ def read_launches(path: Path, begin: datetime, zone: ZoneInfo) -> dict[str, list
         except ValueError as error:
             launches["refused"].append(f"line {line}: {error}")
     return launches
+
+
+def is_ahead(launch: Launch, now: datetime) -> bool:
+    """Whether a lesson is not over yet, so that a link to it is of use."""
+    return datetime.fromisoformat(launch["lesson_end"]) > now
 
 
 def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:

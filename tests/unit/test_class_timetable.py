@@ -29,11 +29,11 @@ ROW = {
 def read(tmp_path):
     """Write a timetable and read it."""
 
-    def write_and_read(*rows, begin=MONDAY, columns=COLUMNS):
+    def write_and_read(*rows, begin=MONDAY, now=None, columns=COLUMNS):
         lines = [",".join(row.values()) for row in rows]
         path = tmp_path / "timetable.csv"
         path.write_text("\n".join([",".join(columns), *lines]), encoding="utf-8-sig")
-        return read_launches(path, begin, LONDON)
+        return read_launches(path, begin, now or begin, LONDON)
 
     return write_and_read
 
@@ -75,6 +75,11 @@ def test_a_lesson_takes_place_on_its_days_unless_it_is_cancelled(read, days, can
     launches = read({**ROW, "days": days, "cancelled": cancelled})
     assert launches["refused"] == []
     assert (len(launches["teachers"]), len(launches["students"])) == ((1, 2) if takes_place else (0, 0))
+
+
+@pytest.mark.parametrize(("hour", "lessons"), [(9, 1), (10, 0)])
+def test_in_a_late_run_lessons_that_are_over_are_left_out(read, hour, lessons):
+    assert len(read(ROW, now=MONDAY.replace(hour=hour))["teachers"]) == lessons
 
 
 @pytest.mark.parametrize("change_of_clocks", [datetime(2026, 3, 29), datetime(2026, 10, 25)])
