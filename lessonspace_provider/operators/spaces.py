@@ -47,6 +47,8 @@ class LessonspaceLaunchSpaceOperator(LessonspaceOperator):
     Launch once per person: the link is the identity. The same ``launch_id`` is always the same space, so a retry makes
     no second room. The link and the space's secret stay out of XCom: ``deliver`` hands the link on inside the task.
     What is None is not sent; every field has the API's own name and shape.
+    Airflow renders templates in all fields, also in values that ``expand()`` takes from another task: refuse ``{`` in
+    text that others may have written, or somebody called ``{{ conn... }}`` is mailed the API key.
 
     :param launch_id: your own id of the space, 1 to 64 characters.
     :param deliver: ``deliver(launch, context)`` with the API's answer, the link in ``client_url``; or an Airflow
