@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The removal of leavers under a real Airflow, against the sandbox; the approval answered as Airflow's API does it."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from lessonspace_provider.hooks.lessonspace import LessonspaceHook
+from tests.integration.conftest import EXAMPLES, load_dag
+
+pytest.importorskip("airflow.sdk.execution_time.hitl", reason="approvals need Airflow 3.1")
+
+
+def user_ids():
+    return {user.get("user", user.get("id")) for user in LessonspaceHook().list_users()}
+
+
+@pytest.fixture
+def leaving(lessonspace_connection, lessonspace_sandbox, tmp_path, monkeypatch):
+    ids = sorted(user_ids())[:2]
+    file = tmp_path / "leavers.csv"
+    file.write_text(f"name,user_id\nAda,{ids[0]}\nBob,{ids[1]}\nAda,{ids[0]}\n", encoding="utf-8-sig")
+    monkeypatch.setenv("AIRFLOW_VAR_LESSONSPACE_LEAVERS", f"file://{file}")
+    return ids
+
+
+@pytest.fixture
+def answer(airflow_home, monkeypatch):
+    """Answer by the code of Airflow's own route, at the moment when ``dag.test()`` begins to wait for it."""
+
+    def set_up(option):
+        from airflow.api_fastapi.core_api.datamodels.hitl import UpdateHITLDetailPayload
+        from airflow.api_fastapi.core_api.routes.public.hitl import update_hitl_detail
+        from airflow.models.taskinstance import TaskInstance
+        from airflow.utils.session import create_session
+        from sqlalchemy import select
+
+        asked = []
+
+        def respond(_seconds):
+            with create_session() as session:
+                query = select(TaskInstance).where(TaskInstance.dag_id == "leavers", TaskInstance.task_id == "approve")
+                (waiting,) = session.scalars(query.where(TaskInstance.state == "awaiting_input")).all()
+                detail = update_hitl_detail(
+                    "leavers",
+                    waiting.run_id,
+                    "approve",
+                    UpdateHITLDetailPayload(chosen_options=[option]),
+                    SimpleNamespace(get_id=lambda: "1", get_name=lambda: "head"),
+                    session,
+                )
+                asked.append(f"{detail.subject} {detail.body}")
+
+        monkeypatch.setattr("airflow.sdk.definitions.dag.time", SimpleNamespace(sleep=respond))
+        return asked
+
+    return set_up
+
+
+def states(run, task_id):
+    return [instance.state for instance in run.get_task_instances() if instance.task_id == task_id]
+
+
+def test_approved_exactly_those_on_the_list_are_removed(run_dag, xcom, lessonspace_sandbox, leaving, answer):
+    before = user_ids()
+    asked = answer("Approve")
+    run = run_dag(load_dag("leavers"))
+    assert run.state == "success"
+    assert len(asked) == 1
+    assert f"{leaving[0]}, {leaving[1]}" in asked[0]
+    assert xcom(run, "leavers") == leaving
+    assert before - user_ids() == set(leaving)
+    assert user_ids() < before
+    assert len(lessonspace_sandbox.control.calls(method="DELETE")) == 2
+
+
+def test_rejected_nobody_is_removed(run_dag, lessonspace_sandbox, leaving, answer):
+    asked = answer("Reject")
+    run = run_dag(load_dag("leavers"))
+    assert len(asked) == 1
+    assert set(states(run, "remove")) == {"skipped"}
+    assert lessonspace_sandbox.control.calls(method="DELETE") == []
+
+
+@pytest.mark.parametrize("text", ["id\n7\n", "user_id\n7\nAda\n", "user_id\n0\n", "user_id\n-7\n", ""])
+def test_a_list_that_is_not_clear_removes_nobody(text):
+    read_ids = load_dag("leavers").get_task("leavers").python_callable.__globals__["read_ids"]
+    with pytest.raises(ValueError, match="list of leavers"):
+        read_ids(text)
+
+
+def test_the_sample_can_be_read():
+    read_ids = load_dag("leavers").get_task("leavers").python_callable.__globals__["read_ids"]
+    assert len(read_ids((EXAMPLES / "leavers.csv").read_text())) == 2
