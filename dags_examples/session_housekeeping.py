@@ -31,23 +31,35 @@ from airflow.sdk import DAG, Variable, task
 from airflow.timetables.interval import CronDataIntervalTimetable
 
 from lessonspace_provider.operators.sessions import LessonspaceListSessionsOperator, LessonspaceUpdateSessionOperator
-from lessonspace_provider.sessions import start_time
+from lessonspace_provider.sessions import space_of, start_time
 
 SCHOOL_TIMEZONE = "UTC"
 
 
-def change(session: dict[str, Any], template: str, under_age: str) -> dict[str, Any]:
-    """Say what a session is to be called, and who may watch it; None leaves it as it is."""
-    space = (session.get("space") or {}).get("name")
-    locked = not space or re.search(under_age, f"{space} {session.get('tags') or ''}", re.IGNORECASE)
+def new_name(session: dict[str, Any], template: str) -> str | None:
+    """Name a session after its space and start; None, which leaves its name, when the API tells no start."""
     start = start_time(session)
-    local = start.astimezone(ZoneInfo(SCHOOL_TIMEZONE)) if start else None
+    if start is None:
+        return None
+    local = start.astimezone(ZoneInfo(SCHOOL_TIMEZONE))
+    space = space_of(session).get("name") or "Lesson"
+    return template.format(space=space, date=f"{local:%Y-%m-%d}", time=f"{local:%H:%M}")
+
+
+def new_policy(session: dict[str, Any], under_age: str) -> list[str] | None:
+    """Lock under-age classes, and those that can't be told; None leaves the policy as it is."""
+    space = space_of(session).get("name")
+    if not space or re.search(under_age, f"{space} {session.get('tags') or ''}", re.IGNORECASE):
+        return ["teacher", "admin"]
+    return None
+
+
+def change(session: dict[str, Any], template: str, under_age: str) -> dict[str, Any]:
+    """Say what a session is to be called, and who may watch it."""
     return {
         "session_id": session["uuid"],
-        "name": template.format(space=space or "Lesson", date=f"{local:%Y-%m-%d}", time=f"{local:%H:%M}")
-        if local
-        else None,
-        "recording_access_policy": ["teacher", "admin"] if locked else None,
+        "name": new_name(session, template),
+        "recording_access_policy": new_policy(session, under_age),
     }
 
 
