@@ -43,7 +43,9 @@ def new_name(session: dict[str, Any], template: str) -> str | None:
         return None
     local = start.astimezone(ZoneInfo(SCHOOL_TIMEZONE))
     space = space_of(session).get("name") or "Lesson"
-    return template.format(space=space, date=f"{local:%Y-%m-%d}", time=f"{local:%H:%M}")
+    name = template.format(space=space, date=f"{local:%Y-%m-%d}", time=f"{local:%H:%M}")
+    # Airflow renders templates in what it maps over: a space called {{ conn... }} would publish the API key.
+    return name.replace("{", "(").replace("}", ")")
 
 
 def new_policy(session: dict[str, Any], under_age: str) -> list[str] | None:

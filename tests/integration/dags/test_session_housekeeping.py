@@ -59,6 +59,17 @@ def test_the_pattern_decides_who_is_locked_and_the_template_what_the_name_is():
     }
 
 
+def test_a_name_that_is_a_template_for_airflow_stays_text(run_dag, lessonspace_connection, lessonspace_sandbox):
+    control = lessonspace_sandbox.control
+    control.reset(sessions_per_day=0)
+    end = TODAY - timedelta(hours=3)
+    room = "{{ conn.lessonspace_default.password }}"
+    session_id = control.add_session(end - timedelta(hours=1), end, users=["Ann", "Ben"], launch_id=room)
+    assert run_dag(load_dag("session_housekeeping"), TODAY + timedelta(minutes=2)).state == "success"
+    session = LessonspaceHook().get_session(session_id)
+    assert session["name"] == f"(( conn.lessonspace_default.password )) {session['start_time'][:10]}"
+
+
 def load_module_function(name):
     changes = load_dag("session_housekeeping").get_task("changes")
     return changes.python_callable.__globals__[name]
