@@ -18,7 +18,7 @@ $(foreach name,$(filter AIRFLOW% _AIRFLOW%,$(.VARIABLES)),$(eval unexport $(name
 
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo ui test install constraints clean
+.PHONY: help demo ui test docs install constraints clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1 \t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -34,6 +34,9 @@ test: $(INSTALLED) | $(TEMPORARY) ## ruff, mypy, pytest
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/mypy -p lessonspace_provider -p scripts
 	$(BIN)/python -m pytest
+
+docs: $(INSTALLED) ## build the documentation into .cache/site, strictly and without the network
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 install: $(INSTALLED) ## create .venv with all that demo and test need
 
@@ -56,7 +59,7 @@ $(TEMPORARY):
 constraints: $(INSTALLED) ## pin the newest versions of all dependencies
 	printf 'hatchling\nuv\n' | $(BIN)/uv pip compile --universal --python-version 3.10 --upgrade \
 		--no-annotate --custom-compile-command 'make constraints' --quiet \
-		--output-file constraints.txt pyproject.toml --all-extras --group test -
+		--output-file constraints.txt pyproject.toml --all-extras --group test --group docs -
 
 clean: ## remove everything that was made in here
 	rm -rf .venv .cache .demo .mypy_cache .pytest_cache .ruff_cache build dist

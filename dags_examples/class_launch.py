@@ -78,8 +78,10 @@ with DAG(
     teachers = launches_of.override(task_id="teachers")("teachers", launches)
     students = launches_of.override(task_id="students")("students", launches)
     # The teacher's launch makes the room. Students come after it, whatever became of other lessons.
+    # --8<-- [start:launch]
     make_rooms = LessonspaceLaunchSpaceOperator.partial(task_id="make_rooms", **COMMON).expand_kwargs(teachers)
     make_links = LessonspaceLaunchSpaceOperator.partial(
         task_id="make_links", trigger_rule="all_done", **COMMON
     ).expand_kwargs(students)
+    # --8<-- [end:launch]
     make_rooms >> make_links >> everybody_has_a_link(launches)

@@ -25,6 +25,7 @@ def check_delivery() -> None:
         BaseHook.get_connection(SMTP_CONNECTION)
 
 
+# --8<-- [start:deliver]
 def deliver(launch: Any, context: Any) -> None:
     """
     Write a link into a file of its own if there is a folder for that, else mail it to its person.
@@ -44,6 +45,7 @@ def deliver(launch: Any, context: Any) -> None:
         write_file(Path(folder), f"{lesson.launch_id} {lesson.user['name']} {launch['user_id']}", text)
     else:
         send_mail(lesson.user["email"], f"Your link: {lesson.name}", text)
+# --8<-- [end:deliver]
 
 
 def write_file(folder: Path, name: str, text: str) -> None:

@@ -66,7 +66,9 @@ with DAG(
         body="Their ids: {{ ti.xcom_pull(task_ids='leavers') | join(', ') }}",
         response_timeout=timedelta(days=3),
     )
+    # --8<-- [start:remove]
     remove = LessonspaceRemoveUserOperator.partial(
         task_id="remove", retries=3, retry_delay=timedelta(minutes=10)
     ).expand(user_id=ids)
+    # --8<-- [end:remove]
     ids >> approve >> remove

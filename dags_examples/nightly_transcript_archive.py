@@ -28,6 +28,7 @@ with DAG(
     doc_md=__doc__,
     tags=["lessonspace", "transcripts"],
 ) as dag:
+    # --8<-- [start:archive]
     LessonspaceArchiveTranscriptsOperator(
         task_id="archive_transcripts",
         destination="{{ var.value.lessonspace_archive }}",
@@ -36,3 +37,4 @@ with DAG(
         formats=["json", "txt"],
         outlets=[Asset("lessonspace_transcripts")],
     )
+    # --8<-- [end:archive]

@@ -17,6 +17,7 @@ from airflow.sdk import DAG, Asset, AssetWatcher, task
 
 from lessonspace_provider.triggers.sessions import LessonspaceSessionEndedEventTrigger
 
+# --8<-- [start:watch]
 session_ended = Asset(
     "lessonspace_session_ended",
     watchers=[
@@ -28,6 +29,7 @@ session_ended = Asset(
         )
     ],
 )
+# --8<-- [end:watch]
 
 with DAG(
     "on_session_end",

@@ -76,6 +76,7 @@ with DAG(
     tags=["lessonspace", "sessions"],
 ) as dag:
     # Whether the API counts the moment itself is unknown: a second early, a session may come twice, which does no harm.
+    # --8<-- [start:list]
     sessions = LessonspaceListSessionsOperator(
         task_id="sessions",
         filters={
@@ -85,6 +86,7 @@ with DAG(
         },
         fields=["uuid", "space", "start_time", "tags"],
     )
+    # --8<-- [end:list]
 
     @task
     def changes(sessions: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -94,4 +96,6 @@ with DAG(
         wanted = [change(session, template, under_age) for session in sessions]
         return [entry for entry in wanted if entry["name"] or entry["recording_access_policy"]]
 
+    # --8<-- [start:update]
     LessonspaceUpdateSessionOperator.partial(task_id="update").expand_kwargs(changes(sessions.output))
+    # --8<-- [end:update]

@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+### Inventory of people and spaces
+
+Every month: the organisation's users and spaces, an entry per line, as JSON Lines in object storage. Users come with id
+and role, spaces with ids, name and time: no names of people, no e-mail addresses and no links. Run again, a month's files
+are replaced.
+
+Set the Airflow Variable `lessonspace_inventory` to the folder, such as `s3://aws_default@my-bucket/inventory`.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+
+from airflow.sdk import DAG
+from airflow.timetables.interval import CronDataIntervalTimetable
+
+from lessonspace_provider.operators.spaces import LessonspaceListSpacesOperator
+from lessonspace_provider.operators.users import LessonspaceListUsersOperator
+
+MONTH = "{{ var.value.lessonspace_inventory }}/{{ data_interval_end.strftime('%Y-%m') }}"
+
+with DAG(
+    "people_inventory",
+    schedule=CronDataIntervalTimetable("0 3 1 * *", timezone="UTC"),
+    start_date=datetime(2026, 1, 1, tzinfo=timezone.utc),
+    catchup=False,
+    max_active_runs=1,
+    default_args={"owner": "data-team", "retries": 3, "retry_delay": timedelta(minutes=10)},
+    doc_md=__doc__,
+    tags=["lessonspace", "users"],
+) as dag:
+    # --8<-- [start:users]
+    LessonspaceListUsersOperator(task_id="users", destination=f"{MONTH}/users.jsonl")
+    # --8<-- [end:users]
+    # --8<-- [start:spaces]
+    LessonspaceListSpacesOperator(task_id="spaces", destination=f"{MONTH}/spaces.jsonl")
+    # --8<-- [end:spaces]
