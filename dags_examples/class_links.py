@@ -45,6 +45,8 @@ def deliver(launch: Any, context: Any) -> None:
         write_file(Path(folder), f"{lesson.launch_id} {lesson.user['name']} {launch['user_id']}", text)
     else:
         send_mail(lesson.user["email"], f"Your link: {lesson.name}", text)
+
+
 # --8<-- [end:deliver]
 
 

@@ -3,8 +3,8 @@
 ### Inventory of people and spaces
 
 Every month: the organisation's users and spaces, an entry per line, as JSON Lines in object storage. Users come with id
-and role, spaces with ids, name and time: no names of people, no e-mail addresses and no links. Run again, a month's files
-are replaced.
+and role, spaces with ids, name and time: no names of people, no e-mail addresses and no links. Run again, a
+month's files are replaced.
 
 Set the Airflow Variable `lessonspace_inventory` to the folder, such as `s3://aws_default@my-bucket/inventory`.
 """
