@@ -29,6 +29,9 @@ class LessonspaceListSessionsOperator(LessonspaceListOperator[Session]):
     """
     List sessions of the organisation, or of one space, for ``.expand()`` or into a file.
 
+    .. seealso::
+        For more information on how to use it, take a look at the guide: docs/sessions.md#list-sessions
+
     :param space_id: list this space's sessions; UUID, or slug (launch's ``room_id``). None: the organisation's.
     :param filters: the API's own names, as for ``LessonspaceHook.list_sessions``; times as aware datetimes or ISO
         8601 text with an offset.
@@ -60,6 +63,9 @@ class LessonspaceListSessionsOperator(LessonspaceListOperator[Session]):
 class LessonspaceGetSessionOperator(LessonspaceOperator):
     """
     Get one session.
+
+    .. seealso::
+        For more information on how to use it, take a look at the guide: docs/sessions.md#get-a-session
 
     :param session_id: its uuid.
     :param fields: None for ids, name, times and counts (no people, see ``SessionSummary``), a list of the API's
@@ -99,6 +105,9 @@ class LessonspaceUpdateSessionOperator(LessonspaceOperator):
 
     The session is read first, once: for the old values, and because the API requires the name even when only the policy
     is to change (facts, D). What somebody else renames between reading and sending gets its old name back.
+
+    .. seealso::
+        For more information on how to use it, take a look at the guide: docs/sessions.md#update-a-session
 
     :param session_id: its uuid.
     :param name: the new name; None leaves it.
@@ -161,6 +170,9 @@ class LessonspaceGetRecordingUrlOperator(LessonspaceOperator):
 
     Whoever holds the link can watch for about 3 hours (facts, D), so it stays out of XCom. With neither ``deliver`` nor
     ``push_recording_url``, the task only says that there is a recording.
+
+    .. seealso::
+        For more information on how to use it, take a look at the guide: docs/sessions.md#recordings
 
     :param session_id: its uuid.
     :param deliver: ``deliver(recording, context)`` with ``session_id`` and ``recording_url`` (see ``Recording``); or an

@@ -50,6 +50,9 @@ class LessonspaceLaunchSpaceOperator(LessonspaceOperator):
     Airflow renders templates in all fields, also in values that ``expand()`` takes from another task: refuse ``{`` in
     text that others may have written, or somebody called ``{{ conn... }}`` is mailed the API key.
 
+    .. seealso::
+        For more information on how to use it, take a look at the guide: docs/launching.md#launching
+
     :param launch_id: your own id of the space, 1 to 64 characters.
     :param deliver: ``deliver(launch, context)`` with the API's answer, the link in ``client_url``; or an Airflow
         notifier, rendered with ``launch`` in its context. When it fails the task fails; a retry launches again (same
@@ -282,6 +285,9 @@ class SpaceSummary(TypedDict):
 class LessonspaceListSpacesOperator(LessonspaceListOperator[Space]):
     """
     List the organisation's spaces, for ``.expand()`` or into a file.
+
+    .. seealso::
+        For more information on how to use it, take a look at the guide: docs/sessions.md#spaces
 
     :param filters: the API's own names, as for ``LessonspaceHook.list_spaces``; times as aware datetimes or ISO 8601
         text with an offset.

@@ -58,6 +58,9 @@ class LessonspaceGetTranscriptOperator(LessonspaceOperator):
     """
     Fetch the transcript of one session, into XCom or into files.
 
+    .. seealso::
+        For more information on how to use it, take a look at the guide: docs/transcripts.md#one-transcript
+
     :param session_id: the session's uuid.
     :param destination: a folder as ``ObjectStoragePath`` takes it, e.g. ``s3://aws_default@bucket/transcripts``.
         None: the segments become the task's result. A transcript of an hour has over 100 kB and people's names,
@@ -163,6 +166,9 @@ class LessonspaceArchiveTranscriptsOperator(LessonspaceOperator):
     failure: the runs of later windows look for it again, until ``give_up_after``, and bring its manifest up to date.
     Run again, it fetches only what is missing. When a session fails, the others are archived all the same; the task
     then fails at its end and names those that did. Each archive needs a destination of its own.
+
+    .. seealso::
+        For more information on how to use it, take a look at the guide: docs/transcripts.md#the-archive
 
     :param destination: a folder as ``ObjectStoragePath`` takes it, e.g. ``s3://aws_default@bucket/transcripts``.
     :param window_start: aware datetime or ISO 8601 text; sessions that ended at this moment belong to the window.

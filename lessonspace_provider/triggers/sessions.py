@@ -58,6 +58,9 @@ class LessonspaceSessionEndTrigger(BaseTrigger):
 
     All of a connection in a triggerer share one poll: the list of sessions that ended since it last looked.
 
+    .. seealso::
+        For more information on how to use it, take a look at the guide: docs/waiting.md#for-a-session-to-end
+
     :param lessonspace_conn_id: the connection to use.
     :param poll_interval: seconds between two polls, at least 5.
     :param session_id: wait for this session, by its uuid. Or, for a lesson:
@@ -269,6 +272,9 @@ class LessonspaceSessionEndedEventTrigger(BaseEventTrigger):
     Take it as a doorbell: Airflow may join several events into one run, so read all of ``triggering_asset_events``. It
     begins with what ends after it was first started. On Airflow 3.3 and newer it goes on where it was after a restart,
     and may then tell some sessions twice; before that it begins anew.
+
+    .. seealso::
+        For more information on how to use it, take a look at the guide: docs/waiting.md#dags-that-run-when-sessions-end
 
     :param lessonspace_conn_id: the connection to use.
     :param poll_interval: seconds between two polls, at least 5.
