@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The documentation: it builds strictly, its code blocks run or compile, and its messages stand in the sources."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from airflow.sdk import DAG
+
+ROOT = Path(__file__).parent.parent.parent
+PAGES = [*sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md"]
+_BLOCK = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
+BLOCKS = [
+    pytest.param(language, text, id=f"{page.name}-{number}")
+    for page in PAGES
+    for number, (language, text) in enumerate(_BLOCK.findall(page.read_text()))
+]
+MODULES = [
+    path
+    for kind in ("operators", "sensors", "triggers")
+    for path in sorted((ROOT / "lessonspace_provider" / kind).glob("*.py"))
+    if path.stem not in ("__init__", "base", "shared")
+]
+_GUIDE = re.compile(r"take a look at the guide: (docs/\w+\.md)#([\w-]+)")
+_SNIPPET = re.compile(r'--8<-- "([^":]+)')
+
+
+def sources() -> str:
+    """Give all texts of the package, pieces of implicitly joined strings put together, ``{}`` for what is filled in."""
+    texts = []
+    for path in (ROOT / "lessonspace_provider").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.JoinedStr):
+                texts.append("".join(str(v.value) if isinstance(v, ast.Constant) else "{}" for v in node.values))
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                texts.append(node.value)
+    return "\n".join(texts)
+
+
+def test_the_site_builds_strictly(tmp_path):
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path)]
+    built = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, env={**os.environ, "NO_MKDOCS_2_WARNING": "1"}
+    )
+    assert built.returncode == 0, built.stderr
+    assert "LessonspaceLaunchSpaceOperator" in (tmp_path / "reference.html").read_text()
+
+
+@pytest.mark.parametrize(("language", "text"), BLOCKS)
+def test_a_code_block_is_good(language, text, lessonspace_connection):
+    if language == "python":
+        if snippet := _SNIPPET.search(text):
+            assert (ROOT / snippet[1]).exists()  # itself run by the tests of the DAGs
+        else:
+            with DAG("block", schedule=None):  # a block may show a piece of a DAG
+                exec(compile(text, "block", "exec"), {"__name__": "block"})  # noqa: S102
+    elif language == "json":
+        json.loads(text)
+    else:
+        assert language == "shell", f"unknown language {language!r}"
+        for line in text.splitlines():
+            check_command(shlex.split(line, comments=True))
+
+
+def check_command(words):
+    if words[:1] == ["make"]:
+        assert re.search(rf"^{words[1]}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    elif words[:2] == ["python", "-m"]:
+        subprocess.run([sys.executable, "-m", words[2], "--help"], check=True, capture_output=True, cwd=ROOT)
+    else:
+        assert words[0] in ("pip", "airflow", "export"), f"no check for {words[0]}"
+
+
+@pytest.mark.parametrize(
+    "message", re.findall(r"^## `(.+)`$", (ROOT / "docs" / "troubleshooting.md").read_text(), re.MULTILINE)
+)
+def test_a_message_of_the_troubleshooting_stands_in_the_sources(message):
+    assert message in sources()
+
+
+@pytest.mark.parametrize("line", [line for path in MODULES for line in _GUIDE.findall(path.read_text())])
+def test_the_guide_that_a_docstring_names_is_there(line):
+    page, anchor = line
+    headings = re.findall(r"^#+ (.+)$", (ROOT / page).read_text(), re.MULTILINE)
+    assert anchor in [heading.lower().replace(" ", "-") for heading in headings]
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_every_public_class_of_airflows_names_its_guide(path):
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.ClassDef) and re.fullmatch(r"Lessonspace\w+(Operator|Sensor|Trigger)", node.name):
+            assert ".. seealso::" in (ast.get_docstring(node) or ""), node.name
