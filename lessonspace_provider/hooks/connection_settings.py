@@ -94,7 +94,7 @@ class ConnectionSettings:
         :return: the settings, with defaults for what is not given.
         :raises LessonspaceInputError: naming the connection, the field and what is allowed.
         """
-        fields = _Extra(connection.conn_id, connection.extra_dejson)
+        fields = _Extra(connection.conn_id, _extra_fields(connection))
         return cls(
             conn_id=connection.conn_id,
             base_url=_base_url(connection),
@@ -119,7 +119,7 @@ def redis_url_of(connection: AirflowConnection) -> str:
     :return: a ``redis://`` or ``rediss://`` address, with the connection's password.
     :raises LessonspaceInputError: naming the connection, the field and what is allowed.
     """
-    extra = connection.extra_dejson
+    extra = _extra_fields(connection)
     database = str(extra.get("db") or 0).strip()
     if not (database.isascii() and database.isdigit()):
         raise LessonspaceInputError(
@@ -137,6 +137,18 @@ def redis_url_of(connection: AirflowConnection) -> str:
     password = f":{quote(connection.password, safe='')}" if connection.password else ""
     at = f"{login}{password}@" if login or password else ""
     return f"{'rediss' if ssl else 'redis'}://{at}{host}:{connection.port or 6379}/{database}"
+
+
+def _extra_fields(connection: AirflowConnection) -> dict[str, object]:
+    """Take the extra, which Airflow gives as whatever JSON it holds."""
+    extra: object = connection.extra_dejson
+    if not isinstance(extra, dict):
+        # It is not repeated: somebody may have pasted a secret there.
+        raise LessonspaceInputError(
+            f"Connection {connection.conn_id!r}: its extra was refused: it must be a JSON object, such as "
+            f'{{"organisation_id": 1234}}, and not a {type(extra).__name__}.'
+        )
+    return extra
 
 
 class _Extra:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from airflow.sdk import Connection
 
 from lessonspace_provider.exceptions import LessonspaceInputError
 from lessonspace_provider.hooks.connection_settings import ConnectionSettings
@@ -343,3 +344,12 @@ def test_extra_fields_that_mean_nothing_are_named(settings_of):
     assert settings_of(connection_json()).unknown_extras == ()
     settings = settings_of(connection_json(rate_limit_per_secnd=1, owner="me", rate_limit_dir="/x"))
     assert settings.unknown_extras == ("owner", "rate_limit_per_secnd")
+
+
+@pytest.mark.parametrize("extra", ["[]", '["4242-secret"]', '"4242-secret"', "4242", "true"])
+def test_an_extra_that_is_no_object_is_refused_without_repeating_it(monkeypatch, extra):
+    connection = Connection(conn_id="school", conn_type="lessonspace", password=KEY, extra=extra)
+    monkeypatch.setattr(LessonspaceHook, "get_connection", lambda *_: connection)
+    with pytest.raises(LessonspaceInputError, match=r"'school'.*extra.*JSON object") as caught:
+        LessonspaceHook("school").settings  # noqa: B018 - reading it is what is tested
+    assert "4242" not in messages_of(caught.value)
