@@ -18,7 +18,7 @@ $(foreach name,$(filter AIRFLOW% _AIRFLOW%,$(.VARIABLES)),$(eval unexport $(name
 
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo ui test docs install constraints clean
+.PHONY: help demo ui test matrix docs install constraints clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1 \t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -37,6 +37,11 @@ test: $(INSTALLED) | $(TEMPORARY) ## ruff, mypy, pytest
 
 docs: $(INSTALLED) ## build the documentation into .cache/site, strictly and without the network
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+matrix: $(INSTALLED) ## the unit tests on every Airflow and Python that there is an interpreter for
+	$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python .cache/nox
+	$(BIN)/uv pip install --quiet --python .cache/nox/bin/python --group matrix
+	.cache/nox/bin/nox
 
 install: $(INSTALLED) ## create .venv with all that demo and test need
 

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The tests on every supported pair of Airflow and Python: `make matrix`. Pairs without an interpreter are skipped."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import nox
+
+nox.options.default_venv_backend = "uv"
+nox.options.error_on_missing_interpreters = False
+nox.options.reuse_existing_virtualenvs = True
+nox.options.sessions = ["unit", "lowest"]
+
+
+@dataclass(frozen=True)
+class Airflow:
+    """
+    One minor version of Airflow.
+
+    :param version: its last release, which is installed.
+    :param pythons: what its metadata allows, from this provider's floor on.
+    :param pins: what a resolution without Airflow's own constraints file gets wrong.
+    """
+
+    version: str
+    pythons: tuple[str, ...]
+    pins: tuple[str, ...] = ()
+
+
+AIRFLOWS = (
+    # Its ObjectStoragePath uses internals of universal-pathlib that 0.3 no longer has.
+    Airflow("3.0.6", ("3.10", "3.11", "3.12"), ("universal-pathlib<0.3",)),
+    Airflow("3.1.8", ("3.10", "3.11", "3.12", "3.13")),
+    Airflow("3.2.2", ("3.10", "3.11", "3.12", "3.13")),
+    Airflow("3.3.2", ("3.10", "3.11", "3.12", "3.13")),
+)
+PAIRS = [(python, airflow.version) for airflow in AIRFLOWS for python in airflow.pythons]
+PINS = {airflow.version: airflow.pins for airflow in AIRFLOWS}
+ENDS = [PAIRS[0], PAIRS[-1]]
+
+SHOWN = """import sys, importlib.metadata as m
+print("Python", sys.version.split()[0], *(f"{name} {m.version(name)}" for name in sys.argv[1:]))"""
+
+
+def _install(session: nox.Session, *wanted: str) -> None:
+    session.install("--editable", ".", "--group", "test", *wanted)
+    session.run("python", "-c", SHOWN, "apache-airflow", "requests", "tenacity", "universal-pathlib")
+
+
+@nox.session
+@nox.parametrize("python,airflow", PAIRS)
+def unit(session: nox.Session, airflow: str) -> None:
+    """Run the unit tests."""
+    _install(session, f"apache-airflow=={airflow}", *PINS[airflow])
+    session.run("python", "-m", "pytest", "-q", "tests/unit", *session.posargs)
+
+
+@nox.session
+@nox.parametrize("python,airflow", ENDS)
+def integration(session: nox.Session, airflow: str) -> None:
+    """Run the integration tests: on the oldest pair and the newest."""
+    _install(session, f"apache-airflow=={airflow}", *PINS[airflow])
+    session.run("python", "-m", "pytest", "-q", "tests/integration", *session.posargs)
+
+
+@nox.session(python=AIRFLOWS[0].pythons[-1])
+def lowest(session: nox.Session) -> None:
+    """Run the unit tests with the lowest versions that pyproject.toml allows of what it names."""
+    pins = ("apache-airflow==3.0.0", "universal-pathlib<0.3")
+    session.install("--resolution", "lowest-direct", "--only-binary", ":all:", "-r", "pyproject.toml", *pins)
+    constraints = f"{session.create_tmp()}/lowest.txt"
+    pin = "import importlib.metadata as m; print(*(f'{d.name}=={d.version}' for d in m.distributions()), sep='\\n')"
+    Path(constraints).write_text(str(session.run("python", "-c", pin, silent=True)))
+    # The tests' own tools are not what is tested here, so they are the newest that go with the lowest.
+    tools = ("hatchling", "hypothesis", "jsonschema", "pytest", "redis", "requests-mock", "srt", "webvtt-py")
+    session.install("--no-deps", "--editable", ".")
+    session.install("--constraint", constraints, *tools)
+    session.run("python", "-c", SHOWN, "apache-airflow", "requests", "tenacity", "universal-pathlib")
+    session.run("python", "-m", "pytest", "-q", "tests/unit", *session.posargs)
