@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import atexit
 import importlib
+import importlib.metadata
 import json
 import os
 import shutil
@@ -54,10 +55,16 @@ _DEPRECATED = (
 
 def pytest_configure(config: pytest.Config) -> None:
     """Fail on what Airflow deprecates. In pyproject.toml, this would import Airflow before the lines above."""
+    if _airflow_version() < (3, 3):  # older ones import what they deprecate themselves
+        return
     for category in _DEPRECATED:
         module, _, name = category.rpartition(".")
-        if hasattr(importlib.import_module(module), name):  # Airflow 3.0 has only one of them
+        if hasattr(importlib.import_module(module), name):
             config.addinivalue_line("filterwarnings", f"error::{category}")
+
+
+def _airflow_version() -> tuple[int, ...]:
+    return tuple(int(part) for part in importlib.metadata.version("apache-airflow-core").split(".")[:2])
 
 
 @pytest.fixture(scope="session")
