@@ -4,12 +4,16 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 
 import pytest
 from airflow.sdk import DAG
+from playwright.sync_api import Page
+
+from tests.integration.browser import chromium_program, open_browser
 
 EXAMPLES = Path(__file__).parent.parent.parent / "dags_examples"
 _FOLDERS = (EXAMPLES, Path(__file__).parent / "dags" / "files")
@@ -49,3 +53,15 @@ def xcom() -> Callable[..., object]:
         return instance.xcom_pull(task_ids=task_id, key=key, map_indexes=map_index)
 
     return read
+
+
+@pytest.fixture
+def browser_page() -> Iterator[Page]:
+    """An empty page of a real browser, which reaches this machine only."""
+    program = chromium_program()
+    if program is None:
+        if os.environ.get("CI"):
+            pytest.fail("chromium is not installed: .ci/run has to install it")
+        pytest.skip("chromium is not on PATH: install it to run the tests that open pages in a browser")
+    with open_browser(program) as page:
+        yield page
