@@ -9,7 +9,8 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from airflow.sdk import BaseHook, Variable
+from airflow.providers.common.compat.sdk import BaseHook
+from airflow.sdk import Variable
 
 FOLDER = "lessonspace_links_folder"
 SMTP_CONNECTION = "smtp_default"
