@@ -12,7 +12,6 @@ from tenacity import (
     RetryCallState,
     Retrying,
     retry_if_exception,
-    stop_before_delay,
     wait_random_exponential,
 )
 from tenacity.stop import stop_base
@@ -92,6 +91,20 @@ class _StopAfterFaults(stop_base):
         return self._faults >= ATTEMPTS
 
 
+class _StopBeforeDelay(stop_base):
+    """Ends the attempts when the next would begin so many seconds after the first failed, or later."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._first_failure: float | None = None
+
+    def __call__(self, retry_state: RetryCallState) -> bool:
+        failure = retry_state.outcome_timestamp or 0.0
+        if self._first_failure is None:
+            self._first_failure = failure
+        return failure + retry_state.upcoming_sleep - self._first_failure >= self._seconds
+
+
 def retry_policy(
     *, longest: float, sleep: Callable[[float], None], before_sleep: Callable[[RetryCallState], None]
 ) -> Retrying:
@@ -99,8 +112,8 @@ def retry_policy(
     Make the policy of one call: faults are tried again some times, a 429 as often as it takes.
 
     The first is connection errors, 5xx and answers that can't be read; the second is nobody's fault, since others may
-    use the key as well. What ends either is ``longest``: no retry is begun later than that after the first attempt,
-    though it may still queue at the gate then.
+    use the key as well. What ends either is ``longest``: no retry is begun later than that after the first attempt
+    failed, though it may still queue at the gate then.
 
     :param longest: seconds, ``rate_limit_max_wait`` of the connection; a Retry-After beyond that ends the call at once.
     :param sleep: waits that many seconds.
@@ -109,7 +122,7 @@ def retry_policy(
     """
     return Retrying(
         retry=retry_if_exception(lambda error: _is_fault(error) or _is_429(error)),
-        stop=_StopAfterFaults() | stop_before_delay(longest),
+        stop=_StopAfterFaults() | _StopBeforeDelay(longest),
         wait=_wait,
         sleep=sleep,
         before_sleep=before_sleep,

@@ -7,19 +7,22 @@ import io
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import Protocol, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
 import requests
+from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 from tenacity import RetryCallState
+from urllib3.connectionpool import ConnectionPool, HTTPConnectionPool
 from urllib3.exceptions import HTTPError
 
 from lessonspace_provider import __version__
 from lessonspace_provider.exceptions import (
     LessonspaceConnectionError,
+    LessonspaceError,
     LessonspaceInputError,
     LessonspaceRateLimitedError,
     LessonspaceServerError,
@@ -90,9 +93,58 @@ def _unlogged() -> Iterator[None]:
         _sending.reset(token)
 
 
+class _GatedAdapter(HTTPAdapter):
+    """
+    Sends a request when it has its permit, over a connection that is open by then.
+
+    A handshake between the permit and the request would let a new process call later than its turn, and whoever follows
+    over an open connection too soon after it.
+    """
+
+    def __init__(self, gate: Gate, connect_timeout: float) -> None:
+        super().__init__()
+        self._gate = gate
+        self._connect_timeout = connect_timeout
+
+    def send(
+        self,
+        request: requests.PreparedRequest,
+        stream: bool = False,
+        timeout: float | tuple[float, float] | tuple[float, None] | None = None,
+        verify: bool | str = True,
+        cert: bytes | str | tuple[bytes | str, bytes | str] | None = None,
+        proxies: Mapping[str, str] | None = None,
+    ) -> requests.Response:
+        with suppress(OSError, ValueError, HTTPError):  # what goes wrong here does so again below, and is told then
+            pool = self.get_connection_with_tls_context(request, verify, proxies, cert)  # type: ignore[arg-type]
+            _open_connection(pool, self._connect_timeout)
+        self._gate.acquire()
+        return super().send(request, stream, timeout, verify, cert, proxies)
+
+
+def _open_connection(pool: ConnectionPool, timeout: float) -> None:
+    """Open a connection for the next request, unless one is open or a proxy's is to be made with the request."""
+    if not isinstance(pool, HTTPConnectionPool) or pool.proxy is not None:
+        return
+    connection = pool._get_conn()
+    try:
+        if connection.is_closed:
+            connection.timeout = timeout
+            connection.connect()
+    finally:
+        pool._put_conn(connection)
+
+
+def _session() -> requests.Session:
+    session = requests.Session()
+    session.headers["User-Agent"] = f"airflow-provider-lessonspace/{__version__}"
+    session.headers["Accept"] = "application/json"
+    return session
+
+
 class Transport:
     """
-    Makes the calls of one hook, over one ``requests.Session``.
+    Makes the calls of one hook: those to the API pass the gate, downloads from the store do not.
 
     :param settings: the connection.
     :param gate: what every call to the API host passes.
@@ -115,13 +167,14 @@ class Transport:
         self._log = log
         self._sleep = sleep
         self._clock = clock
-        self._session = requests.Session()
-        self._session.headers["User-Agent"] = f"airflow-provider-lessonspace/{__version__}"
-        self._session.headers["Accept"] = "application/json"
+        self._to_api, self._to_store = _session(), _session()
+        for scheme in ("https://", "http://"):
+            self._to_api.mount(scheme, _GatedAdapter(gate, settings.connect_timeout))
 
     def close(self) -> None:
         """Close the connections."""
-        self._session.close()
+        self._to_api.close()
+        self._to_store.close()
 
     def call(
         self,
@@ -135,7 +188,7 @@ class Transport:
         """
         Make one API call, retried as the guarantees say.
 
-        ``rate_limit_max_wait`` bounds each wait at the gate, and apart from the first of them the time in which retries
+        ``rate_limit_max_wait`` bounds each wait at the gate, and the time after the first attempt in which retries
         begin: a call that had to queue for long has its retries all the same.
 
         :param method: HTTP method.
@@ -155,21 +208,17 @@ class Transport:
             headers=dict(headers or {}),
             auth=_OrganisationKey(self._settings.api_key),
         )
-        prepared = self._prepare(request, call)
+        prepared = self._prepare(self._to_api, request, call)
 
         def attempt() -> Answer:
+            reply = self._send(self._to_api, prepared, call)
             try:
-                return read_answer(self._send(prepared, call), call, self._settings.api_key)
+                return read_answer(reply, call, self._settings.api_key)
             except LessonspaceRateLimitedError as error:
                 self._hold_everybody_back(error.retry_after)
                 raise
 
-        def sleep_and_queue(seconds: float) -> None:
-            self._sleep(seconds)
-            self._gate.acquire()
-
-        self._gate.acquire()
-        return self._retried(attempt, sleep_and_queue)
+        return self._retried(attempt)
 
     def download(self, url: str, what: str) -> object:
         """
@@ -189,8 +238,8 @@ class Transport:
                 method=call.method,
                 path=call.path,
             )
-        prepared = self._prepare(requests.Request("GET", url, auth=_no_authorisation), call)
-        return self._retried(lambda: read_file(self._send(prepared, call), call), self._sleep)
+        prepared = self._prepare(self._to_store, requests.Request("GET", url, auth=_no_authorisation), call)
+        return self._retried(lambda: read_file(self._send(self._to_store, prepared, call), call))
 
     def query_of_next_page(self, link: str, path: str) -> Query:
         """
@@ -233,9 +282,9 @@ class Transport:
         longest = self._settings.rate_limit_max_wait / 2
         self._gate.pause(None if retry_after is None else min(retry_after, longest))
 
-    def _prepare(self, request: requests.Request, call: Call) -> requests.PreparedRequest:
+    def _prepare(self, session: requests.Session, request: requests.Request, call: Call) -> requests.PreparedRequest:
         try:
-            return self._session.prepare_request(request)
+            return session.prepare_request(request)
         except (requests.RequestException, ValueError) as error:
             # Its message holds the URL or the body, so only the kind goes on, and no chain of exceptions.
             reason = type(error).__name__
@@ -246,16 +295,17 @@ class Transport:
             path=call.path,
         )
 
-    def _send(self, prepared: requests.PreparedRequest, call: Call) -> Reply:
-        environment = self._session.merge_environment_settings(prepared.url, {}, True, None, None)
+    def _send(self, session: requests.Session, prepared: requests.PreparedRequest, call: Call) -> Reply:
+        environment = session.merge_environment_settings(prepared.url, {}, True, None, None)
         timeouts = (self._settings.connect_timeout, self._settings.read_timeout)
-        deadline = self._clock() + READ_TIMEOUTS_PER_REPLY * self._settings.read_timeout
         try:
             with (
                 _unlogged(),
-                self._session.send(prepared, timeout=timeouts, allow_redirects=False, **environment) as response,
+                session.send(prepared, timeout=timeouts, allow_redirects=False, **environment) as response,
             ):
-                return Reply(response.status_code, response.headers, self._read_body(response, call, deadline))
+                return Reply(response.status_code, response.headers, self._read_body(response, call))
+        except LessonspaceError:
+            raise
         except (OSError, ValueError, HTTPError) as error:
             # All of requests' own are OSErrors. The message holds the URL with its query, so only the kind goes on.
             reason = _kind_of(error)
@@ -266,8 +316,9 @@ class Transport:
             path=call.path,
         )
 
-    def _read_body(self, response: requests.Response, call: Call, deadline: float) -> bytes:
+    def _read_body(self, response: requests.Response, call: Call) -> bytes:
         body = io.BytesIO()
+        deadline = self._clock() + READ_TIMEOUTS_PER_REPLY * self._settings.read_timeout
         # Not iter_content(): that returns only when a piece is full, however slowly it fills.
         while piece := response.raw.read1(_PIECE, decode_content=True):
             body.write(piece)
@@ -289,8 +340,9 @@ class Transport:
                 )
         return body.getvalue()
 
-    def _retried(self, attempt: Callable[[], Result], sleep: Callable[[float], None]) -> Result:
-        policy = retry_policy(longest=self._settings.rate_limit_max_wait, sleep=sleep, before_sleep=self._report)
+    def _retried(self, attempt: Callable[[], Result]) -> Result:
+        longest = self._settings.rate_limit_max_wait
+        policy = retry_policy(longest=longest, sleep=self._sleep, before_sleep=self._report)
         return policy(attempt)
 
     def _report(self, state: RetryCallState) -> None:

@@ -20,6 +20,7 @@ from lessonspace_provider.exceptions import (
 )
 from lessonspace_provider.hooks.connection_settings import ConnectionSettings
 from lessonspace_provider.hooks.transport import Transport
+from lessonspace_provider.rate_limit import OpenGate
 from lessonspace_provider.retries import ATTEMPTS, LONGEST_BACKOFF, SHORTEST_WAIT
 from tests.unit.hooks.known import API, KEY, LAUNCH, LAUNCH_PATH, LINK, SESSION, SESSION_PATH, USERS_PATH, sent
 
@@ -34,27 +35,8 @@ def too_many(**headers):
     return {"status_code": 429, "headers": {name.replace("_", "-"): value for name, value in headers.items()}}
 
 
-class Gate:
-    """A gate that only writes down what happens at it; it refuses, or takes so many seconds in turn, when told to."""
-
-    def __init__(self, refusal=None, queues=(), clock=None):
-        self.events = []
-        self.refusal = refusal
-        self.queues, self.clock = list(queues), clock
-
-    def acquire(self):
-        self.events.append("acquire")
-        if self.queues:
-            self.clock.now += self.queues.pop(0)
-        if self.refusal:
-            raise self.refusal
-
-    def pause(self, seconds):
-        self.events.append(("pause", seconds))
-
-
-def transport_with(gate, **settings):
-    return Transport(ConnectionSettings("lessonspace_default", API, KEY, **settings), gate, logging.getLogger("quiet"))
+def transport():
+    return Transport(ConnectionSettings("lessonspace_default", API, KEY), OpenGate(), logging.getLogger("quiet"))
 
 
 @pytest.mark.parametrize(
@@ -197,56 +179,6 @@ def test_every_attempt_carries_the_key(hook, requests_mock, clock):
     assert {request.headers["Authorization"] for request in requests_mock.request_history} == {f"Organisation {KEY}"}
 
 
-# --- The gate ----------------------------------------------------------------------------------------------------
-
-
-def test_every_attempt_passes_the_gate_and_a_429_holds_everybody_back(requests_mock, clock):
-    gate = Gate()
-    requests_mock.get(HELLO, [RESET, too_many(Retry_After="3"), too_many(), GOOD])
-    transport_with(gate).call("GET", "/hello/")
-    assert gate.events == ["acquire", "acquire", ("pause", 3.0), "acquire", ("pause", None), "acquire"]
-
-
-def test_one_absurd_retry_after_does_not_stop_the_key_for_good(requests_mock, clock):
-    gate = Gate()
-    requests_mock.get(HELLO, **too_many(Retry_After="99999999"))
-    with pytest.raises(LessonspaceRateLimitedError):
-        transport_with(gate, rate_limit_max_wait=60).call("GET", "/hello/")
-    assert gate.events == ["acquire", ("pause", 30)]
-
-
-@pytest.mark.parametrize("queued", [1.0, 599.0, 100_000.0])
-def test_a_call_that_queued_for_long_has_its_retries_all_the_same(requests_mock, clock, queued):
-    gate = Gate(queues=[queued], clock=clock)
-    requests_mock.get(HELLO, [RESET] * (ATTEMPTS - 1) + [GOOD])
-    transport_with(gate).call("GET", "/hello/")
-    assert len(sent(requests_mock)) == ATTEMPTS
-
-
-def test_but_queues_between_its_attempts_count(requests_mock, clock):
-    gate = Gate(queues=[0.0, 50.0, 50.0], clock=clock)
-    requests_mock.get(HELLO, **too_many(Retry_After="5"))
-    with pytest.raises(LessonspaceRateLimitedError):
-        transport_with(gate, rate_limit_max_wait=60).call("GET", "/hello/")
-    assert len(sent(requests_mock)) == 2
-
-
-def test_the_gates_own_refusal_is_not_tried_again(requests_mock, clock):
-    gate = Gate(refusal=LessonspaceRateLimitedError("The queue is too long."))
-    with pytest.raises(LessonspaceRateLimitedError, match="The queue is too long"):
-        transport_with(gate).call("GET", "/hello/")
-    assert gate.events == ["acquire"]
-    assert clock.waits == []
-    assert not requests_mock.called
-
-
-def test_a_download_does_not_pass_the_gate(requests_mock, clock):
-    gate = Gate()
-    requests_mock.get(LINK, [{"status_code": 503}, {"status_code": 429}, {"json": []}])
-    assert list(transport_with(gate).download(LINK, "transcript file")) == []
-    assert gate.events == []
-
-
 @pytest.mark.parametrize(
     ("answer", "attempts", "kind"),
     [
@@ -262,7 +194,7 @@ def test_a_download_does_not_pass_the_gate(requests_mock, clock):
 def test_a_download_is_tried_as_often_as_a_call(requests_mock, clock, answer, attempts, kind):
     requests_mock.get(LINK, **answer)
     with pytest.raises(kind, match="transcript file of session 1"):
-        transport_with(Gate()).download(LINK, "transcript file of session 1")
+        transport().download(LINK, "transcript file of session 1")
     assert len(requests_mock.request_history) == attempts
 
 
