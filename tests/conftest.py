@@ -14,6 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 pytest_plugins = ["lessonspace_provider.sandbox.pytest_plugin"]
@@ -46,6 +47,10 @@ os.environ.update(
     no_proxy="127.0.0.1,localhost",
 )
 
+
+# The same examples in every run, and no judgement on how long one takes: a busy machine fails no test.
+hypothesis.settings.register_profile("steady", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("steady")
 
 _DEPRECATED = (
     "airflow.utils.deprecation_tools.DeprecatedImportWarning",

@@ -19,6 +19,7 @@ from lessonspace_provider.exceptions import (
     LessonspaceRateLimitedError,
     LessonspaceServerError,
 )
+from lessonspace_provider.fields import KEYS_TO_ROOMS
 from lessonspace_provider.retries import retry_after_seconds
 
 #: The server's own words are cut at this many characters.
@@ -26,6 +27,9 @@ LONGEST_DETAIL = 500
 
 #: A link in the server's own words: it may be a signed one, or lead into a classroom.
 _LINK = re.compile(r"\w+://\S+")
+
+#: Fields that are in no message, should an error's body have them; what is wrong with a ``url`` of ours has to be told.
+_NEVER_QUOTED = KEYS_TO_ROOMS - {"url"}
 
 
 @dataclass(frozen=True, repr=False)
@@ -208,10 +212,21 @@ def _detail(body: bytes, api_key: str) -> str:
 
 def _messages(body: Mapping[str, object], prefix: str = "") -> Iterator[str]:
     for name, value in body.items():
+        if name in _NEVER_QUOTED:
+            continue
+        entries = list(_entries(value))
         label = "" if name in ("detail", "non_field_errors") else f"{prefix}{name}: "
-        if isinstance(value, Mapping):
-            yield from _messages(value, f"{prefix}{name}.")
-        elif isinstance(value, list):
-            yield label + " ".join(str(entry) for entry in value)
-        else:
-            yield label + str(value)
+        words = [str(entry) for entry in entries if not isinstance(entry, Mapping)]
+        if words or not entries:
+            yield label + " ".join(words)
+        for entry in entries:
+            if isinstance(entry, Mapping):
+                yield from _messages(entry, f"{prefix}{name}.")
+
+
+def _entries(value: object) -> Iterator[object]:
+    if isinstance(value, list):
+        for entry in value:
+            yield from _entries(entry)
+    else:
+        yield value

@@ -111,6 +111,11 @@ class ConnectionSettings:
         )
 
 
+def is_organisation_id(text: str) -> bool:
+    """Whether a text can be the id of an organisation, which is an integer in practice (facts, C)."""
+    return text != "" and all(c.isalnum() or c in "-_" for c in text)
+
+
 def redis_url_of(connection: AirflowConnection) -> str:
     """
     Write the address of the Redis that an Airflow connection of type ``redis`` leads to.
@@ -226,7 +231,7 @@ class _Extra:
         if value is None:
             return None
         text = str(value).strip()
-        if isinstance(value, bool) or not all(c.isalnum() or c in "-_" for c in text):
+        if isinstance(value, bool) or not is_organisation_id(text):
             raise LessonspaceInputError(
                 f"Connection {self._conn_id!r}: organisation_id={value!r} was refused: it must be the "
                 f"organisation's id, such as 1234. Leave it blank to have it discovered."

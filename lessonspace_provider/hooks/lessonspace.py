@@ -18,7 +18,7 @@ from lessonspace_provider.exceptions import (
     LessonspaceServerError,
     LessonspaceTranscriptNotReady,
 )
-from lessonspace_provider.hooks.connection_settings import ConnectionSettings, redis_url_of
+from lessonspace_provider.hooks.connection_settings import ConnectionSettings, is_organisation_id, redis_url_of
 from lessonspace_provider.hooks.masking import mask_secret
 from lessonspace_provider.hooks.transport import Query, Transport
 from lessonspace_provider.json_list import JsonList
@@ -173,7 +173,8 @@ class LessonspaceHook(BaseHook):
         """
         body = self._get_object("/my-organisation/")
         own_id = body.get("id")
-        if not isinstance(own_id, (int, str)) or isinstance(own_id, bool) or own_id == "":
+        # It becomes part of paths, which stand in messages.
+        if not isinstance(own_id, (int, str)) or isinstance(own_id, bool) or not is_organisation_id(str(own_id)):
             raise LessonspaceServerError(
                 f"GET /my-organisation/ answered without an id: set organisation_id in connection "
                 f"{self.lessonspace_conn_id!r}.",

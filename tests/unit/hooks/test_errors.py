@@ -199,6 +199,12 @@ def test_the_servers_words_are_cut_and_put_on_one_line(hook, requests_mock):
         ({"webhooks": [f"https://school.example/hook?token={KEY} is no URL"]}, "webhooks: <link> is no URL"),
         ({"detail": "see wss://room.example/?jwt=eyJ"}, "see <link>"),
         ({"next": {"next": "s3://bucket/x?sig=1"}}, "next.next: <link>"),
+        ({"secret": "launch-secret", "detail": "no"}, "no"),
+        (
+            {"detail": "no", "rooms": [{"name": ["long"], "secret": "x"}, [{"playback_password": "x"}]]},
+            "no; rooms.name: long",
+        ),
+        ({"webhooks": {"session": {"url": ["no URL"]}}}, "webhooks.session.url: no URL"),
     ],
 )
 def test_what_the_server_repeats_of_key_and_links_is_left_out(hook, requests_mock, body, left):
