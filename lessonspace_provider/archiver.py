@@ -150,12 +150,12 @@ class Archiver:
         """
         Say what would be done, without asking for any transcript or writing anything.
 
-        :return: the entries as they are now; those that would be fetched are pending.
+        :return: the entries as they are now; those whose files would be fetched or written are pending.
         """
         path = self._layout.destination / archive.manifest_path(window_start, window_end)
         known = archive.by_session(self._read_manifest(path))
         entries = (self._entry_of(session, known) for session in sessions)
-        return {entry["session_id"]: self._settle_without_asking(entry) or entry for entry in entries}
+        return {e["session_id"]: e if self._is_settled(e) else {**e, "status": "pending"} for e in entries}
 
     def _take_up(self, path: ObjectStoragePath) -> ArchivedWindow | None:
         account = self._read_manifest(path)
@@ -219,7 +219,9 @@ class Archiver:
 
     def _settle(self, entry: archive.ManifestSession) -> archive.ManifestSession:
         try:
-            return self._settle_without_asking(entry) or self._fetch(entry)
+            if self._is_settled(entry):
+                return entry
+            return self._from_files(entry) or self._fetch(entry)
         except (LessonspaceError, OSError) as error:
             reason = str(error)
         except Exception as error:  # one bad session stops no other, whatever a store's client raises
@@ -228,16 +230,11 @@ class Archiver:
             reason = f"unexpected {type(error).__name__} at {frame.filename}:{frame.lineno}, please report it"
         return archive.settled(entry, "failed", reason=reason)
 
-    def _settle_without_asking(self, entry: archive.ManifestSession) -> archive.ManifestSession | None:
-        if entry["status"] in ("not_eligible", "failed"):
-            return entry
-        if entry["status"] == "archived" and self._is_complete(entry):
-            return entry
-        if entry["status"] == "pending" and not archive.is_due(entry, self._now()):
-            return entry
-        if entry["redacted"] and not self._layout.redact_speakers:
-            return None  # the names are not in the files any more
-        return self._from_files(entry)
+    def _is_settled(self, entry: archive.ManifestSession) -> bool:
+        """Whether there is nothing to do for a session, now."""
+        if entry["status"] == "archived":
+            return self._is_complete(entry)
+        return entry["status"] != "pending" or not archive.is_due(entry, self._now())
 
     def _is_complete(self, entry: archive.ManifestSession) -> bool:
         if entry["redacted"] != self._layout.redact_speakers:
@@ -251,6 +248,8 @@ class Archiver:
         """Complete a transcript from its JSON file, which a run that was killed has left whole, or not at all."""
         if "json" not in self._layout.formats:
             return None
+        if entry["redacted"] and not self._layout.redact_speakers:
+            return None  # the names are not in the files any more
         segments = self._segments_in(self._layout.destination / f"{entry['path']}.json")
         return None if segments is None else self._write(entry, segments)
 

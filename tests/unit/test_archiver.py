@@ -243,6 +243,17 @@ def test_a_plan_asks_for_nothing_and_writes_nothing(archiver, source, tmp_path):
     assert tree(tmp_path) == {}
 
 
+@pytest.mark.parametrize("change", [{"redact_speakers": True}, {"formats": ["json", "txt", "vtt"]}])
+def test_a_plan_leaves_an_archive_that_is_there_as_it_is(archiver, source, tmp_path, change):
+    archiver().archive_window([a_session(1)], START, END)
+    before = tree(tmp_path)
+    source.asked.clear()
+    (entry,) = archiver(**change).plan([a_session(1)], START, END).values()
+    assert entry["status"] == "pending"
+    assert tree(tmp_path) == before
+    assert source.asked == []
+
+
 def test_with_redaction_no_name_is_in_any_file(archiver, tmp_path):
     archiver(redact_speakers=True, formats=["json", "txt"]).archive_window([a_session(1)], START, END)
     everything = b"".join(tree(tmp_path).values())
