@@ -182,12 +182,14 @@ class Archiver:
             obstacle = transcript_obstacle(session)
         except LessonspaceError as error:
             return archive.settled(archive.new_entry(session, session["uuid"]), "failed", reason=str(error))
+        before = known.get(entry["session_id"])
+        if before is not None and before["path"] == path and before["status"] == "archived":
+            return before  # whatever has become of the session since: of people who were removed, or its recording
         if obstacle is not None:
             return archive.settled(entry, "not_eligible", reason=obstacle)
-        before = known.get(entry["session_id"])
         if before is None or before["path"] != path:
             return entry
-        return before if before["status"] in ("archived", "pending") else {**entry, "tries": before["tries"]}
+        return before if before["status"] == "pending" else {**entry, "tries": before["tries"]}
 
     def _settle_all(self, entries: Iterable[archive.ManifestSession]) -> Entries:
         """Settle entries in a few threads, reading no more of them than there is room for."""

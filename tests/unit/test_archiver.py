@@ -121,6 +121,14 @@ def test_what_a_killed_run_left_without_a_manifest_is_not_fetched_again(archiver
     assert tree(tmp_path) == good
 
 
+@pytest.mark.parametrize("since", [{"profiles": [{"user": 1}]}, {"record_av": False}])
+def test_what_was_archived_stays_so_when_people_or_the_recording_are_removed(archiver, tmp_path, since):
+    archiver().archive_window([a_session(1)], START, END)
+    before = tree(tmp_path)
+    archiver().archive_window([a_session(1, **since)], START, END)
+    assert tree(tmp_path) == before
+
+
 def test_a_session_that_the_list_shows_twice_is_archived_once(archiver, source):
     window = archiver().archive_window([a_session(1), a_session(2), a_session(1)], START, END)
     assert len(window.account["sessions"]) == 2
