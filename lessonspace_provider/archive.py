@@ -49,7 +49,7 @@ class ManifestSession(TypedDict):
     What became of one session. Times are ISO 8601 in UTC.
 
     ``path`` is where the transcript's files lie below the destination, without their extensions. ``reason`` says why
-    there is none; ``segments`` how many it has. Of a pending one, ``tries`` says how often it was looked for,
+    there is none, or not all that was wanted; ``segments`` how many it has. Of a pending one, ``tries`` says how often it was looked for,
     ``next_look`` when it will be at the earliest, ``pending_until`` when that ends. ``roles`` are those of the people
     in the session by their Lessonspace user id; ``redacted`` says whether the files have them in place of names.
     """
@@ -209,6 +209,18 @@ def settled(
         "redacted": redacted,
         "files": list(files),
     }
+
+
+def still_archived(entry: ManifestSession, files: Iterable[ManifestFile]) -> ManifestSession:
+    """
+    Write down that other files were wanted of an archived transcript, and the API does not have it any more.
+
+    :param files: those that are there and whole.
+    """
+    reason = "the API does not have the transcript any more: these files are all there is"
+    return settled(
+        entry, "archived", reason=reason, segments=entry["segments"], redacted=entry["redacted"], files=files
+    )
 
 
 def _time_text(value: str | None) -> str | None:

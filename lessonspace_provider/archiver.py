@@ -243,8 +243,11 @@ class Archiver:
             return False
         if {file["format"] for file in entry["files"]} != set(self._layout.formats):
             return False
-        contents = ((read_whole(self._layout.destination / file["path"]), file) for file in entry["files"])
-        return all(data is not None and archive.is_described(data, file) for data, file in contents)
+        return all(self._is_whole(file) for file in entry["files"])
+
+    def _is_whole(self, file: archive.ManifestFile) -> bool:
+        data = read_whole(self._layout.destination / file["path"])
+        return data is not None and archive.is_described(data, file)
 
     def _from_files(self, entry: archive.ManifestSession) -> archive.ManifestSession | None:
         """Complete a transcript from its JSON file, which a run that was killed has left whole, or not at all."""
@@ -271,6 +274,8 @@ class Archiver:
         try:
             segments = self._source.open_transcript(entry["session_id"])
         except LessonspaceTranscriptNotReady:
+            if kept := [file for file in entry["files"] if self._is_whole(file)]:
+                return archive.still_archived(entry, kept)
             return archive.not_there(entry, now=self._now(), give_up_after=self._give_up_after)
         return self._write(entry, segments)
 

@@ -129,6 +129,17 @@ def test_what_was_archived_stays_so_when_people_or_the_recording_are_removed(arc
     assert tree(tmp_path) == before
 
 
+def test_a_format_that_comes_too_late_takes_no_file_out_of_the_account(archiver, source, tmp_path):
+    archiver(formats=["txt"]).archive_window([a_session(1)], START, END)
+    (before,) = tmp_path.rglob("*.txt")
+    source.outcomes[a_session(1)["uuid"]] = NOT_READY
+    window = archiver(NOW + timedelta(days=8), formats=["txt", "vtt"]).archive_window([a_session(1)], START, END)
+    (entry,) = window.account["sessions"]
+    assert (entry["status"], entry["segments"]) == ("archived", 1)
+    assert [file["path"] for file in entry["files"]] == [str(before.relative_to(tmp_path))]
+    assert "any more" in entry["reason"]
+
+
 def test_a_session_that_the_list_shows_twice_is_archived_once(archiver, source):
     window = archiver().archive_window([a_session(1), a_session(2), a_session(1)], START, END)
     assert len(window.account["sessions"]) == 2
