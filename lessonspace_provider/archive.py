@@ -49,9 +49,10 @@ class ManifestSession(TypedDict):
     What became of one session. Times are ISO 8601 in UTC.
 
     ``path`` is where the transcript's files lie below the destination, without their extensions. ``reason`` says why
-    there is none, or not all that was wanted; ``segments`` how many it has. Of a pending one, ``tries`` says how often it was looked for,
-    ``next_look`` when it will be at the earliest, ``pending_until`` when that ends. ``roles`` are those of the people
-    in the session by their Lessonspace user id; ``redacted`` says whether the files have them in place of names.
+    there is none, or not all that was wanted; ``segments`` how many it has. Of a pending one, ``tries`` says how often
+    it was looked for, ``next_look`` when it will be at the earliest, ``pending_until`` when that ends. ``roles`` are
+    those of the people in the session by their Lessonspace user id; ``redacted`` says whether the files have them in
+    place of names.
     """
 
     session_id: str
@@ -279,13 +280,22 @@ def manifest(window_start: datetime, window_end: datetime, sessions: Iterable[Ma
     :param sessions: in any order; they are kept in the order of their ends.
     :return: the manifest, every status counted, also those that did not occur.
     """
-    ordered = sorted(sessions, key=lambda entry: (entry["end_time"] or "", entry["session_id"]))
-    return Manifest(
-        window_start=write_time(window_start),
-        window_end=write_time(window_end),
-        counts=count(ordered),
-        sessions=ordered,
+    empty = Manifest(
+        window_start=write_time(window_start), window_end=write_time(window_end), counts=count(()), sessions=[]
     )
+    return updated(empty, sessions)
+
+
+def updated(account: Manifest, sessions: Iterable[ManifestSession]) -> Manifest:
+    """
+    Bring a manifest up to date.
+
+    :param account: the manifest so far.
+    :param sessions: what became of some of its sessions, or of further ones; all others stay as they are.
+    """
+    entries = {**by_session(account), **{entry["session_id"]: entry for entry in sessions}}
+    ordered = sorted(entries.values(), key=lambda entry: (entry["end_time"] or "", entry["session_id"]))
+    return {**account, "counts": count(ordered), "sessions": ordered}
 
 
 def count(sessions: Iterable[ManifestSession]) -> dict[Status, int]:

@@ -114,6 +114,8 @@ class Archiver:
         """
         Archive the sessions of a window, and write its manifest at the end.
 
+        A session that is in the manifest of an earlier run and is not listed any more stays there as it is.
+
         :param sessions: every session that ended in the window; they are read as there is room for them.
         :param window_start: aware.
         :param window_end: aware.
@@ -122,8 +124,7 @@ class Archiver:
         path = self._layout.destination / archive.manifest_path(window_start, window_end)
         known = archive.by_session(self._read_manifest(path))
         entries = self._settle_all(self._entry_of(session, known) for session in sessions)
-        account = archive.manifest(window_start, window_end, entries.values())
-        self._write_manifest(path, account)
+        account = self._update_manifest(path, archive.manifest(window_start, window_end, ()), entries)
         return ArchivedWindow(path, account, _failed(entries))
 
     def take_up_pending(self, before: datetime) -> list[ArchivedWindow]:
@@ -160,19 +161,16 @@ class Archiver:
     def _take_up(self, path: ObjectStoragePath) -> ArchivedWindow | None:
         account = self._read_manifest(path)
         now = self._now()
-        entries = dict(archive.by_session(account))
-        due = [entry for entry in entries.values() if entry["status"] == "pending" and archive.is_due(entry, now)]
+        entries = archive.by_session(account).values()
+        due = [entry for entry in entries if entry["status"] == "pending" and archive.is_due(entry, now)]
         if account is None or not due:
             return None
         settled = self._settle_all(due)
-        for session_id, entry in settled.items():
-            if entry["status"] == "failed":
-                entry = archive.still_pending(entry, now=now, give_up_after=self._give_up_after)
-            entries[session_id] = entry
-        counts = archive.count(entries.values())
-        updated: archive.Manifest = {**account, "sessions": list(entries.values()), "counts": counts}
-        self._write_manifest(path, updated)
-        return ArchivedWindow(path, updated, _failed(settled))
+        failed = _failed(settled)
+        for entry in failed:
+            pending = archive.still_pending(entry, now=now, give_up_after=self._give_up_after)
+            settled[entry["session_id"]] = pending
+        return ArchivedWindow(path, self._update_manifest(path, account, settled), failed)
 
     def _entry_of(self, session: Session, known: Mapping[str, archive.ManifestSession]) -> archive.ManifestSession:
         """Begin a session's entry, go on with the one that is known, or write down why neither can be."""
@@ -311,8 +309,17 @@ class Archiver:
                 f"archived anew."
             ) from None
 
-    def _write_manifest(self, path: ObjectStoragePath, account: archive.Manifest) -> None:
+    def _update_manifest(self, path: ObjectStoragePath, account: archive.Manifest, entries: Entries) -> archive.Manifest:
+        """
+        Write entries into a manifest, and keep all others that it has by now.
+
+        Another run may have written it meanwhile, and a list may not show a session any more that is archived.
+
+        :param account: the manifest where there is none yet.
+        """
+        account = archive.updated(self._read_manifest(path) or account, entries.values())
         write_whole(path, json.dumps(account, ensure_ascii=False, indent=1).encode())
+        return account
 
 
 def _failed(entries: Entries) -> list[archive.ManifestSession]:

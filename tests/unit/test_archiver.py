@@ -140,6 +140,31 @@ def test_a_format_that_comes_too_late_takes_no_file_out_of_the_account(archiver,
     assert "any more" in entry["reason"]
 
 
+def test_a_session_that_is_not_listed_any_more_stays_in_the_account(archiver, source):
+    source.outcomes[a_session(2)["uuid"]] = NOT_READY
+    archiver().archive_window([a_session(1), a_session(2), a_session(3)], START, END)
+    window = archiver().archive_window([a_session(3)], START, END)
+    assert list(statuses(window).values()) == ["archived", "pending", "archived"]
+    assert window.account["counts"]["archived"] == 2
+
+
+def test_a_night_undoes_nothing_that_a_retry_of_an_earlier_one_has_done_meanwhile(archiver, source):
+    sessions = [a_session(1), a_session(2)]
+    source.outcomes = {sessions[0]["uuid"]: NOT_READY, sessions[1]["uuid"]: LessonspaceServerError("503")}
+    archiver().archive_window(sessions, START, END)
+    source.outcomes = {sessions[0]["uuid"]: NOT_READY}
+    tomorrow, fetch = NOW + timedelta(days=1), source.open_transcript
+
+    def fetch_while_the_retry_runs(session_id):
+        source.open_transcript = fetch
+        archiver(tomorrow).archive_window(sessions, START, END)
+        return SEGMENTS
+
+    source.open_transcript = fetch_while_the_retry_runs
+    (window,) = archiver(tomorrow).take_up_pending(before=END)
+    assert set(statuses(window).values()) == {"archived"}
+
+
 def test_a_session_that_the_list_shows_twice_is_archived_once(archiver, source):
     window = archiver().archive_window([a_session(1), a_session(2), a_session(1)], START, END)
     assert len(window.account["sessions"]) == 2
