@@ -9,7 +9,7 @@ import string
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta, timezone
-from typing import TYPE_CHECKING, Literal, TypedDict
+from typing import TYPE_CHECKING, Literal, TypedDict, TypeGuard
 
 from lessonspace_provider.parameters import refuse
 from lessonspace_provider.sessions import end_time, participant_count, space_of, start_time, wait_before_look
@@ -302,6 +302,16 @@ def count(sessions: Iterable[ManifestSession]) -> dict[Status, int]:
     """Count the sessions of each status."""
     occurred = Counter(entry["status"] for entry in sessions)
     return {status: occurred[status] for status in STATUSES}
+
+
+def is_manifest(read: object) -> TypeGuard[Manifest]:
+    """Whether what was read from a file has all that a manifest has, and may be gone on with."""
+    if not isinstance(read, dict) or not read.keys() >= Manifest.__required_keys__:
+        return False
+    sessions = read["sessions"]
+    return isinstance(sessions, list) and all(
+        isinstance(entry, dict) and entry.keys() >= ManifestSession.__required_keys__ for entry in sessions
+    )
 
 
 def by_session(account: Manifest | None) -> Mapping[str, ManifestSession]:

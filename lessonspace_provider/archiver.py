@@ -135,16 +135,23 @@ class Archiver:
 
         :param before: only windows that ended by then.
         :return: the windows whose manifests have changed.
+        :raises LessonspaceError: at the end, when manifests could not be read or written.
         """
         folder = self._layout.destination / "manifests"
         oldest = self._now() - self._give_up_after - LOOK_BACK
-        changed = []
+        changed, problems = [], []
         for name in names_in(folder):
             window_end = archive.window_end_of(name)
-            if window_end is not None and oldest < window_end <= before:
+            if window_end is None or not oldest < window_end <= before:
+                continue
+            try:
                 window = self._take_up(folder / name)
-                if window is not None:
-                    changed.append(window)
+            except (LessonspaceError, OSError) as error:
+                problems.append(str(error))
+            else:
+                changed += [window] if window else []
+        if problems:
+            raise LessonspaceError("; ".join(problems))
         return changed
 
     def plan(self, sessions: Iterable[Session], window_start: datetime, window_end: datetime) -> Entries:
@@ -302,12 +309,15 @@ class Archiver:
         if data is None:
             return None
         try:
-            return cast("archive.Manifest", json.loads(data))
+            read = json.loads(data)
         except ValueError:
+            read = None
+        if not archive.is_manifest(read):
             raise LessonspaceError(
                 f"The manifest {path} can't be read: restore it from a backup, or remove it to have its window "
                 f"archived anew."
-            ) from None
+            )
+        return read
 
     def _update_manifest(self, path: ObjectStoragePath, account: archive.Manifest, entries: Entries) -> archive.Manifest:
         """

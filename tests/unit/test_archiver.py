@@ -246,12 +246,25 @@ def test_windows_that_are_not_earlier_or_long_past_are_left_alone(archiver, sour
     assert archiver(NOW + timedelta(days=60)).take_up_pending(before=END) == []
 
 
-def test_a_manifest_that_can_not_be_read_is_named_and_not_overwritten(archiver, tmp_path):
+@pytest.mark.parametrize("damage", [b"{", b"", b"[]", b"null", b"{}", b"\xff", b'{"sessions": [{"session_id": "1"}]}'])
+def test_a_manifest_that_can_not_be_read_is_named_and_not_overwritten(archiver, tmp_path, damage):
     window = archiver().archive_window([a_session(1)], START, END)
-    window.path.write_bytes(b"{")
+    window.path.write_bytes(damage)
     with pytest.raises(LessonspaceError, match=r"manifest .*20261122.* can't be read"):
         archiver().archive_window([a_session(1)], START, END)
-    assert window.path.read_bytes() == b"{"
+    assert window.path.read_bytes() == damage
+
+
+def test_an_earlier_manifest_that_can_not_be_read_stops_no_other(archiver, source):
+    day = timedelta(days=1)
+    source.outcomes = {a_session(number)["uuid"]: NOT_READY for number in (1, 2)}
+    damaged = archiver().archive_window([a_session(1)], START - day, END - day)
+    other = archiver().archive_window([a_session(2)], START, END)
+    damaged.path.write_bytes(b"{")
+    source.outcomes.clear()
+    with pytest.raises(LessonspaceError, match=r"manifest .*20261121.* can't be read"):
+        archiver(NOW + day).take_up_pending(before=END)
+    assert json.loads(other.path.read_bytes())["counts"]["archived"] == 1
 
 
 @pytest.mark.parametrize("step", ["write_whole", "read_whole"])
