@@ -319,7 +319,9 @@ class Archiver:
             )
         return read
 
-    def _update_manifest(self, path: ObjectStoragePath, account: archive.Manifest, entries: Entries) -> archive.Manifest:
+    def _update_manifest(
+        self, path: ObjectStoragePath, account: archive.Manifest, entries: Entries
+    ) -> archive.Manifest:
         """
         Write entries into a manifest, and keep all others that it has by now.
 
