@@ -27,9 +27,10 @@ DEFAULT_PATH_TEMPLATE = "{end:%Y/%m/%d}/{session_id}"
 #: What a path template may name. ``session_id`` has to be there, or two sessions could share a file.
 PATH_FIELDS = ("session_id", "name", "space_id", "space_name", "start", "end")
 
-#: How much of a session's name goes into a path.
+#: How much of a session's name goes into a path, in bytes of UTF-8: a file's name may have 255 on most systems.
 LONGEST_NAME = 80
 
+_EXAMPLE: Session = {"uuid": "5b5f1a2c-3d4e-4f5a-8b9c-0d1e2f3a4b5c", "end_time": "2026-01-01T00:00:00Z"}
 _UNSAFE = re.compile(r"[^\w\-. ]+")
 _BOUND = "%Y%m%dT%H%M%S"
 _MANIFEST_NAME = re.compile(r"(\d{8}T\d{6})(\.\d+)?Z_(\d{8}T\d{6})(\.\d+)?Z\.json")
@@ -89,14 +90,17 @@ def check_path_template(template: object) -> str:
 
     :param template: such as ``{end:%Y/%m/%d}/{session_id}``; ``start`` and ``end`` are datetimes in UTC.
     :return: the template.
-    :raises LessonspaceInputError: when it names something else than ``PATH_FIELDS``, or lacks ``session_id``.
+    :raises LessonspaceInputError: when it names something else than ``PATH_FIELDS``, lacks ``session_id`` or a
+        part of it, or when no path can be made with it.
     """
-    allowed = f"a path with {{session_id}} and any of {', '.join(PATH_FIELDS)} in braces, and no other braces"
+    allowed = f"a path with the whole {{session_id}} and any of {', '.join(PATH_FIELDS)} in braces, and no other braces"
     try:
-        fields = [field for _, field, _, _ in string.Formatter().parse(str(template)) if field is not None]
-    except ValueError:
+        fields = {field for _, field, _, _ in string.Formatter().parse(str(template)) if field is not None}
+        path = transcript_path(_EXAMPLE, str(template)) if fields <= set(PATH_FIELDS) else ""
+    except (ValueError, LookupError):
         raise refuse("path_template", template, allowed) from None
-    if not isinstance(template, str) or "session_id" not in fields or not set(fields) <= set(PATH_FIELDS):
+    # Only a part of it, as with {session_id:.8}, could be that of another session, too.
+    if not isinstance(template, str) or "session_id" not in fields or _EXAMPLE["uuid"] not in path:
         raise refuse("path_template", template, allowed)
     return template
 
@@ -124,8 +128,8 @@ def transcript_path(session: Session, template: str = DEFAULT_PATH_TEMPLATE) -> 
 
 
 def _safe(value: str | None) -> str:
-    text = _UNSAFE.sub("_", value or "")[:LONGEST_NAME].strip(" .")
-    return text or "_"
+    text = _UNSAFE.sub("_", value or "").encode()[:LONGEST_NAME].decode(errors="ignore")
+    return text.strip(" .") or "_"
 
 
 def manifest_path(window_start: datetime, window_end: datetime) -> str:

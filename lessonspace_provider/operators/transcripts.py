@@ -181,7 +181,7 @@ class LessonspaceArchiveTranscriptsOperator(LessonspaceOperator):
     :param filters: further filters of ``LessonspaceHook.list_sessions``, such as ``tags`` or ``space``.
     :param include_single_user: whether sessions of one person are accounted for too (they have no transcript).
     :param give_up_after: how long after its end a session's transcript is waited for; timedelta or seconds.
-    :param dry_run: say in the log what would be done, and do nothing: those that would be fetched or written count as pending.
+    :param dry_run: say in the log what would be done, and do nothing; those with files to fetch or write count as pending.
     :return: see ``ArchiveResult``. The same, without the list, is the ``extra`` of the event of each outlet asset.
     :raises LessonspaceInputError: for a parameter that can't be used, before any request.
     :raises LessonspaceError: at the end, when sessions failed.

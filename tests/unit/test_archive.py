@@ -40,6 +40,7 @@ def test_a_transcript_lies_under_the_utc_day_of_the_sessions_end():
         ("C:\\x", "C_x"),
         ("שיעור 🎉", "שיעור _"),
         ("x" * 300, "x" * 80),
+        ("数学" * 50, "数学" * 13),
     ],
 )
 def test_no_name_leads_out_of_the_destination(name, folder):
@@ -48,7 +49,20 @@ def test_no_name_leads_out_of_the_destination(name, folder):
 
 
 @pytest.mark.parametrize(
-    "template", ["{end:%Y}", "{session_id}/{secret}", "{session_id", "{0}{session_id}", "", None, 3]
+    "template",
+    [
+        "{end:%Y}",
+        "{session_id}/{secret}",
+        "{session_id",
+        "{0}{session_id}",
+        "",
+        None,
+        3,
+        "{session_id:.8}",
+        "{session_id!r:.8}",
+        "{name:%Y}/{session_id}",
+        "{end:{x}}/{session_id}",
+    ],
 )
 def test_a_path_template_that_could_lose_or_leak_something_is_refused(template):
     with pytest.raises(LessonspaceInputError, match=r"path_template=.*session_id"):
