@@ -32,7 +32,7 @@ DEFAULT_FORMATS = ("json", "txt")
 WINDOW_MARGIN = timedelta(seconds=1)
 
 #: A window that ended less than this ago is listed a second time: a session that ended while the first list was
-#: being read stands before the place where reading was.
+#: being read may stand before the place where reading was.
 SETTLING_TIME = timedelta(minutes=5)
 
 #: Filters that the window and the other parameters give.
@@ -181,7 +181,8 @@ class LessonspaceArchiveTranscriptsOperator(LessonspaceOperator):
     :param filters: further filters of ``LessonspaceHook.list_sessions``, such as ``tags`` or ``space``.
     :param include_single_user: whether sessions of one person are accounted for too (they have no transcript).
     :param give_up_after: how long after its end a session's transcript is waited for; timedelta or seconds.
-    :param dry_run: say in the log what would be done, and do nothing; those with files to fetch or write count as pending.
+    :param dry_run: say in the log what would be done, and do nothing. Sessions with files to fetch or to write
+        count as pending.
     :return: see ``ArchiveResult``. The same, without the list, is the ``extra`` of the event of each outlet asset.
     :raises LessonspaceInputError: for a parameter that can't be used, before any request.
     :raises LessonspaceError: at the end, when sessions failed.
@@ -267,16 +268,10 @@ class LessonspaceArchiveTranscriptsOperator(LessonspaceOperator):
         return filters
 
     def _sessions(self, start: datetime, end: datetime, filters: Mapping[str, FilterValue | None]) -> Iterator[Session]:
-        """Yield the sessions of the window; one may come twice when the list moves while it is read."""
-        seen = set()
-        for session in self._listed(start, end, filters):
-            seen.add(session["uuid"])
-            if _belongs(session, start, end):
-                yield session
-        if datetime.now(timezone.utc) - end < SETTLING_TIME:
+        """Yield the sessions of the window, some of them twice."""
+        # The whole list again: it goes by the sessions' starts, and a long one that has just ended stands far down.
+        for _ in range(2 if datetime.now(timezone.utc) - end < SETTLING_TIME else 1):
             for session in self._listed(start, end, filters):
-                if session["uuid"] in seen:
-                    break  # lists are newest first (facts, C): from here on, all have been seen
                 if _belongs(session, start, end):
                     yield session
 

@@ -124,6 +124,15 @@ def test_only_sessions_that_ended_in_the_half_open_window_are_taken_and_each_onc
     assert operator.hook.filters["include_single_user"] is True
 
 
+def test_a_long_session_that_ends_while_the_list_is_read_is_taken_though_later_ones_stand_before_it(tmp_path):
+    newest_first = [a_session(number, end=END - timedelta(minutes=number)) for number in (1, 2, 3)]
+    operator = archiver(tmp_path, newest_first)
+    lists = iter([[newest_first[0], newest_first[2]], newest_first])
+    operator.hook.list_sessions = lambda **filters: iter(next(lists))
+    operator.execute({})
+    assert len(manifest_of(tmp_path)["sessions"]) == 3
+
+
 def test_transcripts_that_can_never_come_are_not_asked_for(tmp_path):
     operator = archiver(tmp_path, [a_session(1, profiles=[{"user": 1}]), a_session(2, record_av=False)])
     operator.execute({})
