@@ -42,7 +42,7 @@ def read_launches(path: Path, begin: datetime, now: datetime, zone: ZoneInfo) ->
     :param now: aware; later than ``begin`` when Airflow runs late, or when a DAG has just been unpaused.
     :param zone: the school's time zone.
     :return: the launches of ``teachers`` and of ``students``, and which rows were ``refused`` and why.
-    :raises ValueError: when a column is missing.
+    :raises ValueError: when a column is missing, or a quotation mark makes it unsure where a row ends.
     """
     launches: dict[str, list[Any]] = {"teachers": [], "students": [], "refused": []}
     taken: set[str] = set()
@@ -68,12 +68,18 @@ def is_ahead(launch: Launch, now: datetime) -> bool:
 
 def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
     with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.DictReader(file)
+        # Strict, or a stray quotation mark would join this lesson's beginning with another one's people.
+        reader = csv.DictReader(file, strict=True)
         if missing := set(COLUMNS) - set(reader.fieldnames or ()):
             raise ValueError(f"{path} lacks the columns {', '.join(sorted(missing))}.")
-        for row in reader:
-            cells = {column: " ".join((row[column] or "").split()) for column in COLUMNS}
-            yield reader.line_num, {**cells, "too much": str(row.get(None, ""))}
+        try:
+            for row in reader:
+                cells = {column: " ".join((row[column] or "").split()) for column in COLUMNS}
+                yield reader.line_num, {**cells, "too much": str(row.get(None, ""))}
+        except csv.Error as error:
+            raise ValueError(
+                f"{path}: the row after line {reader.line_num} has a stray quotation mark ({error})."
+            ) from None
 
 
 def _lessons(row: dict[str, str], begin: datetime) -> Iterator[Launch]:
@@ -83,6 +89,8 @@ def _lessons(row: dict[str, str], begin: datetime) -> Iterator[Launch]:
     if row["too much"]:
         raise ValueError("there are more cells than columns: a cell with a comma needs quotation marks")
     start, end = (time.fromisoformat(row[column].zfill(5)) for column in ("start", "end"))
+    if start.tzinfo or end.tzinfo:
+        raise ValueError("times are the school's local ones, such as 9:00")
     if not row["lesson"] or not row["days"] or start >= end:
         raise ValueError("a lesson needs an id, a day, and an end after its start")
     for day in (begin.date(), begin.date() + timedelta(days=1)):

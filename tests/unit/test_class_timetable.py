@@ -102,6 +102,7 @@ def test_every_days_lessons_are_in_one_days_run_also_when_the_clocks_change(read
         ({"days": "daily Mondy"}, "Mondy"),
         ({"cancelled": "24.12.2026"}, "24.12.2026"),
         ({"start": "9 am"}, "9 am"),
+        ({"start": "09:00+01:00"}, "local ones"),
         ({"end": "08:00"}, "an end after its start"),
         ({"teacher": "Ada Byron"}, "teacher must be written as"),
         ({"students": f"Ito, {BEN}"}, "more cells than columns"),
@@ -119,6 +120,13 @@ def test_a_row_that_cannot_be_read_is_named_and_the_others_are_launched(read, wr
     assert reason in refused
     assert [launch["launch_id"] for launch in launches["teachers"]] == ["other-2026-11-30"]
     assert len(launches["students"]) == 2
+
+
+@pytest.mark.parametrize("later", ['"Art"', "Art", '"Art, advanced"'])
+def test_a_stray_quotation_mark_never_brings_people_to_another_lesson(read, later):
+    rows = [{**ROW, "subject": '"Maths'}, {**ROW, "lesson": "bio"}, {**ROW, "lesson": "art", "subject": later}]
+    with pytest.raises(ValueError, match="row after line 1 has a stray quotation mark"):
+        read(*rows)
 
 
 def test_two_lessons_never_share_a_room(read):
