@@ -7,6 +7,7 @@ import re
 from datetime import datetime
 from html import escape
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any
 
 from airflow.providers.common.compat.sdk import BaseHook
@@ -55,8 +56,10 @@ def write_file(folder: Path, name: str, text: str) -> None:
     """Write a file that only the owner may read; the same name again replaces it."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = folder / (re.sub(r"[^\w-]+", "-", name) + ".txt")
-    path.touch(mode=0o600)
-    path.write_text(text, encoding="utf-8")
+    # A new file, which takes the name: what lies there may be a link to elsewhere, or open to others.
+    with NamedTemporaryFile("w", dir=folder, prefix=".", encoding="utf-8", delete=False) as file:
+        file.write(text)
+    Path(file.name).replace(path)
 
 
 def send_mail(address: str, subject: str, text: str) -> None:

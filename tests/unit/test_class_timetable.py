@@ -179,3 +179,16 @@ def test_a_link_is_written_into_a_file_that_only_its_owner_may_read(tmp_path):
     assert path.name == "7b-maths-2026-11-30-Gül-Aydin-12.txt"
     assert path.read_text() == "second"
     assert (folder.stat().st_mode & 0o777, path.stat().st_mode & 0o777) == (0o700, 0o600)
+
+
+def test_a_link_is_written_neither_through_a_symbolic_link_nor_into_a_file_that_is_open_to_others(tmp_path):
+    folder, elsewhere = tmp_path / "links", tmp_path / "elsewhere"
+    folder.mkdir()
+    elsewhere.touch()
+    (folder / "a.txt").symlink_to(elsewhere)
+    (folder / "b.txt").touch(mode=0o666)
+    (folder / "b.txt").chmod(0o666)
+    for name in ("a", "b"):
+        class_links.write_file(folder, name, "the link")
+    assert elsewhere.read_text() == ""
+    assert {path.name: path.lstat().st_mode for path in folder.iterdir()} == dict.fromkeys(("a.txt", "b.txt"), 0o100600)
