@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping
+from inspect import isclass, iscoroutinefunction
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from airflow.sdk.bases.notifier import BaseNotifier
@@ -24,10 +25,16 @@ def check_deliver(deliver: object, of: str) -> None:
 
     :param deliver: what the DAG author gave; None is fine, nothing is delivered then.
     :param of: what it would be called with, for the message: "launch".
-    :raises LessonspaceInputError: for anything that can't be called.
+    :raises LessonspaceInputError: for anything that can't be called, and for what only seems to run when it is: an
+        async function, a task, a class.
     """
-    if deliver is not None and not callable(deliver):
-        raise refuse("deliver", type(deliver), f"a function of {of} and context, or an Airflow notifier")
+    allowed = f"a plain function of {of} and context, neither async nor a @task, or an Airflow notifier"
+    if deliver is None:
+        return
+    # A @task function has expand(), and makes another task when it is called.
+    runs_when_called = callable(deliver) and not isclass(deliver) and not hasattr(deliver, "expand")
+    if not runs_when_called or iscoroutinefunction(deliver):
+        raise refuse("deliver", type(deliver), allowed)
 
 
 def hand_on(

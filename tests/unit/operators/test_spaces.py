@@ -6,6 +6,7 @@ from datetime import datetime, timedelta, timezone
 from types import SimpleNamespace
 
 import pytest
+from airflow.sdk import task
 from airflow.sdk.bases.notifier import BaseNotifier
 
 from lessonspace_provider.exceptions import LessonspaceError, LessonspaceInputError
@@ -80,9 +81,21 @@ def test_a_lessons_times_become_the_links_window():
     }
 
 
+async def mail_later(launch, context):
+    """Makes a coroutine, which nobody awaits."""
+
+
+@task
+def mail_in_a_task(launch, context):
+    """Makes a task, which nobody runs."""
+
+
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
+        ({"deliver": mail_later}, "neither async"),
+        ({"deliver": mail_in_a_task}, "nor a @task"),
+        ({"deliver": BaseNotifier}, "deliver="),
         ({"lesson_start": SOON}, "lesson_end=None"),
         ({"lesson_start": SOON, "lesson_end": SOON}, "later than lesson_start"),
         ({"lesson_start": SOON, "lesson_end": SOON + timedelta(hours=1), "join_early": -1}, "join_early=-1"),
