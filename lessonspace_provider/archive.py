@@ -12,7 +12,14 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Literal, TypedDict, TypeGuard
 
 from lessonspace_provider.parameters import refuse
-from lessonspace_provider.sessions import end_time, participant_count, space_of, start_time, wait_before_look
+from lessonspace_provider.sessions import (
+    end_time,
+    ended_within,
+    participant_count,
+    space_of,
+    start_time,
+    wait_before_look,
+)
 from lessonspace_provider.times import read_time, write_time
 
 if TYPE_CHECKING:
@@ -316,6 +323,12 @@ def is_manifest(read: object) -> TypeGuard[Manifest]:
     return isinstance(sessions, list) and all(
         isinstance(entry, dict) and entry.keys() >= ManifestSession.__required_keys__ for entry in sessions
     )
+
+
+def covers(account: Manifest, session: Session) -> bool:
+    """Whether an ended session belongs to a manifest's window."""
+    start, end = read_time(account["window_start"]), read_time(account["window_end"])
+    return start is not None and end is not None and ended_within(session, start, end)
 
 
 def by_session(account: Manifest | None) -> Mapping[str, ManifestSession]:

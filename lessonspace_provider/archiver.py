@@ -127,13 +127,14 @@ class Archiver:
         account = self._update_manifest(path, archive.manifest(window_start, window_end, ()), entries)
         return ArchivedWindow(path, account, _failed(entries))
 
-    def take_up_pending(self, before: datetime) -> list[ArchivedWindow]:
+    def take_up_pending(self, before: datetime, late: Sequence[Session] = ()) -> list[ArchivedWindow]:
         """
         Look again for the transcripts that earlier windows still miss, and bring their manifests up to date.
 
         One that fails here stays pending, so that it is looked for again, until it is given up.
 
         :param before: only windows that ended by then.
+        :param late: sessions that ended shortly before; those that no manifest of their window has are taken up, too.
         :return: the windows whose manifests have changed.
         :raises LessonspaceError: at the end, when manifests could not be read or written.
         """
@@ -145,7 +146,7 @@ class Archiver:
             if window_end is None or not oldest < window_end <= before:
                 continue
             try:
-                window = self._take_up(folder / name)
+                window = self._take_up(folder / name, late)
             except (LessonspaceError, OSError) as error:
                 problems.append(str(error))
             else:
@@ -165,12 +166,15 @@ class Archiver:
         entries = (self._entry_of(session, known) for session in sessions)
         return {e["session_id"]: e if self._is_settled(e) else {**e, "status": "pending"} for e in entries}
 
-    def _take_up(self, path: ObjectStoragePath) -> ArchivedWindow | None:
+    def _take_up(self, path: ObjectStoragePath, late: Iterable[Session]) -> ArchivedWindow | None:
         account = self._read_manifest(path)
-        now = self._now()
-        entries = archive.by_session(account).values()
-        due = [entry for entry in entries if entry["status"] == "pending" and archive.is_due(entry, now)]
-        if account is None or not due:
+        if account is None:
+            return None
+        now, known = self._now(), archive.by_session(account)
+        due = [entry for entry in known.values() if entry["status"] == "pending" and archive.is_due(entry, now)]
+        missed = [session for session in late if session["uuid"] not in known and archive.covers(account, session)]
+        due += [self._entry_of(session, known) for session in missed]
+        if not due:
             return None
         settled = self._settle_all(due)
         failed = _failed(settled)

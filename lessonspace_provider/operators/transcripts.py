@@ -16,7 +16,7 @@ from lessonspace_provider.operators.base import LessonspaceOperator
 from lessonspace_provider.parameters import as_duration, as_space_id, as_uuid, as_window, refuse
 from lessonspace_provider.sessions import ended_within
 from lessonspace_provider.storage import write_whole
-from lessonspace_provider.waiting import DEFAULT_GIVE_UP_AFTER, AwaitedTranscript
+from lessonspace_provider.waiting import DEFAULT_GIVE_UP_AFTER, OVERLAP, AwaitedTranscript
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -163,7 +163,8 @@ class LessonspaceArchiveTranscriptsOperator(LessonspaceOperator):
 
     Transcripts are written to ``<destination>/YYYY/MM/DD/<session uuid>.<format>`` (day of the session's end, UTC),
     the account to ``<destination>/manifests/<window>.json``. A transcript that is not there yet is pending and no
-    failure: the runs of later windows look for it again, until ``give_up_after``, and bring its manifest up to date.
+    failure: the runs of later windows look for it again, until ``give_up_after``, and bring its manifest up to date;
+    so they do with a session that was listed only after its window's run.
     Run again, it fetches only what is missing. When a session fails, the others are archived all the same; the task
     then fails at its end and names those that did. Each archive needs a destination of its own.
 
@@ -231,7 +232,8 @@ class LessonspaceArchiveTranscriptsOperator(LessonspaceOperator):
     def execute(self, context: Context) -> ArchiveResult:
         """Archive session by session, write the manifests, then fail if any session did."""
         start, end = as_window(self.window_start, self.window_end)
-        sessions = self._sessions(start, end, self._checked_filters())
+        late: list[Session] = []
+        sessions = self._sessions(start, end, self._checked_filters(), late)
         archiver = self._archiver()
         if self.only_plan:
             entries = archiver.plan(sessions, start, end).values()
@@ -242,7 +244,7 @@ class LessonspaceArchiveTranscriptsOperator(LessonspaceOperator):
         window = archiver.archive_window(sessions, start, end)
         counts, path = window.account["counts"], str(window.path)
         self.log.info("%d sessions ended in the window: %s. Manifest: %s", sum(counts.values()), counts, path)
-        earlier = archiver.take_up_pending(before=start)
+        earlier = archiver.take_up_pending(before=start, late=late)
         for asset in self.outlets:
             context["outlet_events"][asset].extra = {"counts": cast("dict[str, Any]", counts), "manifest": path}
         _fail_if_any_failed([window, *earlier])
@@ -267,18 +269,22 @@ class LessonspaceArchiveTranscriptsOperator(LessonspaceOperator):
             as_space_id("space_id", self.space_id)
         return filters
 
-    def _sessions(self, start: datetime, end: datetime, filters: Mapping[str, FilterValue | None]) -> Iterator[Session]:
-        """Yield the sessions of the window, some of them twice."""
+    def _sessions(
+        self, start: datetime, end: datetime, filters: Mapping[str, FilterValue | None], late: list[Session]
+    ) -> Iterator[Session]:
+        """Yield the sessions of the window, some of them twice; put those that ended shortly before into ``late``."""
         # The whole list again: it goes by the sessions' starts, and a long one that has just ended stands far down.
         for _ in range(2 if datetime.now(timezone.utc) - end < SETTLING_TIME else 1):
             for session in self._listed(start, end, filters):
                 if _belongs(session, start, end):
                     yield session
+                elif _belongs(session, start - OVERLAP, start):
+                    late.append(session)
 
     def _listed(self, start: datetime, end: datetime, filters: Mapping[str, FilterValue | None]) -> Iterator[Session]:
         bounds: dict[str, FilterValue | None] = {
             **filters,
-            "end_time_after": start - WINDOW_MARGIN,
+            "end_time_after": start - OVERLAP,
             "end_time_before": end + WINDOW_MARGIN,
             "include_single_user": self.include_single_user,
         }

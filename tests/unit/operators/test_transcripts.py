@@ -133,6 +133,22 @@ def test_a_long_session_that_ends_while_the_list_is_read_is_taken_though_later_o
     assert len(manifest_of(tmp_path)["sessions"]) == 3
 
 
+def test_a_session_that_was_listed_too_late_is_taken_up_by_the_next_run_in_its_own_window(tmp_path):
+    noon = START + timedelta(hours=12)
+    first, late, last = (
+        a_session(number, end=noon - timedelta(minutes=end)) for number, end in ((1, 3), (2, 1), (3, -5))
+    )
+    archiver(tmp_path, [first], window_end=noon).execute({})
+    operator = archiver(tmp_path, [last, late, first, late], window_start=noon)
+    operator.execute({})
+    accounts = [json.loads(path.read_text())["sessions"] for path in sorted((tmp_path / "manifests").iterdir())]
+    assert [[entry["session_id"] for entry in sessions] for sessions in accounts] == [
+        [first["uuid"], late["uuid"]],
+        [last["uuid"]],
+    ]
+    assert sorted(operator.hook.fetched) == [late["uuid"], last["uuid"]]
+
+
 def test_transcripts_that_can_never_come_are_not_asked_for(tmp_path):
     operator = archiver(tmp_path, [a_session(1, profiles=[{"user": 1}]), a_session(2, record_av=False)])
     operator.execute({})
