@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 _LOCAL = ("", "file", "local")
 
 
+def is_local(path: ObjectStoragePath) -> bool:
+    """Whether a path lies on a disk of this machine."""
+    return path.protocol in _LOCAL
+
+
 def write_whole(path: ObjectStoragePath, data: bytes) -> None:
     """
     Write a file, replacing the one that may be there.
@@ -31,7 +36,7 @@ def write_whole(path: ObjectStoragePath, data: bytes) -> None:
     :param data: all of the content.
     :raises OSError: when the store refuses; whatever was there before still is.
     """
-    if path.protocol in _LOCAL:
+    if is_local(path):
         _write_and_rename(Path(path.path), data)
     else:
         _filesystem(path).pipe_file(path.path, data)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, cast
 
 from airflow.providers.common.compat.sdk import AirflowSkipException, ObjectStoragePath
@@ -15,7 +16,7 @@ from lessonspace_provider.exceptions import LessonspaceError, LessonspaceTranscr
 from lessonspace_provider.operators.base import LessonspaceOperator
 from lessonspace_provider.parameters import as_duration, as_space_id, as_uuid, as_window, refuse
 from lessonspace_provider.sessions import ended_within
-from lessonspace_provider.storage import write_whole
+from lessonspace_provider.storage import is_local, write_whole
 from lessonspace_provider.waiting import DEFAULT_GIVE_UP_AFTER, OVERLAP, AwaitedTranscript
 
 if TYPE_CHECKING:
@@ -101,6 +102,8 @@ class LessonspaceGetTranscriptOperator(LessonspaceOperator):
         give_up_after = as_duration("give_up_after", self.give_up_after)
         if self.on_missing not in ON_MISSING:
             raise refuse("on_missing", self.on_missing, f"one of {', '.join(ON_MISSING)}")
+        if self.destination is not None:
+            _folder(self.destination)
         try:
             segments = self.hook.open_transcript(self.session_id)
         except LessonspaceTranscriptNotReady as error:
@@ -151,7 +154,7 @@ class LessonspaceGetTranscriptOperator(LessonspaceOperator):
         if self.destination is None:
             return list(segments)
         path = archive.transcript_path(self.hook.get_session(self.session_id))
-        files = [ObjectStoragePath(self.destination) / f"{path}.{format_name}" for format_name in formats]
+        files = [_folder(self.destination) / f"{path}.{format_name}" for format_name in formats]
         for file, format_name in zip(files, formats):
             write_whole(file, transcripts.write(segments, format_name))
         return [str(file) for file in files]
@@ -252,7 +255,7 @@ class LessonspaceArchiveTranscriptsOperator(LessonspaceOperator):
 
     def _archiver(self) -> Archiver:
         layout = ArchiveLayout(
-            destination=ObjectStoragePath(self.destination),
+            destination=_folder(self.destination),
             formats=transcripts.check_formats(self.formats),
             path_template=archive.check_path_template(self.path_template),
             redact_speakers=self.redact_speakers,
@@ -291,6 +294,22 @@ class LessonspaceArchiveTranscriptsOperator(LessonspaceOperator):
         if self.space_id is not None:
             return self.hook.list_space_sessions(self.space_id, **bounds)
         return self.hook.list_sessions(**bounds)
+
+
+def _folder(destination: object) -> ObjectStoragePath:
+    """Check where files are to lie; a relative folder would be wherever the worker happens to run."""
+    refused = refuse(
+        "destination", destination, "an absolute folder or a URL, such as 's3://aws_default@bucket/folder'"
+    )
+    if not isinstance(destination, (str, ObjectStoragePath)):
+        raise refused
+    try:
+        folder = ObjectStoragePath(destination)
+    except ValueError:  # a store that nobody knows
+        raise refused from None
+    if is_local(folder) and not Path(folder.path).is_absolute():
+        raise refused
+    return folder
 
 
 def _belongs(session: Session, start: datetime, end: datetime) -> bool:

@@ -177,6 +177,9 @@ def test_one_bad_session_stops_no_other_and_is_named_at_the_end(tmp_path, error)
         ({"formats": ["docx"]}, "formats"),
         ({"give_up_after": 0}, "give_up_after"),
         ({"filters": {"end_time_after": END}}, "end_time_after"),
+        ({"destination": ""}, "destination="),
+        ({"destination": "transcripts"}, "absolute folder"),
+        ({"destination": None}, "destination="),
     ],
 )
 def test_bad_parameters_are_refused_before_any_request(tmp_path, parameters, message):
