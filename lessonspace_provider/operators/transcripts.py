@@ -27,14 +27,9 @@ if TYPE_CHECKING:
 
 DEFAULT_FORMATS = ("json", "txt")
 
-
 #: How much wider the API is asked than the window is, since the reference does not say whether its bounds
 #: belong to the range, nor how exact its times are.
 WINDOW_MARGIN = timedelta(seconds=1)
-
-#: A window that ended less than this ago is listed a second time: a session that ended while the first list was
-#: being read may stand before the place where reading was.
-SETTLING_TIME = timedelta(minutes=5)
 
 #: Filters that the window and the other parameters give.
 _FILTERS_OF_THE_WINDOW = ("end_time_after", "end_time_before", "include_single_user", "page", "in_progress_only")
@@ -276,18 +271,21 @@ class LessonspaceArchiveTranscriptsOperator(LessonspaceOperator):
         self, start: datetime, end: datetime, filters: Mapping[str, FilterValue | None], late: list[Session]
     ) -> Iterator[Session]:
         """Yield the sessions of the window, some of them twice; put those that ended shortly before into ``late``."""
-        # The whole list again: it goes by the sessions' starts, and a long one that has just ended stands far down.
-        for _ in range(2 if datetime.now(timezone.utc) - end < SETTLING_TIME else 1):
-            for session in self._listed(start, end, filters):
+        began = datetime.now(timezone.utc)
+        # What ended lately is listed again, from its beginning: the list goes by the sessions' starts, and a long one
+        # that has just ended stands far down.
+        again = [max(start, began)] if began - end < OVERLAP else []
+        for after in (start, *again):
+            for session in self._listed(after, end, filters):
                 if _belongs(session, start, end):
                     yield session
                 elif _belongs(session, start - OVERLAP, start):
                     late.append(session)
 
-    def _listed(self, start: datetime, end: datetime, filters: Mapping[str, FilterValue | None]) -> Iterator[Session]:
+    def _listed(self, after: datetime, end: datetime, filters: Mapping[str, FilterValue | None]) -> Iterator[Session]:
         bounds: dict[str, FilterValue | None] = {
             **filters,
-            "end_time_after": start - OVERLAP,
+            "end_time_after": after - OVERLAP,
             "end_time_before": end + WINDOW_MARGIN,
             "include_single_user": self.include_single_user,
         }

@@ -40,11 +40,11 @@ class Hook:
     def __init__(self, sessions, transcripts):
         self.sessions = sessions
         self.transcripts = transcripts
-        self.filters = None
+        self.asked = []
         self.fetched = []
 
     def list_sessions(self, **filters):
-        self.filters = filters
+        self.asked.append(filters)
         return iter(self.sessions)
 
     def get_session(self, session_id):
@@ -119,9 +119,26 @@ def test_only_sessions_that_ended_in_the_half_open_window_are_taken_and_each_onc
     operator = archiver(tmp_path, sessions)
     operator.execute({})
     assert operator.hook.fetched == [sessions[1]["uuid"]]
-    assert operator.hook.filters["end_time_after"] < START
-    assert operator.hook.filters["end_time_before"] > END
-    assert operator.hook.filters["include_single_user"] is True
+    for asked in operator.hook.asked:
+        assert asked["end_time_before"] > END
+        assert asked["include_single_user"] is True
+    assert operator.hook.asked[0]["end_time_after"] < START
+
+
+def test_of_a_window_that_has_just_ended_what_ended_lately_is_listed_again(tmp_path):
+    now = datetime.now(timezone.utc)
+    operator = archiver(tmp_path, [], window_start=now - timedelta(days=1), window_end=now)
+    operator.execute({})
+    _, again = operator.hook.asked
+    assert now - timedelta(minutes=11) < again["end_time_after"] < now - timedelta(minutes=9)
+
+
+def test_an_old_window_is_listed_once(tmp_path):
+    now = datetime.now(timezone.utc)
+    window_end = now - timedelta(minutes=15)
+    operator = archiver(tmp_path, [], window_start=now - timedelta(days=1), window_end=window_end)
+    operator.execute({})
+    assert len(operator.hook.asked) == 1
 
 
 def test_a_long_session_that_ends_while_the_list_is_read_is_taken_though_later_ones_stand_before_it(tmp_path):
@@ -186,14 +203,14 @@ def test_bad_parameters_are_refused_before_any_request(tmp_path, parameters, mes
     operator = archiver(tmp_path, [a_session(1)], **parameters)
     with pytest.raises(LessonspaceInputError, match=message):
         operator.execute({})
-    assert operator.hook.filters is None
+    assert operator.hook.asked == []
     assert list(tmp_path.iterdir()) == []
 
 
 def test_further_filters_reach_the_list(tmp_path):
     operator = archiver(tmp_path, [], filters={"tags": {"subject": "maths"}})
     operator.execute({})
-    assert operator.hook.filters["tags"] == {"subject": "maths"}
+    assert operator.hook.asked[0]["tags"] == {"subject": "maths"}
 
 
 def getter(**parameters):
