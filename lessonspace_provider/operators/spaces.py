@@ -11,6 +11,7 @@ from urllib.parse import urlsplit, urlunsplit
 from lessonspace_provider.api_types import Space
 from lessonspace_provider.delivery import check_deliver, hand_on
 from lessonspace_provider.exceptions import LessonspaceInputError
+from lessonspace_provider.fields import without_keys
 from lessonspace_provider.launch_body import link_window
 from lessonspace_provider.links import LessonspaceSpaceLink
 from lessonspace_provider.operators.base import LessonspaceListOperator, LessonspaceOperator
@@ -198,7 +199,7 @@ class LessonspaceLaunchSpaceOperator(LessonspaceOperator):
             **cast("Any", self._options(context)),
         )
         self.space_page = space_page(launch)
-        self.log.info("Space %r is room %s, created: %s", self.launch_id, launch["room_id"], launch["created"])
+        self.log.info("Space %r is room %s, created: %s", self.launch_id, launch.get("room_id"), launch["created"])
         self._deliver(launch, context)
         return self._result(launch)
 
@@ -231,8 +232,10 @@ class LessonspaceLaunchSpaceOperator(LessonspaceOperator):
 
     def _result(self, launch: Launch) -> LaunchResult:
         kept = ("room_id", "session_id", "user_id", "created", "api_base", "room_settings")
-        names = (*kept, "client_url") if self.push_client_url else kept
-        return cast("LaunchResult", {name: launch[name] for name in names if name in launch})  # type: ignore[literal-required]
+        result = without_keys({name: launch[name] for name in kept if name in launch})  # type: ignore[literal-required]
+        if self.push_client_url:
+            result["client_url"] = launch.get("client_url")
+        return cast("LaunchResult", result)
 
 
 #: The launch fields that are sent as they were given; ``auth_external`` and ``timeouts`` have a way of their own.
@@ -267,7 +270,10 @@ def space_page(launch: Launch) -> str | None:
 
     :param launch: the API's answer.
     """
-    link = urlsplit(launch.get("client_url") or "")
+    try:
+        link = urlsplit(str(launch.get("client_url")))
+    except ValueError:
+        return None
     if not launch.get("room_id") or link.path.rstrip("/").rpartition("/")[2] != launch["room_id"]:
         return None
     return urlunsplit((link.scheme, link.netloc.rpartition("@")[2], link.path, "", ""))

@@ -169,10 +169,34 @@ def test_the_space_has_a_page_that_is_no_ones_link():
 
 @pytest.mark.parametrize(
     "client_url",
-    ["", "https://www.thelessonspace.com/join/ey.JWT.sig", "https://www.thelessonspace.com/ey.JWT/room-1/x"],
+    [
+        "",
+        "https://www.thelessonspace.com/join/ey.JWT.sig",
+        "https://www.thelessonspace.com/ey.JWT/room-1/x",
+        None,
+        7,
+        "https://[x/room-1",
+    ],
 )
 def test_a_link_of_another_shape_gives_no_page(client_url):
     assert space_page({**LAUNCH, "client_url": client_url}) is None
+
+
+@pytest.mark.parametrize("odd", [{"client_url": 7}, {"client_url": "https://[x/room-1"}, {"room_id": None}, {}])
+def test_an_odd_answer_is_delivered_all_the_same(odd):
+    delivered = []
+    operator = an_operator(deliver=lambda launch, context: delivered.append(launch))
+    answer = {**LAUNCH, **odd} if odd else {"client_url": LINK, "created": True}
+    operator.hook.launch_space = lambda launch_id, **options: answer
+    operator.execute({})
+    assert [launch["client_url"] for launch in delivered] == [answer["client_url"]]
+
+
+def test_what_opens_a_room_is_not_in_the_settings_of_the_result():
+    operator = an_operator()
+    settings = {"record_av": True, "room": {"secret": "s3cret", "name": "Algebra"}}
+    operator.hook.launch_space = lambda launch_id, **options: {**LAUNCH, "room_settings": settings}
+    assert operator.execute({})["room_settings"] == {"record_av": True, "room": {"name": "Algebra"}}
 
 
 def test_the_external_token_is_not_among_what_airflow_shows_as_rendered():
