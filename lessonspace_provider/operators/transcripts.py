@@ -301,6 +301,9 @@ def _folder(destination: object) -> ObjectStoragePath:
     )
     if not isinstance(destination, (str, ObjectStoragePath)):
         raise refused
+    # Looked at before Airflow does, since older ones make a relative folder absolute.
+    if isinstance(destination, str) and "://" not in destination and not Path(destination).is_absolute():
+        raise refused
     try:
         folder = ObjectStoragePath(destination)
     except ValueError:  # a store that nobody knows

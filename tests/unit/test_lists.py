@@ -7,6 +7,7 @@ import pytest
 
 from lessonspace_provider.exceptions import LessonspaceInputError
 from lessonspace_provider.lists import XCOM_LIMIT, as_lines_file, fit_for_xcom, write_lines
+from tests.airflow_version import needs_airflow
 
 ENTRY = {"name": "Zoë", "text": "x" * 1000}
 
@@ -30,7 +31,13 @@ def test_reading_stops_where_a_list_becomes_too_large():
     assert len(read) * len(json.dumps(ENTRY)) < XCOM_LIMIT * 1.01
 
 
-@pytest.mark.parametrize("store", ["file", "memory"])
+@pytest.mark.parametrize(
+    "store",
+    [
+        "file",
+        pytest.param("memory", marks=needs_airflow("3.2", "ObjectStoragePath of older ones reads no memory:// file")),
+    ],
+)
 def test_lines_are_written_as_json_one_for_each_entry(store, tmp_path):
     file = as_lines_file(f"{store}://{tmp_path}/x.jsonl")
     assert write_lines(iter([ENTRY, {"a": "b\nc"}]), file) == {"path": str(file), "count": 2}

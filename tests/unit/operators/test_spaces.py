@@ -112,7 +112,9 @@ def test_bad_parameters_are_refused_before_the_launch(parameters, message):
 
 def test_deliver_gets_the_link_and_the_context_and_not_the_secret():
     delivered = []
-    an_operator(deliver=lambda launch, context: delivered.append((launch, context))).execute({"ds": "2026-11-24"})
+    an_operator(deliver=lambda launch, context: delivered.append((launch, context))).execute(
+        {"ds": "2026-11-24", "dag": None}
+    )
     ((launch, context),) = delivered
     assert launch["client_url"] == LINK
     assert "secret" not in launch

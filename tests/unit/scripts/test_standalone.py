@@ -15,6 +15,7 @@ from scripts.standalone import (
     reserve_loopback_port,
     write_airflow_launcher,
 )
+from tests.airflow_version import needs_airflow
 
 HOME = Path("/checkout/.demo/demo/airflow")
 
@@ -64,6 +65,7 @@ def test_this_machine_is_known_by_its_loopback_address() -> None:
     assert getattr(importlib.import_module(module), function)() == "127.0.0.1"
 
 
+@needs_airflow("3.3", "make demo installs that")
 def test_every_airflow_setting_exists() -> None:
     from airflow.configuration import conf
 
