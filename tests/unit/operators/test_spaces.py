@@ -112,9 +112,7 @@ def test_bad_parameters_are_refused_before_the_launch(parameters, message):
 
 def test_deliver_gets_the_link_and_the_context_and_not_the_secret():
     delivered = []
-    an_operator(deliver=lambda launch, context: delivered.append((launch, context))).execute(
-        {"ds": "2026-11-24", "dag": None}
-    )
+    an_operator(deliver=lambda launch, context: delivered.append((launch, context))).execute({"ds": "2026-11-24"})
     ((launch, context),) = delivered
     assert launch["client_url"] == LINK
     assert "secret" not in launch
@@ -143,7 +141,7 @@ class Notifier(BaseNotifier):
 
 def test_a_notifier_is_rendered_with_the_launch_and_keeps_nothing_of_it():
     notifier = Notifier("Join {{ launch.client_url }} on {{ ds }}", sent=[])
-    an_operator(deliver=notifier).execute({"ds": "2026-11-24"})
+    an_operator(deliver=notifier).execute({"ds": "2026-11-24", "dag": None})
     assert notifier.sent == [f"Join {LINK} on 2026-11-24"]
     assert notifier.text == "Join {{ launch.client_url }} on {{ ds }}"
 
