@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+### Weekly attendance report
+
+Every Monday, for the week before, from Monday to Sunday in the school's time: who taught, who came, how late and for how
+many minutes, and what is billed. Two files, whole or not at all: `attendance-2026-W47.csv` for spreadsheets, and
+`attendance-2026-W47.html`, one page to read, print or mail that loads nothing from anywhere. Run again, it replaces them.
+
+Airflow Variables:
+
+- `lessonspace_attendance`: the folder, such as `s3://aws_default@my-bucket/attendance`. On a local disk, only the owner
+  may read the files.
+- `lessonspace_timetable`, optional: the timetable of `class_launch`, or else the sample beside this file.
+- `lessonspace_late_minutes`, optional: how much later one may come to a lesson without being named; 5.
+
+A session counts for the lesson whose room `class_launch` made, if it was in part within the lesson's time. A session
+without a lesson counts in the week in which it ended. People are matched to the timetable by name and e-mail address.
+What can't be matched or known is listed on the page.
+
+The files hold children's names: keep the folder as you keep your class books. No name lies in XCom or a log, where
+only counts and the files' paths are. It makes two or three calls a lesson, at the pace of the API's rate.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from airflow.sdk import DAG, ObjectStoragePath, Variable, task
+from airflow.timetables.interval import CronDataIntervalTimetable
+from attendance_figures import PlannedLesson, Session, as_csv, make_report, planned_lessons, week_name
+from attendance_page import as_page
+
+from lessonspace_provider.hooks.lessonspace import LessonspaceHook
+from lessonspace_provider.sessions import ended_within, has_ended, space_of
+from lessonspace_provider.storage import write_whole
+
+SCHOOL_TIME = "Europe/London"
+SAMPLE = Path(__file__).with_name("timetable.csv")
+
+
+# --8<-- [start:list]
+def lesson_sessions(hook: LessonspaceHook, lesson: PlannedLesson) -> list[Session]:
+    """List the sessions of a lesson with their logs, which only a space's list has."""
+    listed = list(hook.list_sessions(launch_id=lesson.launch_id, include_single_user=True))
+    return [session for session in with_logs(hook, listed) if lesson.overlaps(session)]
+
+
+def week_sessions(hook: LessonspaceHook, begin: datetime, end: datetime) -> list[Session]:
+    """List the sessions that ended in a half-open window, and those that began before its end and still run."""
+    # Whether the API counts the moments themselves is unknown: a second more, and then exactly.
+    second = timedelta(seconds=1)
+    window = {"end_time_after": begin - second, "end_time_before": end + second}
+    ended = [s for s in hook.list_sessions(**window, include_single_user=True) if ended_within(s, begin, end)]
+    running = hook.list_sessions(in_progress_only=True, start_time_before=end, include_single_user=True)
+    return [*ended, *running]
+
+
+# --8<-- [end:list]
+
+
+def with_logs(hook: LessonspaceHook, sessions: list[Any]) -> list[Session]:
+    """Add the logs to sessions; none to one that its space does not list."""
+    logged: dict[str, Any] = {}
+    # A space that is used for years has many sessions.
+    since = min((s["start_time"] for s in sessions if s.get("start_time")), default=None)
+    since = None if since is None else datetime.fromisoformat(since.replace("Z", "+00:00")) - timedelta(seconds=1)
+    for space_id in dict.fromkeys(space_of(session).get("id") for session in sessions):
+        if space_id:
+            found = hook.list_space_sessions(space_id, start_time_after=since, include_single_user=True)
+            logged |= {session["uuid"]: session for session in found}
+    return [{"logs": [], **session, **logged.get(session["uuid"], {})} for session in sessions]
+
+
+@contextmanager
+def only_for_the_owner() -> Iterator[None]:
+    """Let nobody else read the local files that are made meanwhile."""
+    before = os.umask(0o077)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+with DAG(
+    "attendance_report",
+    schedule=CronDataIntervalTimetable("0 0 * * 1", timezone=SCHOOL_TIME),
+    start_date=datetime(2026, 1, 1, tzinfo=ZoneInfo(SCHOOL_TIME)),
+    catchup=False,
+    max_active_runs=1,
+    default_args={"owner": "data-team", "retries": 3, "retry_delay": timedelta(minutes=10)},
+    doc_md=__doc__,
+    tags=["lessonspace", "classes"],
+) as dag:
+
+    @task
+    def report(data_interval_start: Any = None, data_interval_end: Any = None) -> dict[str, Any]:
+        """List, count and write in one task, so that no name passes through XCom; return counts and paths."""
+        folder = ObjectStoragePath(Variable.get("lessonspace_attendance"))
+        timetable = Path(Variable.get("lessonspace_timetable", default=str(SAMPLE)))
+        late_after = float(Variable.get("lessonspace_late_minutes", default="5"))
+        zone = ZoneInfo(SCHOOL_TIME)
+        begin, end = (
+            datetime.fromtimestamp(moment.timestamp(), zone) for moment in (data_interval_start, data_interval_end)
+        )
+        # The day before belongs to the week before; but a session of its last lesson may have ended in this one.
+        lessons, refused = planned_lessons(timetable, begin - timedelta(days=1), end, zone)
+        hook = LessonspaceHook()
+        sessions = {lesson.launch_id: lesson_sessions(hook, lesson) for lesson in lessons}
+        of_lessons = {session["uuid"] for of_lesson in sessions.values() for session in of_lesson}
+        others = [session for session in week_sessions(hook, begin, end) if session["uuid"] not in of_lessons]
+        running = [session for session in others if not has_ended(session)]
+        ended = with_logs(hook, [session for session in others if has_ended(session)])
+        counted = make_report(
+            [lesson for lesson in lessons if lesson.start >= begin],
+            sessions,
+            [*ended, *running],
+            begin=begin,
+            end=end,
+            now=datetime.now(timezone.utc),
+            late_after=late_after,
+        )
+        counted.refused += refused
+        csv_path, page_path = (folder / f"attendance-{week_name(counted)}.{kind}" for kind in ("csv", "html"))
+        with only_for_the_owner():
+            write_whole(csv_path, as_csv(counted))
+            write_whole(page_path, as_page(counted, SCHOOL_TIME))
+        return {
+            "csv": str(csv_path),
+            "page": str(page_path),
+            "lessons_planned": len(counted.lessons),
+            "lessons_held": counted.held,
+            "lessons_missed": len(counted.missed),
+            "sessions_without_a_lesson": len(counted.others),
+            "billable_minutes": round(counted.billable, 1),
+        }
+
+    report()
