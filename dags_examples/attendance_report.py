@@ -37,7 +37,7 @@ from attendance_figures import PlannedLesson, Session, as_csv, make_report, plan
 from attendance_page import as_page
 
 from lessonspace_provider.hooks.lessonspace import LessonspaceHook
-from lessonspace_provider.sessions import ended_within, has_ended, space_of
+from lessonspace_provider.sessions import ended_within, has_ended, space_of, start_time
 from lessonspace_provider.storage import write_whole
 
 SCHOOL_TIME = "Europe/London"
@@ -68,8 +68,8 @@ def with_logs(hook: LessonspaceHook, sessions: list[Any]) -> list[Session]:
     """Add the logs to sessions; none to one that its space does not list."""
     logged: dict[str, Any] = {}
     # A space that is used for years has many sessions.
-    since = min((s["start_time"] for s in sessions if s.get("start_time")), default=None)
-    since = None if since is None else datetime.fromisoformat(since.replace("Z", "+00:00")) - timedelta(seconds=1)
+    starts = [start for start in map(start_time, sessions) if start]
+    since = min(starts) - timedelta(seconds=1) if starts else None
     for space_id in dict.fromkeys(space_of(session).get("id") for session in sessions):
         if space_id:
             found = hook.list_space_sessions(space_id, start_time_after=since, include_single_user=True)
