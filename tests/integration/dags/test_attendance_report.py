@@ -40,8 +40,10 @@ def school(lessonspace_connection, lessonspace_sandbox, monkeypatch, tmp_path):
     (tmp_path / "timetable.csv").write_text(TIMETABLE, encoding="utf-8")
     monkeypatch.setenv("AIRFLOW_VAR_LESSONSPACE_TIMETABLE", str(tmp_path / "timetable.csv"))
     monkeypatch.setenv("AIRFLOW_VAR_LESSONSPACE_ATTENDANCE", f"file://{tmp_path}/reports")
-    lessonspace_sandbox.control.reset(now=MONDAY, speed=0, sessions_per_day=0)
-    return lessonspace_sandbox.control
+    control = lessonspace_sandbox.control
+    control.reset(now=MONDAY - timedelta(days=1), speed=0, sessions_per_day=0)
+    control.set_clock(MONDAY)  # what a new sandbox has running has ended before
+    return control
 
 
 def launch(launch_id, person, role="student"):
