@@ -57,7 +57,7 @@ class PlannedLesson:
     def overlaps(self, session: Session) -> bool:
         """Whether a session of this lesson's room has to do with it: in part, it lies within its time."""
         window = Lesson(self.start, self.end, min_participants=1, give_up_at=None)
-        return window.overlap(session) > timedelta(0)  # type: ignore[arg-type]
+        return window.overlap(session) > timedelta(0)
 
 
 @dataclass
@@ -261,7 +261,7 @@ class _Count:
             return False
         else:
             there = sum(1 for person in present.people if person.stays)
-            report.missed.append((lesson, f"{there} others came" if there else "nobody came"))
+            report.missed.append((lesson, _came(there)))
             return False
         row.held += 1
         if _minutes(late_by) > report.late_after:
@@ -284,7 +284,7 @@ class _Count:
 
     def _add_minutes(self, session: Session, where: str) -> list[str]:
         """Count a session's minutes for all who were in it, and return them in words."""
-        billable = billable_minutes(session)  # type: ignore[arg-type]
+        billable = billable_minutes(session)
         self.report.sessions += 1
         self.report.billable += billable or 0
         self.report.unbilled += billable is None
@@ -322,13 +322,13 @@ class _Count:
         return found[0] if len(found) == 1 else None
 
     def _add_other(self, session: Session) -> None:
-        room = str(space_of(session).get("name") or session.get("name") or session.get("uuid"))  # type: ignore[arg-type]
-        start, end = start_time(session), end_time(session)  # type: ignore[arg-type]
+        room = str(space_of(session).get("name") or session.get("name") or session.get("uuid"))
+        start, end = start_time(session), end_time(session)
         if end is None:
             self.report.running.append(f"{room}: counts in the week in which it ends")
             return
         people = self._add_minutes(session, room)
-        self.report.others.append(OtherSession(room, start, end, people, billable_minutes(session)))  # type: ignore[arg-type]
+        self.report.others.append(OtherSession(room, start, end, people, billable_minutes(session)))
 
 
 def lesson_label(lesson: PlannedLesson) -> str:
@@ -404,6 +404,12 @@ def _name(profile: dict[str, Any] | None, user_id: int) -> str:
 def _plain(text: str) -> str:
     """Make names comparable: one letter can be written in several ways."""
     return " ".join(unicodedata.normalize("NFC", text).casefold().split())
+
+
+def _came(people: int) -> str:
+    if people == 0:
+        return "nobody came"
+    return "1 person came, but no teacher" if people == 1 else f"{people} people came, but no teacher"
 
 
 def _minutes(duration: timedelta) -> float:

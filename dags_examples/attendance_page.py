@@ -7,6 +7,7 @@ All text is escaped by Jinja; the page has no script and loads nothing.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -142,7 +143,11 @@ def plot(
 
 def number(value: float | None, digits: int = 0) -> str:
     """Write a number with its thousands apart; a dash for what is not known."""
-    return "–" if value is None else f"{value:,.{digits}f}".replace(",", "\u202f")
+    if value is None:
+        return "–"
+    scale = 10**digits
+    # Python rounds halves to even: 60.5 would become 60, and 61.5 become 62.
+    return f"{math.floor(value * scale + 0.5) / scale:,.{digits}f}".replace(",", "\u202f")
 
 
 def moment(time: datetime | None, zone: datetime) -> str:
