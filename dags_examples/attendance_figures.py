@@ -342,10 +342,22 @@ def week_name(report: Report) -> str:
     return f"{year}-W{week:02}"
 
 
-COLUMNS = (
-    "week kind name email lessons_planned lessons_held lessons_attended attendance_percent times_late "
-    "average_lateness_minutes worst_lateness_minutes minutes billable_minutes sessions_unsure"
-).split()
+COLUMNS = [
+    "week",
+    "kind",
+    "name",
+    "email",
+    "lessons_planned",
+    "lessons_held",
+    "lessons_attended",
+    "attendance_percent",
+    "times_late",
+    "average_lateness_minutes",
+    "worst_lateness_minutes",
+    "minutes",
+    "billable_minutes",
+    "sessions_unsure",
+]
 
 
 def as_csv(report: Report) -> bytes:

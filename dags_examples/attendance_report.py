@@ -2,9 +2,9 @@
 """
 ### Weekly attendance report
 
-Every Monday, for the week before, from Monday to Sunday in the school's time: who taught, who came, how late and for how
-many minutes, and what is billed. Two files, whole or not at all: `attendance-2026-W47.csv` for spreadsheets, and
-`attendance-2026-W47.html`, one page to read, print or mail that loads nothing from anywhere. Run again, it replaces them.
+Every Monday, for the week before, from Monday to Sunday in the school's time: who taught, who came, how late and for
+how many minutes, and what is billed. Two files, each whole or not at all: `attendance-2026-W47.csv` for spreadsheets,
+and `attendance-2026-W47.html`, one page to read or print that loads nothing from anywhere. Run again, it replaces them.
 
 Airflow Variables:
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-Reads a school's timetable for the DAGs `class_launch` and `attendance_report`. No DAG itself: keep it beside the DAG files.
+Reads a school's timetable for the DAGs `class_launch` and `attendance_report`. No DAG itself: keep it beside them.
 
 The timetable is a CSV file with a row per lesson:
 

@@ -213,7 +213,7 @@ def a_lesson(number=1, teacher=ADA, students=(BEN,)):
 
 def a_session(lesson, people, **fields):
     """Make a session: for each person their role and the minutes from when to when they were there."""
-    at = [(lesson.start + timedelta(minutes=minute)).isoformat() for minute in range(0, 46)]
+    at = [(lesson.start + timedelta(minutes=minute)).isoformat() for minute in range(46)]
     profiles, logs = [], []
     for user_id, (person, role, came, left) in enumerate(people, start=1):
         profiles.append({"user": user_id, "name": person.name, "email": person.email, "role": role})
