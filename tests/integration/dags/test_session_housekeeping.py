@@ -32,7 +32,7 @@ def test_every_session_of_the_interval_is_named_and_locked_and_a_second_run_send
     assert len(ids) > 1
     for session_id in ids:
         session = LessonspaceHook().get_session(session_id)
-        assert session["name"] == f"{session['space']['name']} {session['start_time'][:10]}"
+        assert session["name"] == f"{session['space']['name'] or 'Lesson'} {session['start_time'][:10]}"
         assert set(session["recording_access_policy"]) == {"teacher", "admin"}
     sent = [call.path.strip("/").split("/")[-1] for call in sandbox.control.calls(method="PATCH")]
     assert sorted(sent) == sorted(ids)

@@ -51,7 +51,7 @@ def test_eight_processes_share_one_queue(sandbox, tmp_path):
     assert refused <= 1
     assert share > 0.6, "a busy machine may cost something; the benchmark holds this to 0.93"
     assert jain(order, 8) > 0.95
-    assert set(order[:12]) == set(range(8)), "everybody is served before anybody has had much"
+    assert set(order[:30]) == set(range(8)), "everybody is served in the first quarter"
 
 
 def test_an_event_loop_with_many_waiters_and_eight_processes_share_one_queue(sandbox, tmp_path):
