@@ -20,7 +20,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 from benchmarks.archive_runs import MINUTE, RATE, lessonspace_connection
-from benchmarks.servers import sandbox
+from benchmarks.servers import RunningSandbox, sandbox
 from lessonspace_provider.sandbox.messages import NewSession
 from scripts.processes import CHECKOUT
 
@@ -68,25 +68,44 @@ def measure_memory(folder: Path, transcripts: int, transcript_bytes: int, format
     """
     end = datetime.now(timezone.utc) - timedelta(hours=1)
     session = NewSession(end - timedelta(hours=1), end, transcript="ready", transcript_bytes=transcript_bytes)
-    archive, home = folder / "archive", folder / "airflow"
-    home.mkdir(parents=True)
+    archive = folder / "archive"
     with sandbox(folder, RATE, "--days", "0", "--sessions-per-day", "0") as server:
         server.control.add_sessions([session] * transcripts)
-        window = [(end - MINUTE).isoformat(), (end + MINUTE).isoformat()]
-        connection = {"AIRFLOW_CONN_LESSONSPACE_DEFAULT": lessonspace_connection(server)}
-        completed = subprocess.run(
-            [sys.executable, "-m", "benchmarks.archive_memory", f"file://{archive}", *window, formats],
-            env={**os.environ, "AIRFLOW_HOME": str(home), **connection},
-            cwd=CHECKOUT,
-            check=True,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-    idle, peak = json.loads(completed.stdout.splitlines()[-1])
+        idle, peak = archive_alone(server, folder, archive, (end - MINUTE, end + MINUTE), formats)
     files = [file.stat().st_size for file in archive.rglob("*.json") if file.parent.name != "manifests"]
     if len(files) != transcripts:
         raise RuntimeError(f"{len(files)} of {transcripts} transcripts were archived")
     return Memory(transcripts, formats, sum(files), idle, peak)
+
+
+def archive_alone(
+    server: RunningSandbox, folder: Path, archive: Path, window: tuple[datetime, datetime], formats: str
+) -> tuple[int, int]:
+    """
+    Archive a window of a sandbox in a process of its own.
+
+    :param folder: for the process's files.
+    :param archive: a local folder.
+    :param formats: with commas between them.
+    :return: resident memory before, and the most of it meanwhile, in bytes.
+    """
+    home = folder / "airflow"
+    home.mkdir(parents=True)
+    bounds = [bound.isoformat() for bound in window]
+    completed = subprocess.run(
+        [sys.executable, "-m", "benchmarks.archive_memory", f"file://{archive}", *bounds, formats],
+        env={
+            **os.environ,
+            "AIRFLOW_HOME": str(home),
+            "AIRFLOW_CONN_LESSONSPACE_DEFAULT": lessonspace_connection(server),
+        },
+        cwd=CHECKOUT,
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    idle, peak = json.loads(completed.stdout.splitlines()[-1])
+    return idle, peak
 
 
 def main(destination: str, window_start: str, window_end: str, formats: str) -> None:
