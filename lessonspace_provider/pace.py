@@ -116,12 +116,14 @@ def slow_down(pace: Pace, now: float, *, retry_after: float | None) -> Pace:
         LONGEST_PAUSE.
     :return: the pace as it becomes, with all reservations void.
     """
-    until = now + min(max(retry_after or 0.0, SHORTEST_PAUSE), LONGEST_PAUSE)
+    until = max(now + min(max(retry_after or 0.0, SHORTEST_PAUSE), LONGEST_PAUSE), pace.paused_until)
     known = now < pace.paused_until
+    # The slots of void reservations are free again, or nobody would call until after the last of them.
+    earliest_unused = min([pace.next_slot, *pace.slots.values()])
     return Pace(
-        next_slot=max(until, pace.next_slot),
+        next_slot=max(until, earliest_unused),
         slowness=pace.slowness if known else min(pace.slowness * SLOW_DOWN, SLOWEST),
-        paused_until=max(until, pace.paused_until),
+        paused_until=until,
     )
 
 
@@ -131,13 +133,16 @@ def _gap(slowness: float, per_second: float) -> float:
 
 def _plausible(pace: Pace, now: float, per_second: float) -> Pace:
     """
-    Begin anew where times lie further ahead than the longest pause and a slot of each host can explain.
+    Begin anew where times lie further ahead than a pause, and then a slot of each host, can explain.
 
-    The store's clock was set back then, or counts from another start of the machine. A smaller step back can't be told
-    from a pause: it is waited out, for no longer than a pause.
+    The store's clock was set back then, or counts from another start of the machine. A step back that is smaller than
+    that, or comes in a pause, can't be told from them: it is waited out.
     """
-    furthest = now + LONGEST_PAUSE + (len(pace.slots) + 1) * _gap(SLOWEST, per_second)
-    if max(pace.next_slot, pace.paused_until, *pace.slots.values()) <= furthest:
+    furthest_slot = max(now, pace.paused_until) + (len(pace.slots) + 1) * (
+        _gap(SLOWEST, per_second) + RESERVATION_LAPSES
+    )
+    paused_too_long = pace.paused_until > now + LONGEST_PAUSE
+    if not paused_too_long and max(pace.next_slot, *pace.slots.values(), now) <= furthest_slot:
         return pace
     return Pace(next_slot=now, slowness=pace.slowness)
 

@@ -33,17 +33,20 @@ local now = time[1] + time[2] / 1e6
 # The pace is a hash of next_slot, slowness, paused_until, and "slot <host>" for each reservation. Numbers are written
 # with all their digits: Lua's own 14 are too few for the microseconds of a date.
 _CHANGE = """
-local pace, slots, hosts, furthest_slot = {next_slot = 0, slowness = 1, paused_until = 0}, {}, 0, 0
+local pace, slots, hosts = {next_slot = 0, slowness = 1, paused_until = 0}, {}, 0
 local stored = redis.call('HGETALL', KEYS[1])
 for i = 1, #stored, 2 do
   local name, value = stored[i], tonumber(stored[i + 1])
   if string.sub(name, 1, 5) == 'slot ' then
     slots[string.sub(name, 6)] = value
     hosts = hosts + 1
-    furthest_slot = math.max(furthest_slot, value)
   else
     pace[name] = value
   end
+end
+local earliest_slot, latest_slot = pace.next_slot, pace.next_slot
+for _, slot in pairs(slots) do
+  earliest_slot, latest_slot = math.min(earliest_slot, slot), math.max(latest_slot, slot)
 end
 
 local function keep(slots)
@@ -60,12 +63,13 @@ local function keep(slots)
 end
 
 local function slow_down(retry_after)
-  local till = now + math.min(math.max(retry_after, SHORTEST_PAUSE), LONGEST_PAUSE)
+  local pause = math.min(math.max(retry_after, SHORTEST_PAUSE), LONGEST_PAUSE)
+  local till = math.max(now + pause, pace.paused_until)
   if now >= pace.paused_until then
     pace.slowness = math.min(pace.slowness * SLOW_DOWN, SLOWEST)
   end
-  pace.next_slot = math.max(till, pace.next_slot)
-  pace.paused_until = math.max(till, pace.paused_until)
+  pace.next_slot = math.max(till, earliest_slot)
+  pace.paused_until = till
   keep({})
   return '0'
 end
@@ -78,8 +82,8 @@ local function delay(seconds)
 end
 
 local function take(per_second, host)
-  local furthest = now + LONGEST_PAUSE + (hosts + 1) * (SPACING_MARGIN * SLOWEST / per_second)
-  if math.max(pace.next_slot, pace.paused_until, furthest_slot) > furthest then
+  local slot_of_each = (hosts + 1) * (SPACING_MARGIN * SLOWEST / per_second + RESERVATION_LAPSES)
+  if pace.paused_until > now + LONGEST_PAUSE or latest_slot > math.max(now, pace.paused_until) + slot_of_each then
     pace.next_slot, pace.paused_until, slots = now, 0, {}
   end
   local unused = math.max(0, now - pace.next_slot) / (SPACING_MARGIN * pace.slowness / per_second)
