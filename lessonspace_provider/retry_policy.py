@@ -21,9 +21,10 @@ class LessonspaceRetryPolicy(RetryPolicy):
     """
     Retries a task when the server said, and not at all when a retry can't help.
 
-    A failure that names a ``retry_after`` is retried after so many seconds, in place of the task's ``retry_delay``;
-    a parameter or request that was refused fails the task at once; everything else is left to the task's own
-    ``retries`` and ``retry_delay``. The number of ``retries`` holds in any case.
+    A failure that names a ``retry_after`` is retried after so many seconds, or after the task's ``retry_delay`` when
+    that is longer: a server asks for the shortest wait that makes sense, and an outage may last longer. A parameter or
+    request that was refused fails the task at once; everything else is left to the task's own ``retries`` and
+    ``retry_delay``. The number of ``retries`` holds in any case.
     """
 
     def evaluate(
@@ -39,12 +40,13 @@ class LessonspaceRetryPolicy(RetryPolicy):
         :param exception: what the task raised.
         :param try_number: not used.
         :param max_tries: not used.
-        :param context: not used.
+        :param context: of the task, for its ``retry_delay``.
         :return: the decision.
         """
         if isinstance(exception, (LessonspaceInputError, LessonspaceBadRequestError)):
             return RetryDecision.fail("Lessonspace was asked something it refuses: a retry would ask the same.")
         if isinstance(exception, LessonspaceError) and exception.retry_after is not None:
-            seconds = min(exception.retry_after, LONGEST_DELAY)
-            return RetryDecision.retry(timedelta(seconds=seconds), f"Lessonspace asked to wait {seconds:.0f} s.")
+            asked = timedelta(seconds=min(exception.retry_after, LONGEST_DELAY))
+            if context is None or asked > context["task"].retry_delay:
+                return RetryDecision.retry(asked, f"Lessonspace asked to wait {asked.total_seconds():.0f} s.")
         return RetryDecision.default()

@@ -37,6 +37,16 @@ def test_what_happens_to_a_task_that_failed(error, action, delay):
     assert (decision.action, decision.retry_delay) == (action, delay)
 
 
+@pytest.mark.parametrize(("asked", "action"), [(5, DEFAULT), (300, DEFAULT), (301, RETRY)])
+def test_a_server_makes_no_task_come_back_sooner_than_its_own_delay(asked, action):
+    class Task:
+        retry_delay = timedelta(minutes=5)
+
+    error = LessonspaceServerError("503", status=503, retry_after=asked)
+    decision = LessonspaceRetryPolicy().evaluate(error, try_number=1, max_tries=3, context={"task": Task()})
+    assert decision.action is action
+
+
 def test_it_can_stand_in_the_default_args_of_a_dag():
     from airflow.sdk import DAG
     from airflow.serialization.serialized_objects import DagSerialization
