@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, field
 from math import isfinite, nan
 from typing import Protocol
-from urllib.parse import parse_qsl, quote, urlsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from lessonspace_provider.exceptions import LessonspaceInputError
 
@@ -120,7 +120,8 @@ def redis_url_of(connection: AirflowConnection) -> str:
     """
     Write the address of the Redis that an Airflow connection of type ``redis`` leads to.
 
-    :param connection: its extra may hold ``db`` and ``ssl``, as numbers and booleans or as text.
+    :param connection: its extra may hold ``db`` and ``ssl``, as numbers and booleans or as text, and what begins with
+        ``ssl_``, such as ``ssl_ca_certs``, as the redis package takes it in an address.
     :return: a ``redis://`` or ``rediss://`` address, with the connection's password.
     :raises LessonspaceInputError: naming the connection, the field and what is allowed.
     """
@@ -141,7 +142,9 @@ def redis_url_of(connection: AirflowConnection) -> str:
     login = quote(connection.login or "", safe="")
     password = f":{quote(connection.password, safe='')}" if connection.password else ""
     at = f"{login}{password}@" if login or password else ""
-    return f"{'rediss' if ssl else 'redis'}://{at}{host}:{connection.port or 6379}/{database}"
+    options = {name: value for name, value in extra.items() if ssl and name.startswith("ssl_") and value is not None}
+    query = f"?{urlencode(options)}" if options else ""
+    return f"{'rediss' if ssl else 'redis'}://{at}{host}:{connection.port or 6379}/{database}{query}"
 
 
 def _extra_fields(connection: AirflowConnection) -> dict[str, object]:

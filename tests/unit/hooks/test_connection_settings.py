@@ -269,6 +269,14 @@ def test_a_rate_limit_that_can_not_be_kept_there_is_refused(settings_of, fields,
         ("redis://[::1]:7000", "redis://[::1]:7000/0"),
         ('{"conn_type": "redis", "host": "::1", "extra": {"ssl": true, "db": 2}}', "rediss://[::1]:6379/2"),
         ('{"conn_type": "redis", "extra": {"ssl": "no", "db": ""}}', "redis://localhost:6379/0"),
+        (
+            '{"conn_type": "redis", "extra": {"ssl": true, "ssl_ca_certs": "/ca.pem", "ssl_cert_reqs": "required"}}',
+            "rediss://localhost:6379/0?ssl_ca_certs=%2Fca.pem&ssl_cert_reqs=required",
+        ),
+        (
+            '{"conn_type": "redis", "extra": {"ssl_ca_certs": "/ca.pem", "ssl_keyfile": null}}',
+            "redis://localhost:6379/0",
+        ),
     ],
 )
 def test_redis_may_be_named_by_its_airflow_connection(monkeypatch, redis, url):
