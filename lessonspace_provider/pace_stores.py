@@ -122,23 +122,58 @@ class RedisPaceStore:
         self._script(keys=[self._key], args=["slow_down", repr(retry_after or 0.0)])
 
 
+class RedisOutage:
+    """
+    Until when Redis is left alone: one process of the machine finds out that it is gone, and all know.
+
+    A Redis that answers nothing at all costs whoever asks it a timeout, while everybody else queues behind.
+
+    :param path: a small file, on a local disk.
+    :param clock: monotonic seconds.
+    """
+
+    def __init__(self, path: Path, clock: Callable[[], float] = time.monotonic) -> None:
+        self._path = path
+        self._clock = clock
+
+    def begin(self) -> None:
+        """
+        Leave Redis alone for REDIS_RETRY_INTERVAL.
+
+        :raises OSError: when the file can't be used.
+        """
+        with open_for_this_user(self._path) as file:
+            # Always as long as before: written at once, and nothing to cut off.
+            os.pwrite(file.fileno(), b"%020.6f" % (self._clock() + REDIS_RETRY_INTERVAL), 0)
+
+    def lasts(self) -> bool:
+        """
+        Whether Redis is to be left alone now.
+
+        :raises OSError: when the file can't be used.
+        """
+        with open_for_this_user(self._path) as file:
+            written = file.read()
+        try:
+            left = float(written or b"0") - self._clock()
+        except ValueError:
+            return False
+        return 0 < left <= REDIS_RETRY_INTERVAL
+
+
 class FallbackPaceStore:
     """
     Uses Redis while it is there, and the local file while it is gone: a limit per machine is better than none.
 
-    A Redis that answers nothing at all costs each process its timeout once in REDIS_RETRY_INTERVAL, as each has to
-    find out by itself.
-
     :param shared: the pace in Redis.
     :param local: the pace of this machine.
-    :param clock: monotonic seconds.
+    :param outage: what this machine knows of Redis being gone.
     """
 
-    def __init__(self, shared: PaceStore, local: PaceStore, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, shared: PaceStore, local: PaceStore, outage: RedisOutage) -> None:
         self._shared = shared
         self._local = local
-        self._clock = clock
-        self._shared_again_at = 0.0
+        self._outage = outage
         self._warned = False
 
     def take(self, per_second: float, host: str) -> float:
@@ -150,18 +185,19 @@ class FallbackPaceStore:
         self._ask(lambda store: store.delay(seconds))
 
     def slow_down(self, retry_after: float | None) -> None:
-        """Take note of a 429 in the shared pace, or else in the local one."""
+        """Take note of a 429, in the local pace as well: should Redis go now, the pause holds all the same."""
+        self._local.slow_down(retry_after)
         self._ask(lambda store: store.slow_down(retry_after))
 
     def _ask(self, question: Callable[[PaceStore], Answer]) -> Answer:
         from redis import RedisError
 
-        if self._clock() < self._shared_again_at:
+        if self._outage.lasts():
             return question(self._local)
         try:
             answer = question(self._shared)
         except RedisError as error:
-            self._shared_again_at = self._clock() + REDIS_RETRY_INTERVAL
+            self._outage.begin()
             self._warn(type(error).__name__)
             return question(self._local)
         self._warned = False

@@ -14,7 +14,6 @@ import os
 import platform
 import re
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -23,9 +22,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import parse_qsl, urlsplit
 
-from lessonspace_provider.exceptions import LessonspaceInputError, LessonspaceRateLimitedError
-from lessonspace_provider.pace import TOLERATED_LATENESS
-from lessonspace_provider.pace_stores import FallbackPaceStore, LocalPaceStore, PaceStore, RedisPaceStore
+from lessonspace_provider.exceptions import LessonspaceError, LessonspaceInputError, LessonspaceRateLimitedError
+from lessonspace_provider.pace import RESERVATION_LAPSES, TOLERATED_LATENESS
+from lessonspace_provider.pace_stores import FallbackPaceStore, LocalPaceStore, PaceStore, RedisOutage, RedisPaceStore
 from lessonspace_provider.turnstile import Turnstile
 
 if TYPE_CHECKING:
@@ -35,6 +34,9 @@ _log = logging.getLogger(__name__)
 
 #: Seconds after which a Redis that does not answer counts as gone.
 REDIS_TIMEOUT = 2.0
+
+#: Docker makes this file in each container.
+DOCKER_MARK = Path("/.dockerenv")
 
 #: The share of a question's own time by which it is asked before the slot comes: all of it would often be too early.
 ASKED_AHEAD = 0.8
@@ -86,21 +88,26 @@ class RateGate:
         """
         Wait for a permit.
 
-        :raises LessonspaceRateLimitedError: when there was none within ``max_wait``.
-        :raises LessonspaceInputError: when the files in ``rate_limit_dir`` can't be used.
+        :raises LessonspaceRateLimitedError: when there was none within ``max_wait``, or there will be none.
+        :raises LessonspaceError: when the files in ``rate_limit_dir`` can't be used.
         """
-        deadline = self._clock() + self._max_wait
+        began = self._clock()
+        problem = "all of this time others stood before this caller in the queue of this machine"
         try:
             with self._usable_files(), self._turnstile.entered(self._max_wait):
-                self._take_permit(deadline)
+                too_long = self._take_permit(began + self._max_wait)
         except TimeoutError:
-            waited = self._max_wait - (deadline - self._clock())
+            too_long = None
         else:
-            return
+            if too_long is None:
+                return
+            problem = (
+                f"after {self._clock() - began:.0f} s in the queue, the next one would come in {too_long:.0f} s, since "
+                f"the server asked for a pause, or other machines stand before this one"
+            )
         raise LessonspaceRateLimitedError(
-            f"No permit for this API key within rate_limit_max_wait={self._max_wait:g} s (waited {waited:.0f} s): more "
-            f"than {self._max_wait * self._per_second:.0f} requests stand before this one, or the server asked for a "
-            f"longer pause. Run fewer tasks at once, or raise rate_limit_max_wait in the connection."
+            f"No permit for this API key within rate_limit_max_wait={self._max_wait:g} s: {problem}. Run fewer tasks "
+            f"at once, or raise rate_limit_max_wait in the connection."
         )
 
     def pause(self, retry_after: float | None) -> None:
@@ -108,29 +115,32 @@ class RateGate:
         Take note of a 429: everybody with this key pauses, and goes on more slowly for a while.
 
         :param retry_after: seconds the server asked for, None when it named none.
-        :raises LessonspaceInputError: when the files in ``rate_limit_dir`` can't be used.
+        :raises LessonspaceError: when the files in ``rate_limit_dir`` can't be used.
         """
         with self._usable_files():
             self._store.slow_down(retry_after)
 
-    def _take_permit(self, deadline: float) -> None:
+    def _take_permit(self, deadline: float) -> float | None:
+        """Take a permit; or give the seconds until there will be one, when that is after the deadline."""
         # Asked twice at least: for a slot, and again when it comes, or nobody would heed a 429 that others met
         # meanwhile, or learn that this machine is late. The second time is asked ahead, so it costs the key nothing.
         asked_at, took = self._clock(), None
         while (wait := self._store.take(self._per_second, self._host)) > 0:
             now = self._clock()
             if now + wait > deadline:
-                raise TimeoutError
+                return wait
             took = now - asked_at
             self._sleep(max(0.0, wait - ASKED_AHEAD * took))
             asked_at = self._clock()
         if took is not None:
             self._report_lateness(self._clock() - asked_at - took)
+        return None
 
     def _report_lateness(self, seconds: float) -> None:
         """A busy machine may go on so long after the permit was given that the call after it would come too soon."""
         if seconds > TOLERATED_LATENESS / self._per_second:
-            self._store.delay(seconds)
+            # Whoever was stopped for longer than that is one caller among others, and need not stop them as long.
+            self._store.delay(min(seconds, max(RESERVATION_LAPSES, 1 / self._per_second)))
 
     @contextmanager
     def _usable_files(self) -> Iterator[None]:
@@ -139,7 +149,8 @@ class RateGate:
         except TimeoutError:
             raise
         except OSError as error:
-            raise _unusable(self._turnstile.path.parent, error) from None
+            # Not the fault of whoever calls: the disk may have room again when the task is tried again.
+            raise LessonspaceError(_unusable(self._turnstile.path.parent, error)) from None
 
 
 class OpenGate:
@@ -170,7 +181,6 @@ class RateLimitSettings:
 
 
 _gates: dict[tuple[str, str, RateLimitSettings], Gate] = {}
-_gates_lock = threading.Lock()
 
 
 def gate_for(api_key: str, base_url: str, settings: RateLimitSettings) -> Gate:
@@ -183,11 +193,18 @@ def gate_for(api_key: str, base_url: str, settings: RateLimitSettings) -> Gate:
     :return: the gate.
     :raises LessonspaceInputError: when the directory can't be used, or the redis extra is not installed.
     """
-    with _gates_lock:
-        known = (api_key, base_url, settings)
-        if known not in _gates:
-            _gates[known] = _make_gate(hashlib.sha256(f"{api_key} {base_url}".encode()).hexdigest()[:32], settings)
-        return _gates[known]
+    known = (api_key, base_url, settings)
+    if known not in _gates:
+        # Without a lock, which a child forked meanwhile would find locked for good: two gates of a key are one queue.
+        return _gates.setdefault(known, _make_gate(_queue_name(api_key, base_url), settings))
+    return _gates[known]
+
+
+def _queue_name(api_key: str, base_url: str) -> str:
+    """Name the queue of a key at a host, however its URL is written."""
+    parts = urlsplit(base_url)
+    port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+    return hashlib.sha256(f"{api_key} {parts.hostname}:{port}".encode()).hexdigest()[:32]
 
 
 def _make_gate(name: str, settings: RateLimitSettings) -> Gate:
@@ -195,14 +212,15 @@ def _make_gate(name: str, settings: RateLimitSettings) -> Gate:
         return OpenGate()
     directory = state_directory(settings.directory, os.environ)
     # Monotonic time begins anew with each start of the machine, so what was written before it must not count.
-    store: PaceStore = LocalPaceStore(directory / f"{name}.{_boot_id()}.pace")
+    written_since = f"{name}.{_boot_id()}"
+    store: PaceStore = LocalPaceStore(directory / f"{written_since}.pace")
     if settings.redis_url:
-        client = _redis_client(settings.redis_url)
-        store = FallbackPaceStore(RedisPaceStore(client, f"lessonspace:pace:{name}"), store)
-    elif "KUBERNETES_SERVICE_HOST" in os.environ:
+        shared = RedisPaceStore(_redis_client(settings.redis_url), f"lessonspace:pace:{name}")
+        store = FallbackPaceStore(shared, store, RedisOutage(directory / f"{written_since}.outage"))
+    elif _in_container():
         _log.info(
-            "The rate limit of this API key holds in this pod only: with a pod per task, set rate_limit_backend to "
-            "redis in the connection."
+            "The rate limit of this API key holds in this container only: where others use the key too, set "
+            "rate_limit_backend to redis in the connection, or rate_limit_dir to a local folder that all of them mount."
         )
     host = f"{platform.node()}:{directory}"
     return RateGate(
@@ -241,15 +259,20 @@ def _made(directory: Path) -> Path:
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        raise _unusable(directory, error) from None
+        raise LessonspaceInputError(_unusable(directory, error)) from None
     return directory
 
 
-def _unusable(directory: Path, error: OSError) -> LessonspaceInputError:
-    return LessonspaceInputError(
+def _unusable(directory: Path, error: OSError) -> str:
+    return (
         f"rate_limit_dir={str(directory)!r} can't be used ({error.strerror or type(error).__name__}): give a folder on "
         f"a local disk with room left, that this user may write to."
     )
+
+
+def _in_container() -> bool:
+    """Whether this machine's disk is likely not that of others who use the key: Kubernetes or Docker."""
+    return "KUBERNETES_SERVICE_HOST" in os.environ or DOCKER_MARK.exists()
 
 
 def _boot_id() -> str:

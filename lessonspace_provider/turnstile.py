@@ -18,10 +18,10 @@ STEP_ASIDE = 0.003
 
 class Turnstile:
     """
-    A queue on a lock file. The kernel keeps the order, and frees the lock when its holder is killed.
+    A queue on a lock file. The kernel keeps the order, roughly, and frees the lock when its holder is killed.
 
     The file is opened anew for each passage, and unlocked before it is closed: a child that was forked meanwhile has
-    the same open file, but not the lock.
+    the same open file, but not the lock. Only when the holder is killed before that, the child keeps it until it ends.
 
     :param path: the lock file, on a local disk; it and its folder are made when needed.
     """
@@ -63,7 +63,7 @@ def open_for_this_user(path: Path) -> FileIO:
 
 
 def _open(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    return os.open(path, flags | os.O_CREAT | os.O_NOFOLLOW, 0o600)
 
 
 class _Passage:

@@ -9,8 +9,9 @@ import pytest
 import redis
 
 from lessonspace_provider import rate_limit
-from lessonspace_provider.exceptions import LessonspaceInputError, LessonspaceRateLimitedError
-from lessonspace_provider.pace_stores import REDIS_RETRY_INTERVAL, FallbackPaceStore, LocalPaceStore
+from lessonspace_provider.exceptions import LessonspaceError, LessonspaceInputError, LessonspaceRateLimitedError
+from lessonspace_provider.pace import RESERVATION_LAPSES
+from lessonspace_provider.pace_stores import REDIS_RETRY_INTERVAL, FallbackPaceStore, LocalPaceStore, RedisOutage
 from lessonspace_provider.rate_limit import OpenGate, RateGate, RateLimitSettings, gate_for, state_directory
 from lessonspace_provider.turnstile import Turnstile
 from tests.unit.hooks.known import messages_of
@@ -32,7 +33,8 @@ def gate(tmp_path, naps):
 
 def test_a_pause_that_is_longer_than_the_longest_wait_is_an_error_at_once_that_says_what_to_change(gate, naps):
     gate.pause(60.0)
-    with pytest.raises(LessonspaceRateLimitedError, match=r"rate_limit_max_wait=3 s.*15 requests.*raise") as caught:
+    words = r"rate_limit_max_wait=3 s: after 0 s in the queue, the next one would come in 60 s, since.*pause.*raise"
+    with pytest.raises(LessonspaceRateLimitedError, match=words) as caught:
         gate.acquire()
     assert naps == []
     assert caught.value.__context__ is None
@@ -40,7 +42,8 @@ def test_a_pause_that_is_longer_than_the_longest_wait_is_an_error_at_once_that_s
 
 def test_a_queue_that_is_longer_than_the_longest_wait_is_an_error(tmp_path):
     gate = RateGate(Turnstile(tmp_path / "t"), LocalPaceStore(tmp_path / "p"), "here", per_second=5, max_wait=0.05)
-    with Turnstile(tmp_path / "t").entered(1.0), pytest.raises(LessonspaceRateLimitedError):
+    words = "all of this time others stood before this caller in the queue of this machine"
+    with Turnstile(tmp_path / "t").entered(1.0), pytest.raises(LessonspaceRateLimitedError, match=words):
         gate.acquire()
     gate.acquire()  # whoever gave up has left the queue
 
@@ -59,6 +62,30 @@ def test_all_hooks_of_a_process_share_a_gate_per_key(tmp_path):
     settings = RateLimitSettings(5, 600.0, str(tmp_path))
     assert gate_for(KEY, "http://a", settings) is gate_for(KEY, "http://a", settings)
     assert gate_for(KEY, "http://a", settings) is not gate_for("another", "http://a", settings)
+
+
+@pytest.mark.parametrize(
+    ("url", "other", "same"),
+    [
+        ("https://api.example/v2", "https://API.example:443/v2/", True),
+        ("http://api.example:80/v2", "http://api.example/v3", True),
+        ("https://api.example/v2", "https://api.example:8443/v2", False),
+        ("https://api.example/v2", "https://api2.example/v2", False),
+    ],
+)
+def test_a_key_has_one_queue_per_host_however_its_url_is_written(tmp_path, url, other, same):
+    settings = RateLimitSettings(5, 600.0, str(tmp_path))
+    for base_url in (url, other):
+        gate_for("one queue", base_url, settings).acquire()
+    assert len(list(tmp_path.glob("*.turnstile"))) == (1 if same else 2)
+
+
+def test_what_another_start_of_the_machine_has_left_does_not_count(tmp_path, monkeypatch):
+    for boot, passes in (("first", 1), ("second", 2)):
+        monkeypatch.setattr(rate_limit, "_boot_id", lambda boot=boot: boot)
+        gate_for(KEY, f"http://boot:{passes}", RateLimitSettings(5, 600.0, str(tmp_path / "each"))).acquire()
+    assert len(list((tmp_path / "each").glob("*.first.pace"))) == 1
+    assert len(list((tmp_path / "each").glob("*.second.pace"))) == 1
 
 
 def test_the_files_carry_a_hash_and_not_the_key_and_belong_to_this_user_alone(tmp_path):
@@ -93,21 +120,32 @@ def test_a_folder_that_somebody_else_put_into_the_temporary_directory_is_refused
         state_directory(None, {"AIRFLOW_HOME": str(tmp_path / "nowhere")})
 
 
+def test_a_real_folder_that_another_user_owns_is_refused_too(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr("os.getuid", lambda: 4711)
+    (tmp_path / "lessonspace_rate_limit_4711").mkdir()
+    with pytest.raises(LessonspaceInputError, match=r"rate_limit_dir.*not made by this user"):
+        state_directory(None, {"AIRFLOW_HOME": str(tmp_path / "nowhere")})
+
+
 def test_a_directory_that_can_not_be_made_is_named():
     with pytest.raises(LessonspaceInputError, match=r"rate_limit_dir.*/dev/null/x.*local disk"):
         state_directory("/dev/null/x", {})
 
 
-@pytest.mark.parametrize("environment", [{}, {"KUBERNETES_SERVICE_HOST": "10.0.0.1"}])
-def test_in_a_pod_the_log_says_once_that_the_limit_holds_there_only(tmp_path, monkeypatch, caplog, environment):
+@pytest.mark.parametrize("kind", ["machine", "pod", "container"])
+def test_in_a_container_the_log_says_once_that_the_limit_holds_there_only(tmp_path, monkeypatch, caplog, kind):
     monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(rate_limit, "DOCKER_MARK", tmp_path / "mark")
+    if kind == "pod":
+        monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.0.0.1")
+    elif kind == "container":
+        (tmp_path / "mark").touch()
     caplog.set_level("INFO", logger=rate_limit.__name__)
     for _ in range(2):
-        gate_for(KEY, "http://pod", RateLimitSettings(5, 600.0, str(tmp_path)))
-    said = [record for record in caplog.records if "in this pod only" in record.getMessage()]
-    assert len(said) == len(environment)
+        gate_for(KEY, f"http://{kind}", RateLimitSettings(5, 600.0, str(tmp_path)))
+    said = [record for record in caplog.records if "in this container only" in record.getMessage()]
+    assert len(said) == (0 if kind == "machine" else 1)
 
 
 def test_a_clock_that_steps_back_blocks_nobody(gate, naps, monkeypatch):
@@ -156,7 +194,9 @@ def test_a_far_store_is_asked_ahead_so_that_the_permit_comes_with_the_slot(tmp_p
     assert slot <= store.asked[-1] <= max(slot, store.asked[0] + store.trip) + 0.25 * store.trip
 
 
-@pytest.mark.parametrize(("stalls", "delays"), [(0.0, []), (0.015, []), (0.06, [pytest.approx(0.06)])])
+@pytest.mark.parametrize(
+    ("stalls", "delays"), [(0.0, []), (0.015, []), (0.06, [pytest.approx(0.06)]), (60.0, [RESERVATION_LAPSES])]
+)
 def test_a_machine_that_goes_on_late_with_its_permit_makes_the_others_wait_as_much_longer(tmp_path, stalls, delays):
     store = FarStore(trip=0.04, slot=3.0)
     store.stalls = stalls
@@ -200,8 +240,9 @@ def test_files_that_can_not_be_used_are_an_error_at_once_that_names_their_folder
     with monkeypatch.context() as broken:
         broken.setattr(function, fail)
         for ask in (gate.acquire, lambda: gate.pause(1.0)):
-            with pytest.raises(LessonspaceInputError, match=r"rate_limit_dir=.*can't be used") as caught:
+            with pytest.raises(LessonspaceError, match=r"rate_limit_dir=.*can't be used") as caught:
                 ask()
+            assert not isinstance(caught.value, LessonspaceInputError), "a later try may find the disk good again"
             assert str(tmp_path) in str(caught.value)
             assert os.strerror(number) in str(caught.value)
             assert "local disk with room left" in str(caught.value)
@@ -216,7 +257,7 @@ def test_a_link_in_place_of_a_file_is_not_followed(tmp_path):
     (pace,) = (tmp_path / "state").glob("*.pace")
     pace.unlink()
     pace.symlink_to(victim)
-    with pytest.raises(LessonspaceInputError, match="rate_limit_dir"):
+    with pytest.raises(LessonspaceError, match="rate_limit_dir"):
         gate.acquire()
     assert victim.read_text() == "precious"
 
@@ -286,7 +327,8 @@ class MayBeGone:
 
 def test_each_outage_of_redis_is_warned_of_once(tmp_path, caplog):
     shared, now = MayBeGone(), [0.0]
-    store = FallbackPaceStore(shared, LocalPaceStore(tmp_path / "p"), clock=lambda: now[0])
+    outage = RedisOutage(tmp_path / "o", clock=lambda: now[0])
+    store = FallbackPaceStore(shared, LocalPaceStore(tmp_path / "p"), outage)
 
     def ask(times):
         for _ in range(times):
@@ -303,3 +345,27 @@ def test_each_outage_of_redis_is_warned_of_once(tmp_path, caplog):
     shared.gone = True
     assert ask(20) == 2
     assert "s3cr3t" not in caplog.text
+
+
+def test_a_pause_holds_also_when_redis_goes_during_it(tmp_path):
+    shared = MayBeGone()
+    store = FallbackPaceStore(shared, LocalPaceStore(tmp_path / "p"), RedisOutage(tmp_path / "o"))
+    store.slow_down(60.0)
+    shared.gone = True
+    assert store.take(5, "here") > 50
+
+
+@pytest.mark.parametrize("written", [b"", b"rubbish", b"1e99", b"0000000000999.000000"])
+def test_an_outage_that_nobody_can_have_noted_is_none(tmp_path, written):
+    (tmp_path / "o").write_bytes(written)
+    assert not RedisOutage(tmp_path / "o", clock=lambda: 100.0).lasts()
+
+
+def test_an_outage_is_known_to_all_of_the_machine_until_redis_is_asked_again(tmp_path):
+    now = [1000.0]
+    finder, other = (RedisOutage(tmp_path / "o", clock=lambda: now[0]) for _ in range(2))
+    assert not other.lasts()
+    finder.begin()
+    assert other.lasts()
+    now[0] += REDIS_RETRY_INTERVAL
+    assert not other.lasts()

@@ -12,12 +12,15 @@ import multiprocessing
 import os
 import threading
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from lessonspace_provider.exceptions import LessonspaceRateLimitedError
+from lessonspace_provider.pace import Pace
 from lessonspace_provider.pace_stores import LocalPaceStore
-from lessonspace_provider.rate_limit import RateGate, RateLimitSettings
+from lessonspace_provider.rate_limit import RateGate, RateLimitSettings, gate_for
 from lessonspace_provider.turnstile import Turnstile
 from tests.integration.rate_limit.callers import callers, jain, make_transport, who_finished
 
@@ -52,6 +55,20 @@ def test_eight_processes_share_one_queue(sandbox, tmp_path):
     assert share > 0.6, "a busy machine may cost something; the benchmark holds this to 0.93"
     assert jain(order, 8) > 0.95
     assert set(order[:30]) == set(range(8)), "everybody is served in the first quarter"
+
+
+def test_the_others_go_on_at_the_same_pace_when_callers_are_killed(sandbox, tmp_path):
+    with callers([arguments(sandbox, tmp_path)] * 6, count=15) as (processes, finished):
+        order = who_finished(finished, 12)
+        for process in processes[:3]:  # one of them in the turnstile, most likely
+            process.kill()
+            process.join()
+        while Counter(order) != Counter({3: 15, 4: 15, 5: 15}) + Counter(name for name in order if name < 3):
+            order += who_finished(finished, 1)
+    accepted, refused, share = answers(sandbox)
+    assert accepted >= len(order)
+    assert refused <= 1
+    assert share > 0.6
 
 
 def test_an_event_loop_with_many_waiters_and_eight_processes_share_one_queue(sandbox, tmp_path):
@@ -96,11 +113,73 @@ def test_a_server_that_lowers_its_limit_slows_everybody_down(sandbox, tmp_path):
     assert 0 < refused < 10
 
 
-def test_two_keys_do_not_hinder_each_other(sandbox, tmp_path):
-    url, _, settings = arguments(sandbox, tmp_path)
-    paused, free = (make_transport(url, key, settings) for key in ("key-a", "key-b"))
-    paused._gate.pause(3600.0)
-    free._gate.acquire()
+def test_a_key_that_is_paused_does_not_hinder_another_one(sandbox, tmp_path):
+    url, key, settings = arguments(sandbox, tmp_path)
+    gate_for("another key", url, settings).pause(3600.0)
+    make_transport(url, key, settings).call("GET", "/my-organisation/")
+    with pytest.raises(LessonspaceRateLimitedError):
+        gate_for("another key", url, settings).acquire()
+
+
+def note_lateness(path, times):
+    store = LocalPaceStore(path)
+    for _ in range(times):
+        store.delay(1.0)
+
+
+def test_what_processes_write_into_the_pace_at_once_is_all_kept(tmp_path):
+    spawn = multiprocessing.get_context("spawn")
+    writers = [spawn.Process(target=note_lateness, args=(tmp_path / "p", 200), daemon=True) for _ in range(4)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join(60)
+    assert Pace.decode((tmp_path / "p").read_bytes()).next_slot == 800.0
+
+
+def test_a_child_forked_while_the_pace_is_written_keeps_nobody_from_it(tmp_path, monkeypatch):
+    store, children = LocalPaceStore(tmp_path / "p"), []
+    encode = Pace.encode
+
+    def encode_and_fork(pace):
+        child = os.fork()
+        if child == 0:
+            time.sleep(3600)
+            os._exit(0)
+        children.append(child)
+        return encode(pace)
+
+    with monkeypatch.context() as forking:
+        forking.setattr(Pace, "encode", encode_and_fork)
+        store.delay(1.0)
+    try:
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(store.delay, 1.0).result(timeout=30)
+    finally:
+        for child in children:
+            os.kill(child, 9)
+            os.waitpid(child, 0)
+
+
+def pass_often(path, name, start, passed):
+    turnstile = Turnstile(path)
+    start.wait()
+    for _ in range(100):
+        with turnstile.entered(60.0):
+            passed.put(name)
+
+
+def test_nobody_passes_again_and_again_while_others_wait(tmp_path):
+    spawn = multiprocessing.get_context("spawn")
+    start, passed = spawn.Event(), spawn.SimpleQueue()
+    processes = [
+        spawn.Process(target=pass_often, args=(tmp_path / "t", name, start, passed), daemon=True) for name in range(3)
+    ]
+    for process in processes:
+        process.start()
+    start.set()
+    order = [passed.get() for _ in range(300)]
+    assert jain(order, 3) > 0.9
 
 
 def hold_turnstile(path, held):
@@ -191,13 +270,14 @@ def test_without_redis_the_machine_keeps_its_own_queue_and_warns_once(sandbox, t
 def test_a_redis_that_comes_back_is_used_again(tmp_path, redis_server):
     from redis import Redis
 
-    from lessonspace_provider.pace_stores import REDIS_RETRY_INTERVAL, FallbackPaceStore, RedisPaceStore
+    from lessonspace_provider.pace_stores import REDIS_RETRY_INTERVAL, FallbackPaceStore, RedisOutage, RedisPaceStore
 
     _, url = redis_server
     now = [0.0]
     there = RedisPaceStore(Redis.from_url(url), "k")
     shared = RedisPaceStore(Redis.from_url("redis://127.0.0.1:1/0"), "k")
-    store = FallbackPaceStore(shared, LocalPaceStore(tmp_path / "p"), clock=lambda: now[0])
+    outage = RedisOutage(tmp_path / "o", clock=lambda: now[0])
+    store = FallbackPaceStore(shared, LocalPaceStore(tmp_path / "p"), outage)
     gate = RateGate(Turnstile(tmp_path / "t"), store, "here", per_second=1000, max_wait=10.0)
     gate.acquire()
     store._shared = there

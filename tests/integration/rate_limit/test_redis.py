@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import random
 import socket
 import threading
@@ -18,6 +19,7 @@ from lessonspace_provider.pace_stores import LocalPaceStore, RedisPaceStore
 from lessonspace_provider.rate_limit import RateLimitSettings, gate_for
 from tests.integration.rate_limit.far_redis import way_to_redis
 
+SPAWN = multiprocessing.get_context("spawn")
 KEY = "pace"
 HOSTS = ["a", "b", "host:/var/lib x", "slot a", "ü", "next_slot"]
 
@@ -169,7 +171,13 @@ def way_url(way):
     return f"redis://127.0.0.1:{way.port}/0"
 
 
-def test_a_redis_that_says_nothing_costs_its_timeout_once(tmp_path):
+def pass_gate(settings):
+    gate = gate_for("silent", "http://silent", settings)
+    for _ in range(5):
+        gate.acquire()
+
+
+def test_a_redis_that_says_nothing_costs_the_machine_its_timeout_once(tmp_path):
     connected = []
     with socket.create_server(("127.0.0.1", 0)) as silent:
 
@@ -183,9 +191,13 @@ def test_a_redis_that_says_nothing_costs_its_timeout_once(tmp_path):
         thread = threading.Thread(target=accept)
         thread.start()
         url = f"redis://127.0.0.1:{silent.getsockname()[1]}/0"
-        gate = gate_for("silent", "http://silent", RateLimitSettings(1000, 600.0, str(tmp_path), url))
-        for _ in range(20):
-            gate.acquire()
+        settings = RateLimitSettings(1000, 600.0, str(tmp_path), url)
+        processes = [SPAWN.Process(target=pass_gate, args=(settings,), daemon=True) for _ in range(4)]
+        for process in processes:
+            process.start()
+        for process in processes:
+            process.join(60)
+        assert [process.exitcode for process in processes] == [0] * 4
         silent.shutdown(socket.SHUT_RDWR)
     thread.join()
     for connection, _ in connected:
