@@ -199,6 +199,8 @@ class FallbackPaceStore:
         except RedisError as error:
             self._outage.begin()
             self._warn(type(error).__name__)
+            # What Redis gave last may be no spacing ago, of which the local pace knows nothing: it counts as its first.
+            question(self._local)
             return question(self._local)
         self._warned = False
         return answer

@@ -369,3 +369,11 @@ def test_an_outage_is_known_to_all_of_the_machine_until_redis_is_asked_again(tmp
     assert other.lasts()
     now[0] += REDIS_RETRY_INTERVAL
     assert not other.lasts()
+
+
+def test_the_first_local_permit_keeps_its_distance_from_the_last_one_of_redis(tmp_path):
+    shared = MayBeGone()
+    store = FallbackPaceStore(shared, LocalPaceStore(tmp_path / "p"), RedisOutage(tmp_path / "o"))
+    assert store.take(0.01, "here") == 0.0
+    shared.gone = True
+    assert store.take(0.01, "here") > 90
