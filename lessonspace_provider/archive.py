@@ -11,10 +11,12 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Literal, TypedDict, TypeGuard
 
+from lessonspace_provider.exceptions import LessonspaceServerError
 from lessonspace_provider.parameters import refuse
 from lessonspace_provider.sessions import (
     end_time,
     ended_within,
+    objects_in,
     participant_count,
     space_of,
     start_time,
@@ -120,10 +122,13 @@ def transcript_path(session: Session, template: str = DEFAULT_PATH_TEMPLATE) -> 
     :param template: as ``check_path_template`` lets it pass.
     :return: path relative to the destination, without the formats' extensions. No name can lead out of it: what is
         unsafe in a name becomes ``_``.
+    :raises LessonspaceServerError: when the session has no uuid, or a time that is none.
     """
-    space = space_of(session)
+    session_id, space = session_id_of(session), space_of(session)
+    if session_id != session.get("uuid"):
+        raise LessonspaceServerError(f"A session has {session_id}: without one there is no transcript to ask for.")
     fields = {
-        "session_id": _safe(session["uuid"]),
+        "session_id": _safe(session_id),
         "name": _safe(session.get("name")),
         "space_id": _safe(space.get("id")),
         "space_name": _safe(space.get("name")),
@@ -134,8 +139,14 @@ def transcript_path(session: Session, template: str = DEFAULT_PATH_TEMPLATE) -> 
     return "/".join(part for part in parts if part not in ("", ".", ".."))
 
 
-def _safe(value: str | None) -> str:
-    text = _UNSAFE.sub("_", value or "").encode()[:LONGEST_NAME].decode(errors="ignore")
+def session_id_of(session: Session) -> str:
+    """Name a session in a manifest: by its uuid, or by what else there is when it has none."""
+    uuid = session.get("uuid")
+    return uuid if isinstance(uuid, str) and uuid else f"no uuid, id {session.get('id')}"
+
+
+def _safe(value: object) -> str:
+    text = _UNSAFE.sub("_", _text(value) or "").encode()[:LONGEST_NAME].decode(errors="ignore")
     return text.strip(" .") or "_"
 
 
@@ -167,23 +178,24 @@ def is_described(data: bytes, file: ManifestFile) -> bool:
     return len(data) == file["size"] and hashlib.sha256(data).hexdigest() == file["sha256"]
 
 
-def new_entry(session: Session, path: str) -> ManifestSession:
+def new_entry(session: Session, path: str = "") -> ManifestSession:
     """
     Begin the entry of a session that nothing is known of yet: pending, and never looked for.
 
-    :param session: an ended session, as the API sends it.
-    :param path: see ``transcript_path``.
+    :param session: an ended session, as the API sends it, whatever its fields hold.
+    :param path: see ``transcript_path``; empty while none can be made.
     """
-    roles = {str(profile.get("user")): profile.get("role") for profile in session.get("profiles") or []}
+    number = session.get("id")
+    roles = {str(profile.get("user")): profile.get("role") for profile in objects_in(session.get("profiles"))}
     return ManifestSession(
-        session_id=session["uuid"],
-        id=session.get("id"),
-        space_id=space_of(session).get("id"),
-        name=session.get("name"),
+        session_id=session_id_of(session),
+        id=number if isinstance(number, int) else None,
+        space_id=_text(space_of(session).get("id")),
+        name=_text(session.get("name")),
         start_time=_time_text(session.get("start_time")),
         end_time=_time_text(session.get("end_time")),
         participants=participant_count(session),
-        roles={user: role for user, role in roles.items() if role},
+        roles={user: role for user, role in roles.items() if isinstance(role, str) and role},
         path=path,
         status="pending",
         reason=None,
@@ -198,7 +210,7 @@ def new_entry(session: Session, path: str) -> ManifestSession:
 
 def profiles_of(entry: ManifestSession) -> list[Profile]:
     """Give back what an entry keeps of the people in its session: user ids and roles."""
-    return [{"user": int(user), "role": role} for user, role in entry["roles"].items() if user.isdigit()]
+    return [{"user": int(user), "role": role} for user, role in entry["roles"].items() if user.isdecimal()]
 
 
 def settled(
@@ -235,10 +247,14 @@ def still_archived(entry: ManifestSession, files: Iterable[ManifestFile]) -> Man
     )
 
 
-def _time_text(value: str | None) -> str | None:
+def _time_text(value: object) -> str | None:
     """Write a time in UTC; one that can't be read stays as it is, for whoever has to find out why."""
     moment = read_time(value)
-    return write_time(moment) if moment else value
+    return write_time(moment) if moment else _text(value)
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
 
 
 def still_pending(failed: ManifestSession, *, now: datetime, give_up_after: timedelta) -> ManifestSession:

@@ -131,7 +131,8 @@ class Archiver:
         """
         Look again for the transcripts that earlier windows still miss, and bring their manifests up to date.
 
-        One that fails here stays pending, so that it is looked for again, until it is given up.
+        One that fails here stays pending, so that it is looked for again, until it is given up; only a session that
+        can't be read is failed for good.
 
         :param before: only windows that ended by then.
         :param late: sessions that ended shortly before; those that no manifest of their window has are taken up, too.
@@ -172,15 +173,17 @@ class Archiver:
             return None
         now, known = self._now(), archive.by_session(account)
         due = [entry for entry in known.values() if entry["status"] == "pending" and archive.is_due(entry, now)]
-        missed = [session for session in late if session["uuid"] not in known and archive.covers(account, session)]
+        missed = [s for s in late if archive.session_id_of(s) not in known and archive.covers(account, s)]
         due += [self._entry_of(session, known) for session in missed]
         if not due:
             return None
         settled = self._settle_all(due)
         failed = _failed(settled)
+        looked_for = {entry["session_id"] for entry in due if entry["status"] == "pending"}
         for entry in failed:
-            pending = archive.still_pending(entry, now=now, give_up_after=self._give_up_after)
-            settled[entry["session_id"]] = pending
+            if entry["session_id"] in looked_for:
+                pending = archive.still_pending(entry, now=now, give_up_after=self._give_up_after)
+                settled[entry["session_id"]] = pending
         return ArchivedWindow(path, self._update_manifest(path, account, settled), failed)
 
     def _entry_of(self, session: Session, known: Mapping[str, archive.ManifestSession]) -> archive.ManifestSession:
@@ -189,8 +192,8 @@ class Archiver:
             path = archive.transcript_path(session, self._layout.path_template)
             entry = archive.new_entry(session, path)
             obstacle = transcript_obstacle(session)
-        except LessonspaceError as error:
-            return archive.settled(archive.new_entry(session, session["uuid"]), "failed", reason=str(error))
+        except Exception as error:  # nor does one of a shape that nobody thought of
+            return archive.settled(archive.new_entry(session), "failed", reason=_reason(error))
         before = known.get(entry["session_id"])
         if before is not None and before["path"] == path and before["status"] == "archived":
             return before  # whatever has become of the session since: of people who were removed, or its recording
@@ -233,13 +236,8 @@ class Archiver:
             if self._is_settled(entry):
                 return entry
             return self._from_files(entry) or self._fetch(entry)
-        except (LessonspaceError, OSError) as error:
-            reason = str(error)
         except Exception as error:  # one bad session stops no other, whatever a store's client raises
-            # Its own text is not ours to judge: it may hold a signed link.
-            frame = traceback.extract_tb(error.__traceback__)[-1]
-            reason = f"unexpected {type(error).__name__} at {frame.filename}:{frame.lineno}, please report it"
-        return archive.settled(entry, "failed", reason=reason)
+            return archive.settled(entry, "failed", reason=_reason(error))
 
     def _is_settled(self, entry: archive.ManifestSession) -> bool:
         """Whether there is nothing to do for a session, now."""
@@ -334,8 +332,17 @@ class Archiver:
         :param account: the manifest where there is none yet.
         """
         account = archive.updated(self._read_manifest(path) or account, entries.values())
-        write_whole(path, json.dumps(account, ensure_ascii=False, indent=1).encode())
+        # A lone surrogate, which UTF-8 can't hold, is written as JSON's own escape.
+        write_whole(path, json.dumps(account, ensure_ascii=False, indent=1).encode("utf-8", "backslashreplace"))
         return account
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, (LessonspaceError, OSError)):
+        return str(error)
+    # Its own text is not ours to judge: it may hold a signed link.
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"unexpected {type(error).__name__} at {frame.filename}:{frame.lineno}, please report it"
 
 
 def _failed(entries: Entries) -> list[archive.ManifestSession]:

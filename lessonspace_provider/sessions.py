@@ -70,11 +70,17 @@ def participant_count(session: Session) -> int:
     """
     Count the people who were in the session: users and guests, each once however often they joined.
 
-    Whether the API counts guests as users when it decides about transcripts is unknown; here they count.
+    Whether the API counts guests as users when it decides about transcripts is unknown; here they count. What is no
+    object in these lists is left out.
     """
-    users = {profile.get("user") for profile in session.get("profiles") or []}
-    guests = {guest.get("uuid") for guest in session.get("guests") or []}
+    users = {str(profile.get("user")) for profile in objects_in(session.get("profiles"))}
+    guests = {str(guest.get("uuid")) for guest in objects_in(session.get("guests"))}
     return len(users) + len(guests)
+
+
+def objects_in(value: object) -> list[dict[str, object]]:
+    """Give the objects of a list as the API sends it; none of what is no list."""
+    return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
 
 
 def transcript_obstacle(session: Session) -> str | None:
@@ -131,7 +137,8 @@ def next_transcript_look(session_id: str, ended_at: datetime, now: datetime) -> 
 
 
 def _knows_people(session: Mapping[str, object]) -> bool:
-    return isinstance(session.get("profiles"), list)
+    profiles, guests = session.get("profiles"), session.get("guests") or []
+    return isinstance(profiles, list) and objects_in(profiles) == profiles and objects_in(guests) == guests
 
 
 class SessionSummary(TypedDict):

@@ -67,6 +67,10 @@ def archiver(source, tmp_path):
     return make
 
 
+def good(number):
+    return a_session(number)["uuid"]
+
+
 def statuses(window):
     return {entry["session_id"]: entry["status"] for entry in window.account["sessions"]}
 
@@ -192,6 +196,52 @@ def test_a_session_whose_times_make_no_sense_is_failed_and_not_lost(archiver):
     assert statuses(window)[a_session(2)["uuid"]] == "failed"
     assert "soon" in window.failed[0]["reason"]
     assert window.account["counts"]["archived"] == 1
+
+
+ODD_SESSIONS = [
+    ({"profiles": [None]}, "archived"),
+    ({"profiles": [3, "Ann"]}, "archived"),
+    ({"profiles": "x"}, "archived"),
+    ({"profiles": 7}, "archived"),
+    ({"profiles": [{"user": [1]}, {"user": {}}]}, "archived"),
+    ({"profiles": [{"user": "\u00b2", "role": ["x"]}, {}]}, "archived"),
+    ({"guests": [3]}, "archived"),
+    ({"guests": 7}, "archived"),
+    ({"guests": [{"uuid": [1]}]}, "archived"),
+    ({"id": "5"}, "archived"),
+    ({"name": 5}, "archived"),
+    ({"name": {"en": "x"}}, "archived"),
+    ({"name": "\ud800"}, "archived"),
+    ({"space": {"id": 5, "name": 5}}, "archived"),
+    ({"space": 5}, "archived"),
+    ({"start_time": {"at": 1}}, "failed"),
+    ({"end_time": 5}, "failed"),
+    ({"uuid": None}, "failed"),
+    ({"uuid": ""}, "failed"),
+    ({"uuid": 5}, "failed"),
+    ({"uuid": ["x"]}, "failed"),
+]
+
+
+@pytest.mark.parametrize(("fields", "status"), ODD_SESSIONS)
+def test_a_session_of_an_odd_shape_is_accounted_for_and_stops_no_other(archiver, tmp_path, fields, status):
+    layout = {"path_template": "{name}/{space_id}/{space_name}/{session_id}", "redact_speakers": True}
+    sessions = [a_session(1), {**a_session(2), **fields}, a_session(3)]
+    window = archiver(**layout).archive_window(sessions, START, END)
+    odd = next(entry for entry in window.account["sessions"] if entry["session_id"] not in {good(1), good(3)})
+    assert odd["status"] == status
+    assert bool(odd["reason"]) == (status == "failed")
+    assert "please report it" not in str(odd["reason"])
+    assert window.account["counts"]["archived"] == (3 if status == "archived" else 2)
+    written = json.loads(window.path.read_bytes())
+    assert archiver(**layout).archive_window(sessions, START, END).account == written == window.account
+
+
+def test_sessions_without_a_uuid_are_told_apart_and_taken_up_late_without_stopping_others(archiver):
+    archiver().archive_window([], START, END)
+    late = [{**a_session(number), "uuid": None} for number in (1, 2)] + [a_session(3)]
+    (window,) = archiver().take_up_pending(before=END, late=late)
+    assert sorted(statuses(window).values()) == ["archived", "failed", "failed"]
 
 
 def test_a_transcript_that_came_later_is_taken_up_by_the_next_night_in_its_own_manifest(archiver, source, tmp_path):
