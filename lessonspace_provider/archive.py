@@ -20,6 +20,7 @@ from lessonspace_provider.sessions import (
     participant_count,
     space_of,
     start_time,
+    transcript_obstacle,
     wait_before_look,
 )
 from lessonspace_provider.times import read_time, write_time
@@ -213,26 +214,40 @@ def profiles_of(entry: ManifestSession) -> list[Profile]:
     return [{"user": int(user), "role": role} for user, role in entry["roles"].items() if user.isdecimal()]
 
 
+def begun(session: Session, before: ManifestSession | None, template: str) -> ManifestSession:
+    """
+    Begin a session's entry, or go on with the one that an earlier run has left.
+
+    What was archived stays so, where it lies and whatever has become of the session since: its name, the people in it,
+    its recording, or the template.
+
+    :param session: an ended session.
+    :param before: the session's entry so far.
+    :param template: see ``transcript_path``; for what has no path yet.
+    :raises LessonspaceServerError: when the session can't be read.
+    """
+    if before is not None and before["files"]:
+        return before if before["status"] == "archived" else {**before, "status": "archived", "reason": None}
+    entry = new_entry(session, (before and before["path"]) or transcript_path(session, template))
+    if obstacle := transcript_obstacle(session):
+        return settled(entry, "not_eligible", reason=obstacle)
+    if before is None:
+        return entry
+    return before if before["status"] == "pending" else {**entry, "tries": before["tries"]}
+
+
 def settled(
-    entry: ManifestSession,
-    status: Literal["archived", "not_eligible", "failed"],
-    *,
-    reason: str | None = None,
-    segments: int | None = None,
-    redacted: bool = False,
-    files: Iterable[ManifestFile] = (),
+    entry: ManifestSession, status: Literal["archived", "not_eligible", "failed"], *, reason: str | None = None
 ) -> ManifestSession:
-    """Write down what became of a session; see ``ManifestSession``."""
-    return {
-        **entry,
-        "status": status,
-        "reason": reason,
-        "next_look": None,
-        "pending_until": None,
-        "segments": segments,
-        "redacted": redacted,
-        "files": list(files),
-    }
+    """Write down what became of a session; what is known of its files stays."""
+    return {**entry, "status": status, "reason": reason, "next_look": None, "pending_until": None}
+
+
+def archived(
+    entry: ManifestSession, files: Iterable[ManifestFile], *, segments: int, redacted: bool
+) -> ManifestSession:
+    """Write down that a transcript was written; see ``ManifestSession``."""
+    return {**settled(entry, "archived"), "segments": segments, "redacted": redacted, "files": list(files)}
 
 
 def still_archived(entry: ManifestSession, files: Iterable[ManifestFile]) -> ManifestSession:
@@ -242,9 +257,7 @@ def still_archived(entry: ManifestSession, files: Iterable[ManifestFile]) -> Man
     :param files: those that are there and whole.
     """
     reason = "the API does not have the transcript any more: these files are all there is"
-    return settled(
-        entry, "archived", reason=reason, segments=entry["segments"], redacted=entry["redacted"], files=files
-    )
+    return {**settled(entry, "archived", reason=reason), "files": list(files)}
 
 
 def _time_text(value: object) -> str | None:

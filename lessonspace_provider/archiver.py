@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Protocol, cast
 
 from lessonspace_provider import archive, json_list, transcripts
 from lessonspace_provider.exceptions import LessonspaceError, LessonspaceTranscriptNotReady
-from lessonspace_provider.sessions import transcript_obstacle
 from lessonspace_provider.storage import names_in, read_whole, write_whole
 
 if TYPE_CHECKING:
@@ -188,20 +187,11 @@ class Archiver:
 
     def _entry_of(self, session: Session, known: Mapping[str, archive.ManifestSession]) -> archive.ManifestSession:
         """Begin a session's entry, go on with the one that is known, or write down why neither can be."""
+        before = known.get(archive.session_id_of(session))
         try:
-            path = archive.transcript_path(session, self._layout.path_template)
-            entry = archive.new_entry(session, path)
-            obstacle = transcript_obstacle(session)
+            return archive.begun(session, before, self._layout.path_template)
         except Exception as error:  # nor does one of a shape that nobody thought of
-            return archive.settled(archive.new_entry(session), "failed", reason=_reason(error))
-        before = known.get(entry["session_id"])
-        if before is not None and before["path"] == path and before["status"] == "archived":
-            return before  # whatever has become of the session since: of people who were removed, or its recording
-        if obstacle is not None:
-            return archive.settled(entry, "not_eligible", reason=obstacle)
-        if before is None or before["path"] != path:
-            return entry
-        return before if before["status"] == "pending" else {**entry, "tries": before["tries"]}
+            return archive.settled(before or archive.new_entry(session), "failed", reason=_reason(error))
 
     def _settle_all(self, entries: Iterable[archive.ManifestSession]) -> Entries:
         """Settle entries in a few threads, reading no more of them than there is room for."""
@@ -291,7 +281,7 @@ class Archiver:
         if self._layout.redact_speakers:
             speakers = transcripts.redacted_speakers(segments, archive.profiles_of(entry))
         files = [self._write_file(entry, segments, format_name, speakers) for format_name in self._layout.formats]
-        return archive.settled(entry, "archived", segments=len(segments), redacted=speakers is not None, files=files)
+        return archive.archived(entry, files, segments=len(segments), redacted=speakers is not None)
 
     def _write_file(
         self,

@@ -107,7 +107,7 @@ def test_an_entry_keeps_roles_and_no_names_of_people():
 
 
 def test_the_manifest_counts_every_status_and_orders_by_end():
-    late = archive.settled(an_entry(), "archived", segments=3)
+    late = archive.archived(an_entry(), [], segments=3, redacted=False)
     early = archive.not_there(an_entry(end="2026-11-22T10:00:00Z", uuid="1" * 8), now=END, give_up_after=WEEK)
     account = archive.manifest(START, END, [late, early])
     assert account["counts"] == {"archived": 1, "not_eligible": 0, "pending": 1, "given_up": 0, "failed": 0}

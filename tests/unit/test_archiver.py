@@ -18,13 +18,16 @@ SEGMENTS = [{"start_time": 1.0, "end_time": 2.0, "user": {"id": 1, "name": "Ann"
 NOT_READY = LessonspaceTranscriptNotReady("no transcript", status=404)
 
 
-def a_session(number, *, end=NOW - timedelta(hours=2), **fields):
+ENDED = NOW - timedelta(hours=2)
+
+
+def a_session(number, **fields):
     return {
         "id": number,
         "uuid": f"00000000-0000-4000-8000-{number:012d}",
         "name": f"Lesson {number}",
-        "start_time": (end - timedelta(hours=1)).isoformat(),
-        "end_time": end.isoformat(),
+        "start_time": (ENDED - timedelta(hours=1)).isoformat(),
+        "end_time": ENDED.isoformat(),
         "profiles": [{"user": 1, "name": "Ann", "role": "teacher"}, {"user": 2, "name": "Ben", "role": "student"}],
         **fields,
     }
@@ -142,6 +145,67 @@ def test_a_format_that_comes_too_late_takes_no_file_out_of_the_account(archiver,
     assert (entry["status"], entry["segments"]) == ("archived", 1)
     assert [file["path"] for file in entry["files"]] == [str(before.relative_to(tmp_path))]
     assert "any more" in entry["reason"]
+
+
+def test_after_a_passing_error_an_archived_one_keeps_its_files_though_the_api_has_the_transcript_no_more(
+    archiver, source, tmp_path
+):
+    later = NOW + timedelta(days=8)
+    archiver(formats=["txt"]).archive_window([a_session(1)], START, END)
+    source.outcomes[good(1)] = LessonspaceServerError("503")
+    window = archiver(later, formats=["txt", "vtt"]).archive_window([a_session(1)], START, END)
+    assert statuses(window) == {good(1): "failed"}
+    source.outcomes[good(1)] = NOT_READY
+    window = archiver(later, formats=["txt", "vtt"]).archive_window([a_session(1)], START, END)
+    (entry,) = window.account["sessions"]
+    assert (entry["status"], entry["segments"]) == ("archived", 1)
+    assert [(tmp_path / file["path"]).read_bytes() for file in entry["files"]] == [b"[00:00:01] Ann: Hi\n"]
+
+
+def test_a_store_that_could_not_be_read_for_a_moment_costs_no_archived_file(archiver, source, monkeypatch):
+    archiver(formats=["txt"]).archive_window([a_session(1)], START, END)
+    source.outcomes[good(1)] = NOT_READY
+    with monkeypatch.context() as broken:
+
+        def unreadable(path):
+            if str(path).endswith(".txt"):
+                raise OSError("store 503")
+            return storage.read_whole(path)
+
+        broken.setattr("lessonspace_provider.archiver.read_whole", unreadable)
+        assert statuses(archiver(formats=["txt"]).archive_window([a_session(1)], START, END)) == {good(1): "failed"}
+    window = archiver(NOW + timedelta(days=8), formats=["txt"]).archive_window([a_session(1)], START, END)
+    (entry,) = window.account["sessions"]
+    assert (entry["status"], entry["reason"], len(entry["files"])) == ("archived", None, 1)
+
+
+@pytest.mark.parametrize("template", ["{name}/{session_id}", "{space_name}/{session_id}"])
+def test_what_is_known_of_a_session_that_was_renamed_since_stays_where_it_is(archiver, source, tmp_path, template):
+    sessions = [a_session(number, space={"name": "Room"}) for number in (1, 2, 3)]
+    source.outcomes = {good(2): NOT_READY, good(3): LessonspaceServerError("503")}
+    archiver(path_template=template).archive_window(sessions, START, END)
+    before = tree(tmp_path)
+    source.outcomes[good(1)] = NOT_READY
+    renamed = [{**session, "name": "Renamed", "space": {"name": "Renamed"}} for session in sessions]
+    window = archiver(path_template=template).archive_window(renamed, START, END)
+    assert statuses(window) == {good(1): "archived", good(2): "pending", good(3): "failed"}
+    assert tree(tmp_path).keys() == before.keys()
+    source.outcomes.clear()
+    window = archiver(NOW + timedelta(hours=1), path_template=template).archive_window(renamed, START, END)
+    assert window.account["counts"]["archived"] == 3
+    assert not [path for path in tree(tmp_path) if "Renamed" in path]
+
+
+def test_a_new_template_holds_for_what_is_new(archiver, source, tmp_path):
+    archiver().archive_window([a_session(1), a_session(2, end_time="soon")], START, END)
+    sessions = [a_session(number) for number in (1, 2, 3)]
+    archiver(path_template="new/{session_id}").archive_window(sessions, START, END)
+    assert sorted(path for path in tree(tmp_path) if path.endswith(".txt")) == [
+        f"2026/11/23/{good(1)}.txt",
+        f"new/{good(2)}.txt",
+        f"new/{good(3)}.txt",
+    ]
+    assert sorted(source.asked) == [good(1), good(2), good(3)]
 
 
 def test_a_session_that_is_not_listed_any_more_stays_in_the_account(archiver, source):
@@ -381,6 +445,19 @@ def test_redaction_reaches_what_was_archived_with_names_and_names_come_back_only
     archiver().archive_window([a_session(1)], START, END)
     assert source.asked == [a_session(1)["uuid"]]
     assert b"Ann" in b"".join(tree(tmp_path).values())
+
+
+def test_after_a_passing_error_files_with_roles_are_not_taken_for_files_with_names(archiver, source, tmp_path):
+    archiver(redact_speakers=True).archive_window([a_session(1)], START, END)
+    source.outcomes[good(1)] = LessonspaceServerError("503")
+    (entry,) = archiver().archive_window([a_session(1)], START, END).account["sessions"]
+    assert (entry["status"], entry["redacted"]) == ("failed", True)
+    source.outcomes.clear()
+    source.asked.clear()
+    (entry,) = archiver().archive_window([a_session(1)], START, END).account["sessions"]
+    assert source.asked == [good(1)]
+    assert (entry["status"], entry["redacted"]) == ("archived", False)
+    assert b"Teacher" not in b"".join(tree(tmp_path).values())
 
 
 def test_sessions_are_read_only_as_there_is_room_for_them(archiver, source):
