@@ -250,10 +250,10 @@ class Archiver:
         """Complete a transcript from its JSON file, which a run that was killed has left whole, or not at all."""
         if "json" not in self._layout.formats:
             return None
-        if entry["redacted"] and not self._layout.redact_speakers:
-            return None  # the names are not in the files any more
         segments = self._segments_in(self._layout.destination / f"{entry['path']}.json")
-        return None if segments is None else self._write(entry, segments)
+        if segments is None or (not self._layout.redact_speakers and transcripts.are_redacted(segments)):
+            return None
+        return self._write(entry, segments)
 
     def _segments_in(self, path: ObjectStoragePath) -> Collection[Segment] | None:
         """Read the segments of a JSON file, if it is one that was written here."""

@@ -18,7 +18,7 @@ import json
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from operator import itemgetter
 from typing import TYPE_CHECKING, TypeVar, cast
 
@@ -32,6 +32,9 @@ Made = TypeVar("Made")
 #: Stands for a speaker of whom the segment tells neither a name nor an id, or who must not be named.
 UNKNOWN_SPEAKER = "Unknown"
 
+#: Stands for a role that is not known, in labels such as ``Speaker 1``.
+UNKNOWN_ROLE = "Speaker"
+
 #: In seconds, a million hours: a time beyond it is an error, and more than players and parsers can read.
 LATEST_TIME = 3_600_000_000
 
@@ -41,7 +44,9 @@ UNKNOWN_LENGTH = 1000
 #: The columns of the CSV format.
 CSV_HEADER = ("start_time", "end_time", "speaker_id", "speaker", "text")
 
-_FIELDS = ("start_time", "end_time", "user", "breakout_id", "text")
+#: The one breakout id that is documented (facts, D): any other might be free text, and hold a name.
+MAIN_ROOM = "main"
+
 # Control characters other than tabs and line breaks go; lone surrogates, which UTF-8 can't hold, become U+FFFD.
 _PRINTABLE: Mapping[int, str | None] = {
     **{code: " " if chr(code).isspace() else None for code in (*range(32), *range(127, 160))},
@@ -52,6 +57,9 @@ _PRINTABLE: Mapping[int, str | None] = {
 _LINE_ENDS = {ord(char): f"\\u{ord(char):04x}" for char in "\x85\u2028\u2029"}
 # What spreadsheets take for the start of a formula, full-width forms and skipped white space included.
 _FORMULA = re.compile(r"'*\s*[=+\-@＝＋－＠]|'*[\t\r\n]")
+_TYPES = {"start_time": (int, float), "end_time": (int, float), "user": (object,), "text": (str,)}
+_KINDS = "|".join((*(role.capitalize() for role in ROLES), UNKNOWN_ROLE))
+_LABEL = re.compile(rf"({_KINDS})( \d+)?|{UNKNOWN_SPEAKER}")
 _ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 
 
@@ -166,9 +174,10 @@ def write(segments: Iterable[Segment], format_name: str, *, speakers: Mapping[in
     Write a transcript, whatever its segments lack.
 
     With ``speakers`` no format holds a speaker's name: the label stands in its place, or ``UNKNOWN_SPEAKER`` for
-    whoever has no label or no integer id. Of a segment only the documented fields are kept, since the others
-    could hold names. User ids stay: they are pseudonyms, which Lessonspace and the school can resolve. Names that
-    were spoken, in the text, stay as well. Writing from the redacted JSON gives the same files again.
+    whoever has no label or no integer id. Of a segment only what the API documents is kept: times that are numbers,
+    text that is text, and the breakout id ``main``, since anything else could hold names. User ids stay: they are
+    pseudonyms, which Lessonspace and the school can resolve. Names that were spoken, in the text, stay as well.
+    Writing from the redacted JSON gives the same files again.
 
     :param segments: as the hook returns them, times in seconds.
     :param format_name: a key of ``WRITERS``.
@@ -205,16 +214,29 @@ def redacted_speakers(segments: Iterable[Segment], profiles: Sequence[Profile]) 
     return labels
 
 
+def are_redacted(segments: Collection[Segment]) -> bool:
+    """Whether there are labels in place of all speakers' names, as ``write`` leaves them."""
+    names = (_user(segment).get("name") for segment in segments)
+    return len(segments) > 0 and all(isinstance(name, str) and _LABEL.fullmatch(name) for name in names)
+
+
 def _kind(role: object) -> str:
     # A role nobody documented might be free text, and hold a name.
-    return role.capitalize() if isinstance(role, str) and role.lower() in ROLES else "Speaker"
+    return role.capitalize() if isinstance(role, str) and role.lower() in ROLES else UNKNOWN_ROLE
 
 
 def _redacted(segment: Segment, speakers: Mapping[int, str]) -> Segment:
     user_id = _user_id(segment)
     label = UNKNOWN_SPEAKER if user_id is None else speakers.get(user_id, UNKNOWN_SPEAKER)
-    kept = {field: value for field, value in segment.items() if field in _FIELDS}
+    kept = {field: value for field, value in segment.items() if _is_documented(field, value)}
     return cast("Segment", {**kept, "user": {"id": user_id, "name": label}})
+
+
+def _is_documented(field: str, value: object) -> bool:
+    """Whether the API documents such a value of this field; null, which tells nothing, is let pass."""
+    if field == "breakout_id":
+        return value in (MAIN_ROOM, None)
+    return field in _TYPES and (value is None or isinstance(value, _TYPES[field]))
 
 
 def _user(segment: Segment) -> Speaker:

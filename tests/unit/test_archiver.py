@@ -460,6 +460,17 @@ def test_after_a_passing_error_files_with_roles_are_not_taken_for_files_with_nam
     assert b"Teacher" not in b"".join(tree(tmp_path).values())
 
 
+def test_what_a_killed_run_left_redacted_is_not_taken_for_files_with_names(archiver, source, tmp_path):
+    sessions = [a_session(1)]
+    archiver(redact_speakers=True).archive_window(sessions, START, END)
+    next((tmp_path / "manifests").iterdir()).unlink()
+    source.asked.clear()
+    (entry,) = archiver().archive_window(sessions, START, END).account["sessions"]
+    assert source.asked == [good(1)]
+    assert entry["redacted"] is False
+    assert b"Teacher" not in b"".join(tree(tmp_path).values())
+
+
 def test_sessions_are_read_only_as_there_is_room_for_them(archiver, source):
     from threading import Event
 

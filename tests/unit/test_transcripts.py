@@ -16,7 +16,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from lessonspace_provider.exceptions import LessonspaceInputError
-from lessonspace_provider.transcripts import WRITERS, check_formats, redacted_speakers, write
+from lessonspace_provider.transcripts import WRITERS, are_redacted, check_formats, redacted_speakers, write
 
 SEGMENTS = [
     {"start_time": 0.5, "end_time": 2.0, "user": {"id": 1, "name": "Ann"}, "breakout_id": "main", "text": "Hello 🎉"},
@@ -308,6 +308,9 @@ def test_redaction_leaves_no_name_of_a_speaker_and_keeps_ids_and_what_was_said(f
         {**segment(5, text="five"), "user": "Zebedee"},
         {**segment(6, text="six"), "user": {**user, "id": 12}},
         {**segment(7, text="I am Yolanda"), "user": None},
+        {**segment("Zebedee", "Zebedee", user_id=11), "breakout_id": "Zebedee's room"},
+        {**segment(8, text={"by": "Zebedee"}, user_id=11), "breakout_id": {"of": "Zebedee"}},
+        {**segment(["Zebedee"], {"Zebedee": 1}, text=["Zebedee"], user_id=11), "breakout_id": ["Zebedee"]},
     ]
     data = write(segments, format_name, speakers={11: "Teacher", 1: "Nobody"}).decode()
     assert "zebedee" not in data.lower()
@@ -317,6 +320,21 @@ def test_redaction_leaves_no_name_of_a_speaker_and_keeps_ids_and_what_was_said(f
     assert "I am Yolanda" in data
     if format_name in ("json", "jsonl", "csv"):
         assert "11" in data
+
+
+def test_redaction_keeps_times_text_and_the_main_room():
+    sent = {"start_time": 1, "end_time": 2.5, "user": {"id": 1, "name": "Ann"}, "breakout_id": "main", "text": "hi"}
+    (kept,) = json.loads(write([sent], "json", speakers={1: "Student 1"}))
+    assert kept == {**sent, "user": {"id": 1, "name": "Student 1"}}
+
+
+def test_redacted_segments_are_known_by_the_labels_of_all_their_speakers():
+    speakers = redacted_speakers(SEGMENTS, [{"user": 1, "role": "teacher"}])
+    redacted = json.loads(write(SEGMENTS, "json", speakers=speakers))
+    assert are_redacted(redacted)
+    assert not are_redacted(SEGMENTS)
+    assert not are_redacted([*redacted, segment(name="Ann")])
+    assert not are_redacted([])
 
 
 def test_formats_written_from_the_redacted_json_equal_those_written_at_first():
