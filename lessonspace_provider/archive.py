@@ -7,7 +7,7 @@ import hashlib
 import re
 import string
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Literal, TypedDict, TypeGuard
 
@@ -342,6 +342,28 @@ def count(sessions: Iterable[ManifestSession]) -> dict[Status, int]:
     """Count the sessions of each status."""
     occurred = Counter(entry["status"] for entry in sessions)
     return {status: occurred[status] for status in STATUSES}
+
+
+def progress(done: Collection[ManifestSession], total: int, seconds: float) -> str:
+    """
+    Say in a line of the log how far an archive is.
+
+    :param done: what is settled so far.
+    :param total: how many will be.
+    :param seconds: since the first of them was begun.
+    """
+    counts, rate = count(done), len(done) / seconds
+    left = f"about {(total - len(done)) / rate:.0f} s left" if rate else "time left not known yet"
+    return (
+        f"{len(done)} of {total} sessions done: {counts['pending']} pending, {counts['failed']} failed; "
+        f"{rate:.1f} a second, {left}"
+    )
+
+
+def outcome(entry: ManifestSession) -> str:
+    """Say in a line of the log what became of a session."""
+    detail = f"{entry['segments']} segments" if entry["status"] == "archived" else entry["reason"]
+    return f"{entry['session_id']} {entry['end_time']}: {detail}"
 
 
 def is_manifest(read: object) -> TypeGuard[Manifest]:

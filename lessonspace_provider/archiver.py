@@ -7,10 +7,9 @@ import json
 import time
 import traceback
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
-from threading import BoundedSemaphore
 from typing import TYPE_CHECKING, Protocol, cast
 
 from lessonspace_provider import archive, json_list, transcripts
@@ -115,7 +114,7 @@ class Archiver:
 
         A session that is in the manifest of an earlier run and is not listed any more stays there as it is.
 
-        :param sessions: every session that ended in the window; they are read as there is room for them.
+        :param sessions: every session that ended in the window; they are read to the end before any is asked for.
         :param window_start: aware.
         :param window_end: aware.
         :return: the window's manifest, as written.
@@ -194,32 +193,31 @@ class Archiver:
             return archive.settled(before or archive.new_entry(session), "failed", reason=_reason(error))
 
     def _settle_all(self, entries: Iterable[archive.ManifestSession]) -> Entries:
-        """Settle entries in a few threads, reading no more of them than there is room for."""
-        settled: Entries = {}
-        progress = _Progress(self._log)
-        room = BoundedSemaphore(2 * WORKERS)
-
-        def note(future: Future[archive.ManifestSession]) -> None:
-            room.release()
-            if not future.cancelled() and future.exception() is None:
-                progress.count(future.result())
-
+        """Settle entries in a few threads, and say how far things are meanwhile."""
+        begun = {entry["session_id"]: entry for entry in entries}  # a list that moves shows a session twice
+        began = time.monotonic()
         with ThreadPoolExecutor(WORKERS, thread_name_prefix="lessonspace-archive") as pool:
-            futures = {}
+            futures = [pool.submit(self._settle, entry) for entry in begun.values()]
             try:
-                for entry in entries:
-                    if entry["session_id"] in futures:
-                        continue  # a list that moves while it is read shows a session twice
-                    room.acquire()
-                    futures[entry["session_id"]] = pool.submit(self._settle, entry)
-                    futures[entry["session_id"]].add_done_callback(note)
-                progress.total = len(futures)
-                settled = {session_id: future.result() for session_id, future in futures.items()}
+                while wait(futures, PROGRESS_INTERVAL).not_done:
+                    done = [future.result() for future in futures if future.done()]
+                    self._log.info("%s", archive.progress(done, len(futures), time.monotonic() - began))
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
-        progress.report_outcomes(settled.values())
+        settled = {entry["session_id"]: entry for entry in (future.result() for future in futures)}
+        self._report_outcomes(settled.values())
         return settled
+
+    def _report_outcomes(self, entries: Collection[archive.ManifestSession]) -> None:
+        """Log a folded group for each outcome that occurred."""
+        for status, number in archive.count(entries).items():
+            if number:
+                self._log.info("::group::%s (%d)", status, number)
+                for entry in entries:
+                    if entry["status"] == status:
+                        self._log.info("%s", archive.outcome(entry))
+                self._log.info("::endgroup::")
 
     def _settle(self, entry: archive.ManifestSession) -> archive.ManifestSession:
         try:
@@ -337,44 +335,3 @@ def _reason(error: Exception) -> str:
 
 def _failed(entries: Entries) -> list[archive.ManifestSession]:
     return [entry for entry in entries.values() if entry["status"] == "failed"]
-
-
-class _Progress:
-    """Says every few seconds how far things are, and at the end what became of whom."""
-
-    def __init__(self, log: Logger) -> None:
-        self._log = log
-        self._began = self._said = time.monotonic()
-        self._done: dict[archive.Status, int] = dict.fromkeys(archive.STATUSES, 0)
-        self.total: int | None = None
-
-    def count(self, entry: archive.ManifestSession) -> None:
-        """Count a settled session."""
-        self._done[entry["status"]] += 1
-        now = time.monotonic()
-        if now - self._said >= PROGRESS_INTERVAL:
-            self._said = now
-            self._log.info("%s", self._line(now - self._began))
-
-    def _line(self, seconds: float) -> str:
-        done = sum(self._done.values())
-        rate = done / seconds
-        left = "" if self.total is None else f", about {(self.total - done) / rate:.0f} s left"
-        outcomes = ", ".join(f"{number} {status}" for status, number in self._done.items() if number)
-        return f"{done} of {self.total or 'so far unknown'} sessions: {outcomes}; {rate:.1f} a second{left}"
-
-    def report_outcomes(self, entries: Iterable[archive.ManifestSession]) -> None:
-        """Log a folded group for each outcome that occurred."""
-        listed = list(entries)
-        for status in archive.STATUSES:
-            chosen = [entry for entry in listed if entry["status"] == status]
-            if chosen:
-                self._log.info("::group::%s (%d)", status, len(chosen))
-                for entry in chosen:
-                    self._log.info("%s", _outcome(entry))
-                self._log.info("::endgroup::")
-
-
-def _outcome(entry: archive.ManifestSession) -> str:
-    detail = f"{entry['segments']} segments" if entry["status"] == "archived" else entry["reason"]
-    return f"{entry['session_id']} {entry['end_time']}: {detail}"

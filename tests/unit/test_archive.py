@@ -141,3 +141,11 @@ def test_a_look_that_failed_leaves_a_transcript_pending_and_due_at_once():
 
 def test_a_time_that_can_not_be_read_stays_in_the_entry_for_whoever_looks_into_it():
     assert archive.new_entry(a_session(end="soon"), "x")["end_time"] == "soon"
+
+
+def test_how_far_an_archive_is_is_said_with_the_rate_and_the_time_left():
+    done = [archive.settled(an_entry(), "failed"), archive.settled(an_entry(), "archived")]
+    assert archive.progress(done, 10, 4.0) == (
+        "2 of 10 sessions done: 0 pending, 1 failed; 0.5 a second, about 16 s left"
+    )
+    assert "not known yet" in archive.progress([], 10, 4.0)

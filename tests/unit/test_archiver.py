@@ -2,8 +2,9 @@
 from __future__ import annotations
 
 import json
-import logging
+import re
 from datetime import datetime, timedelta, timezone
+from threading import Event
 
 import pytest
 from airflow.sdk import ObjectStoragePath
@@ -53,8 +54,31 @@ def source():
     return Source()
 
 
+class Log:
+    """Keeps its lines, and tells whoever waits for one."""
+
+    def __init__(self):
+        self.lines = []
+        self._awaited = []
+
+    def has_line(self, beginning):
+        self._awaited.append((beginning, there := Event()))
+        return there
+
+    def info(self, message, *arguments):
+        self.lines.append(message % arguments)
+        for beginning, there in self._awaited:
+            if self.lines[-1].startswith(beginning):
+                there.set()
+
+
 @pytest.fixture
-def archiver(source, tmp_path):
+def log():
+    return Log()
+
+
+@pytest.fixture
+def archiver(source, log, tmp_path):
     """Make an archiver; ``now`` moves its clock."""
 
     def make(now=NOW, **layout):
@@ -63,7 +87,7 @@ def archiver(source, tmp_path):
             source,
             ArchiveLayout(**layout),
             give_up_after=timedelta(days=7),
-            log=logging.getLogger("archiver"),
+            log=log,
             now=lambda: now,
         )
 
@@ -471,26 +495,36 @@ def test_what_a_killed_run_left_redacted_is_not_taken_for_files_with_names(archi
     assert b"Teacher" not in b"".join(tree(tmp_path).values())
 
 
-def test_sessions_are_read_only_as_there_is_room_for_them(archiver, source):
-    from threading import Event
+def test_while_transcripts_are_fetched_the_log_says_how_far_it_is_and_how_long_it_will_take(
+    archiver, source, log, monkeypatch
+):
+    monkeypatch.setattr("lessonspace_provider.archiver.PROGRESS_INTERVAL", 0.01)
+    fetch = source.open_transcript
 
-    from lessonspace_provider.archiver import WORKERS
+    def wait_for_a_line(session_id):
+        if session_id == good(1):
+            assert log.has_line("3 of 4 sessions done").wait(60)
+        return fetch(session_id)
 
-    gate, read = Event(), []
+    source.open_transcript = wait_for_a_line
+    source.outcomes = {good(2): NOT_READY, good(3): LessonspaceServerError("503")}
+    archiver().archive_window([a_session(number) for number in (1, 2, 3, 4)], START, END)
+    line = next(line for line in log.lines if line.startswith("3 of 4"))
+    assert re.fullmatch(r"3 of 4 sessions done: 1 pending, 1 failed; \d+\.\d a second, about \d+ s left", line)
 
-    def blocked(session_id):
-        gate.wait(30)
-        return SEGMENTS
 
-    source.open_transcript = blocked
-
-    def endless():
-        for number in range(200):
-            read.append(number)
-            if number == 2 * WORKERS:
-                gate.set()
-            yield a_session(number)
-            assert gate.is_set() or len(read) <= 2 * WORKERS + 1
-
-    archiver().archive_window(endless(), START, END)
-    assert len(read) == 200
+def test_at_its_end_the_log_has_a_folded_group_for_each_outcome(archiver, source, log):
+    source.outcomes = {good(2): NOT_READY, good(3): LessonspaceServerError("503")}
+    archiver().archive_window([a_session(number) for number in (1, 2, 3, 4)], START, END)
+    assert log.lines == [
+        "::group::archived (2)",
+        f"{good(1)} 2026-11-23T01:00:00Z: 1 segments",
+        f"{good(4)} 2026-11-23T01:00:00Z: 1 segments",
+        "::endgroup::",
+        "::group::pending (1)",
+        f"{good(2)} 2026-11-23T01:00:00Z: no transcript yet",
+        "::endgroup::",
+        "::group::failed (1)",
+        f"{good(3)} 2026-11-23T01:00:00Z: 503",
+        "::endgroup::",
+    ]
