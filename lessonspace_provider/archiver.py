@@ -88,6 +88,7 @@ class Archiver:
     :param layout: how the archive is written.
     :param give_up_after: how long after its end a session's transcript is waited for.
     :param log: for progress, and for what became of each session.
+    :param dry_run: ask for no transcript and write nothing; those whose files would be fetched or written are pending.
     :param now: the present, aware.
     """
 
@@ -98,12 +99,14 @@ class Archiver:
         *,
         give_up_after: timedelta,
         log: Logger,
+        dry_run: bool = False,
         now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
     ) -> None:
         self._source = source
         self._layout = layout
         self._give_up_after = give_up_after
         self._log = log
+        self._dry_run = dry_run
         self._now = now
 
     def archive_window(
@@ -117,7 +120,7 @@ class Archiver:
         :param sessions: every session that ended in the window; they are read to the end before any is asked for.
         :param window_start: aware.
         :param window_end: aware.
-        :return: the window's manifest, as written.
+        :return: the window's manifest, as written, or as a dry run would write it.
         """
         path = self._layout.destination / archive.manifest_path(window_start, window_end)
         known = archive.by_session(self._read_manifest(path))
@@ -153,17 +156,6 @@ class Archiver:
         if problems:
             raise LessonspaceError("; ".join(problems))
         return changed
-
-    def plan(self, sessions: Iterable[Session], window_start: datetime, window_end: datetime) -> Entries:
-        """
-        Say what would be done, without asking for any transcript or writing anything.
-
-        :return: the entries as they are now; those whose files would be fetched or written are pending.
-        """
-        path = self._layout.destination / archive.manifest_path(window_start, window_end)
-        known = archive.by_session(self._read_manifest(path))
-        entries = (self._entry_of(session, known) for session in sessions)
-        return {e["session_id"]: e if self._is_settled(e) else {**e, "status": "pending"} for e in entries}
 
     def _take_up(self, path: ObjectStoragePath, late: Iterable[Session]) -> ArchivedWindow | None:
         account = self._read_manifest(path)
@@ -223,6 +215,8 @@ class Archiver:
         try:
             if self._is_settled(entry):
                 return entry
+            if self._dry_run:
+                return {**entry, "status": "pending", "reason": "would be fetched or written"}
             return self._from_files(entry) or self._fetch(entry)
         except Exception as error:  # one bad session stops no other, whatever a store's client raises
             return archive.settled(entry, "failed", reason=_reason(error))
@@ -320,6 +314,8 @@ class Archiver:
         :param account: the manifest where there is none yet.
         """
         account = archive.updated(self._read_manifest(path) or account, entries.values())
+        if self._dry_run:
+            return account
         # A lone surrogate, which UTF-8 can't hold, is written as JSON's own escape.
         write_whole(path, json.dumps(account, ensure_ascii=False, indent=1).encode("utf-8", "backslashreplace"))
         return account

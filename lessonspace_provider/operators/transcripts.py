@@ -42,7 +42,7 @@ class ArchiveResult(TypedDict):
     What the archive operator returns.
 
     ``counts`` are the window's sessions per status, ``manifest`` is where their account lies (None for a dry run), and
-    ``updated_manifests`` are those of earlier windows in which pending transcripts were looked for.
+    ``updated_manifests`` are those of earlier windows in which pending transcripts were looked for, or would be.
     """
 
     counts: dict[archive.Status, int]
@@ -180,8 +180,8 @@ class LessonspaceArchiveTranscriptsOperator(LessonspaceOperator):
     :param filters: further filters of ``LessonspaceHook.list_sessions``, such as ``tags`` or ``space``.
     :param include_single_user: whether sessions of one person are accounted for too (they have no transcript).
     :param give_up_after: how long after its end a session's transcript is waited for; timedelta or seconds.
-    :param dry_run: say in the log what would be done, and do nothing. Sessions with files to fetch or to write
-        count as pending.
+    :param dry_run: say in the log what would be done, in earlier windows too, and do nothing. Sessions with files to
+        fetch or to write count as pending.
     :return: see ``ArchiveResult``. The same, without the list, is the ``extra`` of the event of each outlet asset.
     :raises LessonspaceInputError: for a parameter that can't be used, before any request.
     :raises LessonspaceError: at the end, when sessions failed.
@@ -233,19 +233,14 @@ class LessonspaceArchiveTranscriptsOperator(LessonspaceOperator):
         late: list[Session] = []
         sessions = self._sessions(start, end, self._checked_filters(), late)
         archiver = self._archiver()
-        if self.only_plan:
-            entries = archiver.plan(sessions, start, end).values()
-            for entry in entries:
-                self.log.info("%s %s: %s", entry["session_id"], entry["status"], entry["reason"] or "would be fetched")
-            return ArchiveResult(counts=archive.count(entries), manifest=None, updated_manifests=[])
-
         window = archiver.archive_window(sessions, start, end)
-        counts, path = window.account["counts"], str(window.path)
-        self.log.info("%d sessions ended in the window: %s. Manifest: %s", sum(counts.values()), counts, path)
         earlier = archiver.take_up_pending(before=start, late=late)
+        counts, path = window.account["counts"], None if self.only_plan else str(window.path)
+        self.log.info("%d sessions ended in the window: %s. Manifest: %s", sum(counts.values()), counts, path)
         for asset in self.outlets:
             context["outlet_events"][asset].extra = {"counts": cast("dict[str, Any]", counts), "manifest": path}
-        _fail_if_any_failed([window, *earlier])
+        if not self.only_plan:
+            _fail_if_any_failed([window, *earlier])
         return ArchiveResult(counts=counts, manifest=path, updated_manifests=[str(other.path) for other in earlier])
 
     def _archiver(self) -> Archiver:
@@ -256,7 +251,7 @@ class LessonspaceArchiveTranscriptsOperator(LessonspaceOperator):
             redact_speakers=self.redact_speakers,
         )
         give_up_after = as_duration("give_up_after", self.give_up_after)
-        return Archiver(self.hook, layout, give_up_after=give_up_after, log=self.log)
+        return Archiver(self.hook, layout, give_up_after=give_up_after, log=self.log, dry_run=self.only_plan)
 
     def _checked_filters(self) -> dict[str, FilterValue | None]:
         filters = dict(self.filters or {})

@@ -81,13 +81,14 @@ def log():
 def archiver(source, log, tmp_path):
     """Make an archiver; ``now`` moves its clock."""
 
-    def make(now=NOW, **layout):
+    def make(now=NOW, *, dry_run=False, **layout):
         layout = {"destination": ObjectStoragePath(f"file://{tmp_path}"), "formats": ["json", "txt"], **layout}
         return Archiver(
             source,
             ArchiveLayout(**layout),
             give_up_after=timedelta(days=7),
             log=log,
+            dry_run=dry_run,
             now=lambda: now,
         )
 
@@ -431,20 +432,35 @@ def test_a_list_that_breaks_off_leaves_no_manifest_that_looks_complete(archiver,
     assert not (tmp_path / "manifests").exists()
 
 
-def test_a_plan_asks_for_nothing_and_writes_nothing(archiver, source, tmp_path):
-    entries = archiver().plan([a_session(1), a_session(2, profiles=[{"user": 1}])], START, END)
-    assert sorted(entry["status"] for entry in entries.values()) == ["not_eligible", "pending"]
+def test_a_dry_run_asks_for_nothing_and_writes_nothing(archiver, source, tmp_path):
+    window = archiver(dry_run=True).archive_window([a_session(1), a_session(2, profiles=[{"user": 1}])], START, END)
+    assert statuses(window) == {good(1): "pending", good(2): "not_eligible"}
     assert source.asked == []
     assert tree(tmp_path) == {}
 
 
 @pytest.mark.parametrize("change", [{"redact_speakers": True}, {"formats": ["json", "txt", "vtt"]}])
-def test_a_plan_leaves_an_archive_that_is_there_as_it_is(archiver, source, tmp_path, change):
+def test_a_dry_run_leaves_an_archive_that_is_there_as_it_is(archiver, source, tmp_path, change):
     archiver().archive_window([a_session(1)], START, END)
     before = tree(tmp_path)
     source.asked.clear()
-    (entry,) = archiver(**change).plan([a_session(1)], START, END).values()
-    assert entry["status"] == "pending"
+    window = archiver(dry_run=True, **change).archive_window([a_session(1)], START, END)
+    assert statuses(window) == {good(1): "pending"}
+    assert tree(tmp_path) == before
+    assert source.asked == []
+
+
+def test_a_dry_run_says_what_of_earlier_windows_would_be_looked_for(archiver, source, log, tmp_path):
+    source.outcomes[good(1)] = NOT_READY
+    archiver().archive_window([a_session(1), a_session(2)], START, END)
+    before = tree(tmp_path)
+    source.asked.clear()
+    log.lines.clear()
+    archiver(NOW + timedelta(days=1), dry_run=True).take_up_pending(before=END, late=[a_session(3)])
+    assert log.lines[1:-1] == [
+        f"{good(1)} 2026-11-23T01:00:00Z: would be fetched or written",
+        f"{good(3)} 2026-11-23T01:00:00Z: would be fetched or written",
+    ]
     assert tree(tmp_path) == before
     assert source.asked == []
 

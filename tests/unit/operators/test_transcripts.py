@@ -3,9 +3,10 @@ from __future__ import annotations
 
 import json
 from datetime import datetime, timedelta, timezone
+from types import SimpleNamespace
 
 import pytest
-from airflow.sdk import ObjectStoragePath
+from airflow.sdk import Asset, ObjectStoragePath
 
 from lessonspace_provider.exceptions import (
     LessonspaceError,
@@ -70,6 +71,13 @@ def archiver(tmp_path, sessions, transcripts=None, **parameters):
 def manifest_of(tmp_path):
     (path,) = (tmp_path / "manifests").iterdir()
     return json.loads(path.read_text())
+
+
+def make_due(tmp_path):
+    """Let the next look at all that is pending be now."""
+    for path in (tmp_path / "manifests").iterdir():
+        account = json.loads(path.read_text())
+        path.write_text(json.dumps({**account, "sessions": [{**e, "next_look": None} for e in account["sessions"]]}))
 
 
 def test_every_session_of_the_window_is_accounted_for(tmp_path):
@@ -164,6 +172,26 @@ def test_a_session_that_was_listed_too_late_is_taken_up_by_the_next_run_in_its_o
         [last["uuid"]],
     ]
     assert sorted(operator.hook.fetched) == [late["uuid"], last["uuid"]]
+
+
+def test_a_dry_run_tells_its_outlets_the_counts_and_names_the_earlier_manifests_that_wait(tmp_path):
+    noon, asset = START + timedelta(hours=12), Asset("transcripts")
+    pending, late, last = (
+        a_session(number, end=noon - timedelta(minutes=end)) for number, end in ((1, 3), (2, 1), (3, -5))
+    )
+    missing = {pending["uuid"]: LessonspaceTranscriptNotReady("no transcript", status=404)}
+    archiver(tmp_path, [pending], missing, window_end=noon).execute({})
+    make_due(tmp_path)
+    there = sorted(tmp_path.rglob("*"))
+    events = {asset: SimpleNamespace(extra=None)}
+    operator = archiver(tmp_path, [last, late, pending], window_start=noon, dry_run=True, outlets=[asset])
+    result = operator.execute({"outlet_events": events})
+    assert result["counts"]["pending"] == 1
+    assert result["manifest"] is None
+    assert events[asset].extra == {"counts": result["counts"], "manifest": None}
+    assert len(result["updated_manifests"]) == 1
+    assert operator.hook.fetched == []
+    assert sorted(tmp_path.rglob("*")) == there
 
 
 def test_transcripts_that_can_never_come_are_not_asked_for(tmp_path):
