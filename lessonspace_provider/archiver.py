@@ -128,7 +128,7 @@ class Archiver:
         account = self._update_manifest(path, archive.manifest(window_start, window_end, ()), entries)
         return ArchivedWindow(path, account, _failed(entries))
 
-    def take_up_pending(self, before: datetime, late: Sequence[Session] = ()) -> list[ArchivedWindow]:
+    def take_up_pending(self, before: datetime, late: Sequence[Session] = ()) -> tuple[list[ArchivedWindow], list[str]]:
         """
         Look again for the transcripts that earlier windows still miss, and bring their manifests up to date.
 
@@ -137,25 +137,28 @@ class Archiver:
 
         :param before: only windows that ended by then.
         :param late: sessions that ended shortly before; those that no manifest of their window has are taken up, too.
-        :return: the windows whose manifests have changed.
-        :raises LessonspaceError: at the end, when manifests could not be read or written.
+        :return: the windows whose manifests have changed, and what is wrong with those that could not be read or
+            written; none of them stops the others.
         """
-        folder = self._layout.destination / "manifests"
-        oldest = self._now() - self._give_up_after - LOOK_BACK
         changed, problems = [], []
-        for name in names_in(folder):
-            window_end = archive.window_end_of(name)
-            if window_end is None or not oldest < window_end <= before:
-                continue
+        try:
+            paths = self._earlier_manifests(before)
+        except Exception as error:
+            return [], [f"earlier manifests can't be listed: {_reason(error)}"]
+        for path in paths:
             try:
-                window = self._take_up(folder / name, late)
-            except (LessonspaceError, OSError) as error:
-                problems.append(str(error))
+                window = self._take_up(path, late)
+            except Exception as error:  # whatever stands in a manifest, or a store's client raises
+                problems.append(f"{path.name}: {_reason(error)}")
             else:
                 changed += [window] if window else []
-        if problems:
-            raise LessonspaceError("; ".join(problems))
-        return changed
+        return changed, problems
+
+    def _earlier_manifests(self, before: datetime) -> list[ObjectStoragePath]:
+        folder = self._layout.destination / "manifests"
+        oldest = self._now() - self._give_up_after - LOOK_BACK
+        ends = {name: archive.window_end_of(name) for name in names_in(folder)}
+        return [folder / name for name, end in ends.items() if end is not None and oldest < end <= before]
 
     def _take_up(self, path: ObjectStoragePath, late: Iterable[Session]) -> ArchivedWindow | None:
         account = self._read_manifest(path)

@@ -34,6 +34,9 @@ WINDOW_MARGIN = timedelta(seconds=1)
 #: Filters that the window and the other parameters give.
 _FILTERS_OF_THE_WINDOW = ("end_time_after", "end_time_before", "include_single_user", "page", "in_progress_only")
 
+#: How many failed sessions the archive's error names.
+MOST_NAMED = 20
+
 ON_MISSING = ("fail", "skip", "none")
 
 
@@ -184,7 +187,8 @@ class LessonspaceArchiveTranscriptsOperator(LessonspaceOperator):
         fetch or to write count as pending.
     :return: see ``ArchiveResult``. The same, without the list, is the ``extra`` of the event of each outlet asset.
     :raises LessonspaceInputError: for a parameter that can't be used, before any request.
-    :raises LessonspaceError: at the end, when sessions failed.
+    :raises LessonspaceError: at the end, when sessions failed, or an earlier window's manifest can't be brought up to
+        date.
     """
 
     template_fields: Sequence[str] = (
@@ -234,13 +238,15 @@ class LessonspaceArchiveTranscriptsOperator(LessonspaceOperator):
         sessions = self._sessions(start, end, self._checked_filters(), late)
         archiver = self._archiver()
         window = archiver.archive_window(sessions, start, end)
-        earlier = archiver.take_up_pending(before=start, late=late)
         counts, path = window.account["counts"], None if self.only_plan else str(window.path)
         self.log.info("%d sessions ended in the window: %s. Manifest: %s", sum(counts.values()), counts, path)
         for asset in self.outlets:
             context["outlet_events"][asset].extra = {"counts": cast("dict[str, Any]", counts), "manifest": path}
+        earlier, problems = archiver.take_up_pending(before=start, late=late)
+        for problem in problems:
+            self.log.warning("%s", problem)
         if not self.only_plan:
-            _fail_if_any_failed([window, *earlier])
+            _fail_if_any_failed([window, *earlier], problems)
         return ArchiveResult(counts=counts, manifest=path, updated_manifests=[str(other.path) for other in earlier])
 
     def _archiver(self) -> Archiver:
@@ -316,10 +322,17 @@ def _belongs(session: Session, start: datetime, end: datetime) -> bool:
         return True
 
 
-def _fail_if_any_failed(windows: Sequence[ArchivedWindow]) -> None:
+def _fail_if_any_failed(windows: Sequence[ArchivedWindow], problems: Sequence[str]) -> None:
+    """Fail for sessions first, then for manifests of earlier windows."""
     failed = [f"{entry['session_id']}: {entry['reason']}" for window in windows for entry in window.failed]
+    complaints = []
     if failed:
-        raise LessonspaceError(
+        more = f"; and {len(failed) - MOST_NAMED} more, see the manifest" if len(failed) > MOST_NAMED else ""
+        complaints.append(
             f"{len(failed)} session(s) failed, all others are accounted for in {windows[0].path}. Run the task again, "
-            f"it takes up only what is missing: {'; '.join(failed)}"
+            f"it takes up only what is missing: {'; '.join(failed[:MOST_NAMED])}{more}"
         )
+    if problems:
+        complaints.append(f"Earlier windows could not be brought up to date: {'; '.join(problems)}")
+    if complaints:
+        raise LessonspaceError("\n".join(complaints))

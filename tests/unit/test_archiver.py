@@ -254,7 +254,7 @@ def test_a_night_undoes_nothing_that_a_retry_of_an_earlier_one_has_done_meanwhil
         return SEGMENTS
 
     source.open_transcript = fetch_while_the_retry_runs
-    (window,) = archiver(tomorrow).take_up_pending(before=END)
+    ((window,), _) = archiver(tomorrow).take_up_pending(before=END)
     assert set(statuses(window).values()) == {"archived"}
 
 
@@ -329,7 +329,7 @@ def test_a_session_of_an_odd_shape_is_accounted_for_and_stops_no_other(archiver,
 def test_sessions_without_a_uuid_are_told_apart_and_taken_up_late_without_stopping_others(archiver):
     archiver().archive_window([], START, END)
     late = [{**a_session(number), "uuid": None} for number in (1, 2)] + [a_session(3)]
-    (window,) = archiver().take_up_pending(before=END, late=late)
+    ((window,), _) = archiver().take_up_pending(before=END, late=late)
     assert sorted(statuses(window).values()) == ["archived", "failed", "failed"]
 
 
@@ -341,12 +341,12 @@ def test_a_transcript_that_came_later_is_taken_up_by_the_next_night_in_its_own_m
     source.outcomes.clear()
     source.asked.clear()
     tomorrow = NOW + timedelta(days=1)
-    (changed,) = archiver(tomorrow).take_up_pending(before=END)
+    ((changed,), _) = archiver(tomorrow).take_up_pending(before=END)
     assert source.asked == [session["uuid"]]
     assert changed.path == window.path
     assert json.loads(changed.path.read_bytes())["counts"]["archived"] == 2
     assert len(list(tmp_path.rglob(f"{session['uuid']}.*"))) == 2
-    assert archiver(tomorrow).take_up_pending(before=END) == []
+    assert archiver(tomorrow).take_up_pending(before=END) == ([], [])
 
 
 def test_a_pending_transcript_is_not_asked_for_before_its_next_look(archiver, source):
@@ -354,7 +354,7 @@ def test_a_pending_transcript_is_not_asked_for_before_its_next_look(archiver, so
     source.outcomes[session["uuid"]] = NOT_READY
     archiver().archive_window([session], START, END)
     archiver(NOW + timedelta(minutes=1)).archive_window([session], START, END)
-    assert archiver(NOW + timedelta(minutes=1)).take_up_pending(before=END) == []
+    assert archiver(NOW + timedelta(minutes=1)).take_up_pending(before=END) == ([], [])
     assert len(source.asked) == 1
     archiver(NOW + timedelta(minutes=6)).archive_window([session], START, END)
     assert len(source.asked) == 2
@@ -363,9 +363,9 @@ def test_a_pending_transcript_is_not_asked_for_before_its_next_look(archiver, so
 def test_it_is_given_up_in_the_end_and_then_left_alone(archiver, source):
     source.outcomes[a_session(1)["uuid"]] = NOT_READY
     archiver().archive_window([a_session(1)], START, END)
-    (changed,) = archiver(NOW + timedelta(days=8)).take_up_pending(before=END)
+    ((changed,), _) = archiver(NOW + timedelta(days=8)).take_up_pending(before=END)
     assert changed.account["counts"]["given_up"] == 1
-    assert archiver(NOW + timedelta(days=9)).take_up_pending(before=END) == []
+    assert archiver(NOW + timedelta(days=9)).take_up_pending(before=END) == ([], [])
 
 
 def test_a_pending_one_that_fails_is_named_and_stays_pending(archiver, source):
@@ -373,7 +373,7 @@ def test_a_pending_one_that_fails_is_named_and_stays_pending(archiver, source):
     source.outcomes[session["uuid"]] = NOT_READY
     archiver().archive_window([session], START, END)
     source.outcomes[session["uuid"]] = LessonspaceServerError("503")
-    (changed,) = archiver(NOW + timedelta(days=1)).take_up_pending(before=END)
+    ((changed,), _) = archiver(NOW + timedelta(days=1)).take_up_pending(before=END)
     assert [entry["session_id"] for entry in changed.failed] == [session["uuid"]]
     assert changed.account["counts"] == {"archived": 0, "not_eligible": 0, "pending": 1, "given_up": 0, "failed": 0}
 
@@ -381,8 +381,8 @@ def test_a_pending_one_that_fails_is_named_and_stays_pending(archiver, source):
 def test_windows_that_are_not_earlier_or_long_past_are_left_alone(archiver, source):
     source.outcomes[a_session(1)["uuid"]] = NOT_READY
     archiver().archive_window([a_session(1)], START, END)
-    assert archiver(NOW + timedelta(days=1)).take_up_pending(before=START) == []
-    assert archiver(NOW + timedelta(days=60)).take_up_pending(before=END) == []
+    assert archiver(NOW + timedelta(days=1)).take_up_pending(before=START) == ([], [])
+    assert archiver(NOW + timedelta(days=60)).take_up_pending(before=END) == ([], [])
 
 
 @pytest.mark.parametrize("damage", [b"{", b"", b"[]", b"null", b"{}", b"\xff", b'{"sessions": [{"session_id": "1"}]}'])
@@ -394,16 +394,39 @@ def test_a_manifest_that_can_not_be_read_is_named_and_not_overwritten(archiver, 
     assert window.path.read_bytes() == damage
 
 
-def test_an_earlier_manifest_that_can_not_be_read_stops_no_other(archiver, source):
+@pytest.mark.parametrize(
+    ("damage", "problem"),
+    [
+        ({"sessions": None}, r"manifest .*20261121.* can't be read"),
+        ({"tries": None}, "20261121.*TypeError"),
+        ({"end_time": 5}, "20261121.*TypeError"),
+    ],
+)
+def test_an_earlier_manifest_that_can_not_be_gone_on_with_is_named_and_stops_no_other(
+    archiver, source, damage, problem
+):
     day = timedelta(days=1)
-    source.outcomes = {a_session(number)["uuid"]: NOT_READY for number in (1, 2)}
-    damaged = archiver().archive_window([a_session(1)], START - day, END - day)
+    source.outcomes = {good(number): NOT_READY for number in (1, 2)}
+    damaged = archiver().archive_window([a_session(1), a_session(3)], START - day, END - day)
     other = archiver().archive_window([a_session(2)], START, END)
-    damaged.path.write_bytes(b"{")
-    source.outcomes.clear()
-    with pytest.raises(LessonspaceError, match=r"manifest .*20261121.* can't be read"):
-        archiver(NOW + day).take_up_pending(before=END)
+    account = json.loads(damaged.path.read_bytes())
+    account["sessions"][0].update(damage)
+    damaged.path.write_text(json.dumps({**account, **{key: damage[key] for key in account.keys() & damage.keys()}}))
+    source.outcomes = {good(1): NOT_READY}
+    ((changed,), (said,)) = archiver(NOW + day).take_up_pending(before=END)
+    assert changed.path == other.path
+    assert re.search(problem, said)
     assert json.loads(other.path.read_bytes())["counts"]["archived"] == 1
+
+
+def test_manifests_that_can_not_be_listed_are_a_problem_and_no_end(archiver, monkeypatch):
+    def refuses(_):
+        raise PermissionError("no listing")
+
+    monkeypatch.setattr("lessonspace_provider.archiver.names_in", refuses)
+    changed, (problem,) = archiver().take_up_pending(before=END)
+    assert changed == []
+    assert "no listing" in problem
 
 
 @pytest.mark.parametrize("step", ["write_whole", "read_whole"])

@@ -213,6 +213,30 @@ def test_one_bad_session_stops_no_other_and_is_named_at_the_end(tmp_path, error)
     assert manifest_of(tmp_path)["counts"]["archived"] == 2
 
 
+def test_an_earlier_manifest_that_can_not_be_read_hides_no_failure_and_keeps_nothing_from_the_outlets(tmp_path):
+    noon, asset = START + timedelta(hours=12), Asset("transcripts")
+    archiver(tmp_path, [], window_end=noon).execute({})
+    (path,) = (tmp_path / "manifests").iterdir()
+    path.write_text("{")
+    events = {asset: SimpleNamespace(extra=None)}
+    error = LessonspaceServerError("503 for ever")
+    operator = archiver(tmp_path, [a_session(1)], {a_session(1)["uuid"]: error}, window_start=noon, outlets=[asset])
+    with pytest.raises(LessonspaceError) as caught:
+        operator.execute({"outlet_events": events})
+    failures, problem = str(caught.value).splitlines()
+    assert f"{a_session(1)['uuid']}: 503 for ever" in failures
+    assert path.name in problem
+    assert events[asset].extra["counts"]["failed"] == 1
+
+
+def test_of_many_failures_twenty_are_named(tmp_path):
+    sessions = [a_session(number) for number in range(23)]
+    operator = archiver(tmp_path, sessions, {session["uuid"]: OSError("disk full") for session in sessions})
+    with pytest.raises(LessonspaceError, match=r"^23 session.*and 3 more, see the manifest$") as caught:
+        operator.execute({})
+    assert str(caught.value).count("disk full") == 20
+
+
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
