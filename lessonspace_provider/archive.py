@@ -214,7 +214,7 @@ def profiles_of(entry: ManifestSession) -> list[Profile]:
     return [{"user": int(user), "role": role} for user, role in entry["roles"].items() if user.isdecimal()]
 
 
-def begun(session: Session, before: ManifestSession | None, template: str) -> ManifestSession:
+def entry_of(session: Session, before: ManifestSession | None, template: str) -> ManifestSession:
     """
     Begin a session's entry, or go on with the one that an earlier run has left.
 
@@ -234,6 +234,13 @@ def begun(session: Session, before: ManifestSession | None, template: str) -> Ma
     if before is None:
         return entry
     return before if before["status"] == "pending" else {**entry, "tries": before["tries"]}
+
+
+def begun(entry: ManifestSession) -> ManifestSession:
+    """Write down, before a session's transcript is asked for, what is true of it if the run ends here."""
+    if entry["status"] != "pending":
+        return entry
+    return settled(entry, "failed", reason="the run has not come to it yet, or ended before it did")
 
 
 def settled(
@@ -336,6 +343,26 @@ def updated(account: Manifest, sessions: Iterable[ManifestSession]) -> Manifest:
     entries = {**by_session(account), **{entry["session_id"]: entry for entry in sessions}}
     ordered = sorted(entries.values(), key=lambda entry: (entry["end_time"] or "", entry["session_id"]))
     return {**account, "counts": count(ordered), "sessions": ordered}
+
+
+def changes(
+    entries: Mapping[str, ManifestSession], seen: Mapping[str, ManifestSession], there: Mapping[str, ManifestSession]
+) -> list[ManifestSession]:
+    """
+    Choose the entries that a run is to write into a manifest: all but those that another run has changed meanwhile.
+
+    What this run itself has archived is written over those, too: its files are the ones that are there now.
+
+    :param entries: what the run knows.
+    :param seen: what the manifest had when the run last looked.
+    :param there: what it has by now.
+    """
+    return [
+        entry
+        for session_id, entry in entries.items()
+        if there.get(session_id) in (None, seen.get(session_id))
+        or (entry["status"] == "archived" and entry != seen.get(session_id))
+    ]
 
 
 def count(sessions: Iterable[ManifestSession]) -> dict[Status, int]:

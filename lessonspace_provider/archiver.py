@@ -113,9 +113,11 @@ class Archiver:
         self, sessions: Iterable[Session], window_start: datetime, window_end: datetime
     ) -> ArchivedWindow:
         """
-        Archive the sessions of a window, and write its manifest at the end.
+        Archive the sessions of a window, and account for them in its manifest.
 
-        A session that is in the manifest of an earlier run and is not listed any more stays there as it is.
+        The manifest is first written before any transcript is asked for, with the new sessions as failed: so a
+        destination that can't be written costs no calls, and what a killed run never came to is on record. A session
+        that is in the manifest of an earlier run and is not listed any more stays there as it is.
 
         :param sessions: every session that ended in the window; they are read to the end before any is asked for.
         :param window_start: aware.
@@ -123,10 +125,14 @@ class Archiver:
         :return: the window's manifest, as written, or as a dry run would write it.
         """
         path = self._layout.destination / archive.manifest_path(window_start, window_end)
+        empty = archive.manifest(window_start, window_end, ())
         known = archive.by_session(self._read_manifest(path))
-        entries = self._settle_all(self._entry_of(session, known) for session in sessions)
-        account = self._update_manifest(path, archive.manifest(window_start, window_end, ()), entries)
-        return ArchivedWindow(path, account, _failed(entries))
+        entries = self._entries_of(sessions, known)
+        begun = {session_id: archive.begun(entry) for session_id, entry in entries.items() if session_id not in known}
+        self._update_manifest(path, empty, known, begun)
+        settled = self._settle_all(entries)
+        account = self._update_manifest(path, empty, {**known, **begun}, settled)
+        return ArchivedWindow(path, account, _failed(settled))
 
     def take_up_pending(self, before: datetime, late: Sequence[Session] = ()) -> tuple[list[ArchivedWindow], list[str]]:
         """
@@ -165,34 +171,37 @@ class Archiver:
         if account is None:
             return None
         now, known = self._now(), archive.by_session(account)
-        due = [entry for entry in known.values() if entry["status"] == "pending" and archive.is_due(entry, now)]
+        due = {e["session_id"]: e for e in known.values() if e["status"] == "pending" and archive.is_due(e, now)}
         missed = [s for s in late if archive.session_id_of(s) not in known and archive.covers(account, s)]
-        due += [self._entry_of(session, known) for session in missed]
-        if not due:
+        entries = {**due, **self._entries_of(missed, known)}
+        if not entries:
             return None
-        settled = self._settle_all(due)
+        settled = self._settle_all(entries)
         failed = _failed(settled)
-        looked_for = {entry["session_id"] for entry in due if entry["status"] == "pending"}
         for entry in failed:
-            if entry["session_id"] in looked_for:
+            if entries[entry["session_id"]]["status"] == "pending":
                 pending = archive.still_pending(entry, now=now, give_up_after=self._give_up_after)
                 settled[entry["session_id"]] = pending
-        return ArchivedWindow(path, self._update_manifest(path, account, settled), failed)
+        return ArchivedWindow(path, self._update_manifest(path, account, known, settled), failed)
+
+    def _entries_of(self, sessions: Iterable[Session], known: Mapping[str, archive.ManifestSession]) -> Entries:
+        """Begin or go on with the entries of sessions, each once: a list that moves shows one twice."""
+        entries = (self._entry_of(session, known) for session in sessions)
+        return {entry["session_id"]: entry for entry in entries}
 
     def _entry_of(self, session: Session, known: Mapping[str, archive.ManifestSession]) -> archive.ManifestSession:
         """Begin a session's entry, go on with the one that is known, or write down why neither can be."""
         before = known.get(archive.session_id_of(session))
         try:
-            return archive.begun(session, before, self._layout.path_template)
+            return archive.entry_of(session, before, self._layout.path_template)
         except Exception as error:  # nor does one of a shape that nobody thought of
             return archive.settled(before or archive.new_entry(session), "failed", reason=_reason(error))
 
-    def _settle_all(self, entries: Iterable[archive.ManifestSession]) -> Entries:
+    def _settle_all(self, entries: Entries) -> Entries:
         """Settle entries in a few threads, and say how far things are meanwhile."""
-        begun = {entry["session_id"]: entry for entry in entries}  # a list that moves shows a session twice
         began = time.monotonic()
         with ThreadPoolExecutor(WORKERS, thread_name_prefix="lessonspace-archive") as pool:
-            futures = [pool.submit(self._settle, entry) for entry in begun.values()]
+            futures = [pool.submit(self._settle, entry) for entry in entries.values()]
             try:
                 while wait(futures, PROGRESS_INTERVAL).not_done:
                     done = [future.result() for future in futures if future.done()]
@@ -307,16 +316,22 @@ class Archiver:
         return read
 
     def _update_manifest(
-        self, path: ObjectStoragePath, account: archive.Manifest, entries: Entries
+        self,
+        path: ObjectStoragePath,
+        empty: archive.Manifest,
+        seen: Mapping[str, archive.ManifestSession],
+        entries: Entries,
     ) -> archive.Manifest:
         """
-        Write entries into a manifest, and keep all others that it has by now.
+        Write what has changed into a manifest, and keep all others that it has by now.
 
         Another run may have written it meanwhile, and a list may not show a session any more that is archived.
 
-        :param account: the manifest where there is none yet.
+        :param empty: the manifest where there is none yet.
+        :param seen: its entries as this run last saw them.
         """
-        account = archive.updated(self._read_manifest(path) or account, entries.values())
+        there = self._read_manifest(path) or empty
+        account = archive.updated(there, archive.changes(entries, seen, archive.by_session(there)))
         if self._dry_run:
             return account
         # A lone surrogate, which UTF-8 can't hold, is written as JSON's own escape.

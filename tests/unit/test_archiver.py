@@ -258,6 +258,86 @@ def test_a_night_undoes_nothing_that_a_retry_of_an_earlier_one_has_done_meanwhil
     assert set(statuses(window).values()) == {"archived"}
 
 
+def test_a_retry_undoes_nothing_that_a_night_has_archived_meanwhile(archiver, source):
+    source.outcomes[good(1)] = NOT_READY
+    archiver().archive_window([a_session(1)], START, END)
+    source.outcomes.clear()
+    tomorrow, fetch = NOW + timedelta(days=1), source.open_transcript
+
+    def fetch_while_the_night_runs(session_id):
+        source.open_transcript = fetch
+        archiver(tomorrow).take_up_pending(before=END)
+        raise NOT_READY
+
+    source.open_transcript = fetch_while_the_night_runs
+    assert statuses(archiver(tomorrow).archive_window([a_session(1)], START, END)) == {good(1): "archived"}
+
+
+def test_entries_that_a_run_left_as_they_were_are_not_written_over_newer_ones(archiver, source):
+    archiver().archive_window([a_session(1)], START, END)
+    fetch = source.open_transcript
+
+    def fetch_while_another_adds_a_format(session_id):
+        source.open_transcript = fetch
+        archiver(formats=["json", "txt", "vtt"]).archive_window([a_session(1)], START, END)
+        return SEGMENTS
+
+    source.open_transcript = fetch_while_another_adds_a_format
+    window = archiver().archive_window([a_session(1), a_session(2)], START, END)
+    assert [len(entry["files"]) for entry in window.account["sessions"]] == [3, 2]
+
+
+def test_a_manifest_that_was_removed_while_a_run_went_on_is_whole_again_at_its_end(archiver, source, tmp_path):
+    archiver().archive_window([a_session(1)], START, END)
+
+    def fetch_while_somebody_tidies(session_id):
+        next((tmp_path / "manifests").iterdir()).unlink(missing_ok=True)
+        raise NOT_READY
+
+    source.open_transcript = fetch_while_somebody_tidies
+    window = archiver().archive_window([a_session(1), a_session(2)], START, END)
+    assert statuses(window) == {good(1): "archived", good(2): "pending"}
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_destination_that_can_not_be_written_costs_no_call(archiver, source, tmp_path, monkeypatch, known):
+    if known:
+        source.outcomes[good(1)] = NOT_READY
+        archiver().archive_window([a_session(1)], START, END)
+        source.asked.clear()
+    before = tree(tmp_path)
+
+    def refuses(path, data):
+        raise PermissionError(f"not allowed to write {path}")
+
+    monkeypatch.setattr("lessonspace_provider.archiver.write_whole", refuses)
+    with pytest.raises(PermissionError, match="manifests"):
+        archiver(NOW + timedelta(days=1)).archive_window([a_session(1)], START, END)
+    assert source.asked == []
+    assert tree(tmp_path) == before
+
+
+def test_of_a_run_that_is_killed_the_manifest_says_of_every_session_that_it_did_not_come_to_it(
+    archiver, source, tmp_path
+):
+    class Killed(BaseException):
+        pass
+
+    def is_killed(session_id):
+        raise Killed
+
+    source.open_transcript = is_killed
+    sessions = [a_session(1), a_session(2, profiles=[{"user": 1}])]
+    with pytest.raises(Killed):
+        archiver().archive_window(sessions, START, END)
+    (path,) = (tmp_path / "manifests").iterdir()
+    account = json.loads(path.read_bytes())
+    assert account["counts"] == {"archived": 0, "not_eligible": 1, "pending": 0, "given_up": 0, "failed": 1}
+    assert "ended before it did" in account["sessions"][0]["reason"]
+    del source.open_transcript
+    assert archiver().archive_window(sessions, START, END).account["counts"]["archived"] == 1
+
+
 def test_a_session_that_the_list_shows_twice_is_archived_once(archiver, source):
     window = archiver().archive_window([a_session(1), a_session(2), a_session(1)], START, END)
     assert len(window.account["sessions"]) == 2
