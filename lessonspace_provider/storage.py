@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
+from uuid import uuid4
 
 from fsspec import filesystem
 
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
 
 #: Protocols of local disks, where a file in the making can be seen by others.
 _LOCAL = ("", "file", "local")
+
+#: Protocols of stores that show an object when it has been put whole, and not before. Others may write in place.
+_ATOMIC_PUT = ("s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "oss", "memory")
 
 
 def is_local(path: ObjectStoragePath) -> bool:
@@ -29,8 +34,8 @@ def write_whole(path: ObjectStoragePath, data: bytes) -> None:
     """
     Write a file, replacing the one that may be there.
 
-    On a local disk the content goes to a part file beside it, which then takes its name. On an object store
-    it is one put, which the store itself makes atomic.
+    The content goes to a part file beside it, which then takes its name. On an object store it is one put, which the
+    store itself makes atomic.
 
     :param path: where to; missing folders are made.
     :param data: all of the content.
@@ -38,8 +43,10 @@ def write_whole(path: ObjectStoragePath, data: bytes) -> None:
     """
     if is_local(path):
         _write_and_rename(Path(path.path), data)
-    else:
+    elif path.protocol in _ATOMIC_PUT:
         _filesystem(path).pipe_file(path.path, data)
+    else:
+        _write_and_move(_filesystem(path), path.path, data)
 
 
 def read_whole(path: ObjectStoragePath) -> bytes | None:
@@ -80,6 +87,30 @@ def _filesystem(path: ObjectStoragePath) -> AbstractFileSystem:
     except ValueError:
         # Airflow registers the stores of its providers only; fsspec has others, memory:// among them.
         return filesystem(path.protocol)
+
+
+def _write_and_move(store: AbstractFileSystem, path: str, data: bytes) -> None:
+    folder, _, name = path.rpartition("/")
+    # There is no lock to write it alone, so each writer has a part file of its own; a killed one leaves it behind.
+    part = f"{folder}/.{name}.{uuid4().hex}.part"
+    store.makedirs(folder, exist_ok=True)
+    try:
+        store.pipe_file(part, data)
+        _move_over(store, part, path)
+    except BaseException:
+        with suppress(Exception):
+            store.rm_file(part)
+        raise
+
+
+def _move_over(store: AbstractFileSystem, part: str, path: str) -> None:
+    try:
+        store.mv(part, path)
+    except OSError as error:
+        if error.errno != errno.EEXIST and not isinstance(error, FileExistsError):
+            raise
+        store.rm_file(path)  # SMB, for one, gives no file the name of another
+        store.mv(part, path)
 
 
 def _write_and_rename(path: Path, data: bytes) -> None:

@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import errno
+
 import pytest
 from airflow.sdk import ObjectStoragePath
+from fsspec import register_implementation
+from fsspec.implementations.memory import MemoryFileSystem
 
 from lessonspace_provider.storage import write_whole
 from tests.airflow_version import needs_airflow
@@ -44,3 +48,48 @@ def test_a_write_that_breaks_off_leaves_the_old_file_and_no_part(tmp_path, monke
         write_whole(path, b"new")
     assert path.read_bytes() == b"old"
     assert [entry.name for entry in tmp_path.iterdir()] == ["y.json"]
+
+
+class InPlace(MemoryFileSystem):
+    """A store that writes in place, as SFTP does: others see the half of a file, and it stays when the write breaks."""
+
+    protocol = "inplace"
+    store, pseudo_dirs = {}, [""]
+    breaks_off = False
+    replaces = True
+
+    def pipe_file(self, path, value, **kwargs):
+        super().pipe_file(path, value[: len(value) // 2], **kwargs)
+        if self.breaks_off:
+            raise OSError("connection lost")
+        super().pipe_file(path, value, **kwargs)
+
+    def mv(self, old, new, **kwargs):
+        if not self.replaces and self.exists(new):
+            raise OSError(errno.EEXIST, "there is one")
+        super().mv(old, new, **kwargs)
+
+
+@pytest.fixture
+def in_place(monkeypatch):
+    register_implementation("inplace", InPlace, clobber=True)
+    monkeypatch.setattr(InPlace, "store", {})
+    return ObjectStoragePath("inplace://folder/y.json")
+
+
+@pytest.mark.filterwarnings("ignore:UPath 'inplace' filesystem not explicitly implemented")
+@pytest.mark.parametrize("replaces", [True, False])
+def test_a_store_that_writes_in_place_gets_a_part_file_that_takes_the_files_name(in_place, monkeypatch, replaces):
+    monkeypatch.setattr(InPlace, "replaces", replaces)
+    write_whole(in_place, b"one")
+    write_whole(in_place, b"other")
+    assert {path: file.getvalue() for path, file in InPlace.store.items()} == {in_place.path: b"other"}
+
+
+@pytest.mark.filterwarnings("ignore:UPath 'inplace' filesystem not explicitly implemented")
+def test_there_a_write_that_breaks_off_leaves_the_old_file_and_no_part(in_place, monkeypatch):
+    write_whole(in_place, b"old")
+    monkeypatch.setattr(InPlace, "breaks_off", True)
+    with pytest.raises(OSError, match="connection lost"):
+        write_whole(in_place, b"newer")
+    assert {path: file.getvalue() for path, file in InPlace.store.items()} == {in_place.path: b"old"}
