@@ -123,18 +123,20 @@ def transcript_path(session: Session, template: str = DEFAULT_PATH_TEMPLATE) -> 
     :param template: as ``check_path_template`` lets it pass.
     :return: path relative to the destination, without the formats' extensions. No name can lead out of it: what is
         unsafe in a name becomes ``_``.
-    :raises LessonspaceServerError: when the session has no uuid, or a time that is none.
+    :raises LessonspaceServerError: when the session has no uuid, no end, or a time that is none.
     """
-    session_id, space = session_id_of(session), space_of(session)
+    session_id, space, end = session_id_of(session), space_of(session), end_time(session)
     if session_id != session.get("uuid"):
         raise LessonspaceServerError(f"A session has {session_id}: without one there is no transcript to ask for.")
+    if end is None:
+        raise LessonspaceServerError(f"Session {session_id} has no end_time, by which its transcript would be filed.")
     fields = {
         "session_id": _safe(session_id),
         "name": _safe(session.get("name")),
         "space_id": _safe(space.get("id")),
         "space_name": _safe(space.get("name")),
-        "start": start_time(session) or end_time(session),
-        "end": end_time(session),
+        "start": start_time(session) or end,
+        "end": end,
     }
     parts = template.format(**fields).split("/")
     return "/".join(part for part in parts if part not in ("", ".", ".."))

@@ -60,7 +60,7 @@ class LessonspaceListOperator(LessonspaceOperator, Generic[Entry]):
     def execute(self, context: Context) -> Sequence[Mapping[str, object]] | WrittenList:
         """Read all pages."""
         fields, file = as_fields(self.fields), as_lines_file(self.destination)
-        listed = self._list(_as_filters(self.filters))
+        listed = self._list(as_filters(self.filters))
         kept = (self._short(entry) if fields is None else pick(entry, fields) for entry in listed)
         return fit_for_xcom(kept) if file is None else write_lines(kept, file)
 
@@ -73,7 +73,13 @@ class LessonspaceListOperator(LessonspaceOperator, Generic[Entry]):
         """Reduce an entry to what is worth keeping in XCom: no names of people, e-mails or links."""
 
 
-def _as_filters(filters: object) -> dict[str, FilterValue | None]:
+def as_filters(filters: object) -> dict[str, FilterValue | None]:
+    """
+    Check filters as a whole; the hook checks each of them.
+
+    :param filters: a mapping of the API's names to values, or None.
+    :raises LessonspaceInputError: for anything else.
+    """
     if filters is None:
         return {}
     if not isinstance(filters, Mapping) or not all(isinstance(name, str) for name in filters):

@@ -13,7 +13,7 @@ from airflow.providers.common.compat.sdk import AirflowSkipException, ObjectStor
 from lessonspace_provider import archive, transcripts
 from lessonspace_provider.archiver import ArchiveLayout, Archiver
 from lessonspace_provider.exceptions import LessonspaceError, LessonspaceTranscriptNotReady
-from lessonspace_provider.operators.base import LessonspaceOperator
+from lessonspace_provider.operators.base import LessonspaceOperator, as_filters
 from lessonspace_provider.parameters import as_duration, as_space_id, as_uuid, as_window, refuse
 from lessonspace_provider.sessions import ended_within
 from lessonspace_provider.storage import is_local, write_whole
@@ -260,7 +260,7 @@ class LessonspaceArchiveTranscriptsOperator(LessonspaceOperator):
         return Archiver(self.hook, layout, give_up_after=give_up_after, log=self.log, dry_run=self.only_plan)
 
     def _checked_filters(self) -> dict[str, FilterValue | None]:
-        filters = dict(self.filters or {})
+        filters = as_filters(self.filters)
         for name in _FILTERS_OF_THE_WINDOW:
             if name in filters:
                 raise refuse("filters", sorted(filters), f"without {name}, which the other parameters give")

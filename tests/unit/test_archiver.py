@@ -385,6 +385,7 @@ ODD_SESSIONS = [
     ({"space": 5}, "archived"),
     ({"start_time": {"at": 1}}, "failed"),
     ({"end_time": 5}, "failed"),
+    ({"end_time": None}, "failed"),
     ({"uuid": None}, "failed"),
     ({"uuid": ""}, "failed"),
     ({"uuid": 5}, "failed"),

@@ -4,8 +4,10 @@ from __future__ import annotations
 import json
 from datetime import datetime, timedelta, timezone
 from types import SimpleNamespace
+from zoneinfo import ZoneInfo
 
 import pytest
+from airflow.providers.common.compat.sdk import AirflowSkipException
 from airflow.sdk import Asset, ObjectStoragePath
 
 from lessonspace_provider.exceptions import (
@@ -75,7 +77,7 @@ def manifest_of(tmp_path):
 
 def make_due(tmp_path):
     """Let the next look at all that is pending be now."""
-    for path in (tmp_path / "manifests").iterdir():
+    for path in tmp_path.glob("manifests/*"):
         account = json.loads(path.read_text())
         path.write_text(json.dumps({**account, "sessions": [{**e, "next_look": None} for e in account["sessions"]]}))
 
@@ -246,6 +248,9 @@ def test_of_many_failures_twenty_are_named(tmp_path):
         ({"formats": ["docx"]}, "formats"),
         ({"give_up_after": 0}, "give_up_after"),
         ({"filters": {"end_time_after": END}}, "end_time_after"),
+        ({"filters": ["tags"]}, "filters=.*a mapping"),
+        ({"filters": "tags"}, "filters=.*a mapping"),
+        ({"filters": {1: "x"}}, "filters=.*a mapping"),
         ({"destination": ""}, "destination="),
         ({"destination": "transcripts"}, "absolute folder"),
         ({"destination": None}, "destination="),
@@ -265,10 +270,87 @@ def test_further_filters_reach_the_list(tmp_path):
     assert operator.hook.asked[0]["tags"] == {"subject": "maths"}
 
 
-def getter(**parameters):
-    operator = LessonspaceGetTranscriptOperator(task_id="get", session_id=a_session(1)["uuid"], **parameters)
-    operator.hook = Hook([a_session(1)], {})
+def test_redaction_single_users_and_the_time_to_wait_are_handed_on(tmp_path):
+    old = a_session(2, end=NOW - timedelta(hours=3))
+    missing = {old["uuid"]: LessonspaceTranscriptNotReady("no transcript", status=404)}
+    parameters = {"redact_speakers": True, "include_single_user": False, "give_up_after": timedelta(hours=2)}
+    operator = archiver(tmp_path, [a_session(1), old], missing, **parameters)
+    assert operator.execute({})["counts"]["given_up"] == 1
+    assert {asked["include_single_user"] for asked in operator.hook.asked} == {False}
+    written = b"".join(path.read_bytes() for path in tmp_path.rglob("*.txt"))
+    assert written == b"[00:00:01] Speaker 1: Hi\n"
+
+
+def days_in_berlin(first, count):
+    """Give the midnights there, one more than days, as a DAG's templates render them."""
+    midnights = [datetime(*first, tzinfo=ZoneInfo("Europe/Berlin")) + timedelta(days=day) for day in range(count + 1)]
+    return [midnight.isoformat() for midnight in midnights]
+
+
+@pytest.mark.parametrize("first", [(2025, 10, 25), (2026, 3, 28)], ids=["clocks go back", "clocks go forward"])
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1)], ids=["in order", "backfilled out of order"])
+def test_over_a_change_of_the_clocks_every_session_belongs_to_exactly_one_of_the_days(tmp_path, first, order):
+    bounds = days_in_berlin(first, 3)
+    moments = [datetime.fromisoformat(bound).astimezone(timezone.utc) for bound in bounds]
+    assert {end - start for start, end in zip(moments, moments[1:])} > {timedelta(days=1)}, (
+        "one day is of another length"
+    )
+    hours = int((moments[-1] - moments[0]) / timedelta(hours=1))
+    ends = [moments[0] + timedelta(hours=hour) for hour in range(-1, hours + 1)]
+    sessions = [a_session(number, end=end) for number, end in enumerate(ends)]
+    for day in order:
+        archiver(tmp_path, sessions, window_start=bounds[day], window_end=bounds[day + 1]).execute({})
+    accounts = [json.loads(path.read_text()) for path in sorted((tmp_path / "manifests").iterdir())]
+    assert len(accounts) == 3
+    assert [entry["session_id"] for account in accounts for entry in account["sessions"]] == [
+        session["uuid"] for session, end in zip(sessions, ends) if moments[0] <= end < moments[-1]
+    ]
+    assert all(account["counts"]["archived"] == len(account["sessions"]) for account in accounts)
+
+
+def test_windows_that_are_backfilled_out_of_order_take_up_only_what_earlier_ones_wait_for(tmp_path):
+    bounds = [NOW - timedelta(days=3 - day) for day in range(4)]
+    sessions = [a_session(day, end=bounds[day] + timedelta(hours=1)) for day in range(3)]
+    missing = {session["uuid"]: LessonspaceTranscriptNotReady("no transcript", status=404) for session in sessions}
+    updated = []
+    for day in (2, 0, 1):
+        window = {"window_start": bounds[day], "window_end": bounds[day + 1]}
+        make_due(tmp_path)
+        updated.append(archiver(tmp_path, sessions, missing, **window).execute({})["updated_manifests"])
+    assert [len(manifests) for manifests in updated] == [0, 0, 1]
+    for day in (2, 0, 1):
+        make_due(tmp_path)
+        window = {"window_start": bounds[day], "window_end": bounds[day + 1]}
+        archiver(tmp_path, sessions, **window).execute({})
+    accounts = [json.loads(path.read_text()) for path in sorted((tmp_path / "manifests").iterdir())]
+    assert [[(entry["session_id"], entry["status"]) for entry in account["sessions"]] for account in accounts] == [
+        [(session["uuid"], "archived")] for session in sessions
+    ]
+
+
+def getter(session=None, missing=False, **parameters):
+    session = session or a_session(1)
+    operator = LessonspaceGetTranscriptOperator(task_id="get", session_id=session["uuid"], **parameters)
+    not_there = LessonspaceTranscriptNotReady("no transcript", status=404)
+    operator.hook = Hook([session], {session["uuid"]: not_there} if missing else {})
     return operator
+
+
+def test_a_transcript_that_is_not_there_does_what_on_missing_says():
+    with pytest.raises(LessonspaceTranscriptNotReady):
+        getter(missing=True).execute({})
+    with pytest.raises(AirflowSkipException, match="no transcript"):
+        getter(missing=True, on_missing="skip").execute({})
+    assert getter(missing=True, on_missing="none").execute({}) is None
+    with pytest.raises(LessonspaceInputError, match="on_missing='ignore'"):
+        getter(missing=True, on_missing="ignore").execute({})
+
+
+def test_a_transcript_of_a_session_without_an_end_is_not_filed(tmp_path):
+    running = {**a_session(1), "end_time": None}
+    with pytest.raises(LessonspaceError, match=f"{running['uuid']} has no end_time"):
+        getter(running, destination=f"file://{tmp_path}").execute({})
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_one_transcript_becomes_the_result_when_there_is_no_destination():
