@@ -75,20 +75,39 @@ def test_listed_sessions_expand_into_a_task_per_transcript(
     assert len(list(archive.rglob("*.txt"))) == 3
 
 
-def test_the_archives_asset_tells_the_counts_and_the_manifest(
-    run_dag, lessonspace_connection, lessonspace_sandbox, archive
+def test_the_archives_asset_tells_the_dag_behind_it_the_counts_and_the_manifest(
+    run_dag, lessonspace_connection, lessonspace_sandbox, archive, capsys
 ):
-    from airflow.models.asset import AssetEvent
-    from airflow.utils.session import create_session
-    from sqlalchemy import select
-
     run = run_dag(load_dag("nightly_transcript_archive"), TODAY - timedelta(days=2))
     (path,) = (archive / "manifests").iterdir()
     counts = json.loads(path.read_text())["counts"]
+    (extra,) = report(triggering_asset_events=events_of(run))
+    assert extra["counts"] == counts
+    assert extra["manifest"].endswith(path.name)
+    assert f"{counts} in {extra['manifest']}" in capsys.readouterr().out
+
+
+def test_the_dag_behind_the_archive_reports_nothing_when_it_is_triggered_by_hand():
+    assert report() == []
+
+
+def report(**context):
+    return load_dag("transcripts_archived").get_task("report").python_callable(**context)
+
+
+def events_of(run):
+    """Give the asset events of a run as the tasks of the runs that they trigger get them."""
+    from airflow.api_fastapi.execution_api.datamodels.taskinstance import AssetEventDagRunReference
+    from airflow.models.asset import AssetEvent
+    from airflow.sdk.execution_time.comms import AssetEventDagRunReferenceResult
+    from airflow.sdk.execution_time.context import TriggeringAssetEventsAccessor
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
     with create_session() as session:
-        extras = session.scalars(select(AssetEvent.extra).where(AssetEvent.source_run_id == run.run_id)).all()
-    assert extras == [{"counts": counts, "manifest": extras[0]["manifest"]}]
-    assert extras[0]["manifest"].endswith(path.name)
+        events = session.scalars(select(AssetEvent).where(AssetEvent.source_run_id == run.run_id)).all()
+        sent = [AssetEventDagRunReference.model_validate(event).model_dump() for event in events]
+    return TriggeringAssetEventsAccessor.build(AssetEventDagRunReferenceResult(**event) for event in sent)
 
 
 def test_no_secret_reaches_the_logs_of_a_run(run_dag, lessonspace_connection, lessonspace_sandbox, archive, capfd):
