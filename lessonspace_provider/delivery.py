@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping
-from inspect import isclass, iscoroutinefunction
+from inspect import isasyncgen, isawaitable, isclass, iscoroutinefunction, isgenerator
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from airflow.sdk.bases.notifier import BaseNotifier
@@ -54,24 +54,34 @@ def hand_on(
     :param called: its name in the notifier's templates: "launch".
     :param what: begins the error's message: "The link to space 'x'".
     :param then: ends it: what is there all the same, and what to do.
-    :raises LessonspaceError: when the delivery failed, with the kind of its error only.
+    :raises LessonspaceError: when the delivery failed, with the kind of its error only; or has not begun.
     """
     try:
         if isinstance(deliver, BaseNotifier):
-            _notify(deliver, {called: handed}, context)
+            made = _notify(deliver, {called: handed}, context)
         else:
-            deliver(handed, context)
+            made = deliver(handed, context)
+        reason = _why_not_run(made)
     except Exception as error:
         # Its text and its frames may hold the link.
-        reason = type(error).__name__
-    else:
-        return
-    raise LessonspaceError(f"{what} was not delivered ({reason} in deliver); {then}")
+        reason = f"{type(error).__name__} in deliver"
+    if reason:
+        raise LessonspaceError(f"{what} was not delivered ({reason}); {then}")
 
 
-def _notify(notifier: BaseNotifier, handed: Mapping[str, object], context: Context) -> None:
+def _notify(notifier: BaseNotifier, handed: Mapping[str, object], context: Context) -> object:
     """Notify, with the error if there is one: calling a notifier would only log it. The link stays in a copy."""
     notifier = copy.copy(notifier)
     rendering = cast("Context", {**context, **handed})
     notifier.render_template_fields(rendering)
-    notifier.notify(rendering)
+    notify: Callable[[Context], object] = notifier.notify  # an async one makes a coroutine
+    return notify(rendering)
+
+
+def _why_not_run(made: object) -> str | None:
+    """Say why nothing was delivered, when calling it has only made something that somebody would have to run."""
+    if not (isawaitable(made) or isgenerator(made) or isasyncgen(made)):
+        return None
+    if (close := getattr(made, "close", None)) is not None:
+        close()  # or Python warns of a coroutine that nobody awaited
+    return f"deliver must be a plain function: it only made a {type(made).__name__}, which nobody runs"

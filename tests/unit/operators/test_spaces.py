@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import gc
 import traceback
 from datetime import datetime, timedelta, timezone
 from types import SimpleNamespace
@@ -157,6 +158,40 @@ def test_a_delivery_that_fails_fails_the_task_and_says_so_without_the_link(deliv
     told = "".join(traceback.format_exception(caught.type, caught.value, caught.tb))
     assert "JWT" not in told
     assert caught.value.__context__ is None
+
+
+class MailsLater:
+    """A mailer whose calls are async, which no look at its type tells."""
+
+    async def __call__(self, launch, context):
+        raise AssertionError("nobody awaits it")
+
+
+class NotifiesLater(Notifier):
+    async def notify(self, context):
+        raise AssertionError("nobody awaits it")
+
+
+def mail_in_steps(launch, context):
+    yield launch["client_url"]
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    ("deliver", "made"),
+    [
+        (MailsLater(), "coroutine"),
+        (lambda launch, context: mail_later(launch, context), "coroutine"),
+        (NotifiesLater("{{ launch.client_url }}"), "coroutine"),
+        (mail_in_steps, "generator"),
+        (lambda launch, context: Notifier(launch["client_url"]), "Notifier"),
+    ],
+)
+def test_a_delivery_that_nobody_runs_fails_the_task_and_says_why(deliver, made):
+    with pytest.raises(LessonspaceError, match=f"not delivered .*plain function: it only made a {made}") as caught:
+        an_operator(deliver=deliver).execute({"dag": None})
+    gc.collect()
+    assert "JWT" not in "".join(traceback.format_exception(caught.type, caught.value, caught.tb))
 
 
 def test_the_space_has_a_page_that_is_no_ones_link():
