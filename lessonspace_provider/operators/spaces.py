@@ -28,6 +28,29 @@ Deliver = Callable[["Launch", "Context"], object]
 #: How long before and after a lesson its link works, unless the DAG says otherwise.
 DEFAULT_MARGIN = timedelta(minutes=15)
 
+#: The launch fields that Airflow renders, and then shows to whoever may see the task: all but ``auth_external``.
+_SHOWN_FIELDS = (
+    "name",
+    "allow_guests",
+    "record_av",
+    "record_content",
+    "transcribe",
+    "summarise",
+    "user",
+    "webhooks",
+    "timeouts",
+    "features",
+    "theme",
+    "video_layout_mode",
+    "locale",
+    "server",
+    "session_tags",
+    "space_tags",
+    "invite_url",
+    "resource_url",
+    "holodeck_parameters",
+)
+
 
 class LaunchResult(TypedDict, total=False):
     """What a launch leaves in XCom; ``client_url`` only with ``push_client_url``, ``secret`` never."""
@@ -99,25 +122,7 @@ class LessonspaceLaunchSpaceOperator(LessonspaceOperator):
         "lesson_end",
         "client_ip",
         "extra_options",
-        "name",
-        "allow_guests",
-        "record_av",
-        "record_content",
-        "transcribe",
-        "summarise",
-        "user",
-        "webhooks",
-        "timeouts",
-        "features",
-        "theme",
-        "video_layout_mode",
-        "locale",
-        "server",
-        "session_tags",
-        "space_tags",
-        "invite_url",
-        "resource_url",
-        "holodeck_parameters",
+        *_SHOWN_FIELDS,
     )
     operator_extra_links = (LessonspaceSpaceLink(),)
 
@@ -204,7 +209,7 @@ class LessonspaceLaunchSpaceOperator(LessonspaceOperator):
         return self._result(launch)
 
     def _options(self, context: Context) -> dict[str, object]:
-        given = {name: getattr(self, name) for name in _OPTIONS}
+        given = {name: getattr(self, name) for name in _SHOWN_FIELDS}
         given["auth_external"] = self.render_template(self.auth_external, context)
         if self.lesson_start is not None or self.lesson_end is not None:
             if self.timeouts is not None:
@@ -236,30 +241,6 @@ class LessonspaceLaunchSpaceOperator(LessonspaceOperator):
         if self.push_client_url:
             result["client_url"] = launch.get("client_url")
         return cast("LaunchResult", result)
-
-
-#: The launch fields that are sent as they were given; ``auth_external`` and ``timeouts`` have a way of their own.
-_OPTIONS = (
-    "name",
-    "allow_guests",
-    "record_av",
-    "record_content",
-    "transcribe",
-    "summarise",
-    "user",
-    "webhooks",
-    "timeouts",
-    "features",
-    "theme",
-    "video_layout_mode",
-    "locale",
-    "server",
-    "session_tags",
-    "space_tags",
-    "invite_url",
-    "resource_url",
-    "holodeck_parameters",
-)
 
 
 def space_page(launch: Launch) -> str | None:

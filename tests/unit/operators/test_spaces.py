@@ -10,6 +10,7 @@ import pytest
 from airflow.sdk import task
 from airflow.sdk.bases.notifier import BaseNotifier
 
+from lessonspace_provider.api_types import LaunchOptions
 from lessonspace_provider.exceptions import LessonspaceError, LessonspaceInputError
 from lessonspace_provider.links import LessonspaceSpaceLink
 from lessonspace_provider.operators.spaces import (
@@ -234,8 +235,25 @@ def test_what_opens_a_room_is_not_in_the_settings_of_the_result():
     assert operator.execute({})["room_settings"] == {"record_av": True, "room": {"name": "Algebra"}}
 
 
-def test_the_external_token_is_not_among_what_airflow_shows_as_rendered():
-    assert "auth_external" not in LessonspaceLaunchSpaceOperator.template_fields
+def test_every_launch_field_is_templated():
+    rendered_at_launch = {"auth_external"}
+    assert set(LaunchOptions.__annotations__) - rendered_at_launch <= set(
+        LessonspaceLaunchSpaceOperator.template_fields
+    )
+
+
+def test_the_external_token_is_rendered_for_the_api_and_for_nobody_else():
+    external = {"method": "child", "url": "https://s.example/{{ ds }}", "token": "{{ params.token }}"}
+    operator = an_operator(name="Algebra {{ ds }}", auth_external=external)
+    context = {"ds": "2026-11-24", "params": {"token": "t0ken-of-the-exam"}}
+    operator.render_template_fields(context)
+    result = operator.execute(context)
+    rendered = {"method": "child", "url": "https://s.example/2026-11-24", "token": "t0ken-of-the-exam"}
+    assert sent(operator) == {"name": "Algebra 2026-11-24", "auth_external": rendered}
+    operator.hook = None
+    shown = {name: getattr(operator, name) for name in operator.template_fields}
+    for place in (shown, vars(operator), operator, result):
+        assert "t0ken-of-the-exam" not in repr(place)
 
 
 def test_it_can_be_mapped():
