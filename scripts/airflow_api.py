@@ -104,6 +104,15 @@ class AirflowApi:
         """The state of each task instance of a run, those of mapped tasks one by one."""
         return [task["state"] for task in self._task_instances(dag_id, run_id)]
 
+    def extra_links(self, dag_id: str, run_id: str, task_id: str, map_index: int = -1) -> dict[str, str | None]:
+        """The links that the UI shows beside a task: name -> address, None for one that leads nowhere.
+
+        :param map_index: which one of a mapped task; -1 for a task that is not mapped.
+        """
+        path = f"/api/v2/dags/{quote(dag_id)}/dagRuns/{quote(run_id)}/taskInstances/{quote(task_id)}/links"
+        answer = self._request("GET", f"{path}?map_index={map_index}")
+        return cast("dict[str, dict[str, str | None]]", answer)["extra_links"]
+
     def _task_instances(self, dag_id: str, run_id: str) -> list[dict[str, str | None]]:
         path = f"/api/v2/dags/{quote(dag_id)}/dagRuns/{quote(run_id)}/taskInstances?limit=1000"
         return cast("dict[str, list[dict[str, str | None]]]", self._request("GET", path))["task_instances"]

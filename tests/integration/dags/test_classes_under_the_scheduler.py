@@ -67,6 +67,13 @@ def run_to_the_end(airflow, dag_id, **conf):
     return run_id, airflow.api.latest_run(dag_id)["state"]
 
 
+def pages(airflow, run_id, task_id, count):
+    """Where the button of each of a mapped task's instances leads."""
+    links = [airflow.api.extra_links("class_launch", run_id, task_id, index) for index in range(count)]
+    assert all(set(of_one) == {"Open in Lessonspace"} for of_one in links)
+    return {of_one["Open in Lessonspace"] for of_one in links}
+
+
 def secret_of(sandbox, launch_id):
     """The secret of a room, which another launch tells as well."""
     headers = {"Authorization": f"Organisation {sandbox.api_key}"}
@@ -99,6 +106,9 @@ def test_what_failed_is_launched_again_and_no_secret_lies_anywhere(airflow, less
         (unserved,) = EVERYBODY - set(served)
         assert unserved in TEACHERS
         assert len(served) == len(EVERYBODY) - 1
+        page_of = {address: link.partition("?")[0] for address, link in mailbox.links()}
+        assert pages(airflow, run_id, "make_rooms", 2) == {page_of.get(address) for address in TEACHERS}
+        assert pages(airflow, run_id, "make_links", 3) == {page_of[address] for address in EVERYBODY - TEACHERS}
 
         assert run_to_the_end(airflow, "backfill_rooms", run_id=run_id)[1] == "success"
         assert [address for address, _ in mailbox.mails] == [*served, unserved]
