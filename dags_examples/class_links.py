@@ -16,6 +16,9 @@ from airflow.sdk import Variable
 FOLDER = "lessonspace_links_folder"
 SMTP_CONNECTION = "smtp_default"
 
+#: The XCom in which a run of `backfill_rooms` says for which run of `class_launch` it is.
+OF_RUN = "of_run"
+
 
 def check_delivery() -> None:
     """
@@ -99,4 +102,25 @@ def failed_launches(ti: Any, run_id: str) -> list[dict[str, Any]]:
         for index, launch in enumerate(launches[people])
         # A mapped task that was not expanded has one state for all.
         if states.get(f"{task_id}_{index}", states.get(task_id)) in ("failed", "upstream_failed")
+    ]
+
+
+def launched_since(ti: Any, run_id: str) -> list[dict[str, Any]]:
+    """
+    Find what earlier runs of `backfill_rooms` have launched for a run of `class_launch`.
+
+    :param ti: the task instance that asks, once or twice for each of these runs that launched something.
+    :param run_id: the run of `class_launch`.
+    :return: the arguments of each launch.
+    """
+
+    def result(earlier: str, key: str = "return_value") -> Any:
+        return ti.xcom_pull(dag_id="backfill_rooms", run_id=earlier, task_ids="failed", key=key)
+
+    return [
+        launch
+        for earlier, states in ti.get_task_states(dag_id="backfill_rooms", task_ids=["launch"]).items()
+        if "success" in states.values() and result(earlier, OF_RUN) == run_id
+        for index, launch in enumerate(result(earlier))
+        if states.get(f"launch_{index}") == "success"
     ]

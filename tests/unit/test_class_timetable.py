@@ -171,6 +171,31 @@ def test_a_run_that_has_read_no_timetable_is_no_run_without_failures():
         class_links.failed_launches(TaskInstance({}), "evening")
 
 
+class Backfills:
+    """Answers as Airflow's API server would of the runs of backfill_rooms, each with its states and its XComs."""
+
+    def __init__(self, **runs):
+        self.runs = runs
+
+    def get_task_states(self, dag_id, task_ids):
+        return {run: states for run, (states, _) in self.runs.items()} if dag_id == "backfill_rooms" else {}
+
+    def xcom_pull(self, *, dag_id, run_id, task_ids, key):
+        return self.runs[run_id][1].get(key) if (dag_id, task_ids) == ("backfill_rooms", "failed") else None
+
+
+def test_what_backfills_of_the_same_run_have_launched_is_known_and_nothing_else():
+    runs = Backfills(
+        first=({"launch_0": "success", "launch_1": "failed"}, {"of_run": "morning", "return_value": ["t0", "s0"]}),
+        second=({"launch_0": "success"}, {"of_run": "morning", "return_value": ["s0"]}),
+        of_another_run=({"launch_0": "success"}, {"of_run": "evening", "return_value": ["t1"]}),
+        with_nothing_to_do=({"launch": "skipped"}, {"of_run": "morning", "return_value": []}),
+        forgotten=({"launch_0": "success"}, {}),
+        this_one=({"launch": None}, {}),
+    )
+    assert class_links.launched_since(runs, "morning") == ["t0", "s0"]
+
+
 def test_a_link_is_written_into_a_file_that_only_its_owner_may_read(tmp_path):
     folder = tmp_path / "links"
     for text in ("first, and longer", "second"):

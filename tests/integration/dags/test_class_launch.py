@@ -7,6 +7,7 @@ import base64
 import json
 from collections import Counter
 from datetime import datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 
@@ -138,8 +139,13 @@ def test_the_sample_timetable_has_lessons_on_every_day(run_dag, class_launch, ma
     assert len(mailbox.mails) >= 8
 
 
-def test_the_backfill_leaves_out_lessons_that_are_over(monkeypatch):
-    ends = [(datetime.now().astimezone() + timedelta(minutes=minutes)).isoformat() for minutes in (-1, 5)]
+def test_the_backfill_leaves_out_lessons_that_are_over_and_what_was_launched_since(monkeypatch):
+    ends = [(datetime.now().astimezone() + timedelta(minutes=minutes)).isoformat() for minutes in (-1, 5, 5)]
+    over, ahead, launched = ({"launch_id": name, "lesson_end": end} for name, end in zip("abc", ends, strict=True))
     find = load_dag("backfill_rooms").get_task("failed").python_callable
-    monkeypatch.setitem(find.__globals__, "failed_launches", lambda ti, run_id: [{"lesson_end": end} for end in ends])
-    assert find(ti=None, params={"run_id": "morning"}) == [{"lesson_end": ends[1]}]
+    monkeypatch.setitem(find.__globals__, "failed_launches", lambda ti, run_id: [over, ahead, launched])
+    monkeypatch.setitem(find.__globals__, "launched_since", lambda ti, run_id: [launched])
+    pushed = {}
+    ti = SimpleNamespace(xcom_push=pushed.__setitem__)
+    assert find(ti=ti, params={"run_id": "morning"}) == [ahead]
+    assert pushed == {"of_run": "morning"}
