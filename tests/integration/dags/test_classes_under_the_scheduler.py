@@ -23,6 +23,7 @@ english,English,daily,10:00,10:45,Eve M <eve@s.example>,Dana O <dana@h.example>,
 """
 EVERYBODY = {"ada@s.example", "ben@h.example", "cem@h.example", "eve@s.example", "dana@h.example"}
 TEACHERS = {"ada@s.example", "eve@s.example"}
+EXAM_WORD = "quetzalcoatlus-northropi"
 
 
 @pytest.fixture
@@ -52,8 +53,10 @@ def airflow(tmp_path, lessonspace_sandbox, mailbox):
     settings = {
         "AIRFLOW_CONN_LESSONSPACE_DEFAULT": json.dumps(connection),
         "AIRFLOW_CONN_SMTP_DEFAULT": mailbox.connection,
-        "OPEN_DOOR": str(tmp_path / "open-door.txt"),
+        "AIRFLOW_VAR_EXAM_WORD": EXAM_WORD,
+        "OPEN_DOOR": str(tmp_path / "open-door"),
     }
+    (tmp_path / "open-door").mkdir()
     home = tmp_path / "airflow"
     home.mkdir()
     return AirflowServices(home, dags, settings)
@@ -127,7 +130,7 @@ def test_what_failed_is_launched_again_and_no_secret_lies_anywhere(airflow, less
     assert control.state().refused <= 1, "a busy machine may hold up a call that has its permit"
 
     home = airflow.folder
-    open_link = (tmp_path / "open-door.txt").read_text()
+    open_link, reprs = ((tmp_path / "open-door" / name).read_text() for name in ("link.txt", "reprs.txt"))
     assert "airflow.db" in files_with(home, traces(open_link)), "the search finds a link where there is one"
     people = ["Ada B", "Ben I", "Cem K", "Dana O", "Eve M", *EVERYBODY]
     assert files_with(home, people) == {"airflow.db"}, "names are said to be there, and in no log"
@@ -137,5 +140,10 @@ def test_what_failed_is_launched_again_and_no_secret_lies_anywhere(airflow, less
     assert len(links) == len(EVERYBODY)
     secrets = [secret_of(lessonspace_sandbox, launch_id) for launch_id in {launch.body["id"] for launch in launches}]
     assert len(secrets) == 3
-    for what in ([lessonspace_sandbox.api_key], secrets, *(traces(link) for link in links)):
+    tokens = [launch.body["auth_external"]["token"] for launch in launches if "auth_external" in launch.body]
+    assert tokens == [EXAM_WORD]
+    for what in ([lessonspace_sandbox.api_key], [EXAM_WORD], secrets, *(traces(link) for link in links)):
         assert files_with(home, what) == set()
+    assert all(name in reprs for name in ("LessonspaceLaunchSpaceOperator", "Hook", "ConnectionSettings", "Transport"))
+    for what in ([lessonspace_sandbox.api_key], [EXAM_WORD], secrets, traces(open_link)):
+        assert not any(word in reprs for word in what)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Leaves a link where no link belongs, so that a search for links has something to find."""
+"""Leaves a link where no link belongs, so that a search has something to find, and notes how what handles it looks."""
 
 from __future__ import annotations
 
@@ -12,8 +12,18 @@ from lessonspace_provider.operators.spaces import LessonspaceLaunchSpaceOperator
 
 
 def keep(launch, context):
-    Path(os.environ["OPEN_DOOR"]).write_text(launch["client_url"])
+    folder, operator = Path(os.environ["OPEN_DOOR"]), context["task"]
+    (folder / "link.txt").write_text(launch["client_url"])
+    handlers = (operator, operator.hook, operator.hook.settings, operator.hook.get_conn())
+    (folder / "reprs.txt").write_text("\n".join(f"{handler!r} {handler}" for handler in handlers))
 
 
 with DAG("open_door", schedule=None) as dag:
-    LessonspaceLaunchSpaceOperator(task_id="launch", launch_id="open door", deliver=keep, push_client_url=True)
+    LessonspaceLaunchSpaceOperator(
+        task_id="launch",
+        launch_id="open door",
+        deliver=keep,
+        push_client_url=True,
+        # The variable's name is none that Airflow hides the value of.
+        auth_external={"method": "child", "url": "https://school.example/exam", "token": "{{ var.value.exam_word }}"},
+    )
