@@ -365,8 +365,9 @@ class LessonspaceHook(BaseHook):
         :param client_ip: address for ``X-Forwarded-For``, which the region follows (reference).
         :param options: every documented body field; see ``LaunchOptions``. ``transcribe`` must be sent on
             every launch: one that leaves it out turns transcription off for the space (facts, D).
-        :return: the API's answer, with ``created``: True for a new space. ``secret`` and ``client_url`` open
-            the classroom to whoever holds them: keep them out of XCom and logs.
+        :return: the API's answer, with ``created``: True for a new space, but False when the answer was lost and
+            the launch made again. ``secret`` and ``client_url`` open the classroom to whoever holds them: keep them
+            out of XCom and logs.
         """
         body = launch_body(launch_id, cast("Mapping[str, object]", options), extra_options)
         headers = {"X-Forwarded-For": as_ip_address("client_ip", client_ip)} if client_ip is not None else {}

@@ -110,7 +110,8 @@ class LessonspaceLaunchSpaceOperator(LessonspaceOperator):
     :param holodeck_parameters: only if Lessonspace told you to.
     :param auth_external: who else has to agree, see ``AuthExternal``. Templated, but kept out of what Airflow shows as
         rendered, since it holds a token.
-    :return: see ``LaunchResult``.
+    :return: see ``LaunchResult``. ``created`` can be False for a space that this task made: when the launch's answer
+        was lost or its delivery failed, the next launch finds the space there.
     :raises LessonspaceInputError: for a value that can't be right, before any request.
     :raises LessonspaceError: when the launch or the delivery failed.
     """
