@@ -20,14 +20,18 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterator
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta, timezone
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 COLUMNS = ("lesson", "subject", "days", "start", "end", "teacher", "students", "cancelled")
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+TIME = re.compile(r"[0-9]?[0-9]:[0-9][0-9]")
 PERSON = re.compile(r"\s*([^<>,;]*[^<>,;\s])\s*<([^<>@,;\s]+@[^<>@,;\s]+\.[^<>@,;\s]+)>\s*")
+
+#: A launch's id has 64 characters at most, of which the date and its hyphen take 11.
+LONGEST_ID = 53
 
 #: The arguments of one launch.
 Launch = dict[str, Any]
@@ -88,23 +92,38 @@ def _lessons(row: dict[str, str], begin: datetime) -> Iterator[Launch]:
         raise ValueError("there is a brace, and a timetable can't have templates")
     if row["too much"]:
         raise ValueError("there are more cells than columns: a cell with a comma needs quotation marks")
-    start, end = (time.fromisoformat(row[column].zfill(5)) for column in ("start", "end"))
-    if start.tzinfo or end.tzinfo:
-        raise ValueError("times are the school's local ones, such as 9:00")
+    start, end = _time(row["start"]), _time(row["end"])
     if not row["lesson"] or not row["days"] or start >= end:
         raise ValueError("a lesson needs an id, a day, and an end after its start")
+    if len(row["lesson"]) > LONGEST_ID:
+        raise ValueError(f"the lesson's id is longer than {LONGEST_ID} characters")
     for day in (begin.date(), begin.date() + timedelta(days=1)):
         if not _includes(row["days"], day) or _includes(row["cancelled"], day):
             continue
         lesson_start = datetime.combine(day, start, begin.tzinfo)
         # Sums of local times: a day on which the clocks change has its night's lessons, too.
         if begin <= lesson_start < begin + timedelta(days=1):
+            if _is_left_out(lesson_start):
+                raise ValueError(f"there is no {row['start']} on {day}: the clocks go forward")
             yield {
                 "launch_id": f"{row['lesson']}-{day}",  # without the day, it is the same room in all weeks
                 "name": row["subject"],
                 "lesson_start": lesson_start.isoformat(),
                 "lesson_end": datetime.combine(day, end, begin.tzinfo).isoformat(),
             }
+
+
+def _time(text: str) -> time:
+    # Not all that is ISO 8601: Python reads 9.30 as nine o'clock and a fraction of a second.
+    if not TIME.fullmatch(text):
+        raise ValueError(f"{text!r} is no time: write the school's local ones, such as 9:00")
+    return time.fromisoformat(text.zfill(5))
+
+
+def _is_left_out(moment: datetime) -> bool:
+    """Whether the clocks never show this local time, since they go forward over it."""
+    back = moment.astimezone(timezone.utc).astimezone(moment.tzinfo)
+    return back.replace(tzinfo=None) != moment.replace(tzinfo=None)
 
 
 def _includes(days: str, day: date) -> bool:

@@ -93,15 +93,63 @@ def test_every_days_lessons_are_in_one_days_run_also_when_the_clocks_change(read
     assert len(found) == len(set(found)) == 8
 
 
+@pytest.mark.parametrize(("cancelled", "lessons"), [("", 1), ("2026-11-30", 1), ("2026-12-01", 0), ("Tuesday", 0)])
+def test_a_lesson_just_after_midnight_is_one_of_the_morning_before_with_the_date_of_its_own_day(
+    read, cancelled, lessons
+):
+    row = {**ROW, "days": "daily", "start": "0:00", "end": "0:45", "cancelled": cancelled}
+    found = read(row)["teachers"]
+    assert [(launch["launch_id"], launch["lesson_start"]) for launch in found] == [
+        ("7b-maths-2026-12-01", "2026-12-01T00:00:00+00:00")
+    ] * lessons
+
+
+@pytest.mark.parametrize(
+    ("day_before", "start", "end", "taught"),
+    [
+        ("2026-03-28", "0:30", "2:30", ("2026-03-29T00:30:00+00:00", "2026-03-29T02:30:00+01:00")),
+        ("2026-03-28", "0:30", "1:15", ("2026-03-29T00:30:00+00:00", "2026-03-29T01:15:00+00:00")),
+        ("2026-03-28", "1:30", "2:15", None),
+        ("2026-03-28", "1:10", "1:55", None),
+        ("2026-10-24", "0:30", "2:30", ("2026-10-25T00:30:00+01:00", "2026-10-25T02:30:00+00:00")),
+        ("2026-10-24", "1:30", "2:15", ("2026-10-25T01:30:00+01:00", "2026-10-25T02:15:00+00:00")),
+    ],
+)
+def test_a_lesson_in_the_night_in_which_the_clocks_change_ends_after_it_begins_or_is_refused(
+    read, day_before, start, end, taught
+):
+    row = {**ROW, "days": "daily", "start": start, "end": end}
+    launches = read(row, begin=datetime.fromisoformat(day_before).replace(hour=6, tzinfo=LONDON))
+    if taught is None:
+        assert launches["teachers"] == launches["students"] == []
+        assert launches["refused"] == [f"line 2: there is no {start} on 2026-03-29: the clocks go forward"]
+    else:
+        assert [(launch["lesson_start"], launch["lesson_end"]) for launch in launches["teachers"]] == [taught]
+
+
+def test_a_line_break_in_a_cell_gets_into_no_subject_and_no_name(read):
+    row = {**ROW, "subject": '"Maths\nBcc: eve@s.example"', "teacher": '"Ada\r\nByron <ada@school.example>"'}
+    (launch,) = read(row)["teachers"]
+    assert (launch["name"], launch["user"]["name"]) == ("Maths Bcc: eve@s.example", "Ada Byron")
+
+
+def test_lessons_at_the_same_time_have_rooms_of_their_own(read):
+    launches = read(ROW, {**ROW, "lesson": "8a-maths"})["teachers"]
+    assert len({launch["launch_id"] for launch in launches}) == len({launch["lesson_start"] for launch in launches}) + 1
+    assert len(launches) == 2
+
+
 @pytest.mark.parametrize(
     ("wrong", "reason"),
     [
         ({"lesson": ""}, "needs an id"),
+        ({"lesson": 54 * "m"}, "longer than 53"),
         ({"days": ""}, "a day"),
         ({"days": "Mondy"}, "Mondy"),
         ({"days": "daily Mondy"}, "Mondy"),
         ({"cancelled": "24.12.2026"}, "24.12.2026"),
         ({"start": "9 am"}, "9 am"),
+        ({"start": "9.30"}, "'9.30' is no time"),
         ({"start": "09:00+01:00"}, "local ones"),
         ({"end": "08:00"}, "an end after its start"),
         ({"teacher": "Ada Byron"}, "teacher must be written as"),
