@@ -1,15 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The launches of a morning: 30 lessons of 4 people, by as many processes as a machine would run tasks."""
+"""
+The launches of a morning: 30 lessons of 4 people, by as many processes as a machine would run tasks.
+
+The limit here is 20 a second so that the run is short; benchmarks/classes.py runs the example DAG at 5.
+"""
 
 from __future__ import annotations
 
 import json
 import multiprocessing
+from statistics import median
 
 import pytest
 
 LESSONS = 30
-RATE = 40
+RATE = 20
 SPAWN = multiprocessing.get_context("spawn")
 
 
@@ -26,18 +31,21 @@ def control(lessonspace_sandbox, monkeypatch, tmp_path):
     return lessonspace_sandbox.control
 
 
-def launch_for(person):
-    """Launch all lessons for one person, each as a task would."""
+def launch_for(person, ready):
+    """Launch all lessons for one person, each as a task would, once all processes are ready."""
+    import lessonspace_provider.hooks.lessonspace  # noqa: F401 - an operator imports it when it runs
     from lessonspace_provider.operators.spaces import LessonspaceLaunchSpaceOperator
 
+    ready.wait(120)
     for lesson in range(LESSONS):
         LessonspaceLaunchSpaceOperator(
             task_id="launch", launch_id=f"lesson-{lesson}", user={"id": person, "name": person}
         ).execute({})
 
 
-def test_thirty_lessons_of_four_people_are_launched_at_the_gates_pace(control):
-    processes = [SPAWN.Process(target=launch_for, args=(name,), daemon=True) for name in ("Ada", "Ben", "Cem", "Dana")]
+def test_thirty_lessons_of_four_people_are_launched_at_the_limit_and_hardly_over_it(control):
+    people, ready = ("Ada", "Ben", "Cem", "Dana"), SPAWN.Barrier(4)
+    processes = [SPAWN.Process(target=launch_for, args=(name, ready), daemon=True) for name in people]
     for process in processes:
         process.start()
     for process in processes:
@@ -46,4 +54,11 @@ def test_thirty_lessons_of_four_people_are_launched_at_the_gates_pace(control):
     launches = control.launches()
     assert len(launches) == 4 * LESSONS
     assert len({launch.room_id for launch in launches}) == LESSONS
-    assert control.state().refused <= 2, "a busy machine may hold up a call that has its permit"
+    assert sum(launch.created for launch in launches) == LESSONS
+
+    calls = control.calls(method="POST")
+    accepted = [call.arrived for call in calls if call.status != 429]
+    assert len(accepted) == 4 * LESSONS
+    assert len(calls) - len(accepted) <= 1, "a busy machine may hold up a call that has its permit"
+    gap = median(later - earlier for earlier, later in zip(accepted, accepted[1:]))
+    assert 1 / gap > 0.6 * RATE, "most calls follow one another at the limit's pace, whatever holds up the others"
