@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, TypedDict, TypeVar
 
+from lessonspace_provider.destinations import as_place
 from lessonspace_provider.exceptions import LessonspaceInputError
 from lessonspace_provider.parameters import refuse
 
@@ -32,21 +33,16 @@ def as_lines_file(destination: object) -> ObjectStoragePath | None:
     Check where a list is to be written.
 
     :param destination: a file as ``ObjectStoragePath`` takes it, its name ending in ``.jsonl``; None for XCom.
-    :raises LessonspaceInputError: for anything else; a folder is none, since each run needs a file of its own.
+    :raises LessonspaceInputError: for anything else; a folder is none, since each run needs a file of its own,
+        and nor is a relative path, see ``destinations.as_place``.
     """
-    # On the worker only: what it imports is not needed to parse a DAG.
-    from airflow.providers.common.compat.sdk import ObjectStoragePath
-
     if destination is None:
         return None
     example = "s3://aws_default@bucket/sessions/{{ ds }}.jsonl"
-    refused = refuse("destination", destination, f"a file whose name ends in .jsonl, such as '{example}'")
-    if not isinstance(destination, (str, ObjectStoragePath)) or not str(destination).endswith(".jsonl"):
-        raise refused
-    try:
-        return ObjectStoragePath(destination)
-    except ValueError:  # a store that nobody knows
-        raise refused from None
+    allowed = f"a file whose name ends in .jsonl, with its whole path, such as '{example}'"
+    if not str(destination).endswith(".jsonl"):
+        raise refuse("destination", destination, allowed)
+    return as_place(destination, allowed)
 
 
 def fit_for_xcom(entries: Iterable[Entry]) -> list[Entry]:

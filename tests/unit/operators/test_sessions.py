@@ -137,6 +137,11 @@ def test_a_destination_that_is_no_jsonl_file_is_refused_before_any_request(desti
     refused(LessonspaceListSessionsOperator, "destination=", destination=destination)
 
 
+@pytest.mark.parametrize("destination", ["sessions/x.jsonl", "x.jsonl", "./x.jsonl", "../x.jsonl", "file:x.jsonl"])
+def test_a_file_that_would_lie_where_the_worker_runs_is_refused_before_any_request(destination):
+    refused(LessonspaceListSessionsOperator, "destination=.*with its whole path", destination=destination)
+
+
 def test_a_list_can_go_into_a_file(tmp_path):
     path = f"file://{tmp_path}/a/sessions.jsonl"
     result, _ = run(LessonspaceListSessionsOperator, destination=path, fields=["uuid"])
