@@ -2,24 +2,30 @@
 """
 ### Recordings to be reviewed
 
-Every morning: the sessions that ended the day before and were recorded, and for each of them the link to its recording,
-handed to a reviewer. Whoever has such a link can watch for about three hours, so it lies in no XCom and no log.
+Every morning: the sessions that ended since the morning before and were recorded, and for each of them the link to its
+recording, handed to a reviewer. Whoever has such a link can watch for about three hours, so it lies in no XCom and no
+log.
 
-Set the Airflow Variable `lessonspace_review_folder` to a folder on the worker's machine. Each link becomes a file
-there, which only its owner may read. Put your school's own way in place of `deliver`. In XCom lie sessions' ids, and
-whether they were recorded.
+Set the Airflow Variable `lessonspace_review_folder` to a folder on the worker's machine. Each link becomes a new file
+there, which only its owner may read. Put your school's own way in place of `deliver`, or copy `class_links.py` with
+this file. In XCom lie sessions' ids, and whether they were recorded.
 
-More than 1024 recordings a day need a higher `[core] max_map_length`.
+A session that can't be read holds up none of the others, and fails the run.
+
+More than 1024 sessions a day need a higher `[core] max_map_length`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
+from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG, Variable, task
 from airflow.timetables.interval import CronDataIntervalTimetable
+from class_links import write_file
 
 from lessonspace_provider.operators.sessions import (
     LessonspaceGetRecordingUrlOperator,
@@ -27,15 +33,14 @@ from lessonspace_provider.operators.sessions import (
     LessonspaceListSessionsOperator,
 )
 
+SCHOOL_TIME = "Europe/London"
+
 
 # --8<-- [start:deliver]
 def deliver(recording: Any, context: Any) -> None:  # noqa: ARG001 - Airflow's context is handed over in any case
     """Write a link into a file that only the owner may read; another try replaces it."""
     folder = Path(Variable.get("lessonspace_review_folder"))
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path = folder / f"{recording['session_id']}.txt"
-    path.touch(mode=0o600)
-    path.write_text(f"{recording['recording_url']}\n", encoding="utf-8")
+    write_file(folder, recording["session_id"], f"{recording['recording_url']}\n")
     # --8<-- [end:deliver]
 
 
@@ -44,9 +49,15 @@ def uuid_of(session: dict[str, Any]) -> str:
     return str(session["uuid"])
 
 
+def has_recording(session: dict[str, Any]) -> bool:
+    """Whether there is a recording; where that is not said, whether there was to be one."""
+    available = session.get("recording_available")
+    return bool(session.get("record_av") if available is None else available)
+
+
 with DAG(
     "recordings_review",
-    schedule=CronDataIntervalTimetable("0 6 * * *", timezone="UTC"),
+    schedule=CronDataIntervalTimetable("0 6 * * *", timezone=SCHOOL_TIME),
     start_date=datetime(2026, 1, 1, tzinfo=timezone.utc),
     catchup=False,
     max_active_runs=1,
@@ -54,27 +65,34 @@ with DAG(
     doc_md=__doc__,
     tags=["lessonspace", "sessions"],
 ) as dag:
+    # Whether the API counts the moment itself is unknown: a second early, a link may be handed over twice.
+    # --8<-- [start:list]
     sessions = LessonspaceListSessionsOperator(
         task_id="sessions",
         filters={
-            "end_time_after": "{{ data_interval_start.isoformat() }}",
+            "end_time_after": "{{ data_interval_start.subtract(seconds=1).isoformat() }}",
             "end_time_before": "{{ data_interval_end.isoformat() }}",
+            "include_single_user": True,
         },
         fields=["uuid"],
     )
+    # --8<-- [end:list]
     # --8<-- [start:get]
     details = LessonspaceGetSessionOperator.partial(
         task_id="details", fields=["uuid", "recording_available", "record_av"]
     ).expand(session_id=sessions.output.map(uuid_of))
     # --8<-- [end:get]
 
-    @task
-    def recorded(sessions: Any) -> list[str]:
-        """Name the sessions with a recording; one of which it is not said is tried when it was to be recorded."""
-        return [session["uuid"] for session in sessions if session.get("recording_available", session.get("record_av"))]
+    @task(trigger_rule="all_done")
+    def recorded(sessions: Iterable[dict[str, Any]] | None) -> list[str]:
+        """Name the sessions with a recording, of those that could be read."""
+        return [session["uuid"] for session in sessions or [] if has_recording(session)]
 
     # --8<-- [start:recording]
     LessonspaceGetRecordingUrlOperator.partial(task_id="hand_over", deliver=deliver).expand(
         session_id=recorded(details.output)
     )
     # --8<-- [end:recording]
+
+    # Without it, a run whose links were all handed over would count as good, whatever could not be read.
+    details >> EmptyOperator(task_id="all_could_be_read")

@@ -32,6 +32,7 @@ def test_every_session_is_locked_and_its_link_delivered_and_no_link_is_in_xcom(
     assert recordings == [{"session_id": session_id, "delivered": True} for session_id in listed]
     assert "http" not in json.dumps([locked, recordings, xcom(run, "sessions")])
 
-    assert {path.name for path in tmp_path.iterdir()} == set(names)
+    assert {path.stem for path in tmp_path.iterdir()} == set(names)
+    assert all(path.stat().st_mode & 0o777 == 0o600 for path in tmp_path.iterdir())
     assert all(path.read_text().startswith("http") for path in tmp_path.iterdir())
     assert len(control.calls(method="PATCH")) == 3

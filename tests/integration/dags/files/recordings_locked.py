@@ -7,6 +7,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from airflow.sdk import DAG, Variable
+from class_links import write_file
 
 from lessonspace_provider.operators.sessions import (
     LessonspaceGetRecordingUrlOperator,
@@ -16,8 +17,7 @@ from lessonspace_provider.operators.sessions import (
 
 
 def to_the_school(recording, context):
-    folder = Path(Variable.get("recordings_folder"))
-    (folder / recording["session_id"]).write_text(recording["recording_url"])
+    write_file(Path(Variable.get("recordings_folder")), recording["session_id"], recording["recording_url"])
 
 
 with DAG(
