@@ -2,19 +2,26 @@
 """
 ### Session housekeeping
 
-Every night, for the sessions that ended since the night before: names them after their space and day, and lets only
-teachers and admins watch the recordings of under-age classes. Run again, it sends nothing for what is as it should be.
+Every night, for the sessions that ended since the night before: names those of the timetable's lessons after subject,
+teacher and date, and all others after their space and day; and lets only teachers and admins watch the recordings of
+under-age classes. Names that were given by hand are replaced. Run again, it sends nothing for what is as it should be.
 All tasks of a connection share the API's rate; there is nothing to throttle here.
 
-Airflow Variables, both optional:
+Airflow Variables, all optional:
 
-- `lessonspace_session_name`: the name, with `{space}`, `{date}` and `{time}` (of the start) in it; `{space} {date}`.
-  It replaces names that were given by hand.
-- `lessonspace_under_age`: a regular expression, looked for in the space's name and the session's tags without regard to
-  case. Without it every recording is locked. A session whose space has no name is locked in any case.
+- `lessonspace_timetable`: the timetable of `class_launch`, or else the sample beside this file.
+- `lessonspace_session_name`: the name of a lesson's session, with `{subject}`, `{teacher}`, `{date}` and `{time}` (of
+  the lesson's start) in it; `{subject}, {teacher}, {date}`.
+- `lessonspace_under_age`: a regular expression, looked for in the subject, the space's name and the session's tags
+  without regard to case. Without it every recording is locked. A session with neither subject nor name of a space is
+  locked in any case.
 
-In XCom lie the sessions' ids, times, tags and spaces, and the new names: no people and no links, unless your spaces are
-named after pupils.
+A session is a lesson's when it was in the room that `class_launch` made for it. Since no session says what its room
+was launched as, the API is asked for the sessions of each lesson: a night of N lessons costs N lists and one more.
+
+In XCom lie the sessions' ids, who may watch, and the new names, which hold the teachers' unless your template leaves
+them out; no other people and no links, unless your spaces are named after pupils. Keep `class_timetable.py` beside
+this file.
 
 A night of more than 1024 sessions fails in `changes`, before anything is sent, until `[core] max_map_length`
 (`AIRFLOW__CORE__MAX_MAP_LENGTH`) is raised.
@@ -24,50 +31,82 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from airflow.sdk import DAG, Variable, task
 from airflow.timetables.interval import CronDataIntervalTimetable
+from class_timetable import Launch, read_launches
 
-from lessonspace_provider.operators.sessions import LessonspaceListSessionsOperator, LessonspaceUpdateSessionOperator
+from lessonspace_provider.operators.sessions import LessonspaceUpdateSessionOperator
 from lessonspace_provider.sessions import space_of, start_time
 
-SCHOOL_TIMEZONE = "UTC"
+SCHOOL_TIME = "Europe/London"
+SAMPLE = Path(__file__).with_name("timetable.csv")
+TEMPLATE_WORDS = ("subject", "teacher", "date", "time")
 
 
-def new_name(session: dict[str, Any], template: str) -> str | None:
-    """Name a session after its space and start; None, which leaves its name, when the API tells no start."""
-    start = start_time(session)
+def check_template(template: str) -> str:
+    """Refuse a template with anything in braces but the words that are known, and return it otherwise."""
+    words = [f"{{{word}}}" for word in TEMPLATE_WORDS]
+    if set("{}") & set(re.sub("|".join(map(re.escape, words)), "", template)):
+        raise ValueError(
+            f"The Airflow Variable lessonspace_session_name is {template!r}: of what stands in braces, only "
+            f"{', '.join(words)} are known."
+        )
+    return template
+
+
+def lessons_between(timetable: Path, begin: datetime, end: datetime) -> list[Launch]:
+    """Read the lessons that begin within some days, and those of the day before that are not over by then."""
+    zone, day = ZoneInfo(SCHOOL_TIME), timedelta(days=1)
+    moment = datetime.fromtimestamp(begin.timestamp(), zone)
+    lessons: list[Launch] = read_launches(timetable, moment - day, moment, zone)["teachers"]
+    while moment < end:
+        read = read_launches(timetable, moment, moment, zone)
+        for problem in read["refused"]:
+            print(f"Not read of {timetable.name}: {problem}")  # noqa: T201 - for the task's log
+        lessons += read["teachers"]
+        moment += day
+    return lessons
+
+
+def new_name(session: dict[str, Any], lesson: Launch | None, template: str) -> str | None:
+    """Name a session after its lesson, or its space and day; None leaves its name, when the API tells no start."""
+    start = datetime.fromisoformat(lesson["lesson_start"]) if lesson else start_time(session)
     if start is None:
         return None
-    local = start.astimezone(ZoneInfo(SCHOOL_TIMEZONE))
-    space = space_of(session).get("name") or "Lesson"
-    name = template.format(space=space, date=f"{local:%Y-%m-%d}", time=f"{local:%H:%M}")
+    local = start.astimezone(ZoneInfo(SCHOOL_TIME))
+    if lesson:
+        words = (lesson["name"], lesson["user"]["name"], f"{local:%Y-%m-%d}", f"{local:%H:%M}")
+        name = template.format(**dict(zip(TEMPLATE_WORDS, words)))
+    else:
+        name = f"{space_of(session).get('name') or 'Lesson'} {local:%Y-%m-%d}"
     # Airflow renders templates in what it maps over: a space called {{ conn... }} would publish the API key.
     return name.replace("{", "(").replace("}", ")")
 
 
-def new_policy(session: dict[str, Any], under_age: str) -> list[str] | None:
+def new_policy(session: dict[str, Any], lesson: Launch | None, under_age: str) -> list[str] | None:
     """Lock under-age classes, and those that can't be told; None leaves the policy as it is."""
-    space = space_of(session).get("name")
-    if not space or re.search(under_age, f"{space} {session.get('tags') or ''}", re.IGNORECASE):
+    called = " ".join(filter(None, [lesson and lesson["name"], space_of(session).get("name")]))
+    if not called or re.search(under_age, f"{called} {session.get('tags') or ''}", re.IGNORECASE):
         return ["teacher", "admin"]
     return None
 
 
-def change(session: dict[str, Any], template: str, under_age: str) -> dict[str, Any]:
+def change(session: dict[str, Any], lesson: Launch | None, template: str, under_age: str) -> dict[str, Any]:
     """Say what a session is to be called, and who may watch it."""
     return {
         "session_id": session["uuid"],
-        "name": new_name(session, template),
-        "recording_access_policy": new_policy(session, under_age),
+        "name": new_name(session, lesson, template),
+        "recording_access_policy": new_policy(session, lesson, under_age),
     }
 
 
 with DAG(
     "session_housekeeping",
-    schedule=CronDataIntervalTimetable("0 2 * * *", timezone=SCHOOL_TIMEZONE),
+    schedule=CronDataIntervalTimetable("0 2 * * *", timezone=SCHOOL_TIME),
     start_date=datetime(2026, 1, 1, tzinfo=timezone.utc),
     catchup=False,
     max_active_runs=1,
@@ -75,27 +114,33 @@ with DAG(
     doc_md=__doc__,
     tags=["lessonspace", "sessions"],
 ) as dag:
-    # Whether the API counts the moment itself is unknown: a second early, a session may come twice, which does no harm.
-    # --8<-- [start:list]
-    sessions = LessonspaceListSessionsOperator(
-        task_id="sessions",
-        filters={
-            "end_time_after": "{{ data_interval_start.subtract(seconds=1).isoformat() }}",
-            "end_time_before": "{{ data_interval_end.isoformat() }}",
-            "include_single_user": True,
-        },
-        fields=["uuid", "space", "start_time", "tags"],
-    )
-    # --8<-- [end:list]
 
     @task
-    def changes(sessions: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Say of every session what it is to be."""
-        template = Variable.get("lessonspace_session_name", default="{space} {date}")
+    def changes(data_interval_start: Any = None, data_interval_end: Any = None) -> list[dict[str, Any]]:
+        """List the night's sessions and say what each is to be; in one task, so that no people pass through XCom."""
+        from lessonspace_provider.hooks.lessonspace import LessonspaceHook  # not needed to parse this file
+
+        template = check_template(Variable.get("lessonspace_session_name", default="{subject}, {teacher}, {date}"))
         under_age = Variable.get("lessonspace_under_age", default="")
-        wanted = [change(session, template, under_age) for session in sessions]
+        timetable = Path(Variable.get("lessonspace_timetable", default=str(SAMPLE)))
+        # Whether the API counts the moment itself is unknown: a second early, a session may come twice, which does no
+        # harm.
+        window: dict[str, Any] = {
+            "end_time_after": data_interval_start - timedelta(seconds=1),
+            "end_time_before": data_interval_end,
+            "include_single_user": True,
+        }
+        hook = LessonspaceHook()
+        sessions: list[Any] = list(hook.list_sessions(**window))
+        lessons = lessons_between(timetable, data_interval_start, data_interval_end) if sessions else []
+        lesson_of = {
+            session["uuid"]: lesson
+            for lesson in lessons
+            for session in hook.list_sessions(launch_id=lesson["launch_id"], **window)
+        }
+        wanted = [change(session, lesson_of.get(session["uuid"]), template, under_age) for session in sessions]
         return [entry for entry in wanted if entry["name"] or entry["recording_access_policy"]]
 
     # --8<-- [start:update]
-    LessonspaceUpdateSessionOperator.partial(task_id="update").expand_kwargs(changes(sessions.output))
+    LessonspaceUpdateSessionOperator.partial(task_id="update").expand_kwargs(changes())
     # --8<-- [end:update]
