@@ -19,11 +19,12 @@ from airflow.timetables.interval import CronDataIntervalTimetable
 from lessonspace_provider.operators.spaces import LessonspaceListSpacesOperator
 from lessonspace_provider.operators.users import LessonspaceListUsersOperator
 
+SCHOOL_TIME = "Europe/London"
 MONTH = "{{ var.value.lessonspace_inventory }}/{{ data_interval_end.strftime('%Y-%m') }}"
 
 with DAG(
     "people_inventory",
-    schedule=CronDataIntervalTimetable("0 3 1 * *", timezone="UTC"),
+    schedule=CronDataIntervalTimetable("0 3 1 * *", timezone=SCHOOL_TIME),
     start_date=datetime(2026, 1, 1, tzinfo=timezone.utc),
     catchup=False,
     max_active_runs=1,
