@@ -36,10 +36,10 @@ def load_dag(name: str) -> DAG:
 
 @pytest.fixture
 def run_dag(airflow_home: Path) -> Callable[..., object]:
-    """Run a DAG to its end in this process, against a migrated database, as ``dag.test()`` does."""
+    """Run a DAG to its end in this process, against a migrated database, as ``dag.test()`` does with these params."""
 
-    def run(dag: DAG, logical_date: datetime | None = None) -> object:
-        return dag.test(logical_date=logical_date)
+    def run(dag: DAG, logical_date: datetime | None = None, **params: object) -> object:
+        return dag.test(logical_date=logical_date, run_conf=params or None)
 
     return run
 

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+### Transcripts of one space
+
+Triggered by hand with a space: the transcripts of its sessions of the last days as readable text, for somebody who
+takes over a class, say. A session whose transcript is not there, or not yet, is skipped.
+
+Set the Airflow Variable `lessonspace_space_transcripts` to the folder, such as `s3://aws_default@my-bucket/classes`.
+The files hold what was said and by whom. In XCom lie the sessions' ids, names, times and counts, and the files' paths.
+
+More than 1024 sessions need a higher `[core] max_map_length`.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+from airflow.sdk import DAG, Param
+
+from lessonspace_provider.operators.sessions import LessonspaceListSessionsOperator
+from lessonspace_provider.operators.transcripts import LessonspaceGetTranscriptOperator
+
+
+def id_of(session: dict[str, Any]) -> str:
+    """Take a session's uuid, which the next task is mapped over."""
+    return str(session["session_id"])
+
+
+with DAG(
+    "space_transcripts",
+    schedule=None,
+    start_date=datetime(2026, 1, 1, tzinfo=timezone.utc),
+    params={
+        "space_id": Param(type="string", minLength=1, description="A space's UUID, or its slug (launch's room_id)"),
+        "days": Param(7, type="integer", minimum=1, description="Sessions that ended in so many days"),
+    },
+    default_args={"owner": "data-team", "retries": 3, "retry_delay": timedelta(minutes=5)},
+    doc_md=__doc__,
+    tags=["lessonspace", "transcripts"],
+) as dag:
+    # --8<-- [start:sessions]
+    sessions = LessonspaceListSessionsOperator(
+        task_id="sessions",
+        space_id="{{ params.space_id }}",
+        filters={
+            "end_time_after": "{{ (dag_run.run_after - macros.timedelta(days=params.days)).isoformat() }}",
+            "duration_min": 301,  # shorter ones have no transcript, and nor have those of one person
+            "include_single_user": False,
+        },
+    )
+    # --8<-- [end:sessions]
+    # --8<-- [start:transcripts]
+    LessonspaceGetTranscriptOperator.partial(
+        task_id="transcripts",
+        destination="{{ var.value.lessonspace_space_transcripts }}",
+        formats=["txt"],
+        on_missing="skip",
+    ).expand(session_id=sessions.output.map(id_of))
+    # --8<-- [end:transcripts]
