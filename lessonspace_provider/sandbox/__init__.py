@@ -17,8 +17,8 @@ In pytest: ``pytest_plugins = ["lessonspace_provider.sandbox.pytest_plugin"]``.
 """
 
 from lessonspace_provider.sandbox.client import SandboxControl, SandboxControlError
-from lessonspace_provider.sandbox.messages import Fault, NewSession
+from lessonspace_provider.sandbox.messages import Fault, NewSession, Visit
 from lessonspace_provider.sandbox.server import Sandbox
 from lessonspace_provider.sandbox.settings import SandboxSettings
 
-__all__ = ["Fault", "NewSession", "Sandbox", "SandboxControl", "SandboxControlError", "SandboxSettings"]
+__all__ = ["Fault", "NewSession", "Sandbox", "SandboxControl", "SandboxControlError", "SandboxSettings", "Visit"]

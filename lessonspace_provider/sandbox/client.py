@@ -27,6 +27,7 @@ from lessonspace_provider.sandbox.messages import (
     SessionTruth,
     Target,
     TranscriptMode,
+    Visit,
 )
 
 Output = TypeVar("Output")
@@ -144,6 +145,7 @@ class SandboxControl:
         *,
         users: Sequence[int | str] | None = None,
         guests: int = 0,
+        visits: Sequence[Visit] = (),
         name: str | None = None,
         space: str | None = None,
         launch_id: str | None = None,
@@ -163,6 +165,7 @@ class SandboxControl:
             start,
             end,
             guests=guests,
+            visits=list(visits),
             name=name,
             space=space,
             launch_id=launch_id,

@@ -271,6 +271,7 @@ def _add(world: World, new: NewSession) -> Session:
     start, end = _aware(new.start), _aware(new.end) if new.end else None
     if end is not None and end < start:
         raise WorldError(f"a session cannot end at {end} before it starts at {start}")
+    _check_visits(new, start, end)
     space = _space_for(world, new, start)
     session = Session(world.next_id("session"), world.new_uuid(), space, new.name, start, end)
     session.users = [_member(world, user, number) for number, user in enumerate(new.users)]
@@ -283,10 +284,23 @@ def _add(world: World, new: NewSession) -> Session:
     session.segments = new.segments
     session.transcript_bytes = new.transcript_bytes
     left = max(start, end - END_AFTER_LAST_LEFT) if end else None
+    visits = [(visit.joined, visit.left, session.users[new.users.index(visit.user)]) for visit in new.visits]
+    visitors = [who for _, _, who in visits]
     for who in session.attendants:
-        world.write_visit(session, who, start, left)
+        if who not in visitors:
+            world.write_visit(session, who, start, left)
+    for joined, gone, who in sorted(visits, key=lambda visit: visit[0]):
+        world.write_visit(session, who, _aware(joined), _aware(gone))
     world.add_session(session)
     return session
+
+
+def _check_visits(new: NewSession, start: datetime, end: datetime | None) -> None:
+    for visit in new.visits:
+        if visit.user not in new.users:
+            raise WorldError(f"the visitor {visit.user!r} is not among the users")
+        if end is None or not start <= _aware(visit.joined) <= _aware(visit.left) <= end:
+            raise WorldError(f"the visit of {visit.user!r} is not within a session that has ended")
 
 
 def _space_for(world: World, new: NewSession, start: datetime) -> Space:

@@ -104,6 +104,20 @@ class FaultReport:
 
 
 @dataclass(frozen=True)
+class Visit:
+    """Somebody came to a session and went.
+
+    :param user: as in :attr:`NewSession.users`.
+    :param joined: when they came (aware).
+    :param left: when they went (aware).
+    """
+
+    user: int | str
+    joined: datetime
+    left: datetime
+
+
+@dataclass(frozen=True)
 class NewSession:
     """A session to put into the world.
 
@@ -111,6 +125,8 @@ class NewSession:
     :param end: when it ended; None = it is running.
     :param users: who was there: Lessonspace user ids (int) of the world, or names (str) to find or create.
     :param guests: how many guests were there besides.
+    :param visits: when people of ``users`` came and went, several times if they came back; those without one
+        were there from the beginning to the end. Only for a session that has ended.
     :param name: the session's name; null as in reality when None.
     :param space: id, room_id or launch id of an existing space; None = a new space.
     :param launch_id: launch id of that new space, if it is to have one.
@@ -128,6 +144,7 @@ class NewSession:
     end: datetime | None = None
     users: list[int | str] = field(default_factory=lambda: ["Ada Teacher", "Ben Student"])
     guests: int = 0
+    visits: list[Visit] = field(default_factory=list)
     name: str | None = None
     space: str | None = None
     launch_id: str | None = None

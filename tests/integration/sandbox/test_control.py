@@ -9,7 +9,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 import requests
 
-from lessonspace_provider.sandbox import NewSession, SandboxControl, SandboxControlError
+from lessonspace_provider.sandbox import NewSession, SandboxControl, SandboxControlError, Visit
 
 
 def test_calls_are_kept_in_order_without_the_key(client, control, sandbox):
@@ -120,6 +120,41 @@ def test_an_added_session_is_as_it_was_described(client, control, now):
     assert listed == sorted(listed, key=lambda s: s["start_time"], reverse=True)
     again = control.add_session(start, end, space="added-1")
     assert {s["uuid"] for s in client.sessions(launch_id="added-1")} == {session_id, again}
+
+
+def test_visits_say_when_people_came_and_went_and_others_were_there_all_the_time(client, control, now):
+    start, end = now - timedelta(hours=2), now - timedelta(hours=1)
+
+    def at(minutes):
+        return start + timedelta(minutes=minutes)
+
+    def time_of(row):
+        return datetime.fromisoformat(row["date"].replace("Z", "+00:00"))
+
+    visits = [Visit("Ben", at(30), at(50)), Visit("Ben", at(5), at(20))]
+    session_id = control.add_session(start, end, users=["Ada", "Ben"], visits=visits, launch_id="a")
+    space = next(truth.space_id for truth in control.sessions() if truth.session_id == session_id)
+    (session,) = client.get(f"/spaces/{space}/sessions/").json()["results"]
+    names = {profile["user"]: profile["name"] for profile in session["profiles"]}
+    rows = [(names[row["profile"]], row["log_type"], time_of(row)) for row in session["logs"]]
+    assert rows == [
+        ("Ada", "user-joined", start),
+        ("Ada", "user-left", end - timedelta(seconds=30)),
+        ("Ben", "user-joined", at(5)),
+        ("Ben", "user-left", at(20)),
+        ("Ben", "user-joined", at(30)),
+        ("Ben", "user-left", at(50)),
+    ]
+
+
+@pytest.mark.parametrize(("user", "joined", "left"), [("Cem", 0, 1), ("Ben", -1, 1), ("Ben", 0, 61), ("Ben", 2, 1)])
+def test_a_visit_that_cannot_be_is_refused(control, now, user, joined, left):
+    start = now - timedelta(hours=1)
+    visit = Visit(user, start + timedelta(minutes=joined), start + timedelta(minutes=left))
+    with pytest.raises(SandboxControlError, match=f"'{user}'"):
+        control.add_session(start, now, users=["Ada", "Ben"], visits=[visit])
+    with pytest.raises(SandboxControlError, match="within a session that has ended"):
+        control.add_session(start, users=["Ben"], visits=[Visit("Ben", start, now)])
 
 
 def test_many_sessions_are_added_at_once(client, control, now):
