@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The demo: the nightly archive, run by a real Airflow against the sandbox, on this machine alone.
 
+Kept running, it is a place to try all example DAGs: their Variables are stored, and the sandbox has had the sample
+timetable's lessons.
+
 Usage: python -m scripts.demo [--keep-running]
 
 Exit status: 0 if a night was archived, 1 if not, 128 plus the signal's number if a signal stopped it.
@@ -17,10 +20,12 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import IO, NoReturn, TypedDict, cast
 
 from scripts.airflow_api import AirflowApi, AirflowApiError, DagRun
+from scripts.examples import DAGS_FOLDER, WAITING_DAGS, example_dags, variables, what_to_trigger
 from scripts.logs import file_tail, newest_task_log, readable_log_line
 from scripts.processes import CHECKOUT, GuardedProcess, end_leftovers
 from scripts.progress import DemoError, Progress, check_alive
@@ -35,9 +40,6 @@ from scripts.standalone import (
 
 DAG_ID = "nightly_transcript_archive"
 CONNECTION_ID = "lessonspace_default"
-ARCHIVE_VARIABLE = "lessonspace_archive"
-LINKS_VARIABLE = "lessonspace_links_folder"
-DAGS_FOLDER = CHECKOUT / "dags_examples"
 BINARIES = Path(sys.prefix) / "bin"
 SANDBOX_SEED = 7
 REQUESTS_PER_SECOND = 5
@@ -118,10 +120,17 @@ def run_demo(run: RunFolder, claim: IO[str], progress: Progress, *, keep_running
         ):
             processes = (sandbox, standalone)
             try:
-                archive_one_night(run, AirflowApi(port), processes, progress)
+                airflow = AirflowApi(port)
+                served = progress.wait_for("the sandbox to serve", lambda: _sandbox_ready(run), processes)
+                space_id = fill_school(run, served, progress) if keep_running else ""
+                configure_airflow(run, airflow, served, processes, progress)
+                if keep_running:
+                    start_waiting_dags(airflow, processes, progress)
+                archive_one_night(airflow, processes, progress)
                 show(run)
                 if keep_running:
                     progress.say(f"Airflow: http://127.0.0.1:{port}  (no login; Ctrl-C here stops everything)")
+                    progress.say(what_to_trigger(space_id))
                     while True:
                         check_alive(processes)
                         time.sleep(1)
@@ -156,21 +165,55 @@ def start_standalone(run: RunFolder, claim: IO[str], environment: Mapping[str, s
     )
 
 
-def archive_one_night(
-    run: RunFolder, airflow: AirflowApi, processes: tuple[GuardedProcess, ...], progress: Progress
-) -> None:
-    """Configure Airflow, unpause the nightly DAG, and wait until the scheduler has run it.
+def fill_school(run: RunFolder, sandbox: SandboxReady, progress: Progress) -> str:
+    """Let the sandbox have had the sample timetable's lessons, and two people leave.
 
-    :raises DemoError: something ended, failed, or did not come.
+    :return: the id of a space with transcripts.
     """
-    sandbox = progress.wait_for("the sandbox to serve", lambda: _sandbox_ready(run), processes)
+    sys.path.append(str(DAGS_FOLDER))  # as Airflow does
+    from scripts.sample_school import SampleSchool
+
+    school = SampleSchool(sandbox["base_url"], sandbox["api_key"], DAGS_FOLDER / "timetable.csv")
+    held = school.open(run.leavers)
+    progress.say(f"the sandbox has had {held} lessons of the sample timetable, since Monday of last week")
+    return school.busy_space()
+
+
+def configure_airflow(
+    run: RunFolder,
+    airflow: AirflowApi,
+    sandbox: SandboxReady,
+    processes: tuple[GuardedProcess, ...],
+    progress: Progress,
+) -> None:
+    """Store what the example DAGs need, as soon as Airflow takes it.
+
+    :raises DemoError: something ended or did not come.
+    """
     progress.wait_for("Airflow's API server to answer", lambda: _done(airflow.log_in), processes)
     progress.wait_for(
-        f"the connection {CONNECTION_ID} and the variables {ARCHIVE_VARIABLE} and {LINKS_VARIABLE} to be stored",
+        f"the connection {CONNECTION_ID} and the examples' variables to be stored",
         lambda: _done(lambda: configure(airflow, sandbox, run)),
         processes,
     )
-    progress.wait_for(f"the DAG {DAG_ID} to be loaded", lambda: _dag_loaded(airflow), processes)
+
+
+def start_waiting_dags(airflow: AirflowApi, processes: tuple[GuardedProcess, ...], progress: Progress) -> None:
+    """Unpause the DAGs that run when something has happened, as soon as all examples are loaded.
+
+    :raises DemoError: a DAG cannot be loaded.
+    """
+    progress.wait_for("all example DAGs to be loaded", lambda: _dags_loaded(airflow, example_dags()), processes)
+    for dag_id in WAITING_DAGS:
+        progress.wait_for(f"{dag_id} to be unpaused", partial(_done, partial(airflow.unpause, dag_id)), processes)
+
+
+def archive_one_night(airflow: AirflowApi, processes: tuple[GuardedProcess, ...], progress: Progress) -> None:
+    """Unpause the nightly DAG, and wait until the scheduler has run it.
+
+    :raises DemoError: something ended, failed, or did not come.
+    """
+    progress.wait_for(f"the DAG {DAG_ID} to be loaded", lambda: _dags_loaded(airflow, [DAG_ID]), processes)
     progress.wait_for("the DAG to be unpaused", lambda: _done(lambda: airflow.unpause(DAG_ID)), processes)
     finished = progress.wait_for("the scheduler to run the archive", lambda: _run_ended(airflow), processes)
     interval = f"{finished['data_interval_start']} to {finished['data_interval_end']}"
@@ -180,7 +223,7 @@ def archive_one_night(
 
 
 def configure(airflow: AirflowApi, sandbox: SandboxReady, run: RunFolder) -> None:
-    """Store the connection to the sandbox, and where archive and links go, where the UI shows them."""
+    """Store the connection to the sandbox, and the example DAGs' Variables, where the UI shows them."""
     _store(
         lambda: airflow.add_connection(
             {
@@ -193,8 +236,8 @@ def configure(airflow: AirflowApi, sandbox: SandboxReady, run: RunFolder) -> Non
             }
         )
     )
-    _store(lambda: airflow.add_variable(ARCHIVE_VARIABLE, f"file://{run.archive}", "Where transcripts are archived"))
-    _store(lambda: airflow.add_variable(LINKS_VARIABLE, str(run.links), "Where links to classes are written"))
+    for name, (value, description) in variables(run).items():
+        _store(partial(airflow.add_variable, name, value, description))
 
 
 def _store(add: Callable[[], None]) -> None:
@@ -217,11 +260,11 @@ def _sandbox_ready(run: RunFolder) -> SandboxReady | None:
     return cast("SandboxReady", json.loads(run.sandbox_ready.read_text()))
 
 
-def _dag_loaded(airflow: AirflowApi) -> bool | None:
+def _dags_loaded(airflow: AirflowApi, dag_ids: list[str]) -> bool | None:
     for problem in airflow.import_problems():
-        if Path(problem["filename"]).stem == DAG_ID:
+        if Path(problem["filename"]).stem in dag_ids:
             raise DemoError(f"Airflow cannot load {problem['filename']}:\n{problem['stack_trace']}")
-    return airflow.has_dag(DAG_ID) or None
+    return all(airflow.has_dag(dag_id) for dag_id in dag_ids) or None
 
 
 def _run_ended(airflow: AirflowApi) -> DagRun | None:

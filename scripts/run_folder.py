@@ -42,6 +42,31 @@ class RunFolder:
         return self.root / "links"
 
     @property
+    def attendance(self) -> Path:
+        """The folder of attendance_report."""
+        return self.root / "attendance"
+
+    @property
+    def inventory(self) -> Path:
+        """The folder of people_inventory."""
+        return self.root / "inventory"
+
+    @property
+    def review(self) -> Path:
+        """Where recordings_review writes its links; it makes the folder itself, for its owner only."""
+        return self.root / "review"
+
+    @property
+    def space_transcripts(self) -> Path:
+        """The folder of space_transcripts."""
+        return self.root / "space_transcripts"
+
+    @property
+    def leavers(self) -> Path:
+        """The list that leavers reads."""
+        return self.root / "leavers.csv"
+
+    @property
     def sandbox_ready(self) -> Path:
         """The file that appears when the sandbox serves."""
         return self.root / "sandbox.json"

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the example DAGs need to run on the sandbox, and what to say of them to whoever wants to."""
+
+from __future__ import annotations
+
+from scripts.processes import CHECKOUT
+from scripts.run_folder import RunFolder
+
+DAGS_FOLDER = CHECKOUT / "dags_examples"
+
+#: Examples that run when something has happened.
+WAITING_DAGS = ("on_session_end", "transcripts_archived")
+
+
+def example_dags() -> list[str]:
+    """Name the example DAGs, each of which is called as its file is."""
+    return sorted(path.stem for path in DAGS_FOLDER.glob("*.py") if "with DAG(" in path.read_text())
+
+
+def what_to_trigger(space_id: str) -> str:
+    """Say in a line which DAGs there are to trigger, and what those with parameters take.
+
+    :param space_id: of a space with transcripts.
+    """
+    hints = {
+        "backfill_rooms": "backfill_rooms (takes the id of a run of class_launch)",
+        "space_transcripts": f"space_transcripts (takes a space, such as {space_id})",
+    }
+    names = [hints.get(dag_id, dag_id) for dag_id in example_dags() if dag_id not in WAITING_DAGS]
+    return f"trigger {', '.join(names)}; {' and '.join(WAITING_DAGS)} run by themselves"
+
+
+def variables(run: RunFolder) -> dict[str, tuple[str, str]]:
+    """Give the Airflow Variables that the example DAGs can't do without.
+
+    :return: name -> value and description.
+    """
+    return {
+        "lessonspace_archive": (f"file://{run.archive}", "Where transcripts are archived"),
+        "lessonspace_attendance": (f"file://{run.attendance}", "Where attendance reports are written"),
+        "lessonspace_inventory": (f"file://{run.inventory}", "Where users and spaces are listed"),
+        "lessonspace_leavers": (f"file://{run.leavers}", "The list of users to remove"),
+        "lessonspace_links_folder": (str(run.links), "Where links to classes are written"),
+        "lessonspace_review_folder": (str(run.review), "Where links to recordings are written"),
+        "lessonspace_space_transcripts": (f"file://{run.space_transcripts}", "Where a space's transcripts are written"),
+    }
