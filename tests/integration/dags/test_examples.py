@@ -3,11 +3,27 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
+from airflow.cli.cli_parser import get_parser
+from airflow.sdk import DAG
 
-from tests.integration.conftest import EXAMPLES, load_dag
+from scripts.examples import example_dags
+from tests.airflow_version import needs_airflow
+from tests.integration.conftest import load_dag
 
-NAMES = sorted(path.stem for path in EXAMPLES.glob("*.py") if "with DAG(" in path.read_text())
+NAMES = example_dags()
+ROOT = Path(__file__).parent.parent.parent.parent
+
+#: What talks to servers, and what comes with it: tasks need it, and parsing does not.
+NOT_TO_PARSE = {"requests", "urllib3", "fsspec", "httpx", "redis", "lessonspace_provider.hooks.lessonspace"}
+
+#: The archive's folders are days of UTC.
+IN_UTC = "nightly_transcript_archive"
 
 
 def test_there_are_examples():
@@ -22,3 +38,30 @@ def test_an_example_loads_without_a_warning_and_says_what_it_is_for(name):
     assert dag.doc_md
     assert "lessonspace" in dag.tags
     assert all(task.owner == "data-team" for task in dag.tasks)
+
+
+def test_airflow_lists_no_import_error(airflow_home, capsys):
+    arguments = get_parser().parse_args(["dags", "list-import-errors", "--local", "--output", "json"])
+    arguments.func(arguments)  # it exits when there are any
+    assert json.loads(capsys.readouterr().out) == []
+
+
+@needs_airflow("3.3", "the DAG processor of older ones has imported less")
+def test_parsing_an_example_imports_nothing_that_talks_to_servers():
+    command = [sys.executable, "-m", "benchmarks.parse_time", "--json", "--repeat", "1"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    modules = json.loads(listed)
+    assert set(modules) == set(NAMES)
+    assert {name: found for name in NAMES if (found := NOT_TO_PARSE.intersection(modules[name]))} == {}
+
+
+def test_all_examples_have_one_school_time():
+    zones = {name: zone for name in NAMES if (zone := zone_of(load_dag(name)))}
+    assert zones.pop(IN_UTC) == "UTC"
+    assert len(zones) > 3
+    assert set(zones.values()) == {"Europe/London"}
+
+
+def zone_of(dag: DAG) -> str | None:
+    """The time zone of a DAG that runs by the clock."""
+    return dag.timetable.serialize().get("timezone") if hasattr(dag.timetable, "serialize") else None
