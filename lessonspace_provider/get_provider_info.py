@@ -64,9 +64,15 @@ def get_provider_info() -> dict[str, object]:
                 "hook-class-name": "lessonspace_provider.hooks.lessonspace.LessonspaceHook",
                 "hook-name": _NAME,
                 "ui-field-behaviour": {
-                    "hidden-fields": ["schema", "login", "port"],
-                    "relabeling": {"password": "API key", "host": "Base URL"},
-                    "placeholders": {"host": "https://api.thelessonspace.com/v2"},
+                    # Not the port: Airflow 3.3's UI refuses to test a stored connection that has none (it asks with
+                    # port 0, and that differs from what is stored).
+                    "hidden-fields": ["schema", "login"],
+                    "relabeling": {"password": "API key", "host": "Base URL", "port": "Port of the base URL"},
+                    "placeholders": {
+                        "host": "https://api.thelessonspace.com/v2",
+                        "password": "The bare key, a lower-case UUID",
+                        "port": "443; Airflow 3.3 can't test without it",
+                    },
                 },
                 "conn-fields": {
                     "organisation_id": {
@@ -81,12 +87,12 @@ def get_provider_info() -> dict[str, object]:
                     },
                     "connect_timeout": {
                         "label": "Connect timeout (s)",
-                        "description": "Default 10.",
+                        "description": "Seconds to reach the host. Default 10.",
                         "schema": {"type": ["number", "null"], "minimum": 1},
                     },
                     "rate_limit_per_second": {
                         "label": "Requests per second",
-                        "description": "The limit of your API key, for everyone together. Default 5; 0 = no limit.",
+                        "description": "The limit of your API key, for everyone together. Default 5; 0 turns it off.",
                         "schema": {"type": ["number", "null"], "minimum": 0},
                     },
                     "rate_limit_max_wait": {
@@ -101,12 +107,12 @@ def get_provider_info() -> dict[str, object]:
                     },
                     "rate_limit_redis_url": {
                         "label": "Redis for the rate limit",
-                        "description": "Id of an Airflow connection, or a redis:// address without a password.",
+                        "description": "For redis: an Airflow connection's id, or a redis:// address without password.",
                         "schema": {"type": ["string", "null"]},
                     },
                     "rate_limit_dir": {
                         "label": "Folder for the rate limit",
-                        "description": "On a local disk. Leave blank to have it chosen.",
+                        "description": "On a local disk. Leave blank for one in Airflow's home.",
                         "schema": {"type": ["string", "null"]},
                     },
                 },

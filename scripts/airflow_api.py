@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import http.client
 import json
+from collections.abc import Mapping
 from typing import Literal, TypedDict, cast
 from urllib.parse import quote, urlencode
 
@@ -51,7 +52,7 @@ class AirflowApi:
         answer = cast("dict[str, str]", self._request("GET", "/auth/token"))
         self._token = answer["access_token"]
 
-    def add_connection(self, connection: dict[str, str | None]) -> None:
+    def add_connection(self, connection: Mapping[str, str | int]) -> None:
         """Store a connection in the metadata database.
 
         :param connection: connection_id, conn_type, and what else the API knows; `extra` as JSON text.

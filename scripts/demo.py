@@ -23,6 +23,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import IO, NoReturn, TypedDict, cast
+from urllib.parse import urlsplit
 
 from scripts.airflow_api import AirflowApi, AirflowApiError, DagRun
 from scripts.examples import DAGS_FOLDER, WAITING_DAGS, example_dags, variables, what_to_trigger
@@ -231,6 +232,7 @@ def configure(airflow: AirflowApi, sandbox: SandboxReady, run: RunFolder) -> Non
                 "conn_type": "lessonspace",
                 "description": "The demo's sandbox",
                 "host": sandbox["base_url"],
+                "port": urlsplit(sandbox["base_url"]).port or 80,  # without it, the UI can't test the connection
                 "password": sandbox["api_key"],
                 "extra": json.dumps({"rate_limit_per_second": REQUESTS_PER_SECOND}),
             }

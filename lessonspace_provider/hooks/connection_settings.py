@@ -253,11 +253,6 @@ def _has_password(url: str) -> bool:
 
 def _base_url(connection: AirflowConnection) -> str:
     host = (connection.host or "").strip() or DEFAULT_BASE_URL
-    if connection.port:
-        raise LessonspaceInputError(
-            f"Connection {connection.conn_id!r} gives a port of its own: write all of the URL into the host, such as "
-            f"{DEFAULT_BASE_URL}."
-        )
     host = (host if "://" in host else f"https://{host}").rstrip("/")
     path = _path_of_base_url(host)
     if path is None:
@@ -266,7 +261,19 @@ def _base_url(connection: AirflowConnection) -> str:
             f"Connection {connection.conn_id!r}: the host was refused: it must be the API's base URL, such as "
             f"{DEFAULT_BASE_URL}, and https for Lessonspace's own."
         )
+    port = _port_of(host)
+    if connection.port and connection.port != port:
+        raise LessonspaceInputError(
+            f"Connection {connection.conn_id!r}: port={connection.port} was refused, the base URL leads to {port}: "
+            f"give port {port}, or write another one into the base URL, such as https://host:8443/v2."
+        )
     return host if path else f"{host}/v2"
+
+
+def _port_of(url: str) -> int:
+    """Find the port that a good URL leads to."""
+    parts = urlsplit(url)
+    return parts.port or (443 if parts.scheme == "https" else 80)
 
 
 def _path_of_base_url(host: str) -> str | None:

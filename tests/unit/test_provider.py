@@ -9,6 +9,8 @@ import json
 import pkgutil
 import subprocess
 import sys
+from functools import reduce
+from operator import getitem
 from pathlib import Path
 from types import SimpleNamespace
 from uuid import UUID
@@ -16,9 +18,14 @@ from uuid import UUID
 import airflow
 import jsonschema
 import pytest
+from airflow.api_fastapi.core_api.services.ui.connections import HookMetaService
+from airflow.providers_manager import ProvidersManager
+from airflow.sdk import Connection
 
 import lessonspace_provider
 from lessonspace_provider.get_provider_info import get_provider_info
+from lessonspace_provider.hooks import connection_settings
+from lessonspace_provider.hooks.lessonspace import LessonspaceHook
 from tests.airflow_version import needs_airflow
 
 #: Folders whose modules Airflow is told of, as far as they exist.
@@ -28,20 +35,69 @@ KINDS = [
     if importlib.util.find_spec(f"lessonspace_provider.{kind}") is not None
 ]
 SCHEMAS = Path(airflow.__file__).parent
+(CONNECTION_TYPE,) = get_provider_info()["connection-types"]
+FORM_TITLES = ("Base URL", "API key", "Port of the base URL")
 
 
-@pytest.mark.parametrize("schema", ["provider.yaml.schema.json", "provider_info.schema.json"])
-def test_the_provider_info_fits_airflows_schemas(schema):
-    jsonschema.validate(get_provider_info(), json.loads((SCHEMAS / schema).read_text()) | {"required": []})
+def schema(name):
+    """Read one of Airflow's schemas, without asking for what is written when Airflow's own providers are released."""
+    return json.loads((SCHEMAS / name).read_text()) | {"required": []}
+
+
+def without_unknown_keys(schema):
+    """Refuse keys that a schema does not name, wherever it names any: Airflow leaves misspelt ones aside in silence."""
+    if isinstance(schema, list):
+        return [without_unknown_keys(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    strict = {name: without_unknown_keys(part) for name, part in schema.items()}
+    return strict | ({"additionalProperties": False} if isinstance(schema.get("properties"), dict) else {})
+
+
+@pytest.mark.parametrize("name", ["provider.yaml.schema.json", "provider_info.schema.json"])
+def test_the_provider_info_fits_airflows_schemas(name):
+    jsonschema.validate(get_provider_info(), schema(name))
 
 
 @needs_airflow("3.3", "older ones leave keys aside that they do not know")
 def test_every_key_of_the_provider_info_is_known_to_airflow():
-    known = json.loads((SCHEMAS / "provider.yaml.schema.json").read_text())["properties"]
-    assert set(get_provider_info()) <= set(known)
-    entry = known["connection-types"]["items"]["properties"]
-    for connection_type in get_provider_info()["connection-types"]:
-        assert set(connection_type) <= set(entry)
+    jsonschema.validate(get_provider_info(), without_unknown_keys(schema("provider.yaml.schema.json")))
+
+
+@needs_airflow("3.3", "older ones leave keys aside that they do not know")
+@pytest.mark.parametrize(
+    "place",
+    [
+        (),
+        ("integrations", 0),
+        ("hooks", 0),
+        ("operators", 0),
+        ("sensors", 0),
+        ("triggers", 0),
+        ("connection-types", 0),
+        ("connection-types", 0, "ui-field-behaviour"),
+        ("connection-types", 0, "conn-fields", "timeout"),
+        ("connection-types", 0, "conn-fields", "timeout", "schema"),
+    ],
+    ids=lambda place: "/".join(map(str, place)) or "top",
+)
+def test_a_misspelt_key_would_be_told(place):
+    info = get_provider_info()
+    reduce(getitem, place, info)["mispelt"] = []
+    with pytest.raises(jsonschema.ValidationError, match="mispelt"):
+        jsonschema.validate(info, without_unknown_keys(schema("provider.yaml.schema.json")))
+
+
+def test_airflows_providers_manager_serves_all_of_it():
+    manager = ProvidersManager()
+    assert get_provider_info().items() <= manager.providers["airflow-provider-lessonspace"].data.items()
+    assert set(get_provider_info()["extra-links"]) <= set(manager.extra_links_class_names)
+
+
+def test_a_connection_of_the_type_gives_airflow_the_hook():
+    hook = Connection(conn_id="school", conn_type="lessonspace").get_hook()
+    assert isinstance(hook, LessonspaceHook)
+    assert hook.lessonspace_conn_id == "school"
 
 
 def test_every_module_of_operators_sensors_and_triggers_is_listed():
@@ -62,20 +118,24 @@ def test_every_module_of_operators_sensors_and_triggers_is_listed():
         importlib.import_module(module)
 
 
-@needs_airflow("3.2", "older ones show no form of the provider's; the extra is JSON there")
+@needs_airflow("3.2", "older ones ask the hook")
 def test_the_ui_is_served_the_connection_form():
-    from airflow.api_fastapi.core_api.services.ui.connections import HookMetaService
-
     (form,) = [form for form in HookMetaService.hook_meta_data() if form.connection_type == "lessonspace"]
     assert form.hook_name == "Lessonspace"
-    assert set(form.extra_fields) == set(get_provider_info()["connection-types"][0]["conn-fields"])
-    assert form.standard_fields.password.title == "API key"
-    assert form.standard_fields.port.hidden
+    standard = form.standard_fields
+    assert (standard.host.title, standard.password.title, standard.port.title) == FORM_TITLES
+    assert standard.host.placeholder == connection_settings.DEFAULT_BASE_URL
+    assert standard.url_schema.hidden
+    assert standard.login.hidden
+    # Airflow 3.3's UI can't test what is stored without a port.
+    assert not standard.port.hidden
+    assert {name: field["schema"]["title"] for name, field in form.extra_fields.items()} == {
+        name: field["label"] for name, field in CONNECTION_TYPE["conn-fields"].items()
+    }
+    assert form.extra_fields["rate_limit_backend"]["schema"]["enum"] == list(connection_settings.BACKENDS)
 
 
 def test_every_extra_that_the_hook_reads_is_in_the_form():
-    from lessonspace_provider.hooks.connection_settings import ConnectionSettings
-
     asked = set()
 
     class Extra(dict):
@@ -84,8 +144,8 @@ def test_every_extra_that_the_hook_reads_is_in_the_form():
             return default
 
     connection = SimpleNamespace(conn_id="c", host=None, port=None, password=str(UUID(int=0)), extra_dejson=Extra())
-    ConnectionSettings.from_connection(connection)
-    assert asked == set(get_provider_info()["connection-types"][0]["conn-fields"])
+    connection_settings.ConnectionSettings.from_connection(connection)
+    assert asked == set(CONNECTION_TYPE["conn-fields"])
 
 
 def loaded_by(statement):

@@ -115,11 +115,41 @@ def test_a_host_that_is_no_base_url_is_refused_without_repeating_it(settings_of,
     assert caught.value.__cause__ is None
 
 
-@pytest.mark.parametrize("host", ["api.thelessonspace.com", "http://127.0.0.1/v2", API])
-def test_a_port_of_its_own_is_refused_rather_than_ignored(settings_of, host):
-    text = json.dumps({"conn_type": "lessonspace", "password": KEY, "host": host, "port": 8080})
-    with pytest.raises(LessonspaceInputError, match="'school' gives a port of its own: write all of the URL into"):
+@pytest.mark.parametrize(
+    ("host", "port", "leads_to"),
+    [
+        ("api.thelessonspace.com", 8080, 443),
+        (API, 80, 443),
+        ("http://127.0.0.1/v2", 443, 80),
+        ("http://127.0.0.1:8750/v2", 443, 8750),
+        ("https://[::1]/v2", 8750, 443),
+        (None, 8443, 443),
+    ],
+)
+def test_a_port_that_is_not_the_base_urls_is_refused_rather_than_ignored(settings_of, host, port, leads_to):
+    text = json.dumps({"conn_type": "lessonspace", "password": KEY, "host": host, "port": port})
+    with pytest.raises(LessonspaceInputError) as caught:
         settings_of(text)
+    assert f"'school': port={port} was refused, the base URL leads to {leads_to}: give port {leads_to}" in str(
+        caught.value
+    )
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "base_url"),
+    [
+        (None, 443, API),
+        (None, 0, API),
+        ("api.thelessonspace.com", 443, API),
+        ("https://api.thelessonspace.com:443/v2", 443, "https://api.thelessonspace.com:443/v2"),
+        ("http://127.0.0.1", 80, "http://127.0.0.1/v2"),
+        ("http://127.0.0.1:8750/v2", 8750, "http://127.0.0.1:8750/v2"),
+        ("http://[::1]:8750", 8750, "http://[::1]:8750/v2"),
+    ],
+)
+def test_the_base_urls_own_port_changes_nothing(settings_of, host, port, base_url):
+    text = json.dumps({"conn_type": "lessonspace", "password": KEY, "host": host, "port": port})
+    assert settings_of(text).base_url == base_url
 
 
 @pytest.mark.parametrize("key", [f" {KEY}", f"{KEY}\n", f"\t{KEY} \r\n"])
