@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from copy import copy
+from dataclasses import replace
 from functools import cached_property
 from threading import Lock
 from typing import TYPE_CHECKING, cast
@@ -37,7 +39,7 @@ from lessonspace_provider.parameters import (
     as_uuid,
     encode_filters,
 )
-from lessonspace_provider.rate_limit import RateLimitSettings, gate_for
+from lessonspace_provider.rate_limit import Gate, RateLimitSettings, gate_for
 from lessonspace_provider.sessions import name_to_keep
 
 if TYPE_CHECKING:
@@ -56,6 +58,9 @@ if TYPE_CHECKING:
 
 #: How often a transcript's link is asked for when the store says that it has expired.
 LINKS_PER_TRANSCRIPT = 3
+
+#: Seconds in which the connection's test begins retries: somebody sits before it, and a proxy may not wait for long.
+TEST_PATIENCE = 5.0
 
 #: How the API's 404 calls a page that is not there (facts, I); any other 404 amid a list is an error.
 PAGE_PAST_THE_END = "Invalid page"
@@ -121,6 +126,10 @@ class LessonspaceHook(BaseHook):
 
     @cached_property
     def _transport(self) -> Transport:
+        return Transport(self.settings, self._gate, self.log)
+
+    @property
+    def _gate(self) -> Gate:
         settings = self.settings
         rate_limit = RateLimitSettings(
             per_second=settings.rate_limit_per_second,
@@ -128,7 +137,7 @@ class LessonspaceHook(BaseHook):
             directory=settings.rate_limit_dir,
             redis_url=self._redis_url if settings.rate_limit_backend == "redis" else None,
         )
-        return Transport(settings, gate_for(settings.api_key, settings.base_url, rate_limit), self.log)
+        return gate_for(settings.api_key, settings.base_url, rate_limit)
 
     @cached_property
     def _redis_connection(self) -> Connection:
@@ -144,13 +153,16 @@ class LessonspaceHook(BaseHook):
         """
         Check the key by ``GET /hello/``, and the organisation by ``GET /my-organisation/``.
 
+        It soon gives up trying again (``TEST_PATIENCE``), and waits its turn at the gate like any call.
+
         :return: success, and a sentence that says what was found or what to do.
         """
         try:
-            greeting = self.hello()
-            own_id = self.my_organisation_id()
+            hurried = self._hurried()
+            greeting = hurried.hello()
+            own_id = hurried.my_organisation_id()
         except LessonspaceError as error:
-            return False, str(error)
+            return False, self._about_this_connection(str(error))
         configured = self.settings.organisation_id
         if configured is not None and configured != own_id:
             return False, (
@@ -158,6 +170,18 @@ class LessonspaceHook(BaseHook):
                 f"organisation_id, or leave it blank."
             )
         return True, f"Connected to organisation {own_id}. Lessonspace says: {greeting}"
+
+    def _hurried(self) -> LessonspaceHook:
+        """Make the same hook for somebody who waits for its answer."""
+        settings = replace(self.settings, rate_limit_max_wait=min(self.settings.rate_limit_max_wait, TEST_PATIENCE))
+        hook = copy(self)
+        hook._transport = Transport(settings, self._gate, self.log)
+        return hook
+
+    def _about_this_connection(self, message: str) -> str:
+        """Leave the connection's id out: the UI tests connections under an id that it makes up."""
+        name = repr(self.lessonspace_conn_id)
+        return message.replace(f"Connection {name}", "This connection").replace(f"connection {name}", "this connection")
 
     def hello(self) -> str:
         """

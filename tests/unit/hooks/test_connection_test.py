@@ -9,6 +9,8 @@ from threading import Event
 import pytest
 import requests
 
+from lessonspace_provider.exceptions import LessonspaceServerError
+from lessonspace_provider.hooks.lessonspace import TEST_PATIENCE
 from tests.unit.hooks.known import API, KEY, sent
 
 HELLO, MINE = f"{API}/hello/", f"{API}/my-organisation/"
@@ -36,7 +38,7 @@ def test_a_wrong_key_is_told(hook, requests_mock):
     requests_mock.get(HELLO, status_code=401, json={"detail": f"No such key: {KEY}"})
     good, message = hook.test_connection()
     assert good is False
-    assert "check the API key of connection 'lessonspace_default'" in message
+    assert "check the API key of this connection." in message
     assert KEY not in message
 
 
@@ -55,15 +57,25 @@ def test_a_host_out_of_reach_is_told(hook, requests_mock, exception):
     good, message = hook.test_connection()
     assert good is False
     assert "no answer" in message
-    assert "reaches the host of connection 'lessonspace_default'" in message
+    assert "reaches the host of this connection, " in message
+
+
+def test_nobody_waits_long_for_a_test_that_will_fail(hook, requests_mock, clock, monkeypatch):
+    monkeypatch.setattr("lessonspace_provider.retries._backoff", lambda _: TEST_PATIENCE / 2.5)
+    requests_mock.get(HELLO, status_code=503)
+    assert not hook.test_connection()[0]
+    assert sum(clock.waits) <= TEST_PATIENCE
+    with pytest.raises(LessonspaceServerError):
+        hook.hello()
+    assert sum(clock.waits) > 2 * TEST_PATIENCE  # beyond the test, the hook is as patient as its connection
 
 
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
-        ({"password": ""}, "has no API key"),
-        ({"host": "https://host:port/"}, "the host was refused"),
-        ({"timeout": "soon"}, "timeout='soon' was refused"),
+        ({"password": ""}, "This connection has no API key"),
+        ({"host": "https://host:port/"}, "This connection: the host was refused"),
+        ({"timeout": "soon"}, "This connection: timeout='soon' was refused"),
     ],
 )
 def test_a_connection_that_can_not_be_used_is_told_without_a_call(connect, requests_mock, fields, words):
