@@ -21,6 +21,7 @@ from lessonspace_provider.exceptions import (
     LessonspaceServerError,
     LessonspaceTranscriptNotReady,
 )
+from lessonspace_provider.hooks import older_form
 from lessonspace_provider.hooks.connection_settings import ConnectionSettings, is_organisation_id, redis_url_of
 from lessonspace_provider.hooks.masking import mask_secret
 from lessonspace_provider.hooks.transport import Query, Transport
@@ -80,6 +81,24 @@ class LessonspaceHook(BaseHook):
     default_conn_name = "lessonspace_default"
     conn_type = "lessonspace"
     hook_name = "Lessonspace"
+
+    @classmethod
+    def get_ui_field_behaviour(cls) -> dict[str, object]:
+        """
+        Give the connection form's standard fields to Airflow 3.0 and 3.1; newer ones don't ask.
+
+        :return: ``hidden_fields``, ``relabeling`` and ``placeholders``.
+        """
+        return older_form.field_behaviour()
+
+    @classmethod
+    def get_connection_form_widgets(cls) -> dict[str, object]:
+        """
+        Give the connection form's extra fields to Airflow 3.0 and 3.1; newer ones don't ask.
+
+        :return: WTForms fields by name.
+        """
+        return older_form.widgets()
 
     def __init__(self, lessonspace_conn_id: str = default_conn_name) -> None:
         super().__init__()

@@ -135,6 +135,25 @@ def test_the_ui_is_served_the_connection_form():
     assert form.extra_fields["rate_limit_backend"]["schema"]["enum"] == list(connection_settings.BACKENDS)
 
 
+def test_the_hook_gives_the_same_form_to_airflow_3_0_and_3_1(monkeypatch):
+    fields = {"IntegerField": HookMetaService.MockIntegerField, "StringField": HookMetaService.MockStringField}
+    rules = {"Optional": HookMetaService.MockOptional, "any_of": HookMetaService.MockEnum}
+    monkeypatch.setitem(sys.modules, "wtforms", SimpleNamespace(**fields))
+    monkeypatch.setitem(sys.modules, "wtforms.validators", SimpleNamespace(**rules))
+    widgets = LessonspaceHook.get_connection_form_widgets()
+    assert list(widgets) == list(CONNECTION_TYPE["conn-fields"])
+    for name, field in CONNECTION_TYPE["conn-fields"].items():
+        shown, wanted = widgets[name].param.dump(), field["schema"]
+        assert (shown["schema"]["title"], shown["description"]) == (field["label"], field["description"])
+        assert shown["value"] == wanted.get("default")
+        assert shown["schema"].get("enum") == wanted.get("enum")
+        assert shown["schema"]["type"] == ["integer" if kind == "number" else kind for kind in wanted["type"]]
+    behaviour = LessonspaceHook.get_ui_field_behaviour()
+    jsonschema.validate(behaviour, json.loads((SCHEMAS / "customized_form_field_behaviours.schema.json").read_text()))
+    assert behaviour["hidden_fields"] == CONNECTION_TYPE["ui-field-behaviour"]["hidden-fields"]
+    assert behaviour["relabeling"]["password"] == "API key"
+
+
 def test_every_extra_that_the_hook_reads_is_in_the_form():
     asked = set()
 
