@@ -55,13 +55,19 @@ def xcom() -> Callable[..., object]:
     return read
 
 
-@pytest.fixture
-def browser_page() -> Iterator[Page]:
-    """An empty page of a real browser, which reaches this machine only."""
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The browser's program."""
     program = chromium_program()
     if program is None:
         if os.environ.get("CI"):
             pytest.fail("chromium is not installed: .ci/run has to install it")
         pytest.skip("chromium is not on PATH: install it to run the tests that open pages in a browser")
-    with open_browser(program) as page:
+    return program
+
+
+@pytest.fixture
+def browser_page(chromium: str) -> Iterator[Page]:
+    """An empty page of a real browser, which reaches this machine only."""
+    with open_browser(chromium) as page:
         yield page

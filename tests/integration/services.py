@@ -27,13 +27,16 @@ class AirflowServices:
     :param folder: an empty folder for the home and the logs.
     :param dags: the DAG folder.
     :param settings: environment variables beside the usual ones, such as connections.
+    :param ui_only: start the API server alone, without the part of it that tasks talk to.
     """
 
-    def __init__(self, folder: Path, dags: Path, settings: Mapping[str, str]) -> None:
+    def __init__(self, folder: Path, dags: Path, settings: Mapping[str, str], *, ui_only: bool = False) -> None:
         self.folder = folder
+        self._ui_only = ui_only
         (folder / "tmp").mkdir()
         self._stack = ExitStack()
         port = self._stack.enter_context(reserve_loopback_port()).getsockname()[1]
+        self.url = f"http://127.0.0.1:{port}"
         self.api = AirflowApi(port)
         self._environment = {
             **private_environment(os.environ, home=folder, binaries=BINARIES),
@@ -48,7 +51,8 @@ class AirflowServices:
             undo.callback(self._stack.close)
             migration = self._start("migrate", "db", "migrate")
             self.wait_for("the database", lambda: migration.exit_status() is not None)
-            for name in ("api-server", "dag-processor", "scheduler", "triggerer"):
+            self.start("api-server")
+            for name in () if self._ui_only else ("dag-processor", "scheduler", "triggerer"):
                 self.start(name)
             self.wait_for("the API server", self._logged_in)
             undo.pop_all()
@@ -59,8 +63,10 @@ class AirflowServices:
 
     def start(self, name: str) -> None:
         """Start a service."""
-        quiet = ["--skip-serve-logs"] if name in ("scheduler", "triggerer") else []
-        self._running[name] = self._start(name, name, *quiet)
+        options = ["--skip-serve-logs"] if name in ("scheduler", "triggerer") else []
+        if self._ui_only:
+            options = ["--apps", "core"]
+        self._running[name] = self._start(name, name, *options)
 
     def stop(self, name: str) -> None:
         """End a service and its children."""
