@@ -144,9 +144,12 @@ class LessonspaceTranscriptTrigger(BaseTrigger):
     async def _until_ended(self, connection: SharedConnection, awaited: AwaitedTranscript) -> None:
         """Listen to the poll until the session has ended, or it is time to ask for it: nobody may ever join it."""
         deadline = awaited.began_at + awaited.give_up_after
+        is_ahead = now() < deadline  # a session that runs on after it is not asked for again and again
         async with connection.ended_sessions(awaited.began_at, self.poll_interval) as poll:
             news = await poll.next()
-            while awaited.session_id not in news.ended.by_id and not news.is_turn and now() < deadline:
+            while awaited.session_id not in news.ended.by_id and not news.is_turn:
+                if is_ahead and now() >= deadline:
+                    return
                 news = await poll.next()
 
 
