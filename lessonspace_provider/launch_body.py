@@ -12,11 +12,14 @@ from urllib.parse import urlsplit
 
 from lessonspace_provider.exceptions import LessonspaceInputError
 from lessonspace_provider.parameters import (
+    LARGEST_NUMBER,
     ROLES,
     as_api_time,
     as_aware_datetime,
+    as_flag,
     as_launch_id,
     as_margin,
+    is_text,
     refuse,
     refuse_unknown,
 )
@@ -126,13 +129,13 @@ def _write(parameter: str, value: object, writer: Writer) -> object:
 
 
 def _text(parameter: str, value: object) -> object:
-    if not isinstance(value, str):
+    if not is_text(value):
         raise refuse(parameter, _kind(value), "text")
     return value
 
 
 def _email(parameter: str, value: object) -> object:
-    if not isinstance(value, str) or not (value == "" or _EMAIL.fullmatch(value)):
+    if not is_text(value) or not (value == "" or _EMAIL.fullmatch(value)):
         raise refuse(parameter, _kind(value), "an e-mail address, somebody at some host")
     return value
 
@@ -142,17 +145,11 @@ def _url(parameter: str, value: object) -> object:
     if value == "":
         return value
     try:
-        parts = urlsplit(value) if isinstance(value, str) else None
+        parts = urlsplit(value) if is_text(value) else None
     except ValueError:
         parts = None
     if parts is None or parts.scheme not in ("http", "https") or not parts.netloc or " " in str(value):
         raise refuse(parameter, _kind(value), allowed)
-    return value
-
-
-def _flag(parameter: str, value: object) -> object:
-    if not isinstance(value, bool):
-        raise refuse(parameter, value, "True or False")
     return value
 
 
@@ -175,15 +172,13 @@ def _method(parameter: str, value: object) -> object:
 
 
 def _tags(parameter: str, value: object) -> object:
-    if not isinstance(value, Mapping) or not all(
-        isinstance(key, str) and isinstance(tag, str) for key, tag in value.items()
-    ):
+    if not isinstance(value, Mapping) or not all(is_text(key) and is_text(tag) for key, tag in value.items()):
         raise refuse(parameter, value, "a mapping of text to text")
     return dict(value)
 
 
 def _object(parameter: str, value: object) -> dict[str, object]:
-    if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
+    if not isinstance(value, Mapping) or not all(is_text(key) for key in value):
         raise refuse(parameter, _kind(value), "a mapping whose keys are text")
     return {key: _plain(f"{parameter}.{key}", entry) for key, entry in value.items()}
 
@@ -192,7 +187,11 @@ def _plain(parameter: str, value: object) -> object:
     """Let JSON's own kinds through, and write times the API's way."""
     if isinstance(value, float) and not isfinite(value):
         raise refuse(parameter, value, "a finite number: JSON knows no other")
-    if value is None or isinstance(value, (str, bool, int, float)):
+    if isinstance(value, int) and not -LARGEST_NUMBER < value < LARGEST_NUMBER:
+        raise refuse(parameter, _kind(value), "a number of 64 bits at most")
+    if isinstance(value, str):
+        return _text(parameter, value)
+    if value is None or isinstance(value, (bool, int, float)):
         return value
     if isinstance(value, datetime):
         return as_api_time(parameter, value)
@@ -231,14 +230,14 @@ _USER: Mapping[str, Writer] = {
     "name": _text,
     "id": _text,
     "email": _email,
-    "leader": _flag,
+    "leader": as_flag,
     "profile_picture": _url,
     "camera_background_url": _url,
-    "single_use": _flag,
-    "session_limit": _flag,
+    "single_use": as_flag,
+    "session_limit": as_flag,
     "custom_jwt_parameters": _object,
-    "record": _flag,
-    "ghost": _flag,
+    "record": as_flag,
+    "ghost": as_flag,
     "role": _role,
 }
 
@@ -253,16 +252,16 @@ _WEBHOOKS: Mapping[str, Writer] = {
     "summary": _group({"finish": _url}),
 }
 
-_AUTH_EXTERNAL: Mapping[str, Writer] = {"method": _method, "url": _url, "token": _text, "ephemeral": _flag}
+_AUTH_EXTERNAL: Mapping[str, Writer] = {"method": _method, "url": _url, "token": _text, "ephemeral": as_flag}
 
 #: Body fields of ``POST /spaces/launch/`` beside ``id``: the reference's, and ``summarise`` from the guides.
 _FIELDS: Mapping[str, Writer] = {
     "name": _text,
-    "allow_guests": _flag,
-    "record_av": _flag,
-    "record_content": _flag,
-    "transcribe": _flag,
-    "summarise": _flag,
+    "allow_guests": as_flag,
+    "record_av": as_flag,
+    "record_content": as_flag,
+    "transcribe": as_flag,
+    "summarise": as_flag,
     "user": _group(_USER),
     "webhooks": _group(_WEBHOOKS),
     "timeouts": _group({"not_before": as_api_time, "not_after": as_api_time}),

@@ -13,11 +13,11 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime, timedelta
 from ipaddress import ip_address
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 from uuid import UUID
 
 from lessonspace_provider.exceptions import LessonspaceInputError
-from lessonspace_provider.times import read_time, write_time
+from lessonspace_provider.times import EARLIEST, LATEST, read_time, write_time
 
 if TYPE_CHECKING:
     from lessonspace_provider.api_types import SessionUpdate
@@ -33,6 +33,12 @@ MAX_LAUNCH_ID = 64
 #: Characters of a UUID with its dashes; a slug may be any other text.
 UUID_LENGTH = 36
 
+#: Numbers from here on are a mistake, and so are durations over a hundred years: Python can't reckon with all of them.
+LARGEST_NUMBER, LONGEST_DURATION = 2**63, timedelta(days=36_525)
+
+#: Characters of a refused value that its message repeats.
+LONGEST_SHOWN = 200
+
 #: Writes one value as the texts of one or several equal query parameters.
 Encoder = Callable[[str, object], list[str]]
 
@@ -46,7 +52,42 @@ def refuse(parameter: str, value: object, allowed: str) -> LessonspaceInputError
     :param allowed: what would be right, as the end of "... must be".
     :return: the error, to be raised by the caller.
     """
-    return LessonspaceInputError(f"{parameter}={value!r} was refused: it must be {allowed}. Nothing was sent.")
+    return LessonspaceInputError(f"{parameter}={shown(value)} was refused: it must be {allowed}. Nothing was sent.")
+
+
+def shown(value: object) -> str:
+    """Write a value for a message: as Python does, unless that is long, or can't be done."""
+    try:
+        text = repr(value)
+    except Exception:  # a number of thousands of digits, a list that is nested too deeply
+        return f"<{type(value).__name__}>"
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}..."
+
+
+def is_text(value: object) -> TypeGuard[str]:
+    """Whether a value is text that UTF-8 can hold: a lone surrogate is half a character."""
+    return isinstance(value, str) and not any("\ud800" <= character <= "\udfff" for character in value)
+
+
+def as_connection_id(parameter: str, value: object) -> str:
+    """Read the id of an Airflow connection."""
+    if not is_text(value) or not value.strip() or "\0" in value:
+        raise refuse(parameter, value, "the id of an Airflow connection")
+    return value
+
+
+def as_flag(parameter: str, value: object) -> bool:
+    """Read a switch. Nothing but a boolean: the text 'False' is true to Python, and so would push a link into XCom."""
+    if not isinstance(value, bool):
+        raise refuse(parameter, value, "True or False")
+    return value
+
+
+def as_positive(parameter: str, value: object) -> int:
+    """Read a whole number of 1 or more."""
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value < LARGEST_NUMBER:
+        raise refuse(parameter, value, "a whole number of 1 or more")
+    return value
 
 
 def as_aware_datetime(parameter: str, value: object) -> datetime:
@@ -61,7 +102,10 @@ def as_aware_datetime(parameter: str, value: object) -> datetime:
     moment = read_time(value)
     if moment is None:
         raise refuse(
-            parameter, value, "an aware datetime or ISO 8601 text with an offset, such as '2026-11-23T08:00:00+00:00'"
+            parameter,
+            value,
+            f"an aware datetime or ISO 8601 text with an offset, such as '2026-11-23T08:00:00+00:00', from "
+            f"{EARLIEST.year} on and before {LATEST.year}",
         )
     return moment
 
@@ -78,8 +122,9 @@ def as_window(window_start: object, window_end: object) -> tuple[datetime, datet
     start, end = as_aware_datetime("window_start", window_start), as_aware_datetime("window_end", window_end)
     if start >= end:
         raise LessonspaceInputError(
-            f"The window from {start.isoformat()} to {end.isoformat()} is empty: window_end must lie after it. "
-            f"A DAG with schedule='@daily' has no data interval in Airflow 3: use a CronDataIntervalTimetable."
+            f"The window from window_start={start.isoformat()} to {end.isoformat()} is empty: window_end must lie "
+            f"after it. A DAG with schedule='@daily' has no data interval in Airflow 3: use a "
+            f"CronDataIntervalTimetable."
         )
     return start, end
 
@@ -91,15 +136,15 @@ def as_duration(parameter: str, value: object) -> timedelta:
     :param parameter: name for the error.
     :param value: a timedelta, or seconds.
     :return: the duration, which is above 0.
-    :raises LessonspaceInputError: for anything else.
+    :raises LessonspaceInputError: for anything else, and for more than a hundred years.
     """
     seconds = value if isinstance(value, (int, float)) and not isinstance(value, bool) else 0
     try:
         duration = value if isinstance(value, timedelta) else timedelta(seconds=seconds)
     except (ValueError, OverflowError):
         duration = timedelta(0)
-    if duration <= timedelta(0):
-        raise refuse(parameter, value, "a timedelta or seconds above 0")
+    if not timedelta(0) < duration <= LONGEST_DURATION:
+        raise refuse(parameter, value, "a timedelta or seconds, above 0 and at most a hundred years")
     return duration
 
 
@@ -128,11 +173,10 @@ def as_uuid(parameter: str, value: object) -> str:
     :return: its canonical lower-case text.
     :raises LessonspaceInputError: for an integer id (the API answers 404 to those) or text that is no UUID.
     """
-    text = str(value)
-    if isinstance(value, int) or (text.isdigit() and len(text) < 32):
+    if isinstance(value, int) or (isinstance(value, str) and value.isdigit() and len(value) < 32):
         raise refuse(parameter, value, "a uuid: the API does not know the integer id in URLs")
     try:
-        return str(UUID(text))
+        return str(UUID(str(value) if isinstance(value, (str, UUID)) else ""))
     except ValueError:
         raise refuse(parameter, value, "a UUID such as '5b5f1a2c-3d4e-4f5a-8b9c-0d1e2f3a4b5c'") from None
 
@@ -161,18 +205,26 @@ def _is_uuid(text: str) -> bool:
 
 def as_launch_id(parameter: str, value: object) -> str:
     """Read the caller's id of a space: text of 1 to 64 characters (facts, D)."""
-    if not isinstance(value, str) or not value.strip() or len(value) > MAX_LAUNCH_ID:
+    if not is_text(value) or not value.strip() or len(value) > MAX_LAUNCH_ID:
         raise refuse(parameter, value, f"text of 1 to {MAX_LAUNCH_ID} characters")
     return value
 
 
 def as_user_id(parameter: str, value: object) -> int:
     """Read a Lessonspace user id: a positive integer (``profiles[].user``), or its digits as a template renders."""
-    if isinstance(value, str) and value.isascii() and value.isdigit():
-        value = int(value)
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+    number = _whole_number(value)
+    if number is None or number < 1:
         raise refuse(parameter, value, "a positive integer, the user_id of a launch or profiles[].user")
-    return value
+    return number
+
+
+def _whole_number(value: object) -> int | None:
+    """Read a whole number, or its digits as a template renders them; None for anything else."""
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < len(str(LARGEST_NUMBER)):
+        return int(value)
+    if not isinstance(value, int) or isinstance(value, bool):
+        return None
+    return value if -LARGEST_NUMBER < value < LARGEST_NUMBER else None
 
 
 def as_policy(parameter: str, value: object) -> list[str]:
@@ -207,7 +259,7 @@ def as_session_update(session_id: str, name: object, recording_access_policy: ob
         )
     update: SessionUpdate = {}
     if name is not None:
-        if not isinstance(name, str) or not name.strip():
+        if not is_text(name) or not name.strip():
             raise refuse("name", name, "text that is not blank")
         update["name"] = name
     if recording_access_policy is not None:
@@ -228,30 +280,30 @@ def as_ip_address(parameter: str, value: object) -> str:
 
 
 def _text(parameter: str, value: object) -> list[str]:
-    if not isinstance(value, (str, UUID)) or not str(value).strip():
+    text = str(value) if isinstance(value, UUID) else value
+    if isinstance(text, str) and not is_text(text):
+        raise refuse(parameter, str, "text of whole characters")  # not repeated, as it may be somebody's name
+    if not is_text(text) or not text.strip():
         raise refuse(parameter, value, "text that is not blank")
-    return [str(value)]
+    return [text]
 
 
 def _count(parameter: str, value: object) -> list[str]:
-    if isinstance(value, str) and value.isascii() and value.isdigit():
-        return [value]
-    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+    number = _whole_number(value)
+    if number is None or number < 0:
         raise refuse(parameter, value, "a whole number, 0 or more")
-    return [str(value)]
+    return [str(number)]
 
 
 def _page(parameter: str, value: object) -> list[str]:
-    texts = _count(parameter, value)
-    if int(texts[0]) < 1:
+    number = _whole_number(value)
+    if number is None or number < 1:
         raise refuse(parameter, value, "a page number, 1 or more")
-    return texts
+    return [str(number)]
 
 
 def _flag(parameter: str, value: object) -> list[str]:
-    if not isinstance(value, bool):
-        raise refuse(parameter, value, "True or False")
-    return ["true" if value else "false"]
+    return ["true" if as_flag(parameter, value) else "false"]
 
 
 def _time(parameter: str, value: object) -> list[str]:
@@ -269,7 +321,7 @@ def _tags(parameter: str, value: object) -> list[str]:
     if (
         not isinstance(value, Mapping)
         or not value
-        or not all(isinstance(key, str) and isinstance(tag, str) for key, tag in value.items())
+        or not all(is_text(key) and is_text(tag) for key, tag in value.items())
     ):
         raise refuse(parameter, value, "a mapping of text to text, '' as a value to ask only for the key")
     return [json.dumps(dict(value), ensure_ascii=False)]
@@ -360,10 +412,10 @@ def refuse_unknown(given: Iterable[str], known: Iterable[str], kind: str) -> Non
     known = sorted(known)
     for name in given:
         if name not in known:
-            nearest = difflib.get_close_matches(str(name), known, n=1)
+            nearest = difflib.get_close_matches(name, known, n=1) if isinstance(name, str) else []
             hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
             raise LessonspaceInputError(
-                f"Unknown {kind} {name!r}.{hint} Known are: {', '.join(known)}. Nothing was sent."
+                f"Unknown {kind} {shown(name)}.{hint} Known are: {', '.join(known)}. Nothing was sent."
             )
 
 

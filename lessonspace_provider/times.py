@@ -7,13 +7,17 @@ from datetime import datetime, timezone
 
 import pendulum
 
+#: What lies outside of these is a mistake, and as a time Python could not reckon with everywhere.
+EARLIEST, LATEST = datetime(1900, 1, 1, tzinfo=timezone.utc), datetime(9000, 1, 1, tzinfo=timezone.utc)
+
 
 def read_time(value: object) -> datetime | None:
     """
     Read a point in time.
 
     :param value: an aware datetime, or ISO 8601 text with an offset or ``Z``.
-    :return: the same point in time in UTC; None for anything else, a time without a time zone included.
+    :return: the same point in time in UTC; None for anything else, a time without a time zone included, and for one
+        before ``EARLIEST`` or from ``LATEST`` on.
     """
     try:
         # pendulum reads "now" as the present, which is no point in time anybody wrote down.
@@ -22,6 +26,8 @@ def read_time(value: object) -> datetime | None:
             return None
         utc = moment.astimezone(timezone.utc)
     except (ValueError, OverflowError):
+        return None
+    if not EARLIEST <= utc < LATEST:
         return None
     # A plain datetime: pendulum's own loses its time zone when a timedelta is added to it after astimezone.
     return datetime.combine(utc.date(), utc.time(), tzinfo=timezone.utc)

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol, cast
 
 from lessonspace_provider.exceptions import LessonspaceNotFoundError
-from lessonspace_provider.parameters import refuse
+from lessonspace_provider.parameters import LONGEST_DURATION, refuse
 from lessonspace_provider.sessions import (
     EndVerdict,
     Lesson,
@@ -65,9 +65,11 @@ def check_interval(name: str, seconds: float) -> float:
     Check how often Lessonspace is to be asked.
 
     :param name: the parameter's name, for the message.
-    :raises LessonspaceInputError: below 5 s, the API's few requests a second are there for everybody.
+    :raises LessonspaceInputError: below 5 s, the API's few requests a second are there for everybody; and above a
+        hundred years.
     """
-    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not seconds >= SHORTEST_INTERVAL:
+    is_number = isinstance(seconds, (int, float)) and not isinstance(seconds, bool)
+    if not is_number or not SHORTEST_INTERVAL <= seconds <= LONGEST_DURATION.total_seconds():
         raise refuse(name, seconds, f"a number of seconds, at least {SHORTEST_INTERVAL:g}")
     return seconds
 

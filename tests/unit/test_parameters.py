@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from types import MappingProxyType
 from uuid import UUID
 
@@ -17,9 +17,13 @@ from lessonspace_provider.parameters import (
     SPACE_FILTERS,
     as_api_time,
     as_aware_datetime,
+    as_connection_id,
+    as_duration,
+    as_flag,
     as_ip_address,
     as_launch_id,
     as_policy,
+    as_positive,
     as_space_id,
     as_user_id,
     as_uuid,
@@ -30,9 +34,63 @@ from lessonspace_provider.parameters import (
 
 SESSION = "5b5f1a2c-3d4e-4f5a-8b9c-0d1e2f3a4b5c"
 
+#: Python refuses to write it as text.
+HUGE = 10**5000
+
 
 def test_a_refusal_names_parameter_value_and_what_is_allowed():
     assert str(refuse("page", "x", "a number")) == "page='x' was refused: it must be a number. Nothing was sent."
+
+
+def test_a_refusal_repeats_no_more_of_a_value_than_can_be_read():
+    assert len(str(refuse("search", "x" * 100_000, "short"))) < 300
+
+
+def test_what_python_can_not_write_is_refused_by_its_kind():
+    assert str(refuse("page", HUGE, "a number")).startswith("page=<int> was refused")
+    nested = []
+    for _ in range(10_000):
+        nested = [nested]
+    assert str(refuse("page", nested, "a number")).startswith("page=<list> was refused")
+
+
+@pytest.mark.parametrize("value", ["False", "", 0, 1, None, []])
+def test_a_switch_is_a_boolean_since_the_text_false_would_be_true(value):
+    with pytest.raises(LessonspaceInputError, match=r"push_client_url=.*True or False"):
+        as_flag("push_client_url", value)
+
+
+@pytest.mark.parametrize("value", [True, False])
+def test_a_switch_stays_what_it_is(value):
+    assert as_flag("push_client_url", value) is value
+
+
+@pytest.mark.parametrize("value", [0, -1, True, "2", 2.0, None, HUGE], ids=range(7))
+def test_people_are_counted_in_whole_numbers_from_one(value):
+    assert as_positive("min_participants", 1) == 1
+    with pytest.raises(LessonspaceInputError, match=r"min_participants=.*a whole number of 1 or more"):
+        as_positive("min_participants", value)
+
+
+@pytest.mark.parametrize("value", [timedelta.max, timedelta(days=36_526), 1e300, HUGE, float("inf")], ids=range(5))
+def test_a_duration_that_no_time_could_be_reckoned_with_is_refused(value):
+    assert as_duration("give_up_after", timedelta(days=36_525)) == timedelta(days=36_525)
+    with pytest.raises(LessonspaceInputError, match=r"give_up_after=.*at most a hundred years"):
+        as_duration("give_up_after", value)
+
+
+@pytest.mark.parametrize("value", [None, 7, "", " ", "a\0b", "\ud800", ["lessonspace_default"]])
+def test_a_connection_is_named_by_text(value):
+    assert as_connection_id("lessonspace_conn_id", "lessonspace_default") == "lessonspace_default"
+    with pytest.raises(LessonspaceInputError, match=r"lessonspace_conn_id=.*the id of an Airflow connection"):
+        as_connection_id("lessonspace_conn_id", value)
+
+
+@pytest.mark.parametrize("name", ["page", "duration_min", "user"])
+@pytest.mark.parametrize("value", [HUGE, "9" * 5000], ids=["number", "text"])
+def test_a_number_that_python_can_not_write_is_refused_by_its_name(name, value):
+    with pytest.raises(LessonspaceInputError, match=f"^{name}="):
+        encode_filters({name: value}, SESSION_FILTERS)
 
 
 @pytest.mark.parametrize("value", [SESSION, SESSION.upper(), UUID(SESSION), SESSION.replace("-", ""), f"{{{SESSION}}}"])
@@ -58,6 +116,19 @@ def test_a_spaces_uuid_is_spelt_as_sessions_spell_it():
 def test_what_could_lead_a_url_astray_is_no_slug(value):
     with pytest.raises(LessonspaceInputError, match="slug"):
         as_space_id("space_id", value)
+
+
+@pytest.mark.parametrize(
+    "value", [[SESSION], SESSION.encode(), {SESSION: 1}, HUGE], ids=["list", "bytes", "map", "int"]
+)
+def test_what_only_reads_like_a_uuid_is_none(value):
+    with pytest.raises(LessonspaceInputError, match=r"session_id=.*(UUID|uuid)"):
+        as_uuid("session_id", value)
+
+
+def test_half_a_character_is_no_text():
+    with pytest.raises(LessonspaceInputError, match="launch_id="):
+        as_launch_id("launch_id", "maths-\ud800")
 
 
 @pytest.mark.parametrize("value", ["x", "x" * MAX_LAUNCH_ID, "ü" * MAX_LAUNCH_ID, " a ", "a/b?c#d"])

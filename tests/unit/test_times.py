@@ -27,6 +27,8 @@ LORD_HOWE = timezone(timedelta(hours=10, minutes=30))
         ("2026-11-23T08:00:00.000001Z", EIGHT + timedelta(microseconds=1)),
         ("2026-11-23T08:00:00.1234567Z", EIGHT + timedelta(microseconds=123456)),
         ("2026-11-22T23:00:00-09:00", EIGHT),
+        ("1900-01-01T00:00:00Z", datetime(1900, 1, 1, tzinfo=timezone.utc)),
+        ("8999-12-31T23:59:59Z", datetime(8999, 12, 31, 23, 59, 59, tzinfo=timezone.utc)),
     ],
 )
 def test_a_point_in_time_is_read_as_utc(value, moment):
@@ -63,6 +65,9 @@ def test_a_point_in_time_is_read_as_utc(value, moment):
         "23.11.2026 08:00",
         "{{ data_interval_start }}",
         "0001-01-01T00:00:00+14:00",
+        "1899-12-31T23:59:59Z",
+        "9000-01-01T00:00:00Z",
+        datetime.max.replace(tzinfo=timezone.utc),
         datetime.max.replace(tzinfo=timezone(timedelta(hours=-1))),
         datetime.min.replace(tzinfo=timezone(timedelta(hours=1))),
     ],

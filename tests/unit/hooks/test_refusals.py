@@ -97,7 +97,7 @@ REFUSALS = [
     (lambda h: h.remove_user(True), "user_id=True", "a positive integer"),
     (sessions(user=True), "user=True", "a positive integer"),
     (sessions(duration_min=True), "duration_min=True", "a whole number, 0 or more"),
-    (sessions(page=True), "page=True", "a whole number"),
+    (sessions(page=True), "page=True", "a page number, 1 or more"),
     (sessions(include_single_user=1), "include_single_user=1", "True or False"),
     (sessions(in_progress_only="true"), "in_progress_only='true'", "True or False"),
     (launch(record_av=1), "record_av=1", "True or False"),
@@ -206,7 +206,7 @@ def test_a_refusal_is_a_lessonspace_error_and_a_value_error():
 
 
 def test_text_that_no_url_can_hold_is_refused_in_our_own_words(hook, requests_mock):
-    with pytest.raises(LessonspaceInputError, match=r"can't be written as a request .*Nothing was sent") as caught:
+    with pytest.raises(LessonspaceInputError, match=r"search=.* text of whole characters.* Nothing was sent") as caught:
         list(hook.list_sessions(search="\ud800Ann"))
     assert "Ann" not in str(caught.value)
     assert caught.value.__cause__ is caught.value.__context__ is None
