@@ -12,7 +12,7 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Literal, TypedDict, TypeGuard
 
 from lessonspace_provider.exceptions import LessonspaceServerError
-from lessonspace_provider.parameters import refuse
+from lessonspace_provider.parameters import is_text, refuse
 from lessonspace_provider.sessions import (
     end_time,
     ended_within,
@@ -37,10 +37,18 @@ DEFAULT_PATH_TEMPLATE = "{end:%Y/%m/%d}/{session_id}"
 #: What a path template may name. ``session_id`` has to be there, or two sessions could share a file.
 PATH_FIELDS = ("session_id", "name", "space_id", "space_name", "start", "end")
 
-#: How much of a session's name goes into a path, in bytes of UTF-8: a file's name may have 255 on most systems.
-LONGEST_NAME = 80
+#: How much of a session's name goes into a path, in bytes of UTF-8: a file's name may have 255 on most systems, and a
+#: part of a path 240, so that there is room for what its files are called while they are written.
+LONGEST_NAME, LONGEST_PART = 80, 240
 
-_EXAMPLE: Session = {"uuid": "5b5f1a2c-3d4e-4f5a-8b9c-0d1e2f3a4b5c", "end_time": "2026-01-01T00:00:00Z"}
+_EXAMPLE: Session = {
+    "uuid": "5b5f1a2c-3d4e-4f5a-8b9c-0d1e2f3a4b5c",
+    "name": "n" * LONGEST_NAME,
+    "space": {"id": "7d7f1a2c-3d4e-4f5a-8b9c-0d1e2f3a4b5c", "name": "n" * LONGEST_NAME},
+    "end_time": "2026-01-01T00:00:00Z",
+}
+# {name:9999999999} takes all memory, and {end:{name}} lets whoever names a session write the style.
+_COSTLY_STYLE = re.compile(r"\{|\d{4}")
 _UNSAFE = re.compile(r"[^\w\-. ]+")
 _BOUND = "%Y%m%dT%H%M%S"
 _MANIFEST_NAME = re.compile(r"(\d{8}T\d{6})(\.\d+)?Z_(\d{8}T\d{6})(\.\d+)?Z\.json")
@@ -103,15 +111,24 @@ def check_path_template(template: object) -> str:
     :raises LessonspaceInputError: when it names something else than ``PATH_FIELDS``, lacks ``session_id`` or a
         part of it, or when no path can be made with it.
     """
-    allowed = f"a path with the whole {{session_id}} and any of {', '.join(PATH_FIELDS)} in braces, and no other braces"
+    refused = refuse(
+        "path_template",
+        template,
+        f"a path with the whole {{session_id}} and any of {', '.join(PATH_FIELDS)} in braces, no other braces, and no "
+        f"part longer than {LONGEST_PART} bytes",
+    )
+    if not is_text(template) or "\0" in template:
+        raise refused
     try:
-        fields = {field for _, field, _, _ in string.Formatter().parse(str(template)) if field is not None}
-        path = transcript_path(_EXAMPLE, str(template)) if fields <= set(PATH_FIELDS) else ""
+        named = [(field, style or "") for _, field, style, _ in string.Formatter().parse(template) if field is not None]
+        is_known = all(field in PATH_FIELDS and not _COSTLY_STYLE.search(style) for field, style in named)
+        path = transcript_path(_EXAMPLE, template) if is_known else ""
     except (ValueError, LookupError):
-        raise refuse("path_template", template, allowed) from None
+        raise refused from None
     # Only a part of it, as with {session_id:.8}, could be that of another session, too.
-    if not isinstance(template, str) or "session_id" not in fields or _EXAMPLE["uuid"] not in path:
-        raise refuse("path_template", template, allowed)
+    is_whole = "session_id" in dict(named) and _EXAMPLE["uuid"] in path
+    if not is_whole or any(len(part.encode()) > LONGEST_PART for part in path.split("/")):
+        raise refused
     return template
 
 

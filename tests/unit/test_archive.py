@@ -62,6 +62,15 @@ def test_no_name_leads_out_of_the_destination(name, folder):
         "{session_id!r:.8}",
         "{name:%Y}/{session_id}",
         "{end:{x}}/{session_id}",
+        "{end:{name}}/{session_id}",
+        "{name:>999999999}/{session_id}",
+        "{session_id:>999999999}/{session_id}",
+        "{end:%999999999Y}/{session_id}",
+        "{session_id}" + "x" * 300,
+        "{name}-{name}-{space_name}/{session_id}",
+        "a\0b/{session_id}",
+        "\ud800/{session_id}",
+        "5b5f1a2c-3d4e-4f5a-8b9c-0d1e2f3a4b5c",
     ],
 )
 def test_a_path_template_that_could_lose_or_leak_something_is_refused(template):
