@@ -3,10 +3,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
-from lessonspace_provider.parameters import refuse
+from lessonspace_provider.parameters import is_text, refuse
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
@@ -23,18 +22,23 @@ def as_place(destination: object, allowed: str) -> ObjectStoragePath:
     # On the worker only: what it imports is not needed to parse a DAG.
     from airflow.providers.common.compat.sdk import ObjectStoragePath
 
-    from lessonspace_provider.storage import is_local
-
     refused = refuse("destination", destination, allowed)
-    if not isinstance(destination, (str, ObjectStoragePath)):
-        raise refused
-    # Looked at before Airflow does, since older ones make a relative path absolute.
-    if isinstance(destination, str) and "://" not in destination and not Path(destination).is_absolute():
+    # Looked at before Airflow does, since it makes a relative path absolute.
+    if not isinstance(destination, ObjectStoragePath) and not _is_absolute(destination):
         raise refused
     try:
-        place = ObjectStoragePath(destination)
+        return ObjectStoragePath(cast("str | ObjectStoragePath", destination))
     except ValueError:  # a store that nobody knows
         raise refused from None
-    if is_local(place) and not Path(place.path).is_absolute():
-        raise refused
-    return place
+
+
+def _is_absolute(text: object) -> bool:
+    if not is_text(text) or "\0" in text:
+        return False
+    protocol, is_url, rest = text.partition("://")
+    if not is_url:
+        return text.startswith("/")
+    if protocol not in ("", "file", "local"):
+        return rest.strip("/") != ""
+    host, _, _ = rest.partition("/")
+    return protocol != "" and "/" in rest and host.rpartition("@")[2] == ""

@@ -40,9 +40,10 @@ def as_lines_file(destination: object) -> ObjectStoragePath | None:
         return None
     example = "s3://aws_default@bucket/sessions/{{ ds }}.jsonl"
     allowed = f"a file whose name ends in .jsonl, with its whole path, such as '{example}'"
+    file = as_place(destination, allowed)
     if not str(destination).endswith(".jsonl"):
         raise refuse("destination", destination, allowed)
-    return as_place(destination, allowed)
+    return file
 
 
 def fit_for_xcom(entries: Iterable[Entry]) -> list[Entry]:

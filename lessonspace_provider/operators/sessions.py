@@ -11,7 +11,13 @@ from lessonspace_provider.delivery import check_deliver, hand_on
 from lessonspace_provider.exceptions import LessonspaceServerError
 from lessonspace_provider.fields import as_fields, pick
 from lessonspace_provider.operators.base import LessonspaceListOperator, LessonspaceOperator
-from lessonspace_provider.parameters import as_session_update, as_uuid
+from lessonspace_provider.parameters import (
+    SPACE_SESSION_FILTERS,
+    as_flag,
+    as_session_update,
+    as_uuid,
+    refuse_unknown,
+)
 from lessonspace_provider.sessions import fields_that_change, is_policy, name_to_keep, summary
 
 if TYPE_CHECKING:
@@ -54,6 +60,7 @@ class LessonspaceListSessionsOperator(LessonspaceListOperator[Session]):
     def _list(self, filters: dict[str, FilterValue | None]) -> Iterator[Session]:
         if self.space_id is None:
             return self.hook.list_sessions(**filters)
+        refuse_unknown(filters, SPACE_SESSION_FILTERS, "filter")  # one of them could be called space_id
         return self.hook.list_space_sessions(self.space_id, **filters)
 
     def _short(self, entry: Session) -> SessionSummary:
@@ -141,6 +148,7 @@ class LessonspaceUpdateSessionOperator(LessonspaceOperator):
         """Read the session, then send what differs from it, if anything does."""
         session_id = as_uuid("session_id", self.session_id)
         wanted = as_session_update(session_id, self.name, self.recording_access_policy)
+        as_flag("force", self.force)
         session = self.hook.get_session(session_id)
         old = _name_and_policy(session)
         changes = fields_that_change(session, wanted)
@@ -203,6 +211,7 @@ class LessonspaceGetRecordingUrlOperator(LessonspaceOperator):
     def execute(self, context: Context) -> RecordingResult:
         """Get the link, then deliver it."""
         check_deliver(self.deliver, "recording")
+        as_flag("push_recording_url", self.push_recording_url)
         session_id = as_uuid("session_id", self.session_id)
         url = self.hook.get_recording_url(session_id)
         if self.deliver is not None:

@@ -10,11 +10,12 @@ from urllib.parse import urlsplit, urlunsplit
 
 from lessonspace_provider.api_types import Space
 from lessonspace_provider.delivery import check_deliver, hand_on
-from lessonspace_provider.exceptions import LessonspaceInputError
+from lessonspace_provider.exceptions import LessonspaceError, LessonspaceInputError
 from lessonspace_provider.fields import without_keys
 from lessonspace_provider.launch_body import link_window
 from lessonspace_provider.links import LessonspaceSpaceLink
 from lessonspace_provider.operators.base import LessonspaceListOperator, LessonspaceOperator
+from lessonspace_provider.parameters import as_flag, as_launch_id
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -198,6 +199,9 @@ class LessonspaceLaunchSpaceOperator(LessonspaceOperator):
     def execute(self, context: Context) -> LaunchResult:
         """Launch, then deliver."""
         check_deliver(self.deliver, "launch")
+        as_flag("deliver_secret", self.deliver_secret)
+        as_flag("push_client_url", self.push_client_url)
+        as_launch_id("launch_id", self.launch_id)
         launch = self.hook.launch_space(
             self.launch_id,
             client_ip=self.client_ip,
@@ -211,7 +215,7 @@ class LessonspaceLaunchSpaceOperator(LessonspaceOperator):
 
     def _options(self, context: Context) -> dict[str, object]:
         given = {name: getattr(self, name) for name in _SHOWN_FIELDS}
-        given["auth_external"] = self.render_template(self.auth_external, context)
+        given["auth_external"] = self._rendered_auth_external(context)
         if self.lesson_start is not None or self.lesson_end is not None:
             if self.timeouts is not None:
                 raise LessonspaceInputError(
@@ -222,6 +226,16 @@ class LessonspaceLaunchSpaceOperator(LessonspaceOperator):
                 self.lesson_start, self.lesson_end, join_early=self.join_early, join_late=self.join_late
             )
         return {name: value for name, value in given.items() if value is not None}
+
+    def _rendered_auth_external(self, context: Context) -> object:
+        try:
+            return self.render_template(self.auth_external, context)
+        except Exception as error:
+            # Its text and its frames may hold the token.
+            reason = type(error).__name__
+        raise LessonspaceError(
+            f"Space {self.launch_id!r} was not launched: the templates in auth_external can't be rendered ({reason})."
+        )
 
     def _deliver(self, launch: Launch, context: Context) -> None:
         if self.deliver is None:

@@ -5,22 +5,32 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta, timezone
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, cast
 
-from airflow.providers.common.compat.sdk import AirflowSkipException, ObjectStoragePath
+from airflow.providers.common.compat.sdk import AirflowSkipException
 
 from lessonspace_provider import archive, transcripts
 from lessonspace_provider.archiver import ArchiveLayout, Archiver
+from lessonspace_provider.destinations import as_place
 from lessonspace_provider.exceptions import LessonspaceError, LessonspaceTranscriptNotReady
 from lessonspace_provider.operators.base import LessonspaceOperator, as_filters
-from lessonspace_provider.parameters import as_duration, as_space_id, as_uuid, as_window, refuse
+from lessonspace_provider.parameters import (
+    SESSION_FILTERS,
+    SPACE_SESSION_FILTERS,
+    as_duration,
+    as_flag,
+    as_space_id,
+    as_uuid,
+    as_window,
+    refuse,
+    refuse_unknown,
+)
 from lessonspace_provider.sessions import ended_within
-from lessonspace_provider.storage import is_local, write_whole
+from lessonspace_provider.storage import write_whole
 from lessonspace_provider.waiting import DEFAULT_GIVE_UP_AFTER, OVERLAP, AwaitedTranscript
 
 if TYPE_CHECKING:
-    from airflow.sdk import Context
+    from airflow.sdk import Context, ObjectStoragePath
 
     from lessonspace_provider.api_types import FilterValue, Segment, Session
     from lessonspace_provider.archiver import ArchivedWindow
@@ -98,6 +108,7 @@ class LessonspaceGetTranscriptOperator(LessonspaceOperator):
         """Fetch the transcript, and write it if there is a destination; or go and wait for it."""
         formats = transcripts.check_formats(self.formats)
         give_up_after = as_duration("give_up_after", self.give_up_after)
+        as_flag("wait", self.wait)
         if self.on_missing not in ON_MISSING:
             raise refuse("on_missing", self.on_missing, f"one of {', '.join(ON_MISSING)}")
         if self.destination is not None:
@@ -254,10 +265,12 @@ class LessonspaceArchiveTranscriptsOperator(LessonspaceOperator):
             destination=_folder(self.destination),
             formats=transcripts.check_formats(self.formats),
             path_template=archive.check_path_template(self.path_template),
-            redact_speakers=self.redact_speakers,
+            redact_speakers=as_flag("redact_speakers", self.redact_speakers),
         )
         give_up_after = as_duration("give_up_after", self.give_up_after)
-        return Archiver(self.hook, layout, give_up_after=give_up_after, log=self.log, dry_run=self.only_plan)
+        return Archiver(
+            self.hook, layout, give_up_after=give_up_after, log=self.log, dry_run=as_flag("dry_run", self.only_plan)
+        )
 
     def _checked_filters(self) -> dict[str, FilterValue | None]:
         filters = as_filters(self.filters)
@@ -266,6 +279,7 @@ class LessonspaceArchiveTranscriptsOperator(LessonspaceOperator):
                 raise refuse("filters", sorted(filters), f"without {name}, which the other parameters give")
         if self.space_id is not None:
             as_space_id("space_id", self.space_id)
+        refuse_unknown(filters, SESSION_FILTERS if self.space_id is None else SPACE_SESSION_FILTERS, "filter")
         return filters
 
     def _sessions(
@@ -296,22 +310,7 @@ class LessonspaceArchiveTranscriptsOperator(LessonspaceOperator):
 
 
 def _folder(destination: object) -> ObjectStoragePath:
-    """Check where files are to lie; a relative folder would be wherever the worker happens to run."""
-    refused = refuse(
-        "destination", destination, "an absolute folder or a URL, such as 's3://aws_default@bucket/folder'"
-    )
-    if not isinstance(destination, (str, ObjectStoragePath)):
-        raise refused
-    # Looked at before Airflow does, since older ones make a relative folder absolute.
-    if isinstance(destination, str) and "://" not in destination and not Path(destination).is_absolute():
-        raise refused
-    try:
-        folder = ObjectStoragePath(destination)
-    except ValueError:  # a store that nobody knows
-        raise refused from None
-    if is_local(folder) and not Path(folder.path).is_absolute():
-        raise refused
-    return folder
+    return as_place(destination, "an absolute folder or a URL, such as 's3://aws_default@bucket/folder'")
 
 
 def _belongs(session: Session, start: datetime, end: datetime) -> bool:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict
 from lessonspace_provider.api_types import User
 from lessonspace_provider.exceptions import LessonspaceNotFoundError
 from lessonspace_provider.operators.base import LessonspaceListOperator, LessonspaceOperator
-from lessonspace_provider.parameters import as_user_id
+from lessonspace_provider.parameters import as_flag, as_user_id
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -86,7 +86,7 @@ class LessonspaceRemoveUserOperator(LessonspaceOperator):
     def execute(self, context: Context) -> RemovedUser:
         """Remove the user."""
         user_id = as_user_id("user_id", self.user_id)
-        if self.only_plan:
+        if as_flag("dry_run", self.only_plan):
             self.log.info("User %d would be removed. Nothing was sent.", user_id)
             return RemovedUser(user_id=user_id, status="dry_run")
         try:

@@ -126,6 +126,10 @@ def test_filters_of_the_wrong_kind_are_refused_before_any_request(filters):
     [
         "file:///tmp/folder",
         "file:///tmp/x.json",
+        "x.jsonl",
+        "file://x.jsonl",
+        ":///x.jsonl",
+        "/tmp/\0.jsonl",
         7,
         pytest.param(
             "nosuchstore://b/x.jsonl",
@@ -140,6 +144,10 @@ def test_a_destination_that_is_no_jsonl_file_is_refused_before_any_request(desti
 @pytest.mark.parametrize("destination", ["sessions/x.jsonl", "x.jsonl", "./x.jsonl", "../x.jsonl", "file:x.jsonl"])
 def test_a_file_that_would_lie_where_the_worker_runs_is_refused_before_any_request(destination):
     refused(LessonspaceListSessionsOperator, "destination=.*with its whole path", destination=destination)
+
+
+def test_no_filter_is_taken_for_a_parameter_of_the_hook():
+    refused(LessonspaceListSessionsOperator, "Unknown filter 'space_id'", space_id="s", filters={"space_id": "t"})
 
 
 def test_a_list_can_go_into_a_file(tmp_path):

@@ -103,6 +103,8 @@ def mail_in_a_task(launch, context):
         ({"lesson_start": SOON, "lesson_end": SOON + timedelta(hours=1), "join_early": -1}, "join_early=-1"),
         ({"lesson_start": SOON, "lesson_end": SOON + timedelta(hours=1), "timeouts": {}}, "Give one of them"),
         ({"deliver": "mail it"}, "deliver="),
+        ({"push_client_url": "False"}, "push_client_url='False'"),
+        ({"deliver_secret": "no"}, "deliver_secret='no'"),
     ],
 )
 def test_bad_parameters_are_refused_before_the_launch(parameters, message):
@@ -254,6 +256,16 @@ def test_the_external_token_is_rendered_for_the_api_and_for_nobody_else():
     shown = {name: getattr(operator, name) for name in operator.template_fields}
     for place in (shown, vars(operator), operator, result):
         assert "t0ken-of-the-exam" not in repr(place)
+
+
+@pytest.mark.parametrize("token", ["{{ 'T0KEN'.x.y }}", "T0KEN {{ x", "{{ T0KEN() }}"])
+def test_a_token_that_can_not_be_rendered_is_not_told(token):
+    operator = an_operator(auth_external={"method": "child", "url": "https://school.example", "token": token})
+    with pytest.raises(LessonspaceError, match=r"'maths-7b' was not launched.*auth_external") as caught:
+        operator.execute({})
+    told = "".join(traceback.format_exception(caught.type, caught.value, caught.tb))
+    assert "T0KEN" not in told
+    assert operator.hook.launches == []
 
 
 def test_it_can_be_mapped():

@@ -254,6 +254,12 @@ def test_of_many_failures_twenty_are_named(tmp_path):
         ({"destination": ""}, "destination="),
         ({"destination": "transcripts"}, "absolute folder"),
         ({"destination": None}, "destination="),
+        ({"destination": "file://transcripts"}, "absolute folder"),
+        ({"filters": ["search"]}, "filters="),
+        ({"filters": {"self": 1}}, "Unknown filter 'self'"),
+        ({"filters": {"space_id": 1}, "space_id": "maths"}, "Unknown filter 'space_id'"),
+        ({"dry_run": "no"}, "dry_run='no'"),
+        ({"redact_speakers": None}, "redact_speakers=None"),
     ],
 )
 def test_bad_parameters_are_refused_before_any_request(tmp_path, parameters, message):

@@ -91,6 +91,14 @@ def test_nobody_is_removed_without_an_integer_id(user_id, dry_run):
     assert hook.asked == []
 
 
+@pytest.mark.parametrize("dry_run", [None, "", 0, "False"])
+def test_nobody_is_removed_for_a_dry_run_that_is_no_boolean(dry_run):
+    hook = Hook()
+    with pytest.raises(LessonspaceInputError, match=r"dry_run=.*True or False"):
+        remove(hook=hook, user_id=7, dry_run=dry_run)
+    assert hook.asked == []
+
+
 def test_leavers_can_be_mapped():
     with DAG("school"):
         assert LessonspaceRemoveUserOperator.partial(task_id="remove").expand(user_id=[7, 8]).is_mapped
