@@ -33,6 +33,7 @@ from lessonspace_provider.parameters import (
     SPACE_FILTERS,
     SPACE_SESSION_FILTERS,
     USER_FILTERS,
+    as_connection_id,
     as_ip_address,
     as_session_update,
     as_space_id,
@@ -102,7 +103,7 @@ class LessonspaceHook(BaseHook):
 
     def __init__(self, lessonspace_conn_id: str = default_conn_name) -> None:
         super().__init__()
-        self.lessonspace_conn_id = lessonspace_conn_id
+        self.lessonspace_conn_id = as_connection_id("lessonspace_conn_id", lessonspace_conn_id)
         self._organisation_id: str | None = None
         self._asking_organisation = Lock()
 
@@ -237,7 +238,7 @@ class LessonspaceHook(BaseHook):
                 self._organisation_id = self.settings.organisation_id or self.my_organisation_id()
             return self._organisation_id
 
-    def list_sessions(self, **filters: FilterValue | None) -> Iterator[Session]:
+    def list_sessions(self, /, **filters: FilterValue | None) -> Iterator[Session]:
         """
         List the organisation's sessions, all pages, one request per page as they are read.
 
@@ -358,7 +359,7 @@ class LessonspaceHook(BaseHook):
         mask_secret(url)
         return url
 
-    def list_spaces(self, **filters: FilterValue | None) -> Iterator[Space]:
+    def list_spaces(self, /, **filters: FilterValue | None) -> Iterator[Space]:
         """
         List the organisation's spaces, all pages, one request per page as they are read.
 
@@ -369,7 +370,7 @@ class LessonspaceHook(BaseHook):
         """
         return cast("Iterator[Space]", self._organisation_pages("spaces", encode_filters(filters, SPACE_FILTERS)))
 
-    def list_users(self, **filters: FilterValue | None) -> Iterator[User]:
+    def list_users(self, /, **filters: FilterValue | None) -> Iterator[User]:
         """
         List the organisation's users, all pages, one request per page as they are read.
 

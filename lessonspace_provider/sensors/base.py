@@ -20,6 +20,7 @@ from airflow.providers.common.compat.sdk import (
 
 from lessonspace_provider.exceptions import PASSING_ERRORS, LessonspaceError, LessonspaceInputError
 from lessonspace_provider.hooks.on_worker import DEFAULT_CONN_ID, HookOnWorker
+from lessonspace_provider.parameters import as_margin
 from lessonspace_provider.waiting import DEFAULT_INTERVAL, check_interval
 
 if TYPE_CHECKING:
@@ -43,6 +44,8 @@ class LessonspaceSensor(HookOnWorker, BaseSensorOperator):
     :param deferrable: wait in the triggerer, which takes no worker slot; by default as the configuration
         ``[operators] default_deferrable`` says. The first look is made on the worker in any case.
     :param poke_interval: seconds between two looks, or timedelta, at least 5 s.
+    :param timeout: as for any sensor of Airflow, seconds or timedelta; None is what Airflow is configured to.
+    :param max_wait: likewise, of ``poke_interval`` with ``exponential_backoff``; None is no limit.
     """
 
     def __init__(
@@ -51,9 +54,16 @@ class LessonspaceSensor(HookOnWorker, BaseSensorOperator):
         lessonspace_conn_id: str = DEFAULT_CONN_ID,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         poke_interval: timedelta | float = DEFAULT_INTERVAL,
+        timeout: timedelta | float | None = None,
+        max_wait: timedelta | float | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(poke_interval=poke_interval, **kwargs)
+        super().__init__(
+            poke_interval=as_margin("poke_interval", poke_interval),
+            timeout=None if timeout is None else as_margin("timeout", timeout),
+            max_wait=None if max_wait is None else as_margin("max_wait", max_wait),
+            **kwargs,
+        )
         check_interval("poke_interval", self.poke_interval)
         self.lessonspace_conn_id = lessonspace_conn_id
         self.deferrable = deferrable

@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Any, Literal
 from airflow.providers.common.compat.sdk import AirflowSkipException
 
 from lessonspace_provider.exceptions import LessonspaceError, LessonspaceInputError
-from lessonspace_provider.parameters import as_duration, as_launch_id, as_space_id, as_uuid, as_window, refuse
+from lessonspace_provider.parameters import (
+    as_duration,
+    as_launch_id,
+    as_positive,
+    as_space_id,
+    as_uuid,
+    as_window,
+    refuse,
+    shown,
+)
 from lessonspace_provider.sensors.base import LessonspaceSensor, LessonspaceWaitFailed
 from lessonspace_provider.sessions import Lesson, summary
 from lessonspace_provider.waiting import AwaitedLesson, AwaitedSession
@@ -110,8 +119,8 @@ class LessonspaceSessionEndSensor(LessonspaceSensor):
         of_a_lesson = (self.space_id, self.launch_id, self.window_start, self.window_end)
         if self.session_id is not None and any(value is not None for value in of_a_lesson):
             raise LessonspaceInputError(
-                f"session_id={self.session_id!r} was given together with space_id, launch_id or a window: give the "
-                f"session, or the room and the lesson's window. Nothing was sent."
+                f"session_id={shown(self.session_id)} was given together with space_id, launch_id or a window: give "
+                f"the session, or the room and the lesson's window. Nothing was sent."
             )
         if self.session_id is not None:
             return AwaitedSession(as_uuid("session_id", self.session_id))
@@ -130,9 +139,7 @@ class LessonspaceSessionEndSensor(LessonspaceSensor):
         start, end = as_window(self.window_start, self.window_end)
         if self.on_no_session not in ON_NO_SESSION:
             raise refuse("on_no_session", self.on_no_session, f"one of {', '.join(ON_NO_SESSION)}")
-        count = self.min_participants
-        if isinstance(count, bool) or not isinstance(count, int) or count < 1:
-            raise refuse("min_participants", count, "a whole number of 1 or more")
+        count = as_positive("min_participants", self.min_participants)
         give_up_at = None if self.on_no_session == "wait" else end + as_duration("grace", self.grace)
         return Lesson(start, end, count, give_up_at)
 

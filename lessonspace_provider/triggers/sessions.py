@@ -9,8 +9,15 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from airflow.triggers.base import BaseEventTrigger, BaseTrigger, TriggerEvent
 
-from lessonspace_provider.exceptions import PASSING_ERRORS, LessonspaceError
-from lessonspace_provider.parameters import as_uuid
+from lessonspace_provider.exceptions import PASSING_ERRORS, LessonspaceError, LessonspaceInputError
+from lessonspace_provider.parameters import (
+    as_connection_id,
+    as_launch_id,
+    as_positive,
+    as_space_id,
+    as_uuid,
+    as_window,
+)
 from lessonspace_provider.sessions import Lesson, SessionSummary, participant_count, summary
 from lessonspace_provider.triggers.shared import (
     CONFIRM_AFTER,
@@ -158,33 +165,43 @@ class LessonspaceSessionEndTrigger(BaseTrigger):
         yield TriggerEvent(event)
 
     async def _verdict(self) -> EndVerdict:
+        awaited = self._awaited()
+        since = self._since(awaited)
         async with shared_connection(self.lessonspace_conn_id) as connection:
-            waiter = _Waiter(connection, self._awaited())
+            waiter = _Waiter(connection, awaited)
             if self.asked_at is None:
                 verdict = await waiter.look()
                 if verdict is not None and verdict.status != "waiting":
                     return verdict
-            async with connection.ended_sessions(self._since(), self.poll_interval) as poll:
+            async with connection.ended_sessions(since, self.poll_interval) as poll:
                 while (verdict := await waiter.heard(await poll.next())) is None or verdict.status == "waiting":
                     pass
                 return verdict
 
-    def _since(self) -> datetime:
+    def _since(self, awaited: AwaitedSession | AwaitedLesson) -> datetime:
         """Say from when on the list has to be known: of a lesson, all sessions count, not only the last one."""
-        asked_at = min(from_epoch(self.asked_at) or now(), now())
-        if self.window_start is None or self.window_end is None or asked_at >= self.window_end:
+        asked_at = min(from_epoch("asked_at", self.asked_at) or now(), now())
+        if isinstance(awaited, AwaitedSession) or asked_at >= awaited.lesson.window_end:
             return asked_at
-        return min(asked_at, self.window_start)
+        return min(asked_at, awaited.lesson.window_start)
 
     def _awaited(self) -> AwaitedSession | AwaitedLesson:
         if self.session_id is not None:
             return AwaitedSession(as_uuid("session_id", self.session_id))
-        if self.window_start is None or self.window_end is None or not (self.space_id or self.launch_id):
-            raise LessonspaceError(
+        if self.space_id is None and self.launch_id is None:
+            raise LessonspaceInputError(
                 "LessonspaceSessionEndTrigger needs session_id, or space_id or launch_id with both ends of a window."
             )
-        lesson = Lesson(self.window_start, self.window_end, self.min_participants, from_epoch(self.give_up_at))
-        return AwaitedLesson(lesson, self.space_id, self.launch_id)
+        return AwaitedLesson(
+            self._lesson(),
+            None if self.space_id is None else as_space_id("space_id", self.space_id),
+            None if self.launch_id is None else as_launch_id("launch_id", self.launch_id),
+        )
+
+    def _lesson(self) -> Lesson:
+        start, end = as_window(self.window_start, self.window_end)
+        count = as_positive("min_participants", self.min_participants)
+        return Lesson(start, end, count, from_epoch("give_up_at", self.give_up_at))
 
     def _event_of_failure(self, error: LessonspaceError) -> SessionEndEvent:
         return SessionEndEvent(
@@ -289,9 +306,9 @@ class LessonspaceSessionEndedEventTrigger(BaseEventTrigger):
         min_participants: int = 1,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Airflow's is untyped
-        self.lessonspace_conn_id = lessonspace_conn_id
+        self.lessonspace_conn_id = as_connection_id("lessonspace_conn_id", lessonspace_conn_id)
         self.poll_interval = check_interval("poll_interval", poll_interval)
-        self.min_participants = min_participants
+        self.min_participants = as_positive("min_participants", min_participants)
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Give what a triggerer needs to make this trigger again."""

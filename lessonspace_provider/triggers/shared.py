@@ -25,7 +25,9 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, TypeVar
 
 from lessonspace_provider.exceptions import PASSING_ERRORS, LessonspaceError
+from lessonspace_provider.parameters import as_connection_id, refuse
 from lessonspace_provider.sessions import end_time, summary
+from lessonspace_provider.times import read_time
 from lessonspace_provider.waiting import OVERLAP, EndedSessions
 
 if TYPE_CHECKING:
@@ -193,7 +195,7 @@ async def shared_connection(conn_id: str) -> AsyncIterator[SharedConnection]:
 
     :param conn_id: the connection's id.
     """
-    key = (asyncio.get_running_loop(), conn_id)
+    key = (asyncio.get_running_loop(), as_connection_id("lessonspace_conn_id", conn_id))
     if key not in _shared:
         _shared[key] = SharedConnection(conn_id)
     connection = _shared[key]
@@ -323,9 +325,23 @@ def now() -> datetime:
     return datetime.now(timezone.utc)
 
 
-def from_epoch(seconds: float | None) -> datetime | None:
-    """Read a trigger's keyword: epoch seconds, since a trigger's keywords have to be JSON."""
-    return None if seconds is None else datetime.fromtimestamp(seconds, timezone.utc)
+def from_epoch(parameter: str, seconds: float | None) -> datetime | None:
+    """
+    Read a trigger's keyword: epoch seconds, since a trigger's keywords have to be JSON.
+
+    :param parameter: the keyword's name, for the message.
+    :return: aware; None for None.
+    :raises LessonspaceInputError: for anything else.
+    """
+    if seconds is None:
+        return None
+    try:
+        moment = read_time(datetime.fromtimestamp(seconds, timezone.utc))
+    except (TypeError, ValueError, OverflowError, OSError):
+        moment = None
+    if moment is None:
+        raise refuse(parameter, seconds, "seconds since 1970-01-01T00:00:00Z")
+    return moment
 
 
 class _Thread:

@@ -6,13 +6,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from lessonspace_provider.exceptions import LessonspaceError
-from lessonspace_provider.parameters import as_uuid
+from lessonspace_provider.parameters import as_duration, as_uuid
 from lessonspace_provider.sessions import FIRST_LOOK, next_transcript_look
 from lessonspace_provider.triggers.shared import (
     Patience,
@@ -128,9 +127,9 @@ class LessonspaceTranscriptTrigger(BaseTrigger):
     def _awaited(self) -> AwaitedTranscript:
         return AwaitedTranscript(
             as_uuid("session_id", self.session_id),
-            timedelta(seconds=self.give_up_after),
-            began_at=from_epoch(self.began_at) or now(),
-            ended_at=from_epoch(self.ended_at),
+            as_duration("give_up_after", self.give_up_after),
+            began_at=from_epoch("began_at", self.began_at) or now(),
+            ended_at=from_epoch("ended_at", self.ended_at),
         )
 
     async def _until_next_look(self, connection: SharedConnection, awaited: AwaitedTranscript) -> None:
