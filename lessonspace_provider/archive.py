@@ -188,11 +188,6 @@ def window_end_of(manifest_name: str) -> datetime | None:
     return datetime.strptime(match[3], _BOUND).replace(tzinfo=timezone.utc) if match else None
 
 
-def describe_file(format_name: str, path: str, data: bytes) -> ManifestFile:
-    """Describe a file as the manifest keeps it, so that anybody can verify it."""
-    return ManifestFile(format=format_name, path=path, size=len(data), sha256=hashlib.sha256(data).hexdigest())
-
-
 def is_described(data: bytes, file: ManifestFile) -> bool:
     """Whether these are the bytes that the manifest describes."""
     return len(data) == file["size"] and hashlib.sha256(data).hexdigest() == file["sha256"]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 
 from lessonspace_provider import archive, json_list, transcripts
 from lessonspace_provider.exceptions import LessonspaceError, LessonspaceTranscriptNotReady
-from lessonspace_provider.storage import names_in, read_whole, write_whole
+from lessonspace_provider.storage import names_in, read_whole, write_pieces, write_whole
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
@@ -261,15 +261,19 @@ class Archiver:
 
     def _segments_in(self, path: ObjectStoragePath) -> Collection[Segment] | None:
         """Read the segments of a JSON file, if it is one that was written here."""
-        data = read_whole(path)
+        data = read_whole(path) or b""
         try:
-            read = json_list.loads(data or b"")
+            read = json_list.loads(data)
         except ValueError:
             return None
         if not isinstance(read, json_list.JsonList) or not all(isinstance(segment, dict) for segment in read):
             return None
-        segments = cast("Collection[Segment]", read)
-        return segments if transcripts.write(segments, "json") == data else None
+        segments, at = cast("Collection[Segment]", read), 0
+        for piece in transcripts.pieces_of(segments, "json"):
+            if not data.startswith(piece, at):
+                return None
+            at += len(piece)
+        return segments if at == len(data) else None
 
     def _fetch(self, entry: archive.ManifestSession) -> archive.ManifestSession:
         try:
@@ -295,10 +299,9 @@ class Archiver:
         speakers: Mapping[int, str] | None,
     ) -> archive.ManifestFile:
         path = f"{entry['path']}.{format_name}"
-        data = transcripts.write(segments, format_name, speakers=speakers)
-        if read_whole(self._layout.destination / path) != data:
-            write_whole(self._layout.destination / path, data)
-        return archive.describe_file(format_name, path, data)
+        pieces = transcripts.pieces_of(segments, format_name, speakers=speakers)
+        written = write_pieces(self._layout.destination / path, pieces)
+        return archive.ManifestFile(format=format_name, path=path, size=written.size, sha256=written.sha256)
 
     def _read_manifest(self, path: ObjectStoragePath) -> archive.Manifest | None:
         data = read_whole(path)

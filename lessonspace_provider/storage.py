@@ -5,11 +5,13 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import filecmp
+import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 from uuid import uuid4
 
 from fsspec import filesystem
@@ -30,6 +32,13 @@ def is_local(path: ObjectStoragePath) -> bool:
     return path.protocol in _LOCAL
 
 
+class Written(NamedTuple):
+    """What was written: how many bytes, and their SHA-256 as hexadecimal digits."""
+
+    size: int
+    sha256: str
+
+
 def write_whole(path: ObjectStoragePath, data: bytes) -> None:
     """
     Write a file, replacing the one that may be there.
@@ -42,11 +51,25 @@ def write_whole(path: ObjectStoragePath, data: bytes) -> None:
     :raises OSError: when the store refuses; whatever was there before still is.
     """
     if is_local(path):
-        _write_and_rename(Path(path.path), data)
+        _write_and_rename(Path(path.path), (data,))
     elif path.protocol in _ATOMIC_PUT:
         _filesystem(path).pipe_file(path.path, data)
     else:
         _write_and_move(_filesystem(path), path.path, data)
+
+
+def write_pieces(path: ObjectStoragePath, pieces: Iterable[bytes]) -> Written:
+    """
+    Write a file as ``write_whole`` does, unless it is there and the same.
+
+    :param pieces: the content, which on a local disk is never in memory as a whole.
+    """
+    if is_local(path):
+        return _write_and_rename(Path(path.path), pieces)
+    data = b"".join(pieces)
+    if read_whole(path) != data:
+        write_whole(path, data)
+    return Written(len(data), hashlib.sha256(data).hexdigest())
 
 
 def read_whole(path: ObjectStoragePath) -> bytes | None:
@@ -113,16 +136,24 @@ def _move_over(store: AbstractFileSystem, part: str, path: str) -> None:
         store.mv(part, path)
 
 
-def _write_and_rename(path: Path, data: bytes) -> None:
+def _write_and_rename(path: Path, pieces: Iterable[bytes]) -> Written:
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.part")
+    digest = hashlib.sha256()
     with _opened_alone(part) as file:
         try:
             file.truncate(0)
-            file.write(data)
+            for piece in pieces:
+                digest.update(piece)
+                file.write(piece)
             file.flush()
-            os.fsync(file.fileno())
-            part.replace(path)
+            filecmp.clear_cache()  # it takes files of the same size and time of change for those it has compared
+            if path.exists() and filecmp.cmp(part, path, shallow=False):
+                part.unlink()
+            else:
+                os.fsync(file.fileno())
+                part.replace(path)
+            return Written(file.tell(), digest.hexdigest())
         except BaseException:
             part.unlink(missing_ok=True)
             raise

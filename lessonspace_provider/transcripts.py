@@ -184,11 +184,16 @@ def write(segments: Iterable[Segment], format_name: str, *, speakers: Mapping[in
     :param speakers: user id -> label, such as ``redacted_speakers`` makes; None: the names as they are.
     :return: UTF-8 text.
     """
+    return b"".join(pieces_of(segments, format_name, speakers=speakers))
+
+
+def pieces_of(
+    segments: Iterable[Segment], format_name: str, *, speakers: Mapping[int, str] | None = None
+) -> Iterator[bytes]:
+    """Write a transcript as ``write`` does, piece by piece."""
     if speakers is not None:
         segments = (_redacted(segment, speakers) for segment in segments)
-    data = io.BytesIO()
-    data.writelines(WRITERS[format_name](segments))
-    return data.getvalue()
+    return WRITERS[format_name](segments)
 
 
 def redacted_speakers(segments: Iterable[Segment], profiles: Sequence[Profile]) -> dict[int, str]:

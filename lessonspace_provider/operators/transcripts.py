@@ -26,7 +26,7 @@ from lessonspace_provider.parameters import (
     refuse_unknown,
 )
 from lessonspace_provider.sessions import ended_within
-from lessonspace_provider.storage import write_whole
+from lessonspace_provider.storage import write_pieces
 from lessonspace_provider.waiting import DEFAULT_GIVE_UP_AFTER, OVERLAP, AwaitedTranscript
 
 if TYPE_CHECKING:
@@ -165,7 +165,7 @@ class LessonspaceGetTranscriptOperator(LessonspaceOperator):
         path = archive.transcript_path(self.hook.get_session(self.session_id))
         files = [_folder(self.destination) / f"{path}.{format_name}" for format_name in formats]
         for file, format_name in zip(files, formats):
-            write_whole(file, transcripts.write(segments, format_name))
+            write_pieces(file, transcripts.pieces_of(segments, format_name))
         return [str(file) for file in files]
 
 

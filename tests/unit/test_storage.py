@@ -2,13 +2,14 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 
 import pytest
 from airflow.sdk import ObjectStoragePath
 from fsspec import register_implementation
 from fsspec.implementations.memory import MemoryFileSystem
 
-from lessonspace_provider.storage import write_whole
+from lessonspace_provider.storage import write_pieces, write_whole
 from tests.airflow_version import needs_airflow
 
 
@@ -33,6 +34,41 @@ def test_a_file_appears_with_its_folders_and_replaces_the_one_before(folder):
     write_whole(path, b"other")
     assert path.read_bytes() == b"other"
     assert [entry.name for entry in (folder / "x").iterdir()] == ["y.json"]
+
+
+def test_of_a_file_in_pieces_size_and_hash_are_told(folder):
+    path = folder / "x" / "y.json"
+    for pieces in (b"one", b"other"), (b"othe", b"", b"r one"), ():
+        whole = b"".join(pieces)
+        assert write_pieces(path, iter(pieces)) == (len(whole), hashlib.sha256(whole).hexdigest())
+        assert path.read_bytes() == whole
+    assert [entry.name for entry in (folder / "x").iterdir()] == ["y.json"]
+
+
+def test_a_file_that_is_there_and_the_same_is_not_written_again(tmp_path):
+    path = ObjectStoragePath(f"file://{tmp_path}/y.json")
+    write_pieces(path, [b"one", b"other"])
+    before = (tmp_path / "y.json").stat()
+    assert write_pieces(path, [b"oneother"]).size == 8
+    after = (tmp_path / "y.json").stat()
+    assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+    write_pieces(path, [b"oneOTHER"])
+    assert path.read_bytes() == b"oneOTHER"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["y.json"]
+
+
+def test_pieces_that_break_off_leave_the_old_file_and_no_part(folder):
+    path = folder / "y.json"
+    write_whole(path, b"old")
+
+    def breaks_off():
+        yield b"ne"
+        raise ValueError("a segment that nobody can write")
+
+    with pytest.raises(ValueError, match="segment"):
+        write_pieces(path, breaks_off())
+    assert path.read_bytes() == b"old"
+    assert [entry.name for entry in folder.iterdir()] == ["y.json"]
 
 
 @pytest.mark.parametrize("step", ["os.fsync", "pathlib.Path.replace"])
