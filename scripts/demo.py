@@ -19,14 +19,15 @@ import secrets
 import signal
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
 from typing import IO, NoReturn, TypedDict, cast
 from urllib.parse import urlsplit
 
 from scripts.airflow_api import AirflowApi, AirflowApiError, DagRun
-from scripts.examples import DAGS_FOLDER, WAITING_DAGS, example_dags, variables, what_to_trigger
+from scripts.examples import DAGS_FOLDER, WAITING_DAGS, example_dags, history_days, variables, what_to_trigger
 from scripts.logs import file_tail, newest_task_log, readable_log_line
 from scripts.processes import CHECKOUT, GuardedProcess, end_leftovers
 from scripts.progress import DemoError, Progress, check_alive
@@ -113,10 +114,12 @@ def run_demo(run: RunFolder, claim: IO[str], progress: Progress, *, keep_running
     :raises DemoError: after printing the ends of the logs.
     """
     environment = private_environment(os.environ, home=run.airflow_home, binaries=BINARIES)
+    days = history_days(datetime.now(timezone.utc))
+    sandbox_options = ("--days", str(days)) if keep_running else ()
     with reserve_loopback_port() as reserved:
         port: int = reserved.getsockname()[1]
         with (
-            start_sandbox(run, claim, environment) as sandbox,
+            start_sandbox(run, claim, environment, sandbox_options) as sandbox,
             start_standalone(run, claim, environment, port) as standalone,
         ):
             processes = (sandbox, standalone)
@@ -142,10 +145,15 @@ def run_demo(run: RunFolder, claim: IO[str], progress: Progress, *, keep_running
                 progress.say("stopping Airflow and the sandbox")
 
 
-def start_sandbox(run: RunFolder, claim: IO[str], environment: Mapping[str, str]) -> GuardedProcess:
-    """Start a local Lessonspace on a free port."""
+def start_sandbox(
+    run: RunFolder, claim: IO[str], environment: Mapping[str, str], options: Sequence[str]
+) -> GuardedProcess:
+    """Start a local Lessonspace on a free port.
+
+    :param options: further ones of its command line.
+    """
     command = [str(BINARIES / "python"), "-m", "lessonspace_provider.sandbox", "--port", "0"]
-    command += ["--rate", str(REQUESTS_PER_SECOND), "--seed", str(SANDBOX_SEED)]
+    command += ["--rate", str(REQUESTS_PER_SECOND), "--seed", str(SANDBOX_SEED), *options]
     command += ["--ready-file", str(run.sandbox_ready), "--log-file", str(run.sandbox_calls)]
     return GuardedProcess("the sandbox", command, environment=environment, log=run.sandbox_log, held=claim.fileno())
 

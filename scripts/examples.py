@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from scripts.processes import CHECKOUT
 from scripts.run_folder import RunFolder
 
@@ -15,6 +17,15 @@ WAITING_DAGS = ("on_session_end", "transcripts_archived")
 def example_dags() -> list[str]:
     """Name the example DAGs, each of which is called as its file is."""
     return sorted(path.stem for path in DAGS_FOLDER.glob("*.py") if "with DAG(" in path.read_text())
+
+
+def history_days(now: datetime) -> int:
+    """Say how far back the sandbox's own school is to go, so that last week's report is about the sample timetable.
+
+    :param now: aware, in UTC.
+    :return: days, to Monday; on a Monday one, without which the night before would be nearly empty.
+    """
+    return max(now.weekday(), 1)
 
 
 def what_to_trigger(space_id: str) -> str:

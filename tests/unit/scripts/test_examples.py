@@ -4,9 +4,12 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from datetime import datetime, timezone
 from pathlib import Path
 
-from scripts.examples import DAGS_FOLDER, WAITING_DAGS, example_dags, variables, what_to_trigger
+import pytest
+
+from scripts.examples import DAGS_FOLDER, WAITING_DAGS, example_dags, history_days, variables, what_to_trigger
 from scripts.run_folder import RunFolder
 
 RUN = RunFolder(Path("/checkout/.demo/ui"))
@@ -56,3 +59,8 @@ def test_whoever_runs_the_ui_is_told_of_every_example() -> None:
     assert [name for name in example_dags() if not re.search(rf"\b{name}\b", line)] == []
     to_trigger, by_themselves = line.split(";")
     assert [name for name in WAITING_DAGS if name in to_trigger or name not in by_themselves] == []
+
+
+@pytest.mark.parametrize(("day", "days"), [(23, 1), (24, 1), (25, 2), (29, 6)])
+def test_the_sandboxs_own_sessions_stay_out_of_last_week_unless_it_was_yesterday(day: int, days: int) -> None:
+    assert history_days(datetime(2026, 11, day, 12, tzinfo=timezone.utc)) == days
