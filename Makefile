@@ -5,6 +5,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
 TEMPORARY := .cache/tmp
+# These tests compare how calls are spaced, and have the machine to themselves.
+TIMED := tests/integration/rate_limit
 SOURCES := $(wildcard lessonspace_provider dags_examples scripts tests benchmarks)
 
 export TMPDIR := $(CURDIR)/$(TEMPORARY)
@@ -33,7 +35,8 @@ test: $(INSTALLED) | $(TEMPORARY) ## ruff, mypy, pytest
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/mypy -p lessonspace_provider -p scripts
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --ignore $(TIMED)
+	$(BIN)/python -m pytest $(TIMED)
 
 docs: $(INSTALLED) ## build the documentation into .cache/site, strictly and without the network
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
