@@ -59,9 +59,14 @@ class AirflowApi:
         """
         self._request("POST", "/api/v2/connections", connection)
 
-    def add_variable(self, key: str, value: str, description: str) -> None:
-        """Store an Airflow Variable in the metadata database."""
-        self._request("POST", "/api/v2/variables", {"key": key, "value": value, "description": description})
+    def set_variables(self, variables: Mapping[str, tuple[str, str]]) -> None:
+        """Store Airflow Variables in the metadata database, in one request, replacing those that are there.
+
+        :param variables: name -> value and description.
+        """
+        entities = [{"key": name, "value": value, "description": about} for name, (value, about) in variables.items()]
+        action = {"action": "create", "action_on_existence": "overwrite", "entities": entities}
+        self._request("PATCH", "/api/v2/variables", {"actions": [action]})
 
     def has_dag(self, dag_id: str) -> bool:
         """Whether the DAG processor has loaded this DAG."""

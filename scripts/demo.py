@@ -246,8 +246,7 @@ def configure(airflow: AirflowApi, sandbox: SandboxReady, run: RunFolder) -> Non
             }
         )
     )
-    for name, (value, description) in variables(run).items():
-        _store(partial(airflow.add_variable, name, value, description))
+    airflow.set_variables(variables(run))
 
 
 def _store(add: Callable[[], None]) -> None:
