@@ -20,7 +20,8 @@ from lessonspace_provider.operators.spaces import LessonspaceListSpacesOperator
 from lessonspace_provider.operators.users import LessonspaceListUsersOperator
 
 SCHOOL_TIME = "Europe/London"
-MONTH = "{{ var.value.lessonspace_inventory }}/{{ data_interval_end.strftime('%Y-%m') }}"
+# Triggered without a logical date, a run has no interval.
+MONTH = "{{ var.value.lessonspace_inventory }}/{{ (data_interval_end | default(dag_run.run_after)).strftime('%Y-%m') }}"
 
 with DAG(
     "people_inventory",

@@ -65,13 +65,15 @@ with DAG(
     doc_md=__doc__,
     tags=["lessonspace", "sessions"],
 ) as dag:
-    # Whether the API counts the moment itself is unknown: a second early, a link may be handed over twice.
+    # Whether the API counts the moment itself is unknown: a second early, a link may be handed over twice. Triggered
+    # without a logical date, a run has no interval: then it is the day before.
     # --8<-- [start:list]
     sessions = LessonspaceListSessionsOperator(
         task_id="sessions",
         filters={
-            "end_time_after": "{{ data_interval_start.subtract(seconds=1).isoformat() }}",
-            "end_time_before": "{{ data_interval_end.isoformat() }}",
+            "end_time_after": "{{ (data_interval_start | default(dag_run.run_after - macros.timedelta(days=1))"
+            " - macros.timedelta(seconds=1)).isoformat() }}",
+            "end_time_before": "{{ (data_interval_end | default(dag_run.run_after)).isoformat() }}",
             "include_single_user": True,
         },
         fields=["uuid"],

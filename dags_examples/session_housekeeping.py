@@ -116,23 +116,28 @@ with DAG(
 ) as dag:
 
     @task
-    def changes(data_interval_start: Any = None, data_interval_end: Any = None) -> list[dict[str, Any]]:
+    def changes(
+        dag_run: Any = None, data_interval_start: Any = None, data_interval_end: Any = None
+    ) -> list[dict[str, Any]]:
         """List the night's sessions and say what each is to be; in one task, so that no people pass through XCom."""
         from lessonspace_provider.hooks.lessonspace import LessonspaceHook  # not needed to parse this file
 
         template = check_template(Variable.get("lessonspace_session_name", default="{subject}, {teacher}, {date}"))
         under_age = Variable.get("lessonspace_under_age", default="")
         timetable = Path(Variable.get("lessonspace_timetable", default=str(SAMPLE)))
+        # Triggered without a logical date, a run has no interval: then it is the day before.
+        end = data_interval_end or dag_run.run_after
+        begin = data_interval_start or end - timedelta(days=1)
         # Whether the API counts the moment itself is unknown: a second early, a session may come twice, which does no
         # harm.
         window: dict[str, Any] = {
-            "end_time_after": data_interval_start - timedelta(seconds=1),
-            "end_time_before": data_interval_end,
+            "end_time_after": begin - timedelta(seconds=1),
+            "end_time_before": end,
             "include_single_user": True,
         }
         hook = LessonspaceHook()
         sessions: list[Any] = list(hook.list_sessions(**window))
-        lessons = lessons_between(timetable, data_interval_start, data_interval_end) if sessions else []
+        lessons = lessons_between(timetable, begin, end) if sessions else []
         lesson_of = {
             session["uuid"]: lesson
             for lesson in lessons

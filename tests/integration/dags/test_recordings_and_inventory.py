@@ -59,6 +59,20 @@ def test_a_session_that_cannot_be_read_costs_no_other_its_link_and_fails_the_run
     assert [file.name for file in review.iterdir()] == [f"{good}.txt"]
 
 
+def test_triggered_without_a_logical_date_it_is_the_day_before(run_dag, review, control, monkeypatch, tmp_path):
+    an_hour_ago = datetime.now(timezone.utc) - timedelta(hours=1)
+    session_id = control.add_session(an_hour_ago, an_hour_ago, users=["Ann", "Ben"], launch_id="a")
+    control.add_session(
+        an_hour_ago - timedelta(days=1), an_hour_ago - timedelta(days=1), users=["Ann", "Ben"], launch_id="b"
+    )
+    assert run_dag(load_dag("recordings_review")).state == "success"
+    assert [file.name for file in review.iterdir()] == [f"{session_id}.txt"]
+
+    monkeypatch.setenv("AIRFLOW_VAR_LESSONSPACE_INVENTORY", f"file://{tmp_path}/inventory")
+    assert run_dag(load_dag("people_inventory")).state == "success"
+    assert len(list((tmp_path / "inventory").rglob("*.jsonl"))) == 2
+
+
 @pytest.mark.parametrize(
     ("said", "recorded"),
     [

@@ -119,6 +119,15 @@ def test_a_template_with_an_unknown_word_is_refused_by_the_variables_name_with_t
         housekeeping("check_template")(template)
 
 
+def test_triggered_without_a_logical_date_it_is_the_day_before(run_dag, sandbox):
+    control = sandbox.control
+    control.reset(sessions_per_day=0)
+    end = datetime.now(LONDON) - timedelta(hours=1)
+    session_id = control.add_session(end, end, users=["Ada", "Ben"], launch_id="chess")
+    assert run_dag(load_dag("session_housekeeping")).state == "success"
+    assert LessonspaceHook().get_session(session_id)["name"] == f"chess {end.date()}"
+
+
 def test_a_name_that_is_a_template_for_airflow_stays_text(run_dag, sandbox):
     control = sandbox.control
     control.reset(sessions_per_day=0)
