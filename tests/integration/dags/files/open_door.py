@@ -24,6 +24,10 @@ with DAG("open_door", schedule=None) as dag:
         launch_id="open door",
         deliver=keep,
         push_client_url=True,
-        # The variable's name is none that Airflow hides the value of.
-        auth_external={"method": "child", "url": "https://school.example/exam", "token": "{{ var.value.exam_word }}"},
+        # Airflow hides what is called a token, but neither a URL nor a variable of this name.
+        auth_external={
+            "method": "child",
+            "url": "https://school.example/{{ var.value.exam_word }}",
+            "token": "{{ var.value.exam_word }}",
+        },
     )
