@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -18,7 +18,13 @@ from scripts.standalone import airflow_settings, private_environment, reserve_lo
 
 @contextmanager
 def local_airflow(
-    folder: Path, dags_folder: Path, database: str, tasks_at_once: int, environment: Mapping[str, str]
+    folder: Path,
+    dags_folder: Path,
+    database: str,
+    tasks_at_once: int,
+    environment: Mapping[str, str],
+    *,
+    before_commands: Sequence[str] = (),
 ) -> Iterator[list[GuardedProcess]]:
     """
     Run Airflow's components; its DAGs are not paused, so they start once they are read.
@@ -26,6 +32,7 @@ def local_airflow(
     :param folder: for all its files.
     :param database: an empty one for the metadata, without a scheme.
     :param environment: what the DAGs need besides: connections and variables.
+    :param before_commands: what the components are started with, such as ``nice``.
     :return: the processes.
     """
     (folder / "tmp").mkdir(parents=True)
@@ -46,7 +53,8 @@ def local_airflow(
             "dag-processor": ["dag-processor"],
         }.items():
             log = folder / f"{name}.log"
-            process = GuardedProcess(name, [str(BINARIES / "airflow"), *command], environment=everything, log=log)
+            whole = [*before_commands, str(BINARIES / "airflow"), *command]
+            process = GuardedProcess(name, whole, environment=everything, log=log)
             processes.append(running.enter_context(process))
         yield processes
 
