@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
@@ -107,22 +108,23 @@ class LessonspaceTranscriptTrigger(BaseTrigger):
 
     async def _verdict(self, connection: SharedConnection) -> TranscriptVerdict:
         awaited, patience = self._awaited(), Patience()
-        looked_just_now = self.began_at is not None
+        looked_at = from_epoch("began_at", self.began_at)
         while True:
             try:
-                if looked_just_now:
-                    await self._until_next_look(connection, awaited)
+                if looked_at is not None:
+                    await self._until_next_look(connection, awaited, looked_at)
+                looked_at = now()
                 verdict = await _look(connection, awaited)
             except LessonspaceError as error:
                 if patience.ends_with(error):
                     raise
                 self.log.warning("Looking for a transcript failed, next try in %s: %s", FIRST_LOOK, error)
                 await asyncio.sleep(FIRST_LOOK.total_seconds())
-                looked_just_now = False
+                looked_at = None
                 continue
             if verdict.status != "waiting":
                 return verdict
-            awaited, patience, looked_just_now = replace(awaited, ended_at=verdict.ended_at), Patience(), True
+            awaited, patience = replace(awaited, ended_at=verdict.ended_at), Patience()
 
     def _awaited(self) -> AwaitedTranscript:
         return AwaitedTranscript(
@@ -132,18 +134,20 @@ class LessonspaceTranscriptTrigger(BaseTrigger):
             ended_at=from_epoch("ended_at", self.ended_at),
         )
 
-    async def _until_next_look(self, connection: SharedConnection, awaited: AwaitedTranscript) -> None:
+    async def _until_next_look(
+        self, connection: SharedConnection, awaited: AwaitedTranscript, looked_at: datetime
+    ) -> None:
         if awaited.ended_at is None:
-            await self._until_ended(connection, awaited)
+            await self._until_ended(connection, awaited, looked_at)
             return
         scheduled = next_transcript_look(self.session_id, awaited.ended_at, now())
         next_look = min(scheduled, awaited.ended_at + awaited.give_up_after)
         await asyncio.sleep(max((next_look - now()).total_seconds(), self.poll_interval))
 
-    async def _until_ended(self, connection: SharedConnection, awaited: AwaitedTranscript) -> None:
+    async def _until_ended(self, connection: SharedConnection, awaited: AwaitedTranscript, looked_at: datetime) -> None:
         """Listen to the poll until the session has ended, or it is time to ask for it: nobody may ever join it."""
         deadline = awaited.began_at + awaited.give_up_after
-        is_ahead = now() < deadline  # a session that runs on after it is not asked for again and again
+        is_ahead = looked_at < deadline  # a session that runs on after it is not asked for again and again
         async with connection.ended_sessions(awaited.began_at, self.poll_interval) as poll:
             news = await poll.next()
             while awaited.session_id not in news.ended.by_id and not news.is_turn:

@@ -47,7 +47,7 @@ class Connection:
         return {"uuid": session_id, "start_time": NOW.isoformat(), "end_time": None}
 
 
-def test_a_session_that_runs_on_after_the_wait_is_not_asked_for_with_each_poll(monkeypatch):
+def test_a_session_that_runs_on_after_the_wait_is_asked_for_once_more_and_not_with_each_poll(monkeypatch):
     connection = Connection(polls=10)
 
     @asynccontextmanager
@@ -62,9 +62,9 @@ def test_a_session_that_runs_on_after_the_wait_is_not_asked_for_with_each_poll(m
         began_at=(NOW - timedelta(days=1)).timestamp(),
     )
 
-    async def first_event():
+    async def events():
         return [event async for event in trigger.run()]
 
     with pytest.raises(PolledEnough):
-        asyncio.run(first_event())
-    assert connection.looks == 0
+        asyncio.run(events())
+    assert connection.looks == 1
