@@ -18,6 +18,7 @@ from uuid import UUID
 import airflow
 import jsonschema
 import pytest
+import yaml
 from airflow.api_fastapi.core_api.services.ui.connections import HookMetaService
 from airflow.providers_manager import ProvidersManager
 from airflow.sdk import Connection
@@ -35,6 +36,7 @@ KINDS = [
     if importlib.util.find_spec(f"lessonspace_provider.{kind}") is not None
 ]
 SCHEMAS = Path(airflow.__file__).parent
+REGISTRY = Path(__file__).parent.parent.parent / ".airflow-registry.yaml"
 (CONNECTION_TYPE,) = get_provider_info()["connection-types"]
 FORM_TITLES = ("Base URL", "API key", "Port of the base URL")
 
@@ -116,6 +118,25 @@ def test_every_module_of_operators_sensors_and_triggers_is_listed():
     assert existing | {"lessonspace_provider.hooks.lessonspace"} == listed
     for module in listed:
         importlib.import_module(module)
+
+
+@pytest.mark.parametrize("kind", ["hooks", *KINDS])
+def test_the_file_for_registries_names_every_class_that_airflow_is_told_of(kind):
+    registry = yaml.safe_load(REGISTRY.read_text())
+    modules = [importlib.import_module(name) for group in get_provider_info()[kind] for name in group["python-modules"]]
+    classes = {
+        f"{module.__name__}.{name}"
+        for module in modules
+        for name, value in vars(module).items()
+        if isinstance(value, type) and value.__module__ == module.__name__ and name.startswith("Lessonspace")
+    }
+    assert {entry["module"] for entry in registry[kind]} == classes
+
+
+def test_the_file_for_registries_describes_the_same_provider():
+    registry, info = yaml.safe_load(REGISTRY.read_text()), get_provider_info()
+    names = ("package-name", "display-name", "description")
+    assert [registry[name] for name in names] == [info["package-name"], info["name"], info["description"]]
 
 
 @needs_airflow("3.2", "older ones ask the hook")
