@@ -4,6 +4,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
+RELEASE_TOOLS := .cache/release/installed
 TEMPORARY := .cache/tmp
 # These tests compare how calls are spaced, and have the machine to themselves.
 TIMED := tests/integration/rate_limit
@@ -20,7 +21,7 @@ $(foreach name,$(filter AIRFLOW% _AIRFLOW%,$(.VARIABLES)),$(eval unexport $(name
 
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo ui test matrix docs install constraints clean
+.PHONY: help demo ui test matrix docs package release audit install constraints clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1 \t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -46,6 +47,15 @@ matrix: $(INSTALLED) ## the unit tests on every Airflow and Python that there is
 	$(BIN)/uv pip install --quiet --python .cache/nox/bin/python --group matrix
 	.cache/nox/bin/nox
 
+package: $(RELEASE_TOOLS) ## build sdist and wheel into dist, and use each in an empty environment outside of here
+	@env -u TMPDIR $(BIN)/python -m scripts.package
+
+release: $(RELEASE_TOOLS) ## the same, for a commit whose tag, version and changelog agree
+	@env -u TMPDIR $(BIN)/python -m scripts.package --release
+
+audit: $(RELEASE_TOOLS) ## look for known weaknesses of the pinned dependencies; needs PyPI's vulnerability data
+	.cache/release/bin/pip-audit --strict --no-deps --disable-pip --progress-spinner off --requirement constraints.txt
+
 install: $(INSTALLED) ## create .venv with all that demo and test need
 
 # A virtual environment whose making was interrupted is made anew: only the stamp says that one is good.
@@ -58,6 +68,11 @@ $(INSTALLED): pyproject.toml constraints.txt | $(TEMPORARY)
 	RUSTUP_HOME=.cache/rustup $(BIN)/python -m pip install --quiet --no-cache-dir --constraint constraints.txt uv
 	$(BIN)/uv pip install --python $(BIN)/python --constraints constraints.txt --build-constraints constraints.txt \
 		--quiet --compile-bytecode --editable . --group test
+	@touch $@
+
+$(RELEASE_TOOLS): pyproject.toml | $(INSTALLED)
+	$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python .cache/release
+	$(BIN)/uv pip install --quiet --python .cache/release/bin/python --group release
 	@touch $@
 
 $(TEMPORARY):

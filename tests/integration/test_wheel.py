@@ -3,29 +3,32 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
 import pytest
 
+from lessonspace_provider import __version__
+from scripts.package import UV, try_out
+
 ROOT = Path(__file__).parent.parent.parent
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory):
-    source = tmp_path_factory.mktemp("source")
-    for name in ("lessonspace_provider", "dags_examples", "tests"):
-        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(ROOT / name, source)
-    uv = Path(sys.prefix) / "bin" / "uv"
-    build = [uv, "build", "--wheel", "--no-build-isolation", "--python", sys.executable, "--out-dir", "dist"]
-    subprocess.run(build, cwd=source, check=True, capture_output=True)
-    (path,) = (source / "dist").glob("*.whl")
-    with zipfile.ZipFile(path) as opened:
+def built(tmp_path_factory):
+    """A folder with the sdist, and with the wheel that was built from it."""
+    folder = tmp_path_factory.mktemp("dist")
+    build = [UV, "build", "--no-build-isolation", "--python", sys.executable, "--out-dir", folder]
+    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def wheel(built):
+    with zipfile.ZipFile(built / f"airflow_provider_lessonspace-{__version__}-py3-none-any.whl") as opened:
         yield opened
 
 
@@ -41,3 +44,18 @@ def test_its_entry_point_is_the_one_airflow_looks_for(wheel):
     entry_points = wheel.read(name).decode()
     assert "[apache_airflow_provider]" in entry_points
     assert "lessonspace_provider.get_provider_info:get_provider_info" in entry_points
+
+
+def test_the_source_distribution_holds_what_its_makefile_and_tests_need(built):
+    with tarfile.open(built / f"airflow_provider_lessonspace-{__version__}.tar.gz") as opened:
+        names = {name.partition("/")[2] for name in opened.getnames()}
+    assert {"Makefile", "constraints.txt", "scripts/package.py", "tests/conftest.py", "docs/index.md"} <= names
+    assert not {name for name in names if name.startswith((".venv", ".cache", "dist")) or name.endswith(".pyc")}
+
+
+def test_it_works_alone_in_an_empty_environment(built):
+    (path,) = built.glob("*.whl")
+    seen = try_out(path)
+    assert f"version {__version__}" in seen
+    assert "Connected to organisation" in seen
+    assert seen.splitlines()[-1].startswith("airflow-provider-lessonspace")
