@@ -18,6 +18,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import date, datetime, timedelta, timezone
 from pathlib import PurePosixPath
+from types import SimpleNamespace
 from uuid import UUID
 
 import pytest
@@ -550,7 +551,8 @@ def _one_poll(monkeypatch):
 
     monkeypatch.setattr("lessonspace_provider.triggers.shared.FAILURES_ALLOWED", 1)
     monkeypatch.setattr(Subscription, "next", next_once)
-    monkeypatch.setattr("lessonspace_provider.triggers.transcripts.asyncio.sleep", still_waits)
+    # In that module only: the loops of other threads, such as a sandbox that serves other tests, sleep as well.
+    monkeypatch.setattr("lessonspace_provider.triggers.transcripts.asyncio", SimpleNamespace(sleep=still_waits))
 
 
 @pytest.mark.usefixtures("_one_poll")
