@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 from airflow.providers.common.compat.connection import get_async_connection
 from airflow.providers.common.compat.sdk import BaseHook, Connection
+from asgiref.sync import sync_to_async
 
 from lessonspace_provider.exceptions import (
     LessonspaceError,
@@ -132,9 +133,12 @@ class LessonspaceHook(BaseHook):
 
         :raises LessonspaceInputError: naming the field of the connection that can't be used.
         """
-        self.settings = self._read(await get_async_connection(self.lessonspace_conn_id))
+        # While an extra is read, Airflow 3.0 tells the triggerer what to mask in it: not even that may be done in the
+        # event loop's own thread.
+        self.settings = await sync_to_async(self._read)(await get_async_connection(self.lessonspace_conn_id))
         if self.settings.redis_conn_id is not None:
-            self._redis_connection = await get_async_connection(self.settings.redis_conn_id)
+            redis = await get_async_connection(self.settings.redis_conn_id)
+            self._redis_url = await sync_to_async(redis_url_of)(redis)
 
     def get_conn(self) -> Transport:
         """
@@ -160,14 +164,11 @@ class LessonspaceHook(BaseHook):
         return gate_for(settings.api_key, settings.base_url, rate_limit)
 
     @cached_property
-    def _redis_connection(self) -> Connection:
-        return self.get_connection(self.settings.redis_conn_id or "")
-
-    @property
     def _redis_url(self) -> str:
-        if self.settings.redis_conn_id is None:
+        conn_id = self.settings.redis_conn_id
+        if conn_id is None:
             return self.settings.rate_limit_redis_url or ""
-        return redis_url_of(self._redis_connection)
+        return redis_url_of(self.get_connection(conn_id))
 
     def test_connection(self) -> tuple[bool, str]:
         """

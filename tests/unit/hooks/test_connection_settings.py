@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 import pytest
 from airflow.sdk import Connection
+from asgiref.sync import async_to_sync
 
 from lessonspace_provider.exceptions import LessonspaceInputError
 from lessonspace_provider.hooks.connection_settings import ConnectionSettings
@@ -323,6 +325,33 @@ def test_redis_may_be_named_by_its_airflow_connection(monkeypatch, redis, url):
     ((key, base, settings),) = gates
     assert (key, base, settings.redis_url) == (KEY, API, url)
     assert "p%40ss" not in repr(settings)
+
+
+def test_a_trigger_reads_an_extra_outside_of_the_event_loop(monkeypatch):
+    class MaskingConnection(Connection):
+        """A connection of Airflow 3.0: whoever reads its extra talks to the triggerer, whose event loop is this one."""
+
+        @property
+        def extra_dejson(self):
+            async_to_sync(asyncio.sleep)(0)
+            return super().extra_dejson
+
+    limit = {"rate_limit_backend": "redis", "rate_limit_redis_url": "my_redis"}
+    connections = {
+        "school": MaskingConnection(conn_id="school", conn_type="lessonspace", password=KEY, extra=json.dumps(limit)),
+        "my_redis": MaskingConnection(conn_id="my_redis", conn_type="redis", host="cache", extra='{"db": 2}'),
+    }
+
+    async def get(conn_id):
+        return connections[conn_id]
+
+    asked = []
+    monkeypatch.setattr("lessonspace_provider.hooks.lessonspace.get_async_connection", get)
+    monkeypatch.setattr("lessonspace_provider.hooks.lessonspace.gate_for", lambda *given: asked.append(given))
+    hook = LessonspaceHook("school")
+    asyncio.run(hook.load_settings())
+    hook.get_conn()
+    assert asked[0][2].redis_url == "redis://cache:6379/2"
 
 
 def test_what_the_connection_says_of_the_rate_limit_reaches_its_gate(monkeypatch):
