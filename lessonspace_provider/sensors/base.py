@@ -58,9 +58,11 @@ class LessonspaceSensor(HookOnWorker, BaseSensorOperator):
         max_wait: timedelta | float | None = None,
         **kwargs: Any,
     ) -> None:
+        if timeout is None:  # which Airflow itself takes from 3.3 on only
+            timeout = conf.getfloat("sensors", "default_timeout")
         super().__init__(
             poke_interval=as_margin("poke_interval", poke_interval),
-            timeout=None if timeout is None else as_margin("timeout", timeout),
+            timeout=as_margin("timeout", timeout),
             max_wait=None if max_wait is None else as_margin("max_wait", max_wait),
             **kwargs,
         )
