@@ -80,7 +80,8 @@ def _notify(notifier: BaseNotifier, handed: Mapping[str, object], context: Conte
 
 def _why_not_run(made: object) -> str | None:
     """Say why nothing was delivered, when calling it has only made something that somebody would have to run."""
-    if not (isawaitable(made) or isgenerator(made) or isasyncgen(made)):
+    # A notifier can be awaited from Airflow 3.1 on only.
+    if not (isawaitable(made) or isinstance(made, BaseNotifier) or isgenerator(made) or isasyncgen(made)):
         return None
     if (close := getattr(made, "close", None)) is not None:
         close()  # or Python warns of a coroutine that nobody awaited
