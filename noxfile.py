@@ -3,10 +3,15 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import nox
+
+# What pyenv has installed is on the path only where pyenv was told so.
+PYENV = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
+os.environ["PATH"] = os.pathsep.join([os.environ["PATH"], *map(str, sorted(PYENV.glob("versions/*/bin")))])
 
 nox.options.default_venv_backend = "uv"
 nox.options.error_on_missing_interpreters = False
@@ -30,8 +35,10 @@ class Airflow:
 
 
 AIRFLOWS = (
-    # Its ObjectStoragePath uses internals of universal-pathlib that 0.3 no longer has.
-    Airflow("3.0.6", ("3.10", "3.11", "3.12"), ("universal-pathlib<0.3",)),
+    # Its API server refuses what tasks report when it runs on a newer FastAPI (3.1 has this limit itself), and signs
+    # tokens in a way that newer PyJWT refuses. Its ObjectStoragePath uses internals of universal-pathlib that 0.3 no
+    # longer has. It makes connection forms with wtforms, which only its FAB provider brings.
+    Airflow("3.0.6", ("3.10", "3.11", "3.12"), ("fastapi<0.118", "pyjwt<2.11", "universal-pathlib<0.3", "wtforms")),
     Airflow("3.1.8", ("3.10", "3.11", "3.12", "3.13")),
     Airflow("3.2.2", ("3.10", "3.11", "3.12", "3.13")),
     Airflow("3.3.2", ("3.10", "3.11", "3.12", "3.13")),
@@ -74,7 +81,7 @@ def lowest(session: nox.Session) -> None:
     pin = "import importlib.metadata as m; print(*(f'{d.name}=={d.version}' for d in m.distributions()), sep='\\n')"
     Path(constraints).write_text(str(session.run("python", "-c", pin, silent=True)))
     # The tests' own tools are not what is tested here, so they are the newest that go with the lowest.
-    tools = ("hatchling", "hypothesis", "jsonschema", "pytest", "redis", "requests-mock", "srt", "webvtt-py")
+    tools = ("hatchling", "hypothesis", "jsonschema", "pytest", "redis", "requests-mock", "srt", "webvtt-py", "wtforms")
     session.install("--no-deps", "--editable", ".")
     session.install("--constraint", constraints, *tools)
     session.run("python", "-c", SHOWN, "apache-airflow", "requests", "tenacity", "universal-pathlib")
