@@ -52,9 +52,9 @@ class AirflowServices:
             migration = self._start("migrate", "db", "migrate")
             self.wait_for("the database", lambda: migration.exit_status() is not None)
             self.start("api-server")
+            self.wait_for("the API server", self._logged_in)  # Airflow 3.0 gives up a task that does not find it
             for name in () if self._ui_only else ("dag-processor", "scheduler", "triggerer"):
                 self.start(name)
-            self.wait_for("the API server", self._logged_in)
             undo.pop_all()
         return self
 

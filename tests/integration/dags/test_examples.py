@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -13,10 +14,11 @@ from airflow.cli.cli_parser import get_parser
 from airflow.sdk import DAG
 
 from scripts.examples import example_dags
-from tests.airflow_version import needs_airflow
+from tests.airflow_version import needs_airflow, older_than
 from tests.integration.conftest import load_dag
 
 NAMES = example_dags()
+TOO_NEW = {"leavers"} if older_than("3.1") else set()
 ROOT = Path(__file__).parent.parent.parent.parent
 
 #: What talks to servers, and what comes with it: tasks need it, and parsing does not.
@@ -30,7 +32,13 @@ def test_there_are_examples():
     assert {"nightly_transcript_archive", "on_session_end", "class_launch", "backfill_rooms"} <= set(NAMES)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=needs_airflow("3.1", "it waits for an approval") if name == "leavers" else ())
+        for name in NAMES
+    ],
+)
 @pytest.mark.filterwarnings("error")
 def test_an_example_loads_without_a_warning_and_says_what_it_is_for(name):
     dag = load_dag(name)
@@ -40,10 +48,12 @@ def test_an_example_loads_without_a_warning_and_says_what_it_is_for(name):
     assert all(task.owner == "data-team" for task in dag.tasks)
 
 
-def test_airflow_lists_no_import_error(airflow_home, capsys):
+def test_airflow_lists_no_import_error_but_for_what_it_is_too_old_for(airflow_home, capsys):
     arguments = get_parser().parse_args(["dags", "list-import-errors", "--local", "--output", "json"])
-    arguments.func(arguments)  # it exits when there are any
-    assert json.loads(capsys.readouterr().out) == []
+    with suppress(SystemExit):  # it exits when there are any
+        arguments.func(arguments)
+    errors = {Path(error["filepath"]).stem: error["error"] for error in json.loads(capsys.readouterr().out)}
+    assert set(errors) == TOO_NEW, errors
 
 
 @needs_airflow("3.3", "the DAG processor of older ones has imported less")
@@ -56,7 +66,7 @@ def test_parsing_an_example_imports_nothing_that_talks_to_servers():
 
 
 def test_all_examples_have_one_school_time():
-    zones = {name: zone for name in NAMES if (zone := zone_of(load_dag(name)))}
+    zones = {name: zone for name in NAMES if name not in TOO_NEW and (zone := zone_of(load_dag(name)))}
     assert zones.pop(IN_UTC) == "UTC"
     assert len(zones) > 3
     assert set(zones.values()) == {"Europe/London"}

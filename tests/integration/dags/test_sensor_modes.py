@@ -9,7 +9,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 from airflow.sdk.definitions import dag as dag_module
-from airflow.sdk.execution_time import supervisor
+from airflow.sdk.execution_time import supervisor, task_runner
 
 from lessonspace_provider.hooks.lessonspace import LessonspaceHook
 from tests.integration.conftest import load_dag
@@ -64,6 +64,18 @@ def deferred(monkeypatch):
     monkeypatch.setattr(supervisor, "run_task_in_process", run_and_remember)
     monkeypatch.setattr(dag_module, "_run_inline_trigger", run_until_timeout)
     return deferrals.keys()
+
+
+@pytest.fixture(autouse=True)
+def times_of_first_pokes(monkeypatch):
+    """Let ``dag.test()`` tell a rescheduled task a time: that of Airflow 3.0 tells it a text, and no scheduler does."""
+    first = task_runner.RuntimeTaskInstance.get_first_reschedule_date
+
+    def as_time(self, context):
+        told = first(self, context)
+        return datetime.fromisoformat(told.replace("Z", "+00:00")) if isinstance(told, str) else told
+
+    monkeypatch.setattr(task_runner.RuntimeTaskInstance, "get_first_reschedule_date", as_time)
 
 
 @pytest.fixture

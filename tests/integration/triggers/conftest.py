@@ -8,6 +8,8 @@ from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 
 import pytest
+from airflow.models.trigger import Trigger
+from airflow.triggers.base import BaseTrigger
 
 INTERVAL = 0.2
 LIST = r"/organisations/\d+/sessions/$"
@@ -37,6 +39,11 @@ def running(control, present) -> Callable[[int], list[str]]:
         return [control.add_session(present - timedelta(minutes=40), users=["Ann", "Ben"]) for _ in range(count)]
 
     return add
+
+
+def made_again(trigger: BaseTrigger) -> BaseTrigger:
+    """Make a trigger again from what Airflow stores of it, as the triggerer does."""
+    return type(trigger)(**Trigger.from_object(trigger).kwargs)
 
 
 async def fired(trigger) -> dict:

@@ -8,11 +8,10 @@ import threading
 from datetime import timedelta
 
 import pytest
-from airflow.sdk.serde import deserialize, serialize
 
 from lessonspace_provider.triggers import shared
 from lessonspace_provider.triggers.sessions import LessonspaceSessionEndTrigger
-from tests.integration.triggers.conftest import INTERVAL, LIST, fired, lists, until
+from tests.integration.triggers.conftest import INTERVAL, LIST, fired, lists, made_again, until
 
 
 def a_trigger(connection, **what):
@@ -67,10 +66,9 @@ def test_what_ended_while_the_triggerer_was_down_is_found_in_the_list(
     ids = running(30)
     asked_at = present.timestamp()
     triggers = [a_trigger(lessonspace_connection, session_id=i, asked_at=asked_at) for i in ids]
-    stored = [serialize(trigger.serialize()[1]) for trigger in triggers]
     for session_id in ids:
         control.end_session(session_id)
-    again = [LessonspaceSessionEndTrigger(**deserialize(kwargs)) for kwargs in stored]
+    again = [made_again(trigger) for trigger in triggers]
 
     async def scenario():
         return await asyncio.gather(*(fired(trigger) for trigger in again))
@@ -246,10 +244,9 @@ def test_keywords_survive_the_way_to_the_triggerer(lessonspace_connection, prese
         "give_up_at": present.timestamp(),
         "asked_at": present.timestamp(),
     }
-    path, kwargs = a_trigger(lessonspace_connection, **what).serialize()
-    assert path == "lessonspace_provider.triggers.sessions.LessonspaceSessionEndTrigger"
-    again = LessonspaceSessionEndTrigger(**deserialize(serialize(kwargs)))
-    assert again.serialize()[1] == kwargs
+    trigger = a_trigger(lessonspace_connection, **what)
+    assert trigger.serialize()[0] == "lessonspace_provider.triggers.sessions.LessonspaceSessionEndTrigger"
+    assert made_again(trigger).serialize() == trigger.serialize()
 
 
 @pytest.fixture

@@ -7,10 +7,9 @@ import asyncio
 from datetime import timedelta
 
 import pytest
-from airflow.sdk.serde import deserialize, serialize
 
 from lessonspace_provider.triggers.transcripts import LessonspaceTranscriptTrigger
-from tests.integration.triggers.conftest import INTERVAL, fired, lists, until
+from tests.integration.triggers.conftest import INTERVAL, fired, lists, made_again, until
 
 
 @pytest.fixture(autouse=True)
@@ -90,8 +89,7 @@ def test_a_session_that_nobody_ever_joins_is_given_up_too(lessonspace_connection
 def test_after_a_look_on_the_worker_the_session_is_not_asked_for_again(lessonspace_connection, control, present):
     end = present - timedelta(hours=1)
     session_id = control.add_session(end - timedelta(minutes=50), end, users=["Ann", "Ben"], transcript="ready")
-    stored = a_trigger(lessonspace_connection, session_id, ended_at=end.timestamp()).serialize()[1]
-    again = LessonspaceTranscriptTrigger(**deserialize(serialize(stored)))
+    again = made_again(a_trigger(lessonspace_connection, session_id, ended_at=end.timestamp()))
     assert asyncio.run(fired(again))["status"] == "ready"
     assert not control.calls(path=f"{session_id}/$")
 
