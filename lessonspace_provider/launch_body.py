@@ -16,9 +16,9 @@ from lessonspace_provider.parameters import (
     ROLES,
     as_api_time,
     as_aware_datetime,
-    as_flag,
     as_launch_id,
     as_margin,
+    as_rendered_flag,
     is_text,
     refuse,
     refuse_unknown,
@@ -56,7 +56,7 @@ def launch_body(
         raise refuse("extra_options", sorted(extra), "without 'id', which launch_id gives")
     body: dict[str, object] = {"id": as_launch_id("launch_id", launch_id)}
     body.update({name: _write(name, value, _FIELDS[name]) for name, value in options.items()})
-    _refuse_lost_transcripts(launch_id, options)
+    _refuse_lost_transcripts(launch_id, body)
     _refuse_dead_links(launch_id, options.get("timeouts"), now())
     return {**body, **extra}
 
@@ -89,15 +89,15 @@ def link_window(
     }
 
 
-def _refuse_lost_transcripts(launch_id: str, options: Mapping[str, object]) -> None:
+def _refuse_lost_transcripts(launch_id: str, body: Mapping[str, object]) -> None:
     """A transcript needs the recording, and a summary needs both (facts, D); the API itself would say nothing."""
     for name in ("transcribe", "summarise"):
-        if options.get(name) and options.get("record_av") is False:
+        if body.get(name) and body.get("record_av") is False:
             raise LessonspaceInputError(
                 f"Space {launch_id!r} was not launched: {name}=True with record_av=False would give nothing, since a "
                 f"transcript is made from the recording. Give record_av=True, or leave {name} out. Nothing was sent."
             )
-    if options.get("summarise") and not options.get("transcribe"):
+    if body.get("summarise") and not body.get("transcribe"):
         raise LessonspaceInputError(
             f"Space {launch_id!r} was not launched: summarise=True needs transcribe=True, a summary is made from the "
             f"transcript. Nothing was sent."
@@ -230,14 +230,14 @@ _USER: Mapping[str, Writer] = {
     "name": _text,
     "id": _text,
     "email": _email,
-    "leader": as_flag,
+    "leader": as_rendered_flag,
     "profile_picture": _url,
     "camera_background_url": _url,
-    "single_use": as_flag,
-    "session_limit": as_flag,
+    "single_use": as_rendered_flag,
+    "session_limit": as_rendered_flag,
     "custom_jwt_parameters": _object,
-    "record": as_flag,
-    "ghost": as_flag,
+    "record": as_rendered_flag,
+    "ghost": as_rendered_flag,
     "role": _role,
 }
 
@@ -252,16 +252,16 @@ _WEBHOOKS: Mapping[str, Writer] = {
     "summary": _group({"finish": _url}),
 }
 
-_AUTH_EXTERNAL: Mapping[str, Writer] = {"method": _method, "url": _url, "token": _text, "ephemeral": as_flag}
+_AUTH_EXTERNAL: Mapping[str, Writer] = {"method": _method, "url": _url, "token": _text, "ephemeral": as_rendered_flag}
 
 #: Body fields of ``POST /spaces/launch/`` beside ``id``: the reference's, and ``summarise`` from the guides.
 _FIELDS: Mapping[str, Writer] = {
     "name": _text,
-    "allow_guests": as_flag,
-    "record_av": as_flag,
-    "record_content": as_flag,
-    "transcribe": as_flag,
-    "summarise": as_flag,
+    "allow_guests": as_rendered_flag,
+    "record_av": as_rendered_flag,
+    "record_content": as_rendered_flag,
+    "transcribe": as_rendered_flag,
+    "summarise": as_rendered_flag,
     "user": _group(_USER),
     "webhooks": _group(_WEBHOOKS),
     "timeouts": _group({"not_before": as_api_time, "not_after": as_api_time}),

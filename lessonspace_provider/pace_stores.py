@@ -8,6 +8,7 @@ import logging
 import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
@@ -178,7 +179,10 @@ class FallbackPaceStore:
 
     def take(self, per_second: float, host: str) -> float:
         """Ask the shared pace for a permit, or else the local one."""
-        return self._ask(lambda store: store.take(per_second, host))
+        # What Redis gave last may be no spacing ago, of which the local pace knows nothing: it counts as its first.
+        return self._ask(
+            lambda store: store.take(per_second, host), when_it_goes=lambda: self._local.take(per_second, host)
+        )
 
     def delay(self, seconds: float) -> None:
         """Take note of a late use in the shared pace, or else in the local one."""
@@ -186,10 +190,13 @@ class FallbackPaceStore:
 
     def slow_down(self, retry_after: float | None) -> None:
         """Take note of a 429, in the local pace as well: should Redis go now, the pause holds all the same."""
-        self._local.slow_down(retry_after)
         self._ask(lambda store: store.slow_down(retry_after))
+        with suppress(OSError):  # Redis knows of it
+            self._local.slow_down(retry_after)
 
-    def _ask(self, question: Callable[[PaceStore], Answer]) -> Answer:
+    def _ask(
+        self, question: Callable[[PaceStore], Answer], when_it_goes: Callable[[], object] = lambda: None
+    ) -> Answer:
         from redis import RedisError
 
         if self._outage.lasts():
@@ -199,8 +206,7 @@ class FallbackPaceStore:
         except RedisError as error:
             self._outage.begin()
             self._warn(type(error).__name__)
-            # What Redis gave last may be no spacing ago, of which the local pace knows nothing: it counts as its first.
-            question(self._local)
+            when_it_goes()
             return question(self._local)
         self._warned = False
         return answer

@@ -83,6 +83,12 @@ def as_flag(parameter: str, value: object) -> bool:
     return value
 
 
+def as_rendered_flag(parameter: str, value: object) -> bool:
+    """Read a switch of which a template may have made text: ``True`` and ``False``, as Python writes them."""
+    rendered = {"True": True, "False": False}
+    return as_flag(parameter, rendered.get(value, value) if isinstance(value, str) else value)
+
+
 def as_positive(parameter: str, value: object) -> int:
     """Read a whole number of 1 or more."""
     if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value < LARGEST_NUMBER:
@@ -303,7 +309,7 @@ def _page(parameter: str, value: object) -> list[str]:
 
 
 def _flag(parameter: str, value: object) -> list[str]:
-    return ["true" if as_flag(parameter, value) else "false"]
+    return ["true" if as_rendered_flag(parameter, value) else "false"]
 
 
 def _time(parameter: str, value: object) -> list[str]:

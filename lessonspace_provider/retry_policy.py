@@ -22,7 +22,8 @@ class LessonspaceRetryPolicy(RetryPolicy):
     Retries a task when the server said, and not at all when a retry can't help.
 
     A failure that names a ``retry_after`` is retried after so many seconds, or after the task's ``retry_delay`` when
-    that is longer: a server asks for the shortest wait that makes sense, and an outage may last longer. A parameter or
+    that is longer: a server asks for the shortest wait that makes sense, and an outage may last longer. What
+    ``retry_exponential_backoff`` makes of the delay is not looked at. A parameter or
     request that was refused fails the task at once; everything else is left to the task's own ``retries`` and
     ``retry_delay``. The number of ``retries`` holds in any case.
     """

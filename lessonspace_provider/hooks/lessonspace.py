@@ -7,7 +7,6 @@ from collections.abc import Collection, Iterator, Mapping
 from copy import copy
 from dataclasses import replace
 from functools import cached_property
-from threading import Lock
 from typing import TYPE_CHECKING, cast
 from urllib.parse import quote
 
@@ -105,8 +104,6 @@ class LessonspaceHook(BaseHook):
     def __init__(self, lessonspace_conn_id: str = default_conn_name) -> None:
         super().__init__()
         self.lessonspace_conn_id = as_connection_id("lessonspace_conn_id", lessonspace_conn_id)
-        self._organisation_id: str | None = None
-        self._asking_organisation = Lock()
 
     @cached_property
     def settings(self) -> ConnectionSettings:
@@ -231,13 +228,10 @@ class LessonspaceHook(BaseHook):
             )
         return str(own_id)
 
-    @property
+    @cached_property
     def organisation_id(self) -> str:
-        """The connection's organisation id, else the one the key belongs to, asked for once, whatever threads ask."""
-        with self._asking_organisation:  # from Python 3.12, cached_property has no lock
-            if self._organisation_id is None:
-                self._organisation_id = self.settings.organisation_id or self.my_organisation_id()
-            return self._organisation_id
+        """The connection's organisation id, else the one the key belongs to, asked for once."""
+        return self.settings.organisation_id or self.my_organisation_id()
 
     def list_sessions(self, /, **filters: FilterValue | None) -> Iterator[Session]:
         """

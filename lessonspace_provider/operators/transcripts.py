@@ -305,6 +305,8 @@ class LessonspaceArchiveTranscriptsOperator(LessonspaceOperator):
             "include_single_user": self.include_single_user,
         }
         if self.space_id is not None:
+            # Asked for here, or each of the threads that fetch would ask for itself.
+            self.log.info("Space %s of organisation %s", self.space_id, self.hook.organisation_id)
             return self.hook.list_space_sessions(self.space_id, **bounds)
         return self.hook.list_sessions(**bounds)
 

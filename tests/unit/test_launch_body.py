@@ -85,6 +85,7 @@ SOON = datetime.now(timezone.utc).replace(microsecond=0) + timedelta(hours=3)
     ("options", "message"),
     [
         ({"transcribe": True, "record_av": False}, "transcribe=True with record_av=False would give nothing"),
+        ({"transcribe": "True", "record_av": "False"}, "transcribe=True with record_av=False would give nothing"),
         ({"summarise": True, "transcribe": True, "record_av": False}, "record_av=False would give nothing"),
         ({"summarise": True}, "needs transcribe=True"),
         ({"timeouts": {"not_before": SOON, "not_after": SOON}}, "would never work"),
@@ -116,3 +117,8 @@ def test_a_launch_that_would_lose_something_in_silence_is_refused(options, messa
 )
 def test_a_launch_that_loses_nothing_is_not_refused(options):
     assert launch_body("maths", options)["id"] == "maths"
+
+
+def test_a_switch_may_be_what_a_template_makes_of_it():
+    body = launch_body("maths", {"transcribe": "True", "allow_guests": "False", "user": {"leader": "True"}})
+    assert body == {"id": "maths", "transcribe": True, "allow_guests": False, "user": {"leader": True}}

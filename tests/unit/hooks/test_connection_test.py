@@ -3,9 +3,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-from threading import Event
-
 import pytest
 import requests
 
@@ -90,18 +87,3 @@ def test_another_web_site_at_the_host_is_told(connect, requests_mock):
     good, message = connect(host="https://www.school.example").test_connection()
     assert good is False
     assert "check that the host" in message
-
-
-def test_threads_that_need_the_organisation_at_once_have_it_asked_for_once(connect, requests_mock):
-    hook, second_call = connect(organisation_id=None), Event()
-
-    def slowly(request, context):
-        if requests_mock.call_count > 1:
-            second_call.set()
-        second_call.wait(0.3)
-        return {"id": 99}
-
-    requests_mock.get(MINE, json=slowly)
-    with ThreadPoolExecutor(8) as threads:
-        assert set(threads.map(lambda _: hook.organisation_id, range(8))) == {"99"}
-    assert requests_mock.call_count == 1

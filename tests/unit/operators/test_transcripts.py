@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from datetime import datetime, timedelta, timezone
 from types import SimpleNamespace
 from zoneinfo import ZoneInfo
@@ -375,3 +376,25 @@ def test_one_transcript_is_written_where_the_archive_would_write_it(tmp_path):
     assert [ObjectStoragePath(path).read_text() for path in paths] == ["[00:00:01] Ann: Hi\n"]
     archiver(tmp_path, [a_session(1)], formats=["txt"]).execute({})
     assert [file["path"] in paths[0] for file in manifest_of(tmp_path)["sessions"][0]["files"]] == [True]
+
+
+class HookOfASpace(Hook):
+    """A hook that notes which thread asks for the organisation."""
+
+    @property
+    def organisation_id(self):
+        self.asked.append(threading.current_thread())
+        return "1"
+
+    def list_space_sessions(self, space_id, **filters):
+        return self.list_sessions(**filters)
+
+
+def test_the_organisation_is_asked_for_before_threads_fetch(tmp_path):
+    hook = HookOfASpace([a_session(1)], {})
+    operator = LessonspaceArchiveTranscriptsOperator(
+        task_id="archive", destination=str(tmp_path), window_start=START, window_end=END, space_id="maths"
+    )
+    operator.hook = hook
+    operator.execute({})
+    assert hook.asked[0] is threading.main_thread()
