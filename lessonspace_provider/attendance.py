@@ -47,7 +47,7 @@ from lessonspace_provider.sessions import end_time, has_ended, start_time
 from lessonspace_provider.times import read_time
 
 if TYPE_CHECKING:
-    from lessonspace_provider.api_types import LogRow, Session
+    from lessonspace_provider.api_types import LogRow, Profile, Session
 
 #: What is not sure about somebody's times; the module says what is counted then.
 Doubt = Literal["join_missing", "leave_missing", "time_unreadable", "no_rows"]
@@ -107,14 +107,14 @@ class Attendance:
 
 
 @dataclass(frozen=True)
-class TeacherLateness:
+class Lateness:
     """
-    How late the first teacher came.
+    How late the first of some people came.
 
-    :param late_by: 0 for who was there in time; None: no teacher came, or, when there are ``doubts``, it can't be told.
-    :param user_id: who came first.
-    :param doubts: what is not sure about any teacher's times, and when no teacher came, why one may have: somebody has
-        no role (``role_unknown``), or rows are nobody's.
+    :param late_by: 0 for who was there in time; None: nobody came, or, when there are ``doubts``, it can't be told.
+    :param user_id: who came first; None for a guest.
+    :param doubts: what is not sure about anybody's times, and when no teacher came, why one may have: somebody has no
+        role (``role_unknown``), or rows are nobody's.
     """
 
     late_by: timedelta | None
@@ -144,43 +144,68 @@ def attendance(sessions: Iterable[Session], *, now: datetime | None = None) -> A
     return Attendance(tuple(found), rows_of_nobody)
 
 
+def lateness(people: Iterable[Presence], lesson_start: datetime | str, lesson_end: datetime | str) -> Lateness:
+    """
+    Compare the coming of whoever came first with the timetable.
+
+    Who was there before the lesson and stayed is in time; who had left before it began was there for another one.
+
+    :param people: whose coming is asked about, such as one person, in one session or several.
+    :param lesson_start: by the timetable; aware datetime or ISO 8601 text.
+    :param lesson_end: likewise, later; who comes after it came for another lesson.
+    :raises LessonspaceInputError: for other times.
+    """
+    begins, ends = as_aware_datetime("lesson_start", lesson_start), as_aware_datetime("lesson_end", lesson_end)
+    if begins >= ends:
+        raise refuse("lesson_end", ends.isoformat(), f"later than lesson_start={begins.isoformat()}")
+    arrivals: list[tuple[datetime, int | None]] = []
+    doubts: set[Doubt | TeacherDoubt] = set()
+    for person in people:
+        doubts |= person.doubts
+        stays = (stay for stay in person.stays if stay.start < ends and stay.end > begins)
+        arrivals += [(max(stay.start, begins), person.user_id) for stay in stays]
+    if not arrivals:
+        return Lateness(None, None, frozenset(doubts))
+    arrived, user_id = min(arrivals, key=lambda arrival: arrival[0])
+    return Lateness(arrived - begins, user_id, frozenset(doubts))
+
+
 def teacher_lateness(
     present: Attendance,
     lesson_start: datetime | str,
     lesson_end: datetime | str,
     *,
     teacher_ids: Collection[int] | None = None,
-) -> TeacherLateness:
+) -> Lateness:
     """
-    Compare the first teacher's coming with the timetable.
-
-    Who was there before the lesson and stayed is in time; who had left before it began was there for another one.
+    Compare the first teacher's coming with the timetable, as ``lateness`` does.
 
     :param present: who was there.
     :param lesson_start: by the timetable; aware datetime or ISO 8601 text.
-    :param lesson_end: likewise, later; who comes after it came for another lesson.
+    :param lesson_end: likewise, later.
     :param teacher_ids: Lessonspace user ids of the teachers; None: whoever has the role ``teacher``.
     :raises LessonspaceInputError: for other times.
     """
-    begins, ends = as_aware_datetime("lesson_start", lesson_start), as_aware_datetime("lesson_end", lesson_end)
-    if begins >= ends:
-        raise refuse("lesson_end", ends.isoformat(), f"later than lesson_start={begins.isoformat()}")
     teachers = [person for person in present.people if _is_teacher(person, teacher_ids)]
-    arrivals = [
-        (max(stay.start, begins), person.user_id)
-        for person in teachers
-        for stay in person.stays
-        if stay.start < ends and stay.end > begins
-    ]
-    doubts: set[Doubt | TeacherDoubt] = {doubt for person in teachers for doubt in person.doubts}
-    if arrivals:
-        arrived, user_id = min(arrivals, key=lambda arrival: arrival[0])
-        return TeacherLateness(arrived - begins, user_id, frozenset(doubts))
+    found = lateness(teachers, lesson_start, lesson_end)
+    if found.late_by is not None:
+        return found
+    doubts = set(found.doubts)
     if teacher_ids is None and any(person.user_id is not None and person.role is None for person in present.people):
         doubts.add("role_unknown")
     if present.rows_of_nobody:
         doubts.add("rows_of_nobody")
-    return TeacherLateness(None, None, frozenset(doubts))
+    return Lateness(None, None, frozenset(doubts))
+
+
+def profiles_by_user(session: Session) -> dict[int, Profile]:
+    """
+    Give what a session says of its users, by the ids that ``Presence`` has: a number also where the API sends text.
+
+    :param session: from a list or in detail.
+    """
+    profiles = {_whole_number(profile.get("user")): profile for profile in session.get("profiles") or []}
+    return {user_id: profile for user_id, profile in profiles.items() if user_id is not None}
 
 
 def billable_minutes(session: Session) -> float | None:
@@ -238,11 +263,9 @@ def _add_session(people: dict[_Person, _Record], session: Session, now: datetime
 
 
 def _add_people(people: dict[_Person, _Record], session: Session) -> None:
-    for profile in session.get("profiles") or []:
-        user_id = _whole_number(profile.get("user"))
-        if user_id is not None:
-            record = people.setdefault(user_id, _Record())
-            record.role = profile.get("role") or record.role
+    for user_id, profile in profiles_by_user(session).items():
+        record = people.setdefault(user_id, _Record())
+        record.role = profile.get("role") or record.role
     for guest in session.get("guests") or []:
         guest_uuid = _text(guest.get("uuid"))
         if guest_uuid is not None:

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from lessonspace_provider.attendance import attendance, billable_minutes, teacher_lateness
+from lessonspace_provider.attendance import attendance, billable_minutes, lateness, profiles_by_user, teacher_lateness
 from lessonspace_provider.exceptions import LessonspaceInputError, LessonspaceServerError
 
 NINE = datetime(2026, 11, 22, 9, 0, tzinfo=timezone.utc)
@@ -188,7 +188,7 @@ def test_a_session_whose_own_times_can_not_be_read_is_an_error():
         attendance([a_session(row("joined", 0), start_time="soon")])
 
 
-def lateness(*logs, sessions=None, **parameters):
+def of_teacher(*logs, sessions=None, **parameters):
     found = teacher_lateness(attendance(sessions or [a_session(*logs, start=-30, end=90)]), NINE, at(60), **parameters)
     return (None if found.late_by is None else found.late_by / timedelta(minutes=1)), found.doubts
 
@@ -208,7 +208,24 @@ LATENESS = {
 
 @pytest.mark.parametrize(("rows", "late_by", "doubts"), LATENESS.values(), ids=list(LATENESS))
 def test_how_late_the_teacher_came(rows, late_by, doubts):
-    assert lateness(*(row(kind, minute, TEACHER) for kind, minute in rows)) == (late_by, doubts)
+    assert of_teacher(*(row(kind, minute, TEACHER) for kind, minute in rows)) == (late_by, doubts)
+
+
+def test_how_late_somebody_came_is_found_in_all_sessions_and_for_guests_too():
+    sessions = [a_session(row("joined", 40), row("left", 50)), a_session(row("joined", 5, "g"), row("joined", 30))]
+    there = [person for session in sessions for person in attendance([session]).people]
+    first = lateness(there, NINE, at(60))
+    assert (first.late_by, first.user_id) == (timedelta(minutes=5), None)
+    pupil = lateness((person for person in there if person.user_id == PUPIL), NINE, at(60))
+    assert (pupil.late_by, pupil.user_id, pupil.doubts) == (timedelta(minutes=30), PUPIL, {"leave_missing"})
+    assert lateness([], NINE, at(60)).late_by is None
+
+
+@pytest.mark.parametrize("user", [PUPIL, str(PUPIL)])
+def test_profiles_are_found_by_the_ids_of_those_who_were_there(user):
+    profiles = [{"user": user, "name": "Ben"}, {"user": None, "name": "Nobody"}, {"name": "Nobody"}]
+    assert profiles_by_user(a_session(profiles=profiles)) == {PUPIL: profiles[0]}
+    assert profiles_by_user(a_session(profiles=None)) == {}
 
 
 def test_the_first_of_several_teachers_counts():
@@ -221,14 +238,14 @@ def test_the_first_of_several_teachers_counts():
 def test_teachers_can_be_named_where_nobody_has_a_role():
     logs = [row("joined", 3, TEACHER), row("left", 60, TEACHER)]
     session = a_session(*logs, profiles=[{"user": TEACHER, "role": None}])
-    assert lateness(sessions=[session]) == (None, {"role_unknown"})
-    assert lateness(sessions=[session], teacher_ids={TEACHER}) == (3, set())
+    assert of_teacher(sessions=[session]) == (None, {"role_unknown"})
+    assert of_teacher(sessions=[session], teacher_ids={TEACHER}) == (3, set())
 
 
 def test_that_no_teacher_came_is_not_sure_when_rows_are_nobodys():
     session = a_session({**row("joined", 3), "profile": None}, profiles=[])
-    assert lateness(sessions=[session]) == (None, {"rows_of_nobody"})
-    assert lateness(sessions=[a_session(profiles=[])]) == (None, set())
+    assert of_teacher(sessions=[session]) == (None, {"rows_of_nobody"})
+    assert of_teacher(sessions=[a_session(profiles=[])]) == (None, set())
 
 
 @pytest.mark.parametrize(("start", "end"), [(datetime(2026, 11, 22), NINE), (NINE, NINE), (NINE, "soon")])
