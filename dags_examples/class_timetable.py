@@ -20,6 +20,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import date, datetime, time, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -115,9 +116,10 @@ def _lessons(row: dict[str, str], begin: datetime) -> Iterator[Launch]:
 
 def _time(text: str) -> time:
     # Not all that is ISO 8601: Python reads 9.30 as nine o'clock and a fraction of a second.
-    if not TIME.fullmatch(text):
-        raise ValueError(f"{text!r} is no time: write the school's local ones, such as 9:00")
-    return time.fromisoformat(text.zfill(5))
+    if TIME.fullmatch(text):
+        with suppress(ValueError):
+            return time.fromisoformat(text.zfill(5))
+    raise ValueError(f"{text!r} is no time: write the school's local ones, such as 9:00")
 
 
 def _is_left_out(moment: datetime) -> bool:
@@ -129,8 +131,15 @@ def _is_left_out(moment: datetime) -> bool:
 def _includes(days: str, day: date) -> bool:
     words = days.split()
     # Every word is read: a misspelt weekday must not pass for a day without the lesson.
-    dates = [date.fromisoformat(word) for word in words if word not in ("daily", *WEEKDAYS)]
+    dates = [_date(word) for word in words if word not in ("daily", *WEEKDAYS)]
     return "daily" in words or WEEKDAYS[day.weekday()] in words or day in dates
+
+
+def _date(word: str) -> date:
+    try:
+        return date.fromisoformat(word)
+    except ValueError:
+        raise ValueError(f"{word!r} is no weekday, date or 'daily'") from None
 
 
 def _students(cell: str) -> list[Launch]:

@@ -162,7 +162,7 @@ def test_the_page_says_it_in_a_browser_and_asks_for_nothing_else(run_dag, known_
         "Ada Byron 2 2 6.0 12.0 78 91",
         "Gül Öz 2 2 1 50 0 40 46",
         f"{STRANGER}, 60 min; Guest 1, 60 min",
-        "line 4: Invalid isoformat string: 'Mondy'",
+        "line 4: 'Mondy' is no weekday, date or 'daily'",
     ):
         assert words in text
     plots = browser_page.locator("figure > svg")
