@@ -1,10 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the DAG `attendance_report` counts, and its CSV. Pure, and no DAG itself: keep it beside the DAG files."""
+"""What the DAG `attendance_report` counts. Pure, and no DAG itself: keep it beside the DAG files."""
 
 from __future__ import annotations
 
-import csv
-import io
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
@@ -67,7 +65,7 @@ class Row:
 
     :param kind: ``TEACHER``, ``STUDENT``, ``STRANGER`` or ``GUEST``.
     :param planned: lessons by the timetable.
-    :param held: those of them that a teacher came to.
+    :param held: of a student: those of them that a teacher came to.
     :param attended: those of them that this person came to.
     :param lateness: for each of those.
     :param late: how often that was more than is allowed.
@@ -90,7 +88,7 @@ class Row:
 
     @property
     def percent(self) -> float | None:
-        """Lessons attended of those held; None when none was."""
+        """Lessons that a student attended, of those held; None when none was."""
         return 100 * self.attended / self.held if self.held else None
 
     @property
@@ -263,7 +261,6 @@ class _Count:
             there = sum(1 for person in present.people if person.stays)
             report.missed.append((lesson, _came(there)))
             return False
-        row.held += 1
         if _minutes(late_by) > report.late_after:
             report.late.append((lesson, name, _minutes(late_by)))
         return True
@@ -340,60 +337,6 @@ def week_name(report: Report) -> str:
     """Name a week as ISO 8601 does, such as 2026-W47."""
     year, week, _ = report.begin.isocalendar()
     return f"{year}-W{week:02}"
-
-
-COLUMNS = [
-    "week",
-    "kind",
-    "name",
-    "email",
-    "lessons_planned",
-    "lessons_held",
-    "lessons_attended",
-    "attendance_percent",
-    "times_late",
-    "average_lateness_minutes",
-    "worst_lateness_minutes",
-    "minutes",
-    "billable_minutes",
-    "sessions_unsure",
-]
-
-
-def as_csv(report: Report) -> bytes:
-    """
-    Write a row per person, and per session without a lesson, as RFC 4180 says.
-
-    With a byte order mark, without which Excel takes UTF-8 for something else.
-    """
-    file = io.StringIO(newline="")
-    writer = csv.writer(file)
-    writer.writerow(COLUMNS)
-    for row in report.people(TEACHER) + report.people(STUDENT) + report.people(STRANGER, GUEST):
-        counts = [row.planned, row.held, row.attended] if row.planned else [None] * 3
-        figures = [row.percent, row.late if row.planned else None, row.average_lateness, row.worst_lateness]
-        writer.writerow(
-            _cell(value)
-            for value in (
-                week_name(report),
-                *(row.kind, row.name, row.email),
-                *(*counts, *figures, row.minutes, row.billable, row.unsure),
-            )
-        )
-    for other in report.others:
-        minutes = _minutes(other.end - other.start) if other.start and other.end else None
-        cells = (week_name(report), "session without a lesson", other.room, *[None] * 8, minutes, other.billable, None)
-        writer.writerow(_cell(value) for value in cells)
-    return file.getvalue().encode("utf-8-sig")
-
-
-def _cell(value: str | float | None) -> str:
-    if value is None or isinstance(value, int):
-        return "" if value is None else str(value)
-    if isinstance(value, float):
-        return f"{value:.1f}"
-    # A spreadsheet would compute such a cell, and may send what it finds to somebody else.
-    return f"'{value}" if value.lstrip(" ").startswith(("=", "+", "-", "@", "\t", "\r", "\n")) else value
 
 
 def namesakes(rows: Collection[Row]) -> set[str]:

@@ -33,7 +33,8 @@ from zoneinfo import ZoneInfo
 
 from airflow.sdk import DAG, ObjectStoragePath, Variable, task
 from airflow.timetables.interval import CronDataIntervalTimetable
-from attendance_figures import PlannedLesson, Session, as_csv, make_report, planned_lessons, week_name
+from attendance_csv import as_csv
+from attendance_figures import PlannedLesson, Session, make_report, planned_lessons, week_name
 from attendance_page import as_page
 
 from lessonspace_provider.hooks.lessonspace import LessonspaceHook

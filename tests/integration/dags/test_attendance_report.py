@@ -11,7 +11,8 @@ from zoneinfo import ZoneInfo
 
 import attendance_figures
 import pytest
-from attendance_figures import Person, PlannedLesson, Row, as_csv, make_report
+from attendance_csv import COLUMNS
+from attendance_figures import Person, PlannedLesson, make_report
 from attendance_page import as_page, days
 
 from lessonspace_provider.hooks.lessonspace import LessonspaceHook
@@ -106,7 +107,7 @@ def rows_of(path):
 
 
 def figures(row):
-    return [row[column] for column in attendance_figures.COLUMNS[4:]]
+    return [row[column] for column in COLUMNS[4:]]
 
 
 def test_a_known_week_has_these_figures_and_no_name_in_xcom_or_log(run_dag, xcom, known_week, tmp_path, capfd):
@@ -124,8 +125,8 @@ def test_a_known_week_has_these_figures_and_no_name_in_xcom_or_log(run_dag, xcom
     # planned, held, attended, %, times late, average and worst lateness, minutes, billable, sessions unsure
     # A session ends 30 s after the last one left: two of 45.5 minutes are billed, and one of 60.5.
     assert rows == {
-        ("teacher", ADA.name): ["2", "2", "2", "100.0", "1", "6.0", "12.0", "78.0", "91.0", "0"],
-        ("teacher", EVE.name): ["1", "0", "0", "", "0", "", "", "0.0", "0.0", "0"],
+        ("teacher", ADA.name): ["2", "", "2", "", "1", "6.0", "12.0", "78.0", "91.0", "0"],
+        ("teacher", EVE.name): ["1", "", "0", "", "0", "", "", "0.0", "0.0", "0"],
         ("student", BEN.name): ["3", "2", "2", "100.0", "1", "5.0", "10.0", "75.0", "91.0", "0"],
         ("student", GUEL.name): ["2", "2", "1", "50.0", "0", "0.0", "0.0", "40.0", "45.5", "0"],
         ("student", NOA.name): ["2", "2", "0", "0.0", "0", "", "", "0.0", "0.0", "0"],
@@ -234,7 +235,7 @@ def test_a_teacher_who_steps_in_holds_the_lesson_and_is_named():
     assert (report.held, report.missed) == (1, [])
     assert report.substituted == [(lesson, "Eve Marsh")]
     (ada,) = report.people("teacher")
-    assert (ada.held, ada.attended, ada.lateness) == (1, 0, [])
+    assert (ada.attended, ada.lateness) == (0, [])
 
 
 def test_students_are_not_absent_from_a_lesson_nobody_taught():
@@ -266,15 +267,6 @@ def test_names_match_however_a_letter_is_written_and_not_with_another_address():
     report = count([lesson], {"l1": [a_session(lesson, [(ADA, "teacher", 0, 45), (decomposed, "student", 0, 45)])]})
     assert {row.email: row.attended for row in report.people("student")} == {GUEL.email: 1, "other@h.example": 0}
     assert "guel@h.example" in as_page(report, "Europe/London").decode()
-
-
-@pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx", " =1+1", 'a"b,c', "x\r\ny", "Jo-Ann"])
-def test_no_cell_is_a_formula_and_every_cell_reads_back(name):
-    report = count([], {})
-    report.rows.append(Row("guest", name))
-    (row,) = csv.DictReader(io.StringIO(as_csv(report).decode("utf-8-sig"), newline=""))
-    assert row["name"] == (name if name in ('a"b,c', "x\r\ny", "Jo-Ann") else f"'{name}")
-    assert as_csv(report).endswith(b"\r\n")
 
 
 def test_the_days_of_a_week_over_new_year_say_both_years():

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The CSV of the DAG `attendance_report`. Pure, and no DAG itself: keep it beside them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from datetime import timedelta
+
+from attendance_figures import GUEST, STRANGER, STUDENT, TEACHER, Report, week_name
+
+COLUMNS = [
+    "week",
+    "kind",
+    "name",
+    "email",
+    "lessons_planned",
+    "lessons_held",
+    "lessons_attended",
+    "attendance_percent",
+    "times_late",
+    "average_lateness_minutes",
+    "worst_lateness_minutes",
+    "minutes",
+    "billable_minutes",
+    "sessions_unsure",
+]
+
+#: Where a spreadsheet may see a formula begin: at a cell's start, and at what another separator would make one. Some
+#: read full-width signs as the plain ones, and leave out blanks and marks before them.
+FORMULA = re.compile(r"^(?=[\t\r\n])|(?:^|(?<=[;,\t\r\n]))(?=[^\w;,\t\r\n]*[=+\-@＝＋－＠﹦﹢﹣﹫])")
+
+
+def as_csv(report: Report) -> bytes:
+    """
+    Write a row per person, and per session without a lesson, as RFC 4180 says.
+
+    With a byte order mark, without which Excel takes UTF-8 for something else. Of teachers, there are no lessons held
+    and no percentage: whether a lesson was held depends on them.
+    """
+    file = io.StringIO(newline="")
+    writer = csv.writer(file)
+    writer.writerow(COLUMNS)
+    week = week_name(report)
+    for row in report.people(TEACHER) + report.people(STUDENT) + report.people(STRANGER, GUEST):
+        counts = [row.planned, row.held if row.kind == STUDENT else None, row.attended] if row.planned else [None] * 3
+        figures = [row.percent, row.late if row.planned else None, row.average_lateness, row.worst_lateness]
+        cells = (week, row.kind, row.name, row.email, *counts, *figures, row.minutes, row.billable, row.unsure)
+        writer.writerow(_cell(value) for value in cells)
+    for other in report.others:
+        minutes = (other.end - other.start) / timedelta(minutes=1) if other.start and other.end else None
+        cells = (week, "session without a lesson", other.room, *[None] * 8, minutes, other.billable, None)
+        writer.writerow(_cell(value) for value in cells)
+    return file.getvalue().encode("utf-8-sig")
+
+
+def _cell(value: str | float | None) -> str:
+    if value is None or isinstance(value, int):
+        return "" if value is None else str(value)
+    # A spreadsheet would compute a formula, and may send what it finds to somebody else.
+    return f"{value:.1f}" if isinstance(value, float) else FORMULA.sub("'", value)
