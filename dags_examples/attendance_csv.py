@@ -8,7 +8,8 @@ import io
 import re
 from datetime import timedelta
 
-from attendance_figures import GUEST, STRANGER, STUDENT, TEACHER, Report, week_name
+from attendance_figures import GUEST, STRANGER, Report, week_name
+from attendance_lessons import STUDENT, TEACHER
 
 COLUMNS = [
     "week",

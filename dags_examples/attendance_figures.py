@@ -3,71 +3,45 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from pathlib import Path
+from operator import itemgetter
 from statistics import fmean
 from typing import Any, NamedTuple
-from zoneinfo import ZoneInfo
 
-from class_timetable import read_launches
+from attendance_lessons import STUDENT, TEACHER, Person, PlannedLesson, Session, folded, has_times, lesson_label
 
-from lessonspace_provider.attendance import Attendance, Presence, attendance, billable_minutes, teacher_lateness
-from lessonspace_provider.sessions import Lesson, end_time, has_ended, space_of, start_time
+from lessonspace_provider.attendance import Presence, attendance, billable_minutes, lateness, profiles_by_user
+from lessonspace_provider.exceptions import LessonspaceError
+from lessonspace_provider.sessions import end_time, ended_within, has_ended, space_of, start_time
 
-#: A session as the API sends it, with its ``logs``.
-Session = dict[str, Any]
+STRANGER, GUEST = "not in the timetable", "guest"
 
-TEACHER, STUDENT, STRANGER, GUEST = "teacher", "student", "not in the timetable", "guest"
-
-#: What is not sure about somebody's times (``lessonspace_provider.attendance``), in words.
+#: What is not sure, in words: of somebody's times (``lessonspace_provider.attendance``), of a session, of a lesson.
 DOUBTS = {
-    "join_missing": "a leave without a join, which counts no time",
-    "leave_missing": "a join without a leave, which counts up to the session's end",
-    "time_unreadable": "a join or leave at a time that can't be read, which counts nothing",
-    "no_rows": "among the participants, but without a join or leave, which counts no time",
-    "role_unknown": "somebody was there who may have been a teacher: no role is given",
-    "rows_of_nobody": "a join or leave says neither user nor guest",
+    "join_missing": "left without having joined; the time before does not count",
+    "leave_missing": "did not leave before the session ended; counted up to its end",
+    "time_unreadable": "joined or left at a time that can't be read, which does not count",
+    "no_rows": "took part, but Lessonspace does not say when; no time counts",
+    "nobody_known": "somebody was there, but Lessonspace does not say who",
+    "unreadable": "Lessonspace's record of a session can't be read, so it is not known who was there",
+    "role_unknown": "somebody was there who may have taught: a guest, or a person without a role",
 }
 
 
-class Person(NamedTuple):
-    """Somebody as the timetable writes them."""
-
-    name: str
-    email: str
-
-
-@dataclass(frozen=True)
-class PlannedLesson:
-    """A lesson of the timetable on one day; times are aware, in the school's zone."""
-
-    launch_id: str
-    subject: str
-    start: datetime
-    end: datetime
-    teacher: Person
-    students: tuple[Person, ...]
-
-    def overlaps(self, session: Session) -> bool:
-        """Whether a session of this lesson's room has to do with it: in part, it lies within its time."""
-        window = Lesson(self.start, self.end, min_participants=1, give_up_at=None)
-        return window.overlap(session) > timedelta(0)
-
-
-@dataclass
+@dataclass(eq=False)
 class Row:
     """
-    One person's week; times in minutes, not rounded.
+    One person's week, of those who teach and learn one for each; times in minutes, not rounded.
 
     :param kind: ``TEACHER``, ``STUDENT``, ``STRANGER`` or ``GUEST``.
     :param planned: lessons by the timetable.
     :param held: of a student: those of them that a teacher came to.
     :param attended: those of them that this person came to.
-    :param lateness: for each of those.
+    :param absent: of a student: the others that were held, and whether that is sure.
+    :param lateness: for each lesson attended.
     :param late: how often that was more than is allowed.
     :param minutes: in all sessions of the week.
     :param billable: of the sessions they were in, all of each.
@@ -80,6 +54,7 @@ class Row:
     planned: int = 0
     held: int = 0
     attended: int = 0
+    absent: list[tuple[PlannedLesson, bool]] = field(default_factory=list)
     lateness: list[float] = field(default_factory=list)
     late: int = 0
     minutes: float = 0.0
@@ -102,8 +77,11 @@ class Row:
         return max(self.lateness, default=None)
 
 
-@dataclass
-class OtherSession:
+#: Who was in a lesson or another session, and when.
+People = dict[Row, list[Presence]]
+
+
+class OtherSession(NamedTuple):
     """A session that belongs to no lesson; ``people`` are in words, ``billable`` is None when unknown."""
 
     room: str
@@ -115,22 +93,34 @@ class OtherSession:
 
 @dataclass
 class Report:
-    """All that the page and the CSV say of a week; ``problems`` and ``notes`` name people."""
+    """
+    All that the page and the CSV say of a week.
+
+    :param late_after: how many minutes after its start one may come to a lesson.
+    :param refused: which rows of the timetable can't be read, and why.
+    :param rows: by kind and ``Person``, user id or guest's uuid.
+    :param missed: lessons nobody taught, and who came instead.
+    :param unclear: lessons that may have been taught, and what is not sure.
+    :param late: who came how many minutes late to teach.
+    :param substituted: who taught in place of the teacher.
+    :param known: how to find the people of the timetable.
+    :param notes: what is not sure or not counted: whom or what it is about, and last what it is.
+    :param unbilled: of how many sessions the billable minutes are unknown.
+    """
 
     begin: datetime
     end: datetime
     late_after: float
     lessons: list[PlannedLesson]
-    rows: list[Row]
+    refused: list[str]
+    rows: dict[tuple[str, object], Row] = field(default_factory=dict)
     missed: list[tuple[PlannedLesson, str]] = field(default_factory=list)
     unclear: list[tuple[PlannedLesson, str]] = field(default_factory=list)
     late: list[tuple[PlannedLesson, str, float]] = field(default_factory=list)
     substituted: list[tuple[PlannedLesson, str]] = field(default_factory=list)
-    absent: dict[Person, list[tuple[PlannedLesson, bool]]] = field(default_factory=dict)
     others: list[OtherSession] = field(default_factory=list)
-    running: list[str] = field(default_factory=list)
-    doubts: list[tuple[str, str, str]] = field(default_factory=list)
-    refused: list[str] = field(default_factory=list)
+    notes: list[tuple[str, ...]] = field(default_factory=list)
+    known: dict[Person, Person] = field(default_factory=dict)
     billable: float = 0.0
     unbilled: int = 0
     sessions: int = 0
@@ -140,43 +130,18 @@ class Report:
         """How many lessons a teacher came to."""
         return len(self.lessons) - len(self.missed) - len(self.unclear)
 
+    @property
+    def percent(self) -> float | None:
+        """How many students came to the lessons held, of those who should have; None when nobody should have."""
+        rows = self.people(STUDENT)
+        held = sum(row.held for row in rows)
+        return 100 * sum(row.attended for row in rows) / held if held else None
+
     def people(self, *kinds: str) -> list[Row]:
         """Give the rows of some kinds by name."""
-        return sorted((row for row in self.rows if row.kind in kinds), key=lambda row: (_plain(row.name), row.email))
-
-
-def planned_lessons(
-    timetable: Path, begin: datetime, end: datetime, zone: ZoneInfo
-) -> tuple[list[PlannedLesson], list[str]]:
-    """
-    Read the lessons that begin within some days, and which rows can't be read and why.
-
-    :param timetable: as `class_launch` reads it.
-    :param begin: midnight of the first day, aware, in the school's zone.
-    :param end: likewise after the last day.
-    """
-    lessons: list[PlannedLesson] = []
-    refused: dict[str, None] = {}
-    day = begin
-    while day < end:
-        launches = read_launches(timetable, day, day, zone)
-        refused |= dict.fromkeys(launches["refused"])
-        students = defaultdict(list)
-        for launch in launches["students"]:
-            students[launch["launch_id"]].append(_as_person(launch["user"]))
-        lessons += [
-            PlannedLesson(
-                launch_id=launch["launch_id"],
-                subject=launch["name"],
-                start=datetime.fromisoformat(launch["lesson_start"]).astimezone(zone),
-                end=datetime.fromisoformat(launch["lesson_end"]).astimezone(zone),
-                teacher=_as_person(launch["user"]),
-                students=tuple(dict.fromkeys(students[launch["launch_id"]])),
-            )
-            for launch in launches["teachers"]
-        ]
-        day += timedelta(days=1)  # a sum of local times, also when the clocks change
-    return sorted(lessons, key=lambda lesson: (lesson.start, lesson.subject)), list(refused)
+        return sorted(
+            (row for row in self.rows.values() if row.kind in kinds), key=lambda row: (folded(row.name), row.email)
+        )
 
 
 def make_report(
@@ -186,151 +151,166 @@ def make_report(
     *,
     begin: datetime,
     end: datetime,
-    now: datetime,
     late_after: float,
+    refused: Iterable[str] = (),
 ) -> Report:
     """
     Count a week.
 
-    :param lessons: those of the week.
-    :param sessions: of each lesson, by its launch id.
-    :param others: sessions of the week without a lesson; those that still run are noted, not counted.
+    A session counts for the lesson in whose room and time it was, and else in the week in which it ended.
+
+    :param lessons: those of the week, and of the day before: their last sessions may have ended in this week.
+    :param sessions: all of each lesson's room, by its launch id.
+    :param others: sessions in other rooms that ended about this week, or still run.
     :param begin: of the week, aware, in the school's zone; ``end`` likewise.
-    :param now: aware; up to when a session of a lesson that still runs counts.
     :param late_after: how many minutes after its start one may come to a lesson.
+    :param refused: which rows of the timetable can't be read, and why.
     """
-    return _Count(lessons, begin, end, now, late_after).all(sessions, others)
+    report = Report(begin, end, late_after, [lesson for lesson in lessons if lesson.start >= begin], list(refused))
+    for lesson in report.lessons:
+        for kind, person in ((TEACHER, lesson.teacher), *((STUDENT, student) for student in lesson.students)):
+            report.rows.setdefault((kind, person), Row(kind, person.name, person.email)).planned += 1
+    report.known = _known_people({person for _, person in report.rows})
+    outside = [(_room(session), session) for session in others]
+    for lesson in lessons:
+        room = sessions.get(lesson.launch_id, [])
+        if lesson.start >= begin:
+            _add_lesson(report, lesson, [session for session in room if lesson.overlaps(session)])
+        label = f"in the room of {lesson_label(lesson)}, outside of its time"
+        outside += [(label, session) for session in room if not lesson.overlaps(session)]
+    for label, session in sorted(outside, key=lambda entry: str(entry[1].get("start_time"))):
+        _add_other(report, label, session)
+    return report
 
 
-class _Count:
-    """A week being counted."""
-
-    def __init__(
-        self, lessons: list[PlannedLesson], begin: datetime, end: datetime, now: datetime, late_after: float
-    ) -> None:
-        self.now = now
-        self.rows: dict[tuple[str, object], Row] = {}
-        for lesson in lessons:
-            for kind, person in ((TEACHER, lesson.teacher), *((STUDENT, student) for student in lesson.students)):
-                self.rows.setdefault((kind, person), Row(kind, *person)).planned += 1
-        self.report = Report(begin, end, late_after, lessons, [])
-        self.known: dict[str, list[Person]] = defaultdict(list)
-        for person in {person for _, person in self.rows if isinstance(person, Person)}:
-            self.known[_plain(person.name)].append(person)
-
-    def all(self, sessions: Mapping[str, list[Session]], others: Iterable[Session]) -> Report:
-        for lesson in self.report.lessons:
-            self._add_lesson(lesson, sessions.get(lesson.launch_id, []))
-        for session in sorted(others, key=lambda session: str(session.get("start_time"))):
-            self._add_other(session)
-        self.report.rows = list(self.rows.values())
-        return self.report
-
-    def _add_lesson(self, lesson: PlannedLesson, sessions: list[Session]) -> None:
-        for session in sessions:
-            self._add_minutes(session, lesson_label(lesson))
-            if not has_ended(session):
-                self.report.running.append(f"{lesson_label(lesson)}: counted up to now")
-        present = attendance(sessions, now=self.now)
-        profiles = _profiles(sessions)
-        users: dict[Person | None, list[int]] = defaultdict(list)
-        for user_id, profile in profiles.items():
-            users[self._person(profile)].append(user_id)
-        if not self._add_teacher(lesson, present, profiles, users[lesson.teacher]):
-            return
-        for student in lesson.students:
-            self._add_student(lesson, student, present, users[student])
-
-    def _add_teacher(
-        self, lesson: PlannedLesson, present: Attendance, profiles: dict[int, dict[str, Any]], user_ids: list[int]
-    ) -> bool:
-        """Return whether the lesson was held."""
-        row, report = self.rows[TEACHER, lesson.teacher], self.report
-        own = teacher_lateness(present, lesson.start, lesson.end, teacher_ids=user_ids)
-        anyone = teacher_lateness(present, lesson.start, lesson.end)
-        late_by, name = own.late_by, lesson.teacher.name
-        if late_by is not None:
-            self._add_coming(row, late_by)
-        elif anyone.late_by is not None and anyone.user_id is not None:
-            late_by, name = anyone.late_by, _name(profiles.get(anyone.user_id), anyone.user_id)
-            report.substituted.append((lesson, name))
-        elif doubts := own.doubts | anyone.doubts:
-            report.unclear.append((lesson, "; ".join(sorted(DOUBTS[doubt] for doubt in doubts))))
-            return False
-        else:
-            there = sum(1 for person in present.people if person.stays)
-            report.missed.append((lesson, _came(there)))
-            return False
-        if _minutes(late_by) > report.late_after:
-            report.late.append((lesson, name, _minutes(late_by)))
-        return True
-
-    def _add_student(self, lesson: PlannedLesson, student: Person, present: Attendance, user_ids: list[int]) -> None:
-        row = self.rows[STUDENT, student]
+def _add_lesson(report: Report, lesson: PlannedLesson, sessions: list[Session]) -> None:
+    label = lesson_label(lesson)
+    there: People = defaultdict(list)
+    doubts: set[str] = set()
+    for session in sessions:
+        if has_times(session) and not has_ended(session):
+            report.notes.append((label, "still running; counted up to the lesson's end, its billable minutes not yet"))
+        found, unsure = _add_session(report, session, label, lesson)
+        doubts |= unsure
+        for row, people in found.items():
+            there[row] += people
+    if not _add_teacher(report, lesson, there, doubts):
+        return
+    # Somebody of another name or address may be one of the students.
+    unknown = [people for row, people in there.items() if row.kind in (STRANGER, GUEST)]
+    sure = not doubts and all(presence.role == TEACHER for people in unknown for presence in people)
+    for student in lesson.students:
+        row = report.rows[STUDENT, student]
         row.held += 1
-        came = teacher_lateness(present, lesson.start, lesson.end, teacher_ids=user_ids)
-        if came.late_by is None:
-            self.report.absent.setdefault(student, []).append((lesson, not came.doubts))
+        coming = lateness(there.get(row, ()), lesson.start, lesson.end)
+        if coming.late_by is None:
+            row.absent.append((lesson, sure and not coming.doubts))
         else:
-            self._add_coming(row, came.late_by)
-
-    def _add_coming(self, row: Row, late_by: timedelta) -> None:
-        row.attended += 1
-        row.lateness.append(_minutes(late_by))
-        row.late += _minutes(late_by) > self.report.late_after
-
-    def _add_minutes(self, session: Session, where: str) -> list[str]:
-        """Count a session's minutes for all who were in it, and return them in words."""
-        billable = billable_minutes(session)
-        self.report.sessions += 1
-        self.report.billable += billable or 0
-        self.report.unbilled += billable is None
-        present = attendance([session], now=self.now)
-        profiles = _profiles([session])
-        said = []
-        for presence in present.people:
-            rows = self._rows_of(presence, profiles)
-            for row in rows:
-                row.minutes += presence.minutes
-                row.billable += billable or 0
-                row.unsure += bool(presence.doubts)
-            said.append(f"{rows[0].name}, {presence.minutes:.0f} min")
-            self.report.doubts += [(rows[0].name, where, DOUBTS[doubt]) for doubt in sorted(presence.doubts)]
-        if present.rows_of_nobody:
-            self.report.doubts.append((f"{present.rows_of_nobody} joins or leaves", where, DOUBTS["rows_of_nobody"]))
-        return said
-
-    def _rows_of(self, presence: Presence, profiles: dict[int, dict[str, Any]]) -> list[Row]:
-        """Find whose presence it is; one who teaches one lesson and is taught in another has two rows."""
-        if presence.user_id is None:
-            number = sum(row.kind == GUEST for row in self.rows.values()) + 1
-            return [self.rows.setdefault((GUEST, presence.guest_uuid), Row(GUEST, f"Guest {number}"))]
-        profile = profiles.get(presence.user_id)
-        person = self._person(profile)
-        if person is not None:
-            return [self.rows[kind, person] for kind in (TEACHER, STUDENT) if (kind, person) in self.rows]
-        row = Row(STRANGER, _name(profile, presence.user_id), str((profile or {}).get("email") or ""))
-        return [self.rows.setdefault((STRANGER, presence.user_id), row)]
-
-    def _person(self, profile: dict[str, Any] | None) -> Person | None:
-        """Find a user in the timetable: by name and address, or by a name alone when the API gives no address."""
-        name, email = (_plain(str((profile or {}).get(part) or "")) for part in ("name", "email"))
-        found = [person for person in self.known.get(name, []) if not email or _plain(person.email) == email]
-        return found[0] if len(found) == 1 else None
-
-    def _add_other(self, session: Session) -> None:
-        room = str(space_of(session).get("name") or session.get("name") or session.get("uuid"))
-        start, end = start_time(session), end_time(session)
-        if end is None:
-            self.report.running.append(f"{room}: counts in the week in which it ends")
-            return
-        people = self._add_minutes(session, room)
-        self.report.others.append(OtherSession(room, start, end, people, billable_minutes(session)))
+            _add_coming(report, row, coming.late_by)
 
 
-def lesson_label(lesson: PlannedLesson) -> str:
-    """Name a lesson on a day."""
-    return f"{lesson.subject}, {lesson.start:%a} {lesson.start.day} {lesson.start:%b, %H:%M}"
+def _add_teacher(report: Report, lesson: PlannedLesson, there: People, doubts: set[str]) -> bool:
+    """Return whether the lesson was held."""
+    teacher = report.rows[TEACHER, lesson.teacher]
+    students = [report.rows[STUDENT, student] for student in lesson.students]
+    others = {row: people for row, people in there.items() if row is not teacher and row not in students}
+    teachers = {row: people for row, people in others.items() if any(p.role == TEACHER for p in people)}
+    comings = {
+        row: lateness(people, lesson.start, lesson.end)
+        for row, people in {teacher: there.get(teacher, []), **teachers}.items()
+    }
+    came = [(row is not teacher, coming.late_by, row) for row, coming in comings.items() if coming.late_by is not None]
+    if not came:
+        unsure = {f"{row.name} {DOUBTS[doubt]}" for row, coming in comings.items() for doubt in coming.doubts}
+        unsure |= {DOUBTS[doubt] for doubt in doubts}
+        if any(p.role not in (TEACHER, STUDENT) for people in others.values() for p in people):
+            unsure.add(DOUBTS["role_unknown"])
+        if unsure:
+            report.unclear.append((lesson, "; ".join(sorted(unsure))))
+        else:
+            report.missed.append((lesson, _who_came(lesson, there)))
+        return False
+    is_substitute, late_by, row = min(came, key=itemgetter(0, 1))
+    if is_substitute:
+        report.substituted.append((lesson, row.name))
+    else:
+        _add_coming(report, row, late_by)
+    if _minutes(late_by) > report.late_after:
+        report.late.append((lesson, row.name, _minutes(late_by)))
+    return True
+
+
+def _who_came(lesson: PlannedLesson, there: People) -> str:
+    arrivals = [lateness(people, lesson.start, lesson.end).late_by for people in there.values()]
+    came = sum(late_by is not None for late_by in arrivals)
+    return "nobody came" if not came else f"{came} {'person' if came == 1 else 'people'} came, but no teacher"
+
+
+def _add_coming(report: Report, row: Row, late_by: timedelta) -> None:
+    row.attended += 1
+    row.lateness.append(_minutes(late_by))
+    row.late += _minutes(late_by) > report.late_after
+
+
+def _add_other(report: Report, room: str, session: Session) -> None:
+    readable = has_times(session)
+    if readable and not has_ended(session):
+        report.notes.append((room, "still running; counts in the week in which it ends"))
+    elif not readable or ended_within(session, report.begin, report.end):
+        there, _ = _add_session(report, session, room)
+        times = (start_time(session), end_time(session)) if readable else (None, None)
+        people = [f"{row.name}, {sum(p.minutes for p in stayed):.0f} min" for row, stayed in there.items()]
+        report.others.append(OtherSession(room, *times, people, _billable(session)))
+
+
+def _add_session(
+    report: Report, session: Session, where: str, lesson: PlannedLesson | None = None
+) -> tuple[People, set[str]]:
+    """Count a session for all who were in it; return them, and what is not sure about the session itself."""
+    billable = _billable(session)
+    report.sessions += 1
+    report.billable += billable or 0
+    report.unbilled += billable is None
+    there: People = defaultdict(list)
+    try:
+        present = attendance([session], now=lesson and lesson.end)
+    except LessonspaceError:
+        report.notes.append((where, DOUBTS["unreadable"]))
+        return there, {"unreadable"}
+    profiles = profiles_by_user(session)
+    for presence in present.people:
+        there[_row_of(report, presence, profiles.get(presence.user_id, {}), lesson)].append(presence)
+    for row, people in there.items():
+        doubts = {doubt for presence in people for doubt in presence.doubts}
+        row.minutes += sum(presence.minutes for presence in people)
+        row.billable += billable or 0
+        row.unsure += bool(doubts)
+        report.notes += [(row.name, where, DOUBTS[doubt]) for doubt in sorted(doubts)]
+    if there and not present.rows_of_nobody:
+        return there, set()
+    report.notes.append((where, DOUBTS["nobody_known"]))
+    return there, {"nobody_known"}
+
+
+def _row_of(report: Report, presence: Presence, profile: Mapping[str, Any], lesson: PlannedLesson | None) -> Row:
+    """Find whose presence it is; of those who teach and learn, as what they were there."""
+    if presence.user_id is None:
+        number = 1 + sum(kind == GUEST for kind, _ in report.rows)
+        return report.rows.setdefault((GUEST, presence.guest_uuid), Row(GUEST, f"Guest {number}"))
+    name, email = str(profile.get("name") or ""), str(profile.get("email") or "")
+    person = report.known.get(Person(name, email))
+    if person is None:
+        row = Row(STRANGER, name or f"User {presence.user_id}", email)
+        return report.rows.setdefault((STRANGER, presence.user_id), row)
+    kind = (lesson and lesson.kind_of(person)) or presence.role
+    return next(report.rows[k, person] for k in (kind, TEACHER, STUDENT) if (k, person) in report.rows)
+
+
+def _known_people(people: set[Any]) -> dict[Person, Person]:
+    """Give everybody by name and address, and by a name alone that nobody shares: the API may give no address."""
+    names = Counter(folded(person.name) for person in people)
+    alone = {Person(person.name, ""): person for person in people if names[folded(person.name)] == 1}
+    return {**alone, **{person: person for person in people}}
 
 
 def week_name(report: Report) -> str:
@@ -339,32 +319,12 @@ def week_name(report: Report) -> str:
     return f"{year}-W{week:02}"
 
 
-def namesakes(rows: Collection[Row]) -> set[str]:
-    """Say which names several people have."""
-    return {name for name, times in Counter(row.name for row in rows).items() if times > 1}
+def _billable(session: Session) -> float | None:
+    return billable_minutes(session) if has_times(session) else None
 
 
-def _as_person(user: dict[str, str]) -> Person:
-    return Person(user["name"], user["email"])
-
-
-def _profiles(sessions: list[Session]) -> dict[int, dict[str, Any]]:
-    return {profile["user"]: profile for session in sessions for profile in session.get("profiles") or []}
-
-
-def _name(profile: dict[str, Any] | None, user_id: int) -> str:
-    return str((profile or {}).get("name") or f"User {user_id}")
-
-
-def _plain(text: str) -> str:
-    """Make names comparable: one letter can be written in several ways."""
-    return " ".join(unicodedata.normalize("NFC", text).casefold().split())
-
-
-def _came(people: int) -> str:
-    if people == 0:
-        return "nobody came"
-    return "1 person came, but no teacher" if people == 1 else f"{people} people came, but no teacher"
+def _room(session: Session) -> str:
+    return str(space_of(session).get("name") or session.get("name") or session.get("uuid"))
 
 
 def _minutes(duration: timedelta) -> float:

@@ -8,12 +8,14 @@ All text is escaped by Jinja; the page has no script and loads nothing.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from attendance_figures import GUEST, STRANGER, STUDENT, TEACHER, Report, Row, lesson_label, namesakes, week_name
+from attendance_figures import GUEST, STRANGER, Report, Row, week_name
+from attendance_lessons import STUDENT, TEACHER, lesson_label
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 TEMPLATE = Path(__file__).with_name("attendance_page.html.jinja")
@@ -71,10 +73,10 @@ def as_page(report: Report, zone: str) -> bytes:
         teachers=teachers,
         students=students,
         unknown=report.people(STRANGER, GUEST),
-        namesakes=namesakes(report.rows),
+        namesakes=namesakes(report.rows.values()),
         teacher_plots=teacher_plots(teachers),
         student_plots=student_plots(students),
-        absent=sorted(report.absent.items(), key=lambda entry: -len(entry[1])),
+        absent=sorted((row for row in students if row.absent), key=lambda row: -len(row.absent)),
         late=sorted(report.late, key=lambda entry: -entry[2]),
     )
     return page.encode()
@@ -139,6 +141,11 @@ def plot(
     limit = max((max(value, behind) for _, value, behind, _ in measured), default=0) or 1
     bars = [Bar(name, value, behind, limit, words) for name, value, behind, words in measured]
     return Plot(title, "; ".join(f"{bar.name}: {bar.number}" for bar in bars), bars)
+
+
+def namesakes(rows: Collection[Row]) -> set[str]:
+    """Say which names several people have."""
+    return {name for name, times in Counter(row.name for row in rows).items() if times > 1}
 
 
 def number(value: float | None, digits: int = 0) -> str:

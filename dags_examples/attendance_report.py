@@ -26,7 +26,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -34,42 +34,42 @@ from zoneinfo import ZoneInfo
 from airflow.sdk import DAG, ObjectStoragePath, Variable, task
 from airflow.timetables.interval import CronDataIntervalTimetable
 from attendance_csv import as_csv
-from attendance_figures import PlannedLesson, Session, make_report, planned_lessons, week_name
+from attendance_figures import make_report, week_name
+from attendance_lessons import Session, planned_lessons
 from attendance_page import as_page
 
 from lessonspace_provider.hooks.lessonspace import LessonspaceHook
-from lessonspace_provider.sessions import ended_within, has_ended, space_of, start_time
+from lessonspace_provider.sessions import space_of
 from lessonspace_provider.storage import write_whole
+from lessonspace_provider.times import read_time
 
 SCHOOL_TIME = "Europe/London"
 SAMPLE = Path(__file__).with_name("timetable.csv")
 
 
 # --8<-- [start:list]
-def lesson_sessions(hook: LessonspaceHook, lesson: PlannedLesson) -> list[Session]:
-    """List the sessions of a lesson with their logs, which only a space's list has."""
-    listed = list(hook.list_sessions(launch_id=lesson.launch_id, include_single_user=True))
-    return [session for session in with_logs(hook, listed) if lesson.overlaps(session)]
+def room_sessions(hook: LessonspaceHook, launch_id: str) -> list[Session]:
+    """List the sessions of a lesson's room with their logs, which only a space's list has."""
+    return with_logs(hook, list(hook.list_sessions(launch_id=launch_id, include_single_user=True)))
 
 
 def week_sessions(hook: LessonspaceHook, begin: datetime, end: datetime) -> list[Session]:
-    """List the sessions that ended in a half-open window, and those that began before its end and still run."""
-    # Whether the API counts the moments themselves is unknown: a second more, and then exactly.
+    """List the sessions that ended in a week, perhaps a few more, and those that began before its end and still run."""
+    # Whether the API counts the moments themselves is unknown: a second more.
     second = timedelta(seconds=1)
     window = {"end_time_after": begin - second, "end_time_before": end + second}
-    ended = [s for s in hook.list_sessions(**window, include_single_user=True) if ended_within(s, begin, end)]
     running = hook.list_sessions(in_progress_only=True, start_time_before=end, include_single_user=True)
-    return [*ended, *running]
+    return [*hook.list_sessions(**window, include_single_user=True), *running]
 
 
 # --8<-- [end:list]
 
 
 def with_logs(hook: LessonspaceHook, sessions: list[Any]) -> list[Session]:
-    """Add the logs to sessions; none to one that its space does not list."""
+    """Add the logs to sessions; none to one that its space does not list, or without any."""
     logged: dict[str, Any] = {}
     # A space that is used for years has many sessions.
-    starts = [start for start in map(start_time, sessions) if start]
+    starts = [start for start in (read_time(session.get("start_time")) for session in sessions) if start]
     since = min(starts) - timedelta(seconds=1) if starts else None
     for space_id in dict.fromkeys(space_of(session).get("id") for session in sessions):
         if space_id:
@@ -112,21 +112,18 @@ with DAG(
         # The day before belongs to the week before; but a session of its last lesson may have ended in this one.
         lessons, refused = planned_lessons(timetable, begin - timedelta(days=1), end, zone)
         hook = LessonspaceHook()
-        sessions = {lesson.launch_id: lesson_sessions(hook, lesson) for lesson in lessons}
-        of_lessons = {session["uuid"] for of_lesson in sessions.values() for session in of_lesson}
-        others = [session for session in week_sessions(hook, begin, end) if session["uuid"] not in of_lessons]
-        running = [session for session in others if not has_ended(session)]
-        ended = with_logs(hook, [session for session in others if has_ended(session)])
+        sessions = {lesson.launch_id: room_sessions(hook, lesson.launch_id) for lesson in lessons}
+        in_rooms = {session["uuid"] for of_room in sessions.values() for session in of_room}
+        others = [session for session in week_sessions(hook, begin, end) if session["uuid"] not in in_rooms]
         counted = make_report(
-            [lesson for lesson in lessons if lesson.start >= begin],
+            lessons,
             sessions,
-            [*ended, *running],
+            with_logs(hook, others),
             begin=begin,
             end=end,
-            now=datetime.now(timezone.utc),
             late_after=late_after,
+            refused=refused,
         )
-        counted.refused += refused
         csv_path, page_path = (folder / f"attendance-{week_name(counted)}.{kind}" for kind in ("csv", "html"))
         with only_for_the_owner():
             write_whole(csv_path, as_csv(counted))

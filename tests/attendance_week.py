@@ -7,7 +7,8 @@ import zlib
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from attendance_figures import Person, PlannedLesson, make_report
+from attendance_figures import make_report
+from attendance_lessons import Person, PlannedLesson
 
 LONDON = ZoneInfo("Europe/London")
 MONDAY = datetime(2026, 11, 9, tzinfo=LONDON)
@@ -60,4 +61,4 @@ def a_session(lesson, *people, guests=(), start=0, end=45, **fields):
 
 def count(lessons, sessions=None, others=(), begin=MONDAY, end=NEXT_MONDAY, **options):
     """Count a week with a limit of 5 minutes; sessions by their lessons' launch ids."""
-    return make_report(lessons, sessions or {}, others, begin=begin, end=end, now=end, late_after=5, **options)
+    return make_report(lessons, sessions or {}, others, begin=begin, end=end, late_after=5, **options)

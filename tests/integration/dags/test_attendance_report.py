@@ -7,27 +7,18 @@ import csv
 import io
 import json
 from datetime import datetime, timedelta, timezone
-from zoneinfo import ZoneInfo
 
-import attendance_figures
 import pytest
 from attendance_csv import COLUMNS
-from attendance_figures import Person, PlannedLesson, make_report
+from attendance_lessons import Person
 from attendance_page import as_page, days
 
 from lessonspace_provider.hooks.lessonspace import LessonspaceHook
+from tests.attendance_week import ADA, BEN, EVE, GUEL, LONDON, MONDAY, NEXT_MONDAY, a_lesson, a_session, count
 from tests.integration.browser import SCREENSHOTS
 from tests.integration.conftest import load_dag
 
-LONDON = ZoneInfo("Europe/London")
-MONDAY = datetime(2026, 11, 9, tzinfo=LONDON)
-NEXT_MONDAY = MONDAY + timedelta(days=7)
-ADA, EVE = Person("Ada Byron", "ada@s.example"), Person("Eve Marsh", "eve@s.example")
-BEN, GUEL, NOA = (
-    Person("Ben Ito", "ben@h.example"),
-    Person("Gül Öz", "guel@h.example"),
-    Person("נועה לוי", "n@h.example"),
-)
+NOA = Person("נועה לוי", "n@h.example")
 TIMETABLE = """\
 lesson,subject,days,start,end,teacher,students,cancelled
 maths,Maths,Monday Tuesday,09:00,09:45,Ada Byron <ada@s.example>,Ben Ito <ben@h.example>; Gül Öz <guel@h.example>; \
@@ -207,71 +198,8 @@ def test_a_session_at_a_boundary_is_in_exactly_one_week_also_when_the_clocks_cha
     assert [row["name"] for row in rows_of(after) if row["kind"].startswith("session")] == ["s1", "s2"]
 
 
-def a_lesson(number=1, teacher=ADA, students=(BEN,)):
-    start = MONDAY + timedelta(days=number % 5, hours=9 + number // 5 % 6)
-    return PlannedLesson(f"l{number}", "Maths", start, start + timedelta(minutes=45), teacher, tuple(students))
-
-
-def a_session(lesson, people, **fields):
-    """Make a session: for each person their role and the minutes from when to when they were there."""
-    at = [(lesson.start + timedelta(minutes=minute)).isoformat() for minute in range(46)]
-    profiles, logs = [], []
-    for user_id, (person, role, came, left) in enumerate(people, start=1):
-        profiles.append({"user": user_id, "name": person.name, "email": person.email, "role": role})
-        logs.append({"log_type": "user-joined", "date": at[came], "profile": user_id})
-        if left is not None:
-            logs.append({"log_type": "user-left", "date": at[left], "profile": user_id})
-    session = {"uuid": lesson.launch_id, "start_time": at[0], "end_time": at[45], "billable_seconds": 2700}
-    return {**session, "profiles": profiles, "logs": logs, **fields}
-
-
-def count(lessons, sessions, others=(), now=NEXT_MONDAY):
-    return make_report(lessons, sessions, others, begin=MONDAY, end=NEXT_MONDAY, now=now, late_after=5)
-
-
-def test_a_teacher_who_steps_in_holds_the_lesson_and_is_named():
-    lesson = a_lesson()
-    report = count([lesson], {"l1": [a_session(lesson, [(EVE, "teacher", 0, 45), (BEN, "student", 0, 45)])]})
-    assert (report.held, report.missed) == (1, [])
-    assert report.substituted == [(lesson, "Eve Marsh")]
-    (ada,) = report.people("teacher")
-    assert (ada.attended, ada.lateness) == (0, [])
-
-
-def test_students_are_not_absent_from_a_lesson_nobody_taught():
-    lesson = a_lesson(students=(BEN, GUEL))
-    report = count([lesson], {"l1": [a_session(lesson, [(BEN, "student", 0, 45)])]})
-    assert report.missed == [(lesson, "1 person came, but no teacher")]
-    assert report.absent == {}
-
-
-def test_what_is_not_sure_is_told_of_the_person_and_the_lesson():
-    lesson = a_lesson()
-    report = count([lesson], {"l1": [a_session(lesson, [(ADA, "teacher", 0, 45), (BEN, "student", 5, None)])]})
-    ((name, where, doubt),) = report.doubts
-    assert (name, where) == ("Ben Ito", "Maths, Tue 10 Nov, 09:00")
-    assert doubt == attendance_figures.DOUBTS["leave_missing"]
-    assert [row.unsure for row in report.people("student")] == [1]
-
-
-def test_a_running_session_without_a_lesson_is_noted_and_not_counted():
-    running = a_session(a_lesson(), [(BEN, "student", 0, None)], end_time=None, space={"name": "Chess"})
-    report = count([], {}, [running])
-    assert report.running == ["Chess: counts in the week in which it ends"]
-    assert (report.others, report.billable) == ([], 0)
-
-
-def test_names_match_however_a_letter_is_written_and_not_with_another_address():
-    lesson = a_lesson(students=(GUEL, Person("Gül Öz", "other@h.example")))
-    decomposed = Person("Gu\u0308l  Öz", "GUEL@h.example")
-    report = count([lesson], {"l1": [a_session(lesson, [(ADA, "teacher", 0, 45), (decomposed, "student", 0, 45)])]})
-    assert {row.email: row.attended for row in report.people("student")} == {GUEL.email: 1, "other@h.example": 0}
-    assert "guel@h.example" in as_page(report, "Europe/London").decode()
-
-
 def test_the_days_of_a_week_over_new_year_say_both_years():
-    report = count([], {})
-    report.begin, report.end = datetime(2026, 12, 28, tzinfo=LONDON), datetime(2027, 1, 4, tzinfo=LONDON)
+    report = count([], begin=datetime(2026, 12, 28, tzinfo=LONDON), end=datetime(2027, 1, 4, tzinfo=LONDON))
     assert days(report) == "28 December 2026 to 3 January 2027"
 
 
@@ -283,10 +211,8 @@ def test_a_large_school_fits_a_wide_and_a_narrow_window(browser_page, tmp_path):
         lesson.launch_id: [
             a_session(
                 lesson,
-                [
-                    (lesson.teacher, "teacher", n % 9, 45),
-                    *((s, "student", (n + i) % 13, 45) for i, s in enumerate(lesson.students) if (n + i) % 6),
-                ],
+                (lesson.teacher, "teacher", n % 9, 45),
+                *((s, "student", (n + i) % 13, 45) for i, s in enumerate(lesson.students) if (n + i) % 6),
             )
         ]
         for n, lesson in enumerate(lessons)

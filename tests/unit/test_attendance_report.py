@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the DAG attendance_report does before and after it counts, without a run of it."""
+
+from __future__ import annotations
+
+import attendance_report
+import pytest
+
+from tests.attendance_week import MONDAY, NEXT_MONDAY
+
+
+class Hook:
+    """Answers like the hook of a school whose lists are given."""
+
+    def __init__(self, *, week=(), spaces=None):
+        self.week, self.spaces = week, spaces or {}
+
+    def list_sessions(self, **filters):
+        return iter([] if "launch_id" in filters or filters.get("in_progress_only") else self.week)
+
+    def list_space_sessions(self, space_id, **filters):
+        return iter(self.spaces.get(space_id, []))
+
+
+@pytest.fixture
+def report(monkeypatch, tmp_path):
+    """Run the DAG's task for a school; where the files go."""
+    monkeypatch.setenv("AIRFLOW_VAR_LESSONSPACE_ATTENDANCE", f"file://{tmp_path}/reports")
+
+    def run(**school):
+        monkeypatch.setattr(attendance_report, "LessonspaceHook", lambda: Hook(**school))
+        task = attendance_report.dag.get_task("report")
+        return task.python_callable(data_interval_start=MONDAY, data_interval_end=NEXT_MONDAY)
+
+    run.folder = tmp_path / "reports"
+    return run
+
+
+def test_sessions_get_their_logs_and_none_when_their_space_does_not_list_them():
+    space, start = {"id": "s1"}, MONDAY.isoformat()
+    listed = [
+        {"uuid": "a", "space": space, "start_time": start},
+        {"uuid": "b", "space": space, "start_time": "soon"},
+        {"uuid": "c"},
+    ]
+    hook = Hook(spaces={"s1": [{"uuid": "a", "logs": ["joined"]}, {"uuid": "z", "logs": ["another"]}]})
+    assert attendance_report.with_logs(hook, listed) == [
+        {**listed[0], "logs": ["joined"]},
+        {**listed[1], "logs": []},
+        {**listed[2], "logs": []},
+    ]
+
+
+def test_a_session_that_cannot_be_read_does_not_stop_the_report(report):
+    odd = {"uuid": "a", "name": "Chess", "start_time": MONDAY.isoformat(), "end_time": "soon"}
+    assert report(week=[odd])["sessions_without_a_lesson"] == 1
+    (page,) = report.folder.glob("*.html")
+    assert "Chess</bdi>: Lessonspace&#39;s record of a session can&#39;t be read" in page.read_text()
