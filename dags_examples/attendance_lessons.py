@@ -59,6 +59,14 @@ class PlannedLesson:
         return STUDENT if person in self.students else None
 
 
+def week_before(moment: datetime, zone: ZoneInfo) -> tuple[datetime, datetime]:
+    """Give the midnights between which the last whole week before a moment lies, Monday to Sunday, in a zone."""
+    local = datetime.fromtimestamp(moment.timestamp(), zone)
+    today = local.replace(hour=0, minute=0, second=0, microsecond=0)
+    end = today - timedelta(days=today.weekday())  # a difference of local times, also when the clocks change
+    return end - timedelta(days=7), end
+
+
 def planned_lessons(
     timetable: Path, begin: datetime, end: datetime, zone: ZoneInfo
 ) -> tuple[list[PlannedLesson], list[str]]:

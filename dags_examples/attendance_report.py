@@ -2,9 +2,11 @@
 """
 ### Weekly attendance report
 
-Every Monday, for the week before, from Monday to Sunday in the school's time: who taught, who came, how late and for
-how many minutes, and what is billed. Two files, each whole or not at all: `attendance-2026-W47.csv` for spreadsheets,
-and `attendance-2026-W47.html`, one page to read or print that loads nothing from anywhere. Run again, it replaces them.
+Every Monday at 5, for the week before, from Monday to Sunday in the school's time: who taught, who came, how late and
+for how many minutes, and what is billed. Two files, each whole or not at all: `attendance-2026-W47.csv` for
+spreadsheets, and `attendance-2026-W47.html`, one page to read or print that loads nothing from anywhere. Run again, it
+replaces them. Triggered by hand, it tells of the last whole week; with a logical date, of the last one before it that
+had been due.
 
 Airflow Variables:
 
@@ -15,7 +17,7 @@ Airflow Variables:
 
 A session counts for the lesson whose room `class_launch` made, if it was in part within the lesson's time. A session
 without a lesson counts in the week in which it ended. People are matched to the timetable by name and e-mail address.
-What can't be matched or known is listed on the page.
+What can't be matched or known is listed on the page, and so are rows of the timetable that can't be read.
 
 The files hold children's names: keep the folder as you keep your class books. No name lies in XCom or a log, where
 only counts and the files' paths are. It makes two or three calls a lesson, at the pace of the API's rate.
@@ -23,6 +25,7 @@ only counts and the files' paths are. It makes two or three calls a lesson, at t
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,7 +38,7 @@ from airflow.sdk import DAG, ObjectStoragePath, Variable, task
 from airflow.timetables.interval import CronDataIntervalTimetable
 from attendance_csv import as_csv
 from attendance_figures import make_report, week_name
-from attendance_lessons import Session, planned_lessons
+from attendance_lessons import Session, planned_lessons, week_before
 from attendance_page import as_page
 
 from lessonspace_provider.hooks.lessonspace import LessonspaceHook
@@ -78,6 +81,24 @@ def with_logs(hook: LessonspaceHook, sessions: list[Any]) -> list[Session]:
     return [{"logs": [], **session, **logged.get(session["uuid"], {})} for session in sessions]
 
 
+def late_minutes() -> float:
+    """
+    Read how much later one may come to a lesson.
+
+    :raises ValueError: when the Variable is no number of minutes.
+    """
+    text = Variable.get("lessonspace_late_minutes", default="5")
+    try:
+        minutes = float(text)
+    except ValueError:
+        minutes = math.nan
+    if not 0 <= minutes < math.inf:
+        raise ValueError(
+            f"The Airflow Variable lessonspace_late_minutes is {text!r}, and no number of minutes such as 5."
+        )
+    return minutes
+
+
 @contextmanager
 def only_for_the_owner() -> Iterator[None]:
     """Let nobody else read the local files that are made meanwhile."""
@@ -90,7 +111,7 @@ def only_for_the_owner() -> Iterator[None]:
 
 with DAG(
     "attendance_report",
-    schedule=CronDataIntervalTimetable("0 0 * * 1", timezone=SCHOOL_TIME),
+    schedule=CronDataIntervalTimetable("0 5 * * 1", timezone=SCHOOL_TIME),
     start_date=datetime(2026, 1, 1, tzinfo=ZoneInfo(SCHOOL_TIME)),
     catchup=False,
     max_active_runs=1,
@@ -100,15 +121,13 @@ with DAG(
 ) as dag:
 
     @task
-    def report(data_interval_start: Any = None, data_interval_end: Any = None) -> dict[str, Any]:
+    def report(dag_run: Any = None) -> dict[str, Any]:
         """List, count and write in one task, so that no name passes through XCom; return counts and paths."""
         folder = ObjectStoragePath(Variable.get("lessonspace_attendance"))
         timetable = Path(Variable.get("lessonspace_timetable", default=str(SAMPLE)))
-        late_after = float(Variable.get("lessonspace_late_minutes", default="5"))
+        late_after = late_minutes()
         zone = ZoneInfo(SCHOOL_TIME)
-        begin, end = (
-            datetime.fromtimestamp(moment.timestamp(), zone) for moment in (data_interval_start, data_interval_end)
-        )
+        begin, end = week_before(dag_run.data_interval_end or dag_run.run_after, zone)
         # The day before belongs to the week before; but a session of its last lesson may have ended in this one.
         lessons, refused = planned_lessons(timetable, begin - timedelta(days=1), end, zone)
         hook = LessonspaceHook()
@@ -124,16 +143,19 @@ with DAG(
             late_after=late_after,
             refused=refused,
         )
-        csv_path, page_path = (folder / f"attendance-{week_name(counted)}.{kind}" for kind in ("csv", "html"))
+        files = {"csv": as_csv(counted), "html": as_page(counted, SCHOOL_TIME)}
+        paths = {kind: folder / f"attendance-{week_name(counted)}.{kind}" for kind in files}
         with only_for_the_owner():
-            write_whole(csv_path, as_csv(counted))
-            write_whole(page_path, as_page(counted, SCHOOL_TIME))
+            for kind, data in files.items():
+                write_whole(paths[kind], data)
         return {
-            "csv": str(csv_path),
-            "page": str(page_path),
+            "csv": str(paths["csv"]),
+            "page": str(paths["html"]),
             "lessons_planned": len(counted.lessons),
             "lessons_held": counted.held,
             "lessons_missed": len(counted.missed),
+            "lessons_unclear": len(counted.unclear),
+            "rows_refused": len(counted.refused),
             "sessions_without_a_lesson": len(counted.others),
             "billable_minutes": round(counted.billable, 1),
         }

@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 
 import pytest
-from attendance_lessons import lesson_label, planned_lessons
+from attendance_lessons import lesson_label, planned_lessons, week_before
 
 from tests.attendance_week import ADA, BEN, LONDON, MONDAY
 
@@ -50,3 +50,21 @@ def test_a_row_that_cannot_be_read_is_told_once(read):
 def test_a_student_who_is_listed_twice_is_one(read):
     ((lesson,), _) = read(f"a,Art,Monday,9:00,9:45,{ADA_AND_BEN}; ben ito <BEN@h.example>,")
     assert [student.name for student in lesson.students] == ["Ben Ito"]
+
+
+@pytest.mark.parametrize(
+    ("moment", "monday"),
+    [
+        (datetime(2026, 11, 16, 5, tzinfo=LONDON), datetime(2026, 11, 9)),
+        (datetime(2026, 11, 16, tzinfo=LONDON), datetime(2026, 11, 9)),
+        (datetime(2026, 11, 15, 23, 59, tzinfo=LONDON), datetime(2026, 11, 2)),
+        (datetime(2026, 11, 18, 12, tzinfo=timezone.utc), datetime(2026, 11, 9)),
+        (datetime(2026, 3, 30, 4, tzinfo=timezone.utc), datetime(2026, 3, 23)),
+        (datetime(2026, 3, 29, 23, tzinfo=timezone.utc), datetime(2026, 3, 23)),
+        (datetime(2026, 10, 26, 5, tzinfo=LONDON), datetime(2026, 10, 19)),
+    ],
+)
+def test_the_last_whole_week_before_a_moment_is_between_two_midnights_of_mondays(moment, monday):
+    begin, end = week_before(moment, LONDON)
+    assert begin == monday.replace(tzinfo=LONDON)
+    assert end == (monday + timedelta(days=7)).replace(tzinfo=LONDON)

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import attendance_report
 import pytest
 
@@ -30,7 +32,7 @@ def report(monkeypatch, tmp_path):
     def run(**school):
         monkeypatch.setattr(attendance_report, "LessonspaceHook", lambda: Hook(**school))
         task = attendance_report.dag.get_task("report")
-        return task.python_callable(data_interval_start=MONDAY, data_interval_end=NEXT_MONDAY)
+        return task.python_callable(dag_run=SimpleNamespace(data_interval_end=NEXT_MONDAY, run_after=None))
 
     run.folder = tmp_path / "reports"
     return run
@@ -56,3 +58,28 @@ def test_a_session_that_cannot_be_read_does_not_stop_the_report(report):
     assert report(week=[odd])["sessions_without_a_lesson"] == 1
     (page,) = report.folder.glob("*.html")
     assert "Chess</bdi>: Lessonspace&#39;s record of a session can&#39;t be read" in page.read_text()
+
+
+@pytest.mark.parametrize("broken", ["as_csv", "as_page"])
+def test_no_file_is_written_when_one_of_the_two_cannot_be_made(report, monkeypatch, broken):
+    monkeypatch.setattr(attendance_report, broken, lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        report()
+    assert not report.folder.exists()
+
+
+@pytest.mark.parametrize("text", ["5 min", "nan", "inf", "-1", ""])
+def test_a_limit_that_is_no_number_of_minutes_is_refused_by_the_variables_name(report, monkeypatch, text):
+    monkeypatch.setenv("AIRFLOW_VAR_LESSONSPACE_LATE_MINUTES", text)
+    with pytest.raises(ValueError, match=r"Variable lessonspace_late_minutes is '.*no number of minutes such as 5"):
+        report()
+
+
+def test_rows_of_the_timetable_that_cannot_be_read_are_counted_in_the_result(report, monkeypatch, tmp_path):
+    columns = "lesson,subject,days,start,end,teacher,students,cancelled"
+    (tmp_path / "t.csv").write_text(f"{columns}\nmaths,Maths,Mondy,9:00,9:45,Ada Byron <ada@s.example>,,\n")
+    monkeypatch.setenv("AIRFLOW_VAR_LESSONSPACE_TIMETABLE", str(tmp_path / "t.csv"))
+    result = report()
+    assert (result["rows_refused"], result["lessons_planned"]) == (1, 0)
+    (page,) = report.folder.glob("*.html")
+    assert "line 2: &#39;Mondy&#39; is no weekday" in page.read_text()
