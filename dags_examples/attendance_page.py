@@ -9,44 +9,40 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import NamedTuple
 
-from attendance_figures import GUEST, STRANGER, Report, Row, week_name
-from attendance_lessons import STUDENT, TEACHER, lesson_label
+from attendance_figures import GUEST, STRANGER, OtherSession, Report, Row, week_name
+from attendance_lessons import STUDENT, TEACHER, folded, lesson_label
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 TEMPLATE = Path(__file__).with_name("attendance_page.html.jinja")
 
-#: A plot of more bars is drawn in parts, so that none is cut in two by a page's end on paper.
-BARS = 40
+
+class Part(NamedTuple):
+    """A piece of a bar: its colour, by the name of a class in the template, and its width in percent of the plot's."""
+
+    colour: str
+    width: float
 
 
-@dataclass(frozen=True)
-class Bar:
-    """A bar: ``value`` of ``limit`` in a strong colour, in front of ``behind``; the number is in words."""
+class Bar(NamedTuple):
+    """A line of a plot: whose it is, the pieces from left to right, and the same in words."""
 
     name: str
-    value: float
-    behind: float
-    limit: float
-    number: str
+    email: str
+    parts: list[Part]
+    words: str
 
 
-@dataclass(frozen=True)
-class Plot:
-    """Bars under a title; the description is for who can't see them."""
+class Plot(NamedTuple):
+    """Bars under a title; the legend says what the colours mean, where there are several."""
 
     title: str
-    description: str
+    legend: list[tuple[str, str]]
     bars: list[Bar]
-
-    @property
-    def parts(self) -> list[list[Bar]]:
-        """The bars, not too many at a time."""
-        return [self.bars[first : first + BARS] for first in range(0, len(self.bars), BARS)]
 
 
 def as_page(report: Report, zone: str) -> bytes:
@@ -63,7 +59,7 @@ def as_page(report: Report, zone: str) -> bytes:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"number": number, "lesson": lesson_label, "moment": moment}
+    environment.filters |= {"number": number, "lesson": lesson_label, "times": times}
     teachers, students = report.people(TEACHER), report.people(STUDENT)
     page = environment.get_template(TEMPLATE.name).render(
         report=report,
@@ -74,78 +70,62 @@ def as_page(report: Report, zone: str) -> bytes:
         students=students,
         unknown=report.people(STRANGER, GUEST),
         namesakes=namesakes(report.rows.values()),
-        teacher_plots=teacher_plots(teachers),
-        student_plots=student_plots(students),
+        plots=[plot for plot in (lessons_by_day(report), by_attendance(students), by_lateness(teachers)) if plot.bars],
         absent=sorted((row for row in students if row.absent), key=lambda row: -len(row.absent)),
         late=sorted(report.late, key=lambda entry: -entry[2]),
     )
     return page.encode()
 
 
-def teacher_plots(rows: list[Row]) -> list[Plot]:
-    """Draw what teachers did, those who need a look first."""
-    return [
-        plot(
-            "Lessons taught, of those planned",
-            rows,
-            lambda row: (row.attended, row.planned, f"{row.attended} of {row.planned}"),
-            order=lambda row: row.attended - row.planned,
-        ),
-        plot(
-            "Minutes late: average, and worst behind it",
-            [row for row in rows if row.lateness],
-            lambda row: (
-                row.average_lateness or 0,
-                row.worst_lateness or 0,
-                f"{number(row.average_lateness, 1)}, worst {number(row.worst_lateness, 1)}",
-            ),
-            order=lambda row: -(row.worst_lateness or 0),
-        ),
-        plot("Minutes present", rows, lambda row: (row.minutes, 0, number(row.minutes))),
-        plot("Billable minutes", rows, lambda row: (row.billable, 0, number(row.billable))),
+def lessons_by_day(report: Report) -> Plot:
+    """Draw how many lessons of each day were taught."""
+    planned = Counter(lesson.start.date() for lesson in report.lessons)
+    missed = Counter(lesson.start.date() for lesson, _ in report.missed)
+    unclear = Counter(lesson.start.date() for lesson, _ in report.unclear)
+    scale = 100 / max(planned.values(), default=1)
+    bars = []
+    for day in sorted(planned):
+        taught = planned[day] - missed[day] - unclear[day]
+        counts = {"good": taught, "unsure": unclear[day], "bad": missed[day]}
+        parts = [Part(colour, count * scale) for colour, count in counts.items()]
+        bars.append(Bar(f"{day:%A}", "", parts, f"{taught} of {planned[day]}"))
+    return Plot(
+        "Lessons taught, day by day", [("good", "taught"), ("unsure", "not clear"), ("bad", "nobody taught")], bars
+    )
+
+
+def by_attendance(rows: list[Row]) -> Plot:
+    """Draw how many students came to all of their lessons, to most, to some, to none."""
+    groups = {"all": 0, "at least three in four": 0, "at least half": 0, "less than half": 0, "none": 0}
+    for row in rows:
+        if row.percent is not None:
+            limits = ((100, "all"), (75, "at least three in four"), (50, "at least half"), (1e-9, "less than half"))
+            groups[next((name for limit, name in limits if row.percent >= limit), "none")] += 1
+    scale = 100 / max(1, *groups.values())
+    bars = [
+        Bar(name, "", [Part("good", count * scale)], f"{count} student{'s' if count != 1 else ''}")
+        for name, count in groups.items()
     ]
+    return Plot("Students by how many of their lessons they came to", [], bars if any(groups.values()) else [])
 
 
-def student_plots(rows: list[Row]) -> list[Plot]:
-    """Draw how students came, those who need a look first."""
-    return [
-        plot(
-            "Lessons attended, of those held",
-            [row for row in rows if row.held],
-            lambda row: (row.percent or 0, 100, f"{row.attended} of {row.held}, {number(row.percent)} %"),
-            order=lambda row: row.percent or 0,
-        ),
-        plot("Minutes present", rows, lambda row: (row.minutes, 0, number(row.minutes)), order=lambda row: row.minutes),
-        plot(
-            "Times late, of those who were",
-            [row for row in rows if row.late],
-            lambda row: (row.late, 0, str(row.late)),
-            order=lambda row: -row.late,
-        ),
-    ]
-
-
-def plot(
-    title: str,
-    rows: list[Row],
-    measure: Callable[[Row], tuple[float, float, str]],
-    order: Callable[[Row], float] = lambda row: -row.minutes,
-) -> Plot:
-    """
-    Draw a bar for each person.
-
-    :param measure: gives the bar's value, what is behind it, and the number in words.
-    :param order: the least first.
-    """
-    measured = [(row.name, *measure(row)) for row in sorted(rows, key=order)]
-    limit = max((max(value, behind) for _, value, behind, _ in measured), default=0) or 1
-    bars = [Bar(name, value, behind, limit, words) for name, value, behind, words in measured]
-    return Plot(title, "; ".join(f"{bar.name}: {bar.number}" for bar in bars), bars)
+def by_lateness(rows: list[Row]) -> Plot:
+    """Draw how late those came who were late, on average and at worst; the worst first."""
+    late = sorted((row for row in rows if row.late), key=lambda row: -(row.worst_lateness or 0))
+    scale = 100 / (late[0].worst_lateness or 1) if late else 0
+    bars = []
+    for row in late:
+        average, worst = row.average_lateness or 0, row.worst_lateness or 0
+        parts = [Part("good", average * scale), Part("pale", (worst - average) * scale)]
+        bars.append(Bar(row.name, row.email, parts, f"{number(average, 1)}, at worst {number(worst, 1)}"))
+    return Plot("Teachers who came late, by minutes", [("good", "on average"), ("pale", "at worst")], bars)
 
 
 def namesakes(rows: Collection[Row]) -> set[str]:
-    """Say which names several people have."""
-    return {name for name, times in Counter(row.name for row in rows).items() if times > 1}
+    """Say which names several people have: these are told apart by their addresses."""
+    people = {(folded(row.name), folded(row.email)) for row in rows}
+    times = Counter(name for name, _ in people)
+    return {row.name for row in rows if times[folded(row.name)] > 1}
 
 
 def number(value: float | None, digits: int = 0) -> str:
@@ -157,12 +137,12 @@ def number(value: float | None, digits: int = 0) -> str:
     return f"{math.floor(value * scale + 0.5) / scale:,.{digits}f}".replace(",", "\u202f")
 
 
-def moment(time: datetime | None, zone: datetime) -> str:
-    """Write a point in time in the zone of another one."""
-    if time is None:
+def times(session: OtherSession, zone: datetime) -> str:
+    """Write from when to when a session was, in the zone of a point in time."""
+    if session.start is None or session.end is None:
         return "–"
-    local = time.astimezone(zone.tzinfo)
-    return f"{local:%a} {local.day} {local:%b, %H:%M}"
+    start, end = session.start.astimezone(zone.tzinfo), session.end.astimezone(zone.tzinfo)
+    return f"{start:%a} {start.day} {start:%b, %H:%M} to {end:%H:%M}"
 
 
 def days(report: Report) -> str:

@@ -165,33 +165,57 @@ def test_a_week_with_odd_ends_has_these_figures_when_it_is_asked_for_by_hand(sch
     assert "homework</bdi>: still running" in page.read_text()
 
 
-VALUES_BEYOND_THEIR_PLOT = """
-[...document.querySelectorAll("figure > svg")].flatMap(svg => [...svg.querySelectorAll(".value")].filter(
-    text => text.getBoundingClientRect().right > svg.getBoundingClientRect().right)).length
-"""
-
-
-def test_a_large_school_fits_a_wide_and_a_narrow_window(browser_page, tmp_path):
-    teachers = [Person(f"Teacher {n} von und zu Langenscheid-Oberhausen", f"t{n}@s.example") for n in range(30)]
-    students = [Person(f"Student {n} Öztürk", f"s{n}@h.example") for n in range(200)]
-    lessons = [a_lesson(n, teachers[n % 30], students[n * 7 % 200 :][:12]) for n in range(150)]
+def a_large_week():
+    """A school of 20 teachers with long names and 60 students, two of them of one name; much goes wrong."""
+    teachers = [Person(f"Teacher {n} von und zu Langenscheid-Oberhausen", f"t{n}@s.example") for n in range(20)]
+    students = [NOA, Person(NOA.name, "n2@h.example"), *(Person(f"Ö{n} Üztürk", f"s{n}@h.example") for n in range(58))]
+    lessons = [a_lesson(n, teachers[n % 20], (students * 2)[n * 7 % 60 :][:9]) for n in range(80)]
     sessions = {
         lesson.launch_id: [
             a_session(
                 lesson,
-                (lesson.teacher, "teacher", n % 9, 45),
+                *([(lesson.teacher, "teacher", n % 9, 45)] if n % 19 else []),
                 *((s, "student", (n + i) % 13, 45) for i, s in enumerate(lesson.students) if (n + i) % 6),
+                guests=[] if n % 17 else ["g"],
             )
         ]
         for n, lesson in enumerate(lessons)
         if n % 23
     }
-    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    chess = a_session(lessons[0], (Person(STRANGER, ""), "student", 0, None), space={"name": "Chess"})
+    return count(lessons, sessions, [chess], refused=["line 4: 'Mondy' is no weekday, date or 'daily'"])
+
+
+BEYOND_ITS_PLOT = """
+[...document.querySelectorAll("figure")].flatMap(figure => [...figure.querySelectorAll("th, td, .bar, .bar *")].filter(
+    piece => piece.getBoundingClientRect().right > figure.getBoundingClientRect().right + 1)).length
+"""
+
+
+def test_the_page_fits_wide_and_narrow_windows_and_paper_and_asks_for_nothing(browser_page, tmp_path):
     page = tmp_path / "page.html"
-    page.write_bytes(as_page(count(lessons, sessions), "Europe/London"))
+    page.write_bytes(as_page(a_large_week(), "Europe/London"))
+    requests = []
+    browser_page.on("request", lambda request: requests.append(request.url))
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    browser_page.goto(page.as_uri())
     for width in (1280, 360):
         browser_page.set_viewport_size({"width": width, "height": 900})
-        browser_page.goto(page.as_uri())
         assert browser_page.evaluate("document.documentElement.scrollWidth") <= width
-        assert browser_page.evaluate(VALUES_BEYOND_THEIR_PLOT) == 0
-        browser_page.screenshot(path=SCREENSHOTS / f"attendance_report_large_{width}.png", full_page=True)
+        assert browser_page.evaluate(BEYOND_ITS_PLOT) == 0
+        browser_page.screenshot(path=SCREENSHOTS / f"attendance_report_{width}.png", full_page=True)
+    browser_page.pdf(path=SCREENSHOTS / "attendance_report.pdf", format="A4")
+    assert requests == [page.as_uri()]
+    assert browser_page.title() == "Attendance 2026-W46"
+    assert browser_page.locator("script").count() == 0
+    assert browser_page.inner_text("h1") == "Attendance, 9 to 15 November 2026"
+    assert browser_page.locator("h2").all_inner_texts()[:2] == ["What needs attention", "The week at a glance"]
+    assert browser_page.locator("figure").count() == 3
+    text = " ".join(browser_page.inner_text("main").split())
+    for words in (
+        "Rows of the timetable that can't be read: 1 Their lessons are missing from this report. line 4: 'Mondy' is no",
+        "Lessons nobody taught: 8 Maths, Mon 9 Nov, 09:00, Teacher 0 von und zu Langenscheid-Oberhausen: nobody came",
+        f"{STRANGER}, 45 min",
+        f"{NOA.name} n2@h.example",
+    ):
+        assert words in text
