@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import importlib.util
+import logging
 import os
 from collections.abc import Callable, Iterator
 from datetime import datetime
@@ -53,6 +54,15 @@ def xcom() -> Callable[..., object]:
         return instance.xcom_pull(task_ids=task_id, key=key, map_indexes=map_index)
 
     return read
+
+
+@pytest.fixture
+def all_said(capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture) -> Callable[[], str]:
+    """Give all that was printed, and what any logger said from DEBUG on, whether or not a handler wrote it."""
+    caplog.set_level(logging.DEBUG)
+    for name in [name for name in logging.root.manager.loggerDict if name.startswith("airflow")]:
+        caplog.set_level(logging.DEBUG, logger=name)
+    return lambda: "".join([*capfd.readouterr(), caplog.text])
 
 
 @pytest.fixture(scope="session")

@@ -72,7 +72,7 @@ def figures(path):
     return {(row["kind"], row["name"]): [row[column] for column in COLUMNS[4:]] for row in rows}
 
 
-def test_a_known_week_has_these_figures_and_no_name_in_xcom_or_log(run_dag, xcom, school, tmp_path, capfd):
+def test_a_known_week_has_these_figures_and_no_name_in_xcom_or_log(run_dag, xcom, school, tmp_path, all_said):
     """
     A small week.
 
@@ -122,7 +122,8 @@ def test_a_known_week_has_these_figures_and_no_name_in_xcom_or_log(run_dag, xcom
     for path in (table, page):
         assert path.stat().st_mode & 0o777 == 0o600
     assert sorted(path.name for path in page.parent.iterdir()) == [table.name, page.name]
-    said = json.dumps(xcom(run, "report"), ensure_ascii=False) + "".join(capfd.readouterr())
+    said = json.dumps(xcom(run, "report"), ensure_ascii=False) + all_said()
+    assert "attendance-2026-W46" in said
     for person in (ADA, EVE, BEN, GUEL, NOA):
         assert person.name not in said
         assert person.email not in said

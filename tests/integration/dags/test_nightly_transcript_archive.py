@@ -112,9 +112,9 @@ def events_of(run):
 
 
 @needs_airflow("3.1", "dag.test() of 3.0 prints what it is asked to mask")
-def test_no_secret_reaches_the_logs_of_a_run(run_dag, lessonspace_connection, lessonspace_sandbox, archive, capfd):
+def test_no_secret_reaches_the_logs_of_a_run(run_dag, lessonspace_connection, lessonspace_sandbox, archive, all_said):
     run_dag(load_dag("nightly_transcript_archive"), TODAY)
-    output = "".join(capfd.readouterr())
+    output = all_said()
     assert "archived" in output
     assert lessonspace_sandbox.api_key not in output
     assert "ignature=" not in output
