@@ -31,7 +31,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from airflow.sdk import DAG, ObjectStoragePath, Variable, task
@@ -41,10 +41,11 @@ from attendance_figures import make_report, week_name
 from attendance_lessons import Session, planned_lessons, week_before
 from attendance_page import as_page
 
-from lessonspace_provider.hooks.lessonspace import LessonspaceHook
 from lessonspace_provider.sessions import space_of
-from lessonspace_provider.storage import write_whole
 from lessonspace_provider.times import read_time
+
+if TYPE_CHECKING:
+    from lessonspace_provider.hooks.lessonspace import LessonspaceHook
 
 SCHOOL_TIME = "Europe/London"
 SAMPLE = Path(__file__).with_name("timetable.csv")
@@ -123,6 +124,10 @@ with DAG(
     @task
     def report(dag_run: Any = None) -> dict[str, Any]:
         """List, count and write in one task, so that no name passes through XCom; return counts and paths."""
+        # Not needed to parse this file.
+        from lessonspace_provider.hooks.lessonspace import LessonspaceHook
+        from lessonspace_provider.storage import write_whole
+
         folder = ObjectStoragePath(Variable.get("lessonspace_attendance"))
         timetable = Path(Variable.get("lessonspace_timetable", default=str(SAMPLE)))
         late_after = late_minutes()

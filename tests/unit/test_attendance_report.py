@@ -30,7 +30,7 @@ def report(monkeypatch, tmp_path):
     monkeypatch.setenv("AIRFLOW_VAR_LESSONSPACE_ATTENDANCE", f"file://{tmp_path}/reports")
 
     def run(**school):
-        monkeypatch.setattr(attendance_report, "LessonspaceHook", lambda: Hook(**school))
+        monkeypatch.setattr("lessonspace_provider.hooks.lessonspace.LessonspaceHook", lambda: Hook(**school))
         task = attendance_report.dag.get_task("report")
         return task.python_callable(dag_run=SimpleNamespace(data_interval_end=NEXT_MONDAY, run_after=None))
 
