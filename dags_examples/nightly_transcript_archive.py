@@ -32,8 +32,6 @@ with DAG(
     LessonspaceArchiveTranscriptsOperator(
         task_id="archive_transcripts",
         destination="{{ var.value.lessonspace_archive }}",
-        window_start="{{ data_interval_start }}",
-        window_end="{{ data_interval_end }}",
         formats=["json", "txt"],
         outlets=[Asset("lessonspace_transcripts")],
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping
-from inspect import isasyncgen, isawaitable, isclass, iscoroutinefunction, isgenerator
+from inspect import isasyncgen, isawaitable, isclass, iscoroutinefunction, isgenerator, signature
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from airflow.sdk.bases.notifier import BaseNotifier
@@ -26,15 +26,26 @@ def check_deliver(deliver: object, of: str) -> None:
     :param deliver: what the DAG author gave; None is fine, nothing is delivered then.
     :param of: what it would be called with, for the message: "launch".
     :raises LessonspaceInputError: for anything that can't be called, and for what only seems to run when it is: an
-        async function, a task, a class.
+        async function, a task, a class, or what does not take two arguments.
     """
     allowed = f"a plain function of {of} and context, neither async nor a @task, or an Airflow notifier"
     if deliver is None:
         return
     # A @task function has expand(), and makes another task when it is called.
-    runs_when_called = callable(deliver) and not isclass(deliver) and not hasattr(deliver, "expand")
-    if not runs_when_called or iscoroutinefunction(deliver):
+    if not callable(deliver) or isclass(deliver) or hasattr(deliver, "expand") or iscoroutinefunction(deliver):
         raise refuse("deliver", type(deliver), allowed)
+    if not _takes_two_arguments(deliver):
+        raise refuse("deliver", type(deliver), allowed)
+
+
+def _takes_two_arguments(deliver: Callable[..., object]) -> bool:
+    try:
+        signature(deliver).bind(None, None)
+    except TypeError:
+        return isinstance(deliver, BaseNotifier)  # which is never called, but asked to notify
+    except ValueError:  # written in C, without a signature
+        return True
+    return True
 
 
 def hand_on(

@@ -239,6 +239,10 @@ class LessonspaceLaunchSpaceOperator(LessonspaceOperator):
 
     def _deliver(self, launch: Launch, context: Context) -> None:
         if self.deliver is None:
+            if not self.push_client_url:
+                self.log.info(
+                    "Nobody has the link to space %r: there is no deliver, and it is not pushed.", self.launch_id
+                )
             return
         handed = cast("Launch", {k: v for k, v in launch.items() if k != "secret" or self.deliver_secret})
         hand_on(

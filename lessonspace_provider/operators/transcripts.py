@@ -12,7 +12,7 @@ from airflow.providers.common.compat.sdk import AirflowSkipException
 from lessonspace_provider import archive, transcripts
 from lessonspace_provider.archiver import ArchiveLayout, Archiver
 from lessonspace_provider.destinations import as_place
-from lessonspace_provider.exceptions import LessonspaceError, LessonspaceTranscriptNotReady
+from lessonspace_provider.exceptions import LessonspaceError, LessonspaceInputError, LessonspaceTranscriptNotReady
 from lessonspace_provider.operators.base import LessonspaceOperator, as_filters
 from lessonspace_provider.parameters import (
     SESSION_FILTERS,
@@ -184,8 +184,9 @@ class LessonspaceArchiveTranscriptsOperator(LessonspaceOperator):
         For more information on how to use it, take a look at the guide: docs/transcripts.md#the-archive
 
     :param destination: a folder as ``ObjectStoragePath`` takes it, e.g. ``s3://aws_default@bucket/transcripts``.
-    :param window_start: aware datetime or ISO 8601 text; sessions that ended at this moment belong to the window.
-    :param window_end: likewise; sessions that ended at this moment belong to the next window.
+    :param window_start: aware datetime or ISO 8601 text; sessions that ended at this moment belong to the window. None:
+        the start of the run's data interval.
+    :param window_end: likewise, its end; sessions that ended at this moment belong to the next window.
     :param formats: which files to write per session, any of the names in ``transcripts.WRITERS``. With ``json`` among
         them, what a killed run has left is completed without fetching it again.
     :param path_template: where a transcript lies, of the fields in ``archive.PATH_FIELDS``; must hold ``{session_id}``.
@@ -217,8 +218,8 @@ class LessonspaceArchiveTranscriptsOperator(LessonspaceOperator):
         self,
         *,
         destination: str | ObjectStoragePath,
-        window_start: datetime | str = "{{ data_interval_start }}",
-        window_end: datetime | str = "{{ data_interval_end }}",
+        window_start: datetime | str | None = None,
+        window_end: datetime | str | None = None,
         formats: Sequence[str] = DEFAULT_FORMATS,
         path_template: str = archive.DEFAULT_PATH_TEMPLATE,
         redact_speakers: bool = False,
@@ -244,7 +245,7 @@ class LessonspaceArchiveTranscriptsOperator(LessonspaceOperator):
 
     def execute(self, context: Context) -> ArchiveResult:
         """Archive session by session, write the manifests, then fail if any session did."""
-        start, end = as_window(self.window_start, self.window_end)
+        start, end = self._window(context)
         late: list[Session] = []
         sessions = self._sessions(start, end, self._checked_filters(), late)
         archiver = self._archiver()
@@ -259,6 +260,17 @@ class LessonspaceArchiveTranscriptsOperator(LessonspaceOperator):
         if not self.only_plan:
             _fail_if_any_failed([window, *earlier], problems)
         return ArchiveResult(counts=counts, manifest=path, updated_manifests=[str(other.path) for other in earlier])
+
+    def _window(self, context: Context) -> tuple[datetime, datetime]:
+        """Take the window that was given, or else the run's data interval, which not every run has."""
+        start = context.get("data_interval_start") if self.window_start is None else self.window_start
+        end = context.get("data_interval_end") if self.window_end is None else self.window_end
+        if start is None or end is None:
+            raise LessonspaceInputError(
+                "There is no window to archive: window_start and window_end were not given, and this run has no data "
+                "interval, since it was triggered without a logical date. Trigger it with one, or give both."
+            )
+        return as_window(start, end)
 
     def _archiver(self) -> Archiver:
         layout = ArchiveLayout(

@@ -278,7 +278,7 @@ TASKS = {
         {"destination": ARCHIVE, "window_start": START, "window_end": END},
         {
             **CONNECTION,
-            **each(is_time, "window_start", "window_end"),
+            **each(or_none(is_time), "window_start", "window_end"),
             **each(is_flag, "redact_speakers", "include_single_user", "dry_run"),
             "destination": is_place,
             "formats": is_list,

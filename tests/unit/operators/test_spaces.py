@@ -98,6 +98,8 @@ def mail_in_a_task(launch, context):
         ({"deliver": mail_later}, "neither async"),
         ({"deliver": mail_in_a_task}, "nor a @task"),
         ({"deliver": BaseNotifier}, "deliver="),
+        ({"deliver": lambda launch: None}, "a plain function of launch and context"),
+        ({"deliver": lambda launch, context, address: None}, "a plain function of launch and context"),
         ({"lesson_start": SOON}, "lesson_end=None"),
         ({"lesson_start": SOON, "lesson_end": SOON}, "later than lesson_start"),
         ({"lesson_start": SOON, "lesson_end": SOON + timedelta(hours=1), "join_early": -1}, "join_early=-1"),

@@ -398,3 +398,18 @@ def test_the_organisation_is_asked_for_before_threads_fetch(tmp_path):
     operator.hook = hook
     operator.execute({})
     assert hook.asked[0] is threading.main_thread()
+
+
+def test_without_a_window_the_runs_data_interval_is_archived(tmp_path):
+    operator = archiver(tmp_path, [a_session(1)], window_start=None, window_end=None)
+    interval = {"data_interval_start": START, "data_interval_end": END}
+    assert operator.execute(interval)["counts"]["archived"] == 1
+
+
+def test_a_run_without_a_data_interval_is_told_what_to_do(tmp_path):
+    operator = archiver(tmp_path, [a_session(1)], window_start=None, window_end=None)
+    with pytest.raises(
+        LessonspaceInputError, match=r"no window to archive.*without a logical date. Trigger it with one"
+    ):
+        operator.execute({})
+    assert operator.hook.asked == []
