@@ -38,8 +38,8 @@ DEFAULT_PATH_TEMPLATE = "{end:%Y/%m/%d}/{session_id}"
 PATH_FIELDS = ("session_id", "name", "space_id", "space_name", "start", "end")
 
 #: How much of a session's name goes into a path, in bytes of UTF-8: a file's name may have 255 on most systems, and a
-#: part of a path 240, so that there is room for what its files are called while they are written.
-LONGEST_NAME, LONGEST_PART = 80, 240
+#: part of a path 230, so that there is room for what its files are called while they are written.
+LONGEST_NAME, LONGEST_PART = 80, 230
 
 _EXAMPLE: Session = {
     "uuid": "5b5f1a2c-3d4e-4f5a-8b9c-0d1e2f3a4b5c",

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _LOCAL = ("", "file", "local")
 
 #: Protocols of stores that show an object when it has been put whole, and not before. Others may write in place.
-_ATOMIC_PUT = ("s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "oss", "memory")
+_ATOMIC_PUT = ("s3", "s3a", "s3n", "gs", "gcs", "az", "abfs", "abfss", "adl", "oss", "memory")
 
 
 def is_local(path: ObjectStoragePath) -> bool:
@@ -82,8 +82,10 @@ def read_whole(path: ObjectStoragePath) -> bytes | None:
     """
     try:
         data: bytes = _filesystem(path).cat_file(path.path)
-    except FileNotFoundError:
-        return None
+    except OSError as error:
+        if _says(error, errno.ENOENT):
+            return None
+        raise
     return data
 
 
@@ -99,8 +101,10 @@ def names_in(folder: ObjectStoragePath) -> list[str]:
     store.invalidate_cache()
     try:
         paths: list[str] = store.ls(folder.path, detail=False)
-    except FileNotFoundError:
-        return []
+    except OSError as error:
+        if _says(error, errno.ENOENT):
+            return []
+        raise
     return sorted(path.rstrip("/").rpartition("/")[2] for path in paths)
 
 
@@ -115,25 +119,55 @@ def _filesystem(path: ObjectStoragePath) -> AbstractFileSystem:
 def _write_and_move(store: AbstractFileSystem, path: str, data: bytes) -> None:
     folder, _, name = path.rpartition("/")
     # There is no lock to write it alone, so each writer has a part file of its own; a killed one leaves it behind.
-    part = f"{folder}/.{name}.{uuid4().hex}.part"
+    own = f"{folder}/.{name}.{uuid4().hex[:8]}"
+    part = f"{own}.part"
     store.makedirs(folder, exist_ok=True)
     try:
         store.pipe_file(part, data)
-        _move_over(store, part, path)
+        _move_over(store, part, path, aside=f"{own}.old")
     except BaseException:
         with suppress(Exception):
             store.rm_file(part)
         raise
 
 
-def _move_over(store: AbstractFileSystem, part: str, path: str) -> None:
+def _move_over(store: AbstractFileSystem, part: str, path: str, aside: str) -> None:
+    """Give a part file the name of another, which steps aside where a store does not replace it (SMB, HDFS)."""
+    if _moves(store, part, path):
+        return
+    store.mv(path, aside)
+    try:
+        if not _moves(store, part, path):
+            raise FileExistsError(errno.EEXIST, "The store gives no part file this name", path)
+    except BaseException:
+        with suppress(Exception):
+            store.mv(aside, path)
+        raise
+    with suppress(Exception):
+        store.rm_file(aside)
+
+
+def _moves(store: AbstractFileSystem, part: str, path: str) -> bool:
+    """Move a part file, unless the store refuses to replace another; fsspec's WebHDFS does not say that it did."""
     try:
         store.mv(part, path)
     except OSError as error:
-        if error.errno != errno.EEXIST and not isinstance(error, FileExistsError):
-            raise
-        store.rm_file(path)  # SMB, for one, gives no file the name of another
-        store.mv(part, path)
+        if _says(error, errno.EEXIST):
+            return False
+        raise
+    store.invalidate_cache()
+    try:
+        store.info(part)
+    except OSError as error:
+        if _says(error, errno.ENOENT):
+            return True
+        raise
+    return False
+
+
+def _says(error: OSError, code: int) -> bool:
+    """Whether an error means this; SMB's have the number but not Python's class, others the class but no number."""
+    return error.errno == code or isinstance(error, type(OSError(code, "")))
 
 
 def _write_and_rename(path: Path, pieces: Iterable[bytes]) -> Written:

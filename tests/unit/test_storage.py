@@ -3,13 +3,15 @@ from __future__ import annotations
 
 import errno
 import hashlib
+from contextlib import contextmanager
 
 import pytest
 from airflow.sdk import ObjectStoragePath
 from fsspec import register_implementation
 from fsspec.implementations.memory import MemoryFileSystem
 
-from lessonspace_provider.storage import write_pieces, write_whole
+from lessonspace_provider.archive import LONGEST_PART
+from lessonspace_provider.storage import names_in, read_whole, write_pieces, write_whole
 from tests.airflow_version import needs_airflow
 
 
@@ -86,13 +88,31 @@ def test_a_write_that_breaks_off_leaves_the_old_file_and_no_part(tmp_path, monke
     assert [entry.name for entry in tmp_path.iterdir()] == ["y.json"]
 
 
+class ShareError(OSError):
+    pass
+
+
+@contextmanager
+def numbers_only():
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise ShareError(errno.ENOENT, "there is none") from error
+
+
 class InPlace(MemoryFileSystem):
-    """A store that writes in place, as SFTP does: others see the half of a file, and it stays when the write breaks."""
+    """
+    A store that writes in place, as SFTP does: others see the half of a file, and it stays when the write breaks.
+
+    Its errors have a number and no class of their own, as SMB's; ``refusal`` is how it refuses to replace a file:
+    ``error`` as SMB does, ``silence`` as fsspec's WebHDFS.
+    """
 
     protocol = "inplace"
     store, pseudo_dirs = {}, [""]
     breaks_off = False
-    replaces = True
+    refusal = None
+    breaks_move = False
 
     def pipe_file(self, path, value, **kwargs):
         super().pipe_file(path, value[: len(value) // 2], **kwargs)
@@ -101,9 +121,25 @@ class InPlace(MemoryFileSystem):
         super().pipe_file(path, value, **kwargs)
 
     def mv(self, old, new, **kwargs):
-        if not self.replaces and self.exists(new):
-            raise OSError(errno.EEXIST, "there is one")
-        super().mv(old, new, **kwargs)
+        if self.refusal == "silence" and new in self.store:
+            return
+        if self.refusal == "error" and new in self.store:
+            raise ShareError(errno.EEXIST, "there is one")
+        if self.breaks_move and old.endswith(".part"):
+            raise OSError("connection lost")
+        self.store[new] = self.store.pop(old)
+
+    def cat_file(self, path, **kwargs):
+        with numbers_only():
+            return super().cat_file(path, **kwargs)
+
+    def info(self, path, **kwargs):
+        with numbers_only():
+            return super().info(path, **kwargs)
+
+    def ls(self, path, **kwargs):
+        with numbers_only():
+            return super().ls(path, **kwargs)
 
 
 @pytest.fixture
@@ -114,9 +150,9 @@ def in_place(monkeypatch):
 
 
 @pytest.mark.filterwarnings("ignore:UPath 'inplace' filesystem not explicitly implemented")
-@pytest.mark.parametrize("replaces", [True, False])
-def test_a_store_that_writes_in_place_gets_a_part_file_that_takes_the_files_name(in_place, monkeypatch, replaces):
-    monkeypatch.setattr(InPlace, "replaces", replaces)
+@pytest.mark.parametrize("refusal", [None, "error", "silence"])
+def test_a_store_that_writes_in_place_gets_a_part_file_that_takes_the_files_name(in_place, monkeypatch, refusal):
+    monkeypatch.setattr(InPlace, "refusal", refusal)
     write_whole(in_place, b"one")
     write_whole(in_place, b"other")
     assert {path: file.getvalue() for path, file in InPlace.store.items()} == {in_place.path: b"other"}
@@ -129,3 +165,28 @@ def test_there_a_write_that_breaks_off_leaves_the_old_file_and_no_part(in_place,
     with pytest.raises(OSError, match="connection lost"):
         write_whole(in_place, b"newer")
     assert {path: file.getvalue() for path, file in InPlace.store.items()} == {in_place.path: b"old"}
+
+
+@pytest.mark.filterwarnings("ignore:UPath 'inplace' filesystem not explicitly implemented")
+@pytest.mark.parametrize("refusal", ["error", "silence"])
+def test_there_a_move_that_breaks_off_gives_the_old_file_its_name_back(in_place, monkeypatch, refusal):
+    monkeypatch.setattr(InPlace, "refusal", refusal)
+    write_whole(in_place, b"old")
+    monkeypatch.setattr(InPlace, "breaks_move", True)
+    with pytest.raises(OSError, match="connection lost"):
+        write_whole(in_place, b"newer")
+    assert {path: file.getvalue() for path, file in InPlace.store.items()} == {in_place.path: b"old"}
+
+
+@pytest.mark.filterwarnings("ignore:UPath 'inplace' filesystem not explicitly implemented")
+def test_there_what_is_missing_is_known_by_the_number_of_the_error(in_place):
+    assert read_whole(in_place) is None
+    assert names_in(in_place.parent) == []
+
+
+@pytest.mark.filterwarnings("ignore:UPath 'inplace' filesystem not explicitly implemented")
+def test_there_the_longest_name_of_a_template_has_room_for_what_a_file_is_called_meanwhile(in_place, monkeypatch):
+    names, put = [], InPlace.pipe_file
+    monkeypatch.setattr(InPlace, "pipe_file", lambda self, path, value: (names.append(path), put(self, path, value)))
+    write_whole(in_place.parent / f"{'x' * LONGEST_PART}.jsonl", b"one")
+    assert max(len(part) for name in names for part in name.split("/")) <= 255
