@@ -109,27 +109,34 @@ def check_path_template(template: object) -> str:
     :param template: such as ``{end:%Y/%m/%d}/{session_id}``; ``start`` and ``end`` are datetimes in UTC.
     :return: the template.
     :raises LessonspaceInputError: when it names something else than ``PATH_FIELDS``, lacks ``session_id`` or a
-        part of it, or when no path can be made with it.
+        part of it, converts a field as with ``!r``, or when no path can be made with it.
     """
-    refused = refuse(
-        "path_template",
-        template,
-        f"a path with the whole {{session_id}} and any of {', '.join(PATH_FIELDS)} in braces, no other braces, and no "
-        f"part longer than {LONGEST_PART} bytes",
-    )
-    if not is_text(template) or "\0" in template:
-        raise refused
-    try:
-        named = [(field, style or "") for _, field, style, _ in string.Formatter().parse(template) if field is not None]
-        is_known = all(field in PATH_FIELDS and not _COSTLY_STYLE.search(style) for field, style in named)
-        path = transcript_path(_EXAMPLE, template) if is_known else ""
-    except (ValueError, LookupError):
-        raise refused from None
-    # Only a part of it, as with {session_id:.8}, could be that of another session, too.
-    is_whole = "session_id" in dict(named) and _EXAMPLE["uuid"] in path
-    if not is_whole or any(len(part.encode()) > LONGEST_PART for part in path.split("/")):
-        raise refused
+    if not is_text(template) or "\0" in template or not _makes_paths(template):
+        raise refuse(
+            "path_template",
+            template,
+            f"a path with the whole {{session_id}} and any of {', '.join(PATH_FIELDS)} in braces, no other braces, no "
+            f"conversion such as !r, no number of four digits inside of braces, and no part longer than {LONGEST_PART} "
+            f"bytes",
+        )
     return template
+
+
+def _makes_paths(template: str) -> bool:
+    try:
+        named = [field for field in string.Formatter().parse(template) if field[1] is not None]
+        if not all(_is_known(*field[1:]) for field in named):
+            return False
+        path = transcript_path(_EXAMPLE, template)
+    except (ValueError, LookupError):
+        return False
+    # Only a part of it, as with {session_id:.8}, could be that of another session, too.
+    is_whole = any(field[1] == "session_id" for field in named) and _EXAMPLE["uuid"] in path
+    return is_whole and all(len(part.encode()) <= LONGEST_PART for part in path.split("/"))
+
+
+def _is_known(name: str | None, style: str | None, conversion: str | None) -> bool:
+    return name in PATH_FIELDS and conversion is None and not _COSTLY_STYLE.search(style or "")
 
 
 def transcript_path(session: Session, template: str = DEFAULT_PATH_TEMPLATE) -> str:
@@ -160,7 +167,7 @@ def transcript_path(session: Session, template: str = DEFAULT_PATH_TEMPLATE) -> 
 
 
 def session_id_of(session: Session) -> str:
-    """Name a session in a manifest: by its uuid, or by what else there is when it has none."""
+    """Name a session in a manifest: by its uuid, or by what else there is. Those without any id share one entry."""
     uuid = session.get("uuid")
     return uuid if isinstance(uuid, str) and uuid else f"no uuid, id {session.get('id')}"
 

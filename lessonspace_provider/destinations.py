@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, cast
 
 from lessonspace_provider.parameters import is_text, refuse
@@ -22,14 +23,11 @@ def as_place(destination: object, allowed: str) -> ObjectStoragePath:
     # On the worker only: what it imports is not needed to parse a DAG.
     from airflow.providers.common.compat.sdk import ObjectStoragePath
 
-    refused = refuse("destination", destination, allowed)
-    # Looked at before Airflow does, since it makes a relative path absolute.
-    if not isinstance(destination, ObjectStoragePath) and not _is_absolute(destination):
-        raise refused
-    try:
-        return ObjectStoragePath(cast("str | ObjectStoragePath", destination))
-    except ValueError:  # a store that nobody knows
-        raise refused from None
+    with suppress(ValueError):  # a store that nobody knows
+        # Looked at before Airflow does, since it makes a relative path absolute.
+        if isinstance(destination, ObjectStoragePath) or _is_absolute(destination):
+            return ObjectStoragePath(cast("str | ObjectStoragePath", destination))
+    raise refuse("destination", destination, allowed)
 
 
 def _is_absolute(text: object) -> bool:

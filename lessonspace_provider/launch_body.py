@@ -173,7 +173,7 @@ def _method(parameter: str, value: object) -> object:
 
 def _tags(parameter: str, value: object) -> object:
     if not isinstance(value, Mapping) or not all(is_text(key) and is_text(tag) for key, tag in value.items()):
-        raise refuse(parameter, value, "a mapping of text to text")
+        raise refuse(parameter, _kind(value), "a mapping of text to text")
     return dict(value)
 
 

@@ -144,12 +144,8 @@ def as_duration(parameter: str, value: object) -> timedelta:
     :return: the duration, which is above 0.
     :raises LessonspaceInputError: for anything else, and for more than a hundred years.
     """
-    seconds = value if isinstance(value, (int, float)) and not isinstance(value, bool) else 0
-    try:
-        duration = value if isinstance(value, timedelta) else timedelta(seconds=seconds)
-    except (ValueError, OverflowError):
-        duration = timedelta(0)
-    if not timedelta(0) < duration <= LONGEST_DURATION:
+    duration = _duration(value)
+    if not duration:
         raise refuse(parameter, value, "a timedelta or seconds, above 0 and at most a hundred years")
     return duration
 
@@ -161,10 +157,22 @@ def as_margin(parameter: str, value: object) -> timedelta:
     :param parameter: name for the error.
     :param value: a timedelta, or seconds.
     :return: the duration.
-    :raises LessonspaceInputError: for anything else.
+    :raises LessonspaceInputError: for anything else, and for more than a hundred years.
     """
-    is_nothing = value == timedelta(0) or (value == 0 and not isinstance(value, bool))
-    return timedelta(0) if is_nothing else as_duration(parameter, value)
+    duration = _duration(value)
+    if duration is None:
+        raise refuse(parameter, value, "a timedelta or seconds, 0 or more and at most a hundred years")
+    return duration
+
+
+def _duration(value: object) -> timedelta | None:
+    """Read a timedelta or seconds; None for anything else, below 0, and above a hundred years."""
+    seconds = value if isinstance(value, (int, float)) and not isinstance(value, bool) else -1
+    try:
+        duration = value if isinstance(value, timedelta) else timedelta(seconds=seconds)
+    except (ValueError, OverflowError):
+        return None
+    return duration if timedelta(0) <= duration <= LONGEST_DURATION else None
 
 
 def as_api_time(parameter: str, value: object) -> str:

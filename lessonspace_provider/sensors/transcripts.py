@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from lessonspace_provider.parameters import as_duration, as_uuid
+from lessonspace_provider.parameters import LONGEST_DURATION, as_duration, as_uuid
 from lessonspace_provider.sensors.base import LessonspaceSensor, LessonspaceWaitFailed
 from lessonspace_provider.sessions import FIRST_LOOK, LONGEST_LOOK
 from lessonspace_provider.waiting import DEFAULT_GIVE_UP_AFTER, AwaitedTranscript
@@ -51,7 +51,7 @@ class LessonspaceTranscriptSensor(LessonspaceSensor):
         **kwargs: Any,
     ) -> None:
         if timeout is None:
-            timeout = as_duration("give_up_after", give_up_after) + timedelta(days=1)
+            timeout = min(as_duration("give_up_after", give_up_after) + timedelta(days=1), LONGEST_DURATION)
         super().__init__(
             poke_interval=poke_interval,
             max_wait=max_wait,

@@ -60,6 +60,8 @@ def test_no_name_leads_out_of_the_destination(name, folder):
         3,
         "{session_id:.8}",
         "{session_id!r:.8}",
+        "{session_id!r}",
+        "{session_id!s}",
         "{name:%Y}/{session_id}",
         "{end:{x}}/{session_id}",
         "{end:{name}}/{session_id}",
@@ -76,6 +78,13 @@ def test_no_name_leads_out_of_the_destination(name, folder):
 def test_a_path_template_that_could_lose_or_leak_something_is_refused(template):
     with pytest.raises(LessonspaceInputError, match=r"path_template=.*session_id"):
         archive.check_path_template(template)
+
+
+def test_a_year_inside_of_braces_is_refused_for_that_reason_and_taken_outside_of_them():
+    with pytest.raises(LessonspaceInputError, match="no number of four digits inside of braces"):
+        archive.check_path_template("{end:2026/%m}/{session_id}")
+    template = archive.check_path_template("2026/{end:%m}/{session_id}")
+    assert archive.transcript_path(a_session(), template) == f"2026/11/{UUID}"
 
 
 def test_dots_in_a_template_do_not_lead_out_either():

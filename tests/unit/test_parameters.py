@@ -22,6 +22,7 @@ from lessonspace_provider.parameters import (
     as_flag,
     as_ip_address,
     as_launch_id,
+    as_margin,
     as_policy,
     as_positive,
     as_space_id,
@@ -213,3 +214,11 @@ def test_tags_may_be_any_mapping():
 def test_a_tag_pair_is_whole_or_not_there():
     assert encode_filters({"tag_key": None, "tag_value": None}, SPACE_FILTERS) == []
     assert encode_filters({"tag_key": "a", "tag_value": "b"}, SPACE_FILTERS) == [("tag_key", "a"), ("tag_value", "b")]
+
+
+def test_a_margin_may_be_nothing_and_its_refusal_says_so():
+    assert as_margin("join_late", 0) == as_margin("join_late", timedelta(0)) == timedelta(0)
+    assert as_margin("join_late", 1.5) == timedelta(seconds=1.5)
+    for value in (-1, timedelta(-1), True, None, "1", float("nan"), 2**70, timedelta(days=36_526)):
+        with pytest.raises(LessonspaceInputError, match="must be a timedelta or seconds, 0 or more"):
+            as_margin("join_late", value)

@@ -126,8 +126,8 @@ REFUSALS = [
     (spaces(tag_value="maths"), "tag_key and tag_value only work together"),
     (spaces(tag_key="subject", tag_value=None), "tag_key and tag_value only work together"),
     (spaces(tag_key="subject", tag_value=""), "tag_value=''", "text that is not blank"),
-    (launch(session_tags={"subject": 7}), "session_tags={'subject': 7}", "a mapping of text to text"),
-    (launch(space_tags=["subject"]), "space_tags=['subject']", "a mapping of text to text"),
+    (launch(session_tags={"subject": 7}), "session_tags=<class 'dict'>", "a mapping of text to text"),
+    (launch(space_tags=["subject"]), "space_tags=<class 'list'>", "a mapping of text to text"),
     # Launch.
     (lambda h: h.launch_space(""), "launch_id=''", "text of 1 to 64 characters"),
     (lambda h: h.launch_space("  "), "launch_id='  '", "text of 1 to 64 characters"),

@@ -93,6 +93,8 @@ def test_it_asks_ever_more_rarely_and_for_a_day_longer_than_it_waits():
     assert sensor.timeout == timedelta(days=8).total_seconds()
     assert a_sensor(give_up_after=3600).timeout == 3600 + 86400
     assert a_sensor(give_up_after=timedelta(hours=1), timeout=60).timeout == 60
+    longest = timedelta(days=36_525)
+    assert a_sensor(give_up_after=longest).timeout == longest.total_seconds()
 
 
 def test_what_is_waited_for_can_be_templated():
