@@ -116,8 +116,9 @@ class Archiver:
         Archive the sessions of a window, and account for them in its manifest.
 
         The manifest is first written before any transcript is asked for, with the new sessions as failed: so a
-        destination that can't be written costs no calls, and what a killed run never came to is on record. A session
-        that is in the manifest of an earlier run and is not listed any more stays there as it is.
+        destination that can't be written costs the list and no call for a transcript, and what a killed run never
+        came to is on record. A session that is in the manifest of an earlier run and is not listed any more stays there
+        as it is.
 
         :param sessions: every session that ended in the window; they are read to the end before any is asked for.
         :param window_start: aware.
@@ -343,7 +344,9 @@ class Archiver:
 
 
 def _reason(error: Exception) -> str:
-    if isinstance(error, (LessonspaceError, OSError)):
+    from requests import RequestException  # an OSError, whose text holds a URL, and of WebHDFS a token with it
+
+    if isinstance(error, (LessonspaceError, OSError)) and not isinstance(error, RequestException):
         return str(error)
     # Its own text is not ours to judge: it may hold a signed link.
     frame = traceback.extract_tb(error.__traceback__)[-1]

@@ -177,8 +177,9 @@ class LessonspaceArchiveTranscriptsOperator(LessonspaceOperator):
     the account to ``<destination>/manifests/<window>.json``. A transcript that is not there yet is pending and no
     failure: the runs of later windows look for it again, until ``give_up_after``, and bring its manifest up to date;
     so they do with a session that was listed only after its window's run.
-    Run again, it fetches only what is missing. When a session fails, the others are archived all the same; the task
-    then fails at its end and names those that did. Each archive needs a destination of its own.
+    Run again after a failure, it fetches only what is missing; after a kill, too, with ``json`` among the formats. When
+    a session fails, the others are archived all the same; the task then fails at its end and names those that did. Each
+    archive needs a destination of its own.
 
     .. seealso::
         For more information on how to use it, take a look at the guide: docs/transcripts.md#the-archive
@@ -188,7 +189,7 @@ class LessonspaceArchiveTranscriptsOperator(LessonspaceOperator):
         the start of the run's data interval.
     :param window_end: likewise, its end; sessions that ended at this moment belong to the next window.
     :param formats: which files to write per session, any of the names in ``transcripts.WRITERS``. With ``json`` among
-        them, what a killed run has left is completed without fetching it again.
+        them, what a killed run has left is completed without fetching it again; without, it is fetched again.
     :param path_template: where a transcript lies, of the fields in ``archive.PATH_FIELDS``; must hold ``{session_id}``.
     :param redact_speakers: write roles or numbers in place of speakers' names; names that were spoken stay.
     :param space_id: archive this space's sessions only; UUID, or slug (launch's ``room_id``).
@@ -197,7 +198,8 @@ class LessonspaceArchiveTranscriptsOperator(LessonspaceOperator):
     :param give_up_after: how long after its end a session's transcript is waited for; timedelta or seconds.
     :param dry_run: say in the log what would be done, in earlier windows too, and do nothing. Sessions with files to
         fetch or to write count as pending.
-    :return: see ``ArchiveResult``. The same, without the list, is the ``extra`` of the event of each outlet asset.
+    :return: see ``ArchiveResult``. The same, without the list, is the ``extra`` of the event of each outlet asset. A
+        dry run has such events, too, with None as the manifest.
     :raises LessonspaceInputError: for a parameter that can't be used, before any request.
     :raises LessonspaceError: at the end, when sessions failed, or an earlier window's manifest can't be brought up to
         date.
@@ -255,10 +257,10 @@ class LessonspaceArchiveTranscriptsOperator(LessonspaceOperator):
         for asset in self.outlets:
             context["outlet_events"][asset].extra = {"counts": cast("dict[str, Any]", counts), "manifest": path}
         earlier, problems = archiver.take_up_pending(before=start, late=late)
-        for problem in problems:
-            self.log.warning("%s", problem)
         if not self.only_plan:
             _fail_if_any_failed([window, *earlier], problems)
+        for problem in problems:
+            self.log.warning("%s", problem)
         return ArchiveResult(counts=counts, manifest=path, updated_manifests=[str(other.path) for other in earlier])
 
     def _window(self, context: Context) -> tuple[datetime, datetime]:

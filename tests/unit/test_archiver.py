@@ -7,6 +7,7 @@ from datetime import datetime, timedelta, timezone
 from threading import Event
 
 import pytest
+import requests
 from airflow.sdk import ObjectStoragePath
 
 from lessonspace_provider import storage
@@ -508,6 +509,13 @@ def test_manifests_that_can_not_be_listed_are_a_problem_and_no_end(archiver, mon
     changed, (problem,) = archiver().take_up_pending(before=END)
     assert changed == []
     assert "no listing" in problem
+
+
+def test_the_address_in_an_error_of_requests_is_not_told(archiver, source):
+    source.outcomes[good(1)] = requests.ConnectionError("Max retries exceeded with url: /webhdfs/v1/a?delegation=TOKEN")
+    window = archiver().archive_window([a_session(1)], START, END)
+    assert "unexpected ConnectionError" in window.failed[0]["reason"]
+    assert "TOKEN" not in window.path.read_text()
 
 
 def test_a_full_disk_leaves_no_half_file_and_no_entry_that_says_more_than_is_there(archiver, monkeypatch, tmp_path):

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import json
 import threading
+from contextlib import nullcontext
 from datetime import datetime, timedelta, timezone
 from types import SimpleNamespace
 from zoneinfo import ZoneInfo
@@ -237,6 +238,20 @@ def test_an_earlier_manifest_that_can_not_be_read_hides_no_failure_and_keeps_not
     assert f"{a_session(1)['uuid']}: 503 for ever" in failures
     assert path.name in problem
     assert events[asset].extra["counts"]["failed"] == 1
+
+
+def test_what_is_wrong_with_earlier_windows_is_told_once(tmp_path, monkeypatch):
+    noon, warned = START + timedelta(hours=12), []
+    archiver(tmp_path, [], window_end=noon).execute({})
+    (path,) = (tmp_path / "manifests").iterdir()
+    path.write_text("{")
+    for dry_run in (False, True):
+        operator = archiver(tmp_path, [], window_start=noon, dry_run=dry_run)
+        monkeypatch.setattr(operator.log, "warning", lambda *said: warned.extend(said[1:]))
+        with nullcontext() if dry_run else pytest.raises(LessonspaceError, match=path.name):
+            operator.execute({})
+        assert len(warned) == dry_run
+    assert path.name in warned[0]
 
 
 def test_of_many_failures_twenty_are_named(tmp_path):
