@@ -5,7 +5,7 @@ A night's transcripts: the archive operator beside a DAG of the http provider's 
 Usage: python -m benchmarks.archive [--quick] [--output benchmarks/archive.md]
 
 Each DAG runs on an Airflow of its own (LocalExecutor, PostgreSQL), one after the other, against a sandbox of its own
-with the same sessions and the same faults. All servers are this run's own, on loopback. Takes about fifteen minutes,
+with the same sessions and the same faults. All servers are this run's own, on loopback. Takes about twelve minutes,
 ``--quick`` three, most of it Airflow's start, and does not judge how long the archive took.
 Exit status: 1 if this provider's DAG missed a target.
 """
@@ -18,7 +18,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from textwrap import fill
 
-from benchmarks.archive_many import Night, measure_many
 from benchmarks.archive_memory import Memory, measure_memory
 from benchmarks.archive_runs import RATE, Outcome, Size, Way, run
 from benchmarks.report import Target, machine, table, targets_list
@@ -40,18 +39,11 @@ WAYS: dict[Way, str] = {
 FULL = Size(ready=185, others=5, fault_every=25, tasks_at_once=8, megabytes=50)
 QUICK = Size(ready=9, others=1, fault_every=5, tasks_at_once=2, megabytes=5)
 
-#: Sessions of a window whose calls, time and memory are measured without Airflow's own.
-MANY, FEW = 1000, 50
-
 #: The archive is to take no longer than this, as a multiple of the fewest calls at the full rate.
 LONGEST = 1.15
 
 #: It is to need no more memory above an idle process, as a multiple of the JSON files of large transcripts.
 MOST_MEMORY = 4.0
-
-#: What a window of very many sessions may cost: calls beside one per transcript and page, the least share of the rate
-#: that is used, and memory above an idle process.
-MORE_CALLS, LEAST_SHARE, MOST_BYTES = 2, 0.93, 150_000_000
 
 MEGABYTE = 1_000_000
 
@@ -69,10 +61,6 @@ per call, so that on a machine with few cores the CPU limits its rate, and the 4
 machine. This provider's DAG writes JSON and text, the other one JSON. Lines of code are those that are not blank,
 comment or docstring."""
 
-EXPLAINED_MANY = """\
-One process that runs the archive operator on one window, JSON and text; one session of ten has one person only. Share:
-of the rate of {rate} calls per second, between the first call and the last."""
-
 EXPLAINED_MEMORY = """\
 Resident memory of a process that runs the archive operator on one window. The JSON files are those in the archive; what
 the API sends is a tenth smaller, since it has no indentation."""
@@ -88,19 +76,14 @@ def main() -> int:
     where, progress = machine(DISTRIBUTIONS), Progress()
     with TemporaryDirectory(prefix="lessonspace-benchmark-") as name:
         folder = Path(name)
-        many = measure_many(folder / "many", FEW if options.quick else MANY)
-        progress.say(f"a window of {many.sessions} sessions is archived")
         memory = measured_memory(folder, size, progress)
         outcomes = {way: run(way, size, folder / way, progress) for way in WAYS}
-    targets = judged(outcomes["provider"], size, in_time=not options.quick) + judged_many(many) + judged_memory(memory)
+    targets = judged(outcomes["provider"], size, in_time=not options.quick) + judged_memory(memory)
     parts = [
         "# Archive",
         where,
         explained(size),
         comparison(outcomes, size),
-        "## Many sessions",
-        wrapped(EXPLAINED_MANY.format(rate=RATE)),
-        many_table(many),
         "## Large transcripts",
         wrapped(EXPLAINED_MEMORY),
         memory_table(memory),
@@ -172,35 +155,15 @@ def figures(outcome: Outcome, size: Size) -> dict[str, str]:
     }
 
 
-def many_table(many: Night) -> str:
-    """Write the table of the window of very many sessions."""
-    counted = ", ".join(f"{number} {status}" for status, number in many.counts.items() if number)
-    rows = [
-        ("sessions in the window, pages of the list", f"{many.sessions}, {many.pages}"),
-        ("of these in the manifest", str(many.accounted)),
-        ("what became of them", counted),
-        ("calls to the API", f"{len(many.calls)}: one for each of {many.eligible} transcripts, and the pages"),
-        ("downloads from the store", str(many.downloads)),
-        ("answers of 429", str(many.refused)),
-        ("share of the rate", f"{many.share:.3f}"),
-        ("memory of the idle process, at the peak, above idle", in_megabytes(many.idle, many.peak, many.above_idle)),
-    ]
-    return table(("what", "figure"), rows)
-
-
-def in_megabytes(*sizes: int) -> str:
-    """Write sizes in bytes."""
-    return ", ".join(f"{size / MEGABYTE:.0f} MB" for size in sizes)
-
-
 def memory_table(memory: Sequence[Memory]) -> str:
     """Write the table of the large transcripts."""
     header = ("transcripts", "formats", "JSON files", "idle process", "at the peak", "above idle", "as their multiple")
     rows = []
     for measured in memory:
         sizes = (measured.file_bytes, measured.idle, measured.peak, measured.above_idle)
+        in_megabytes = [f"{number / MEGABYTE:.0f} MB" for number in sizes]
         formats = measured.formats.replace(",", ", ")
-        rows.append([str(measured.transcripts), formats, *map(in_megabytes, sizes), f"{measured.multiple:.1f}"])
+        rows.append([str(measured.transcripts), formats, *in_megabytes, f"{measured.multiple:.1f}"])
     return table(header, rows)
 
 
@@ -221,20 +184,6 @@ def judged(outcome: Outcome, size: Size, *, in_time: bool) -> list[Target]:
         met = outcome.call_seconds <= LONGEST * size.ideal_seconds
         targets.append(Target(f"first call to last within {LONGEST:g} times the ideal", met))
     return targets
-
-
-def judged_many(many: Night) -> list[Target]:
-    """Judge the window of very many sessions."""
-    most_calls = many.eligible + many.pages + MORE_CALLS
-    named = f"{many.sessions} sessions"
-    return [
-        Target(f"{named}: every one in the manifest", many.accounted == many.sessions),
-        Target(f"{named}: every transcript archived", many.counts["archived"] == many.eligible),
-        Target(f"{named}: at most {most_calls} calls", len(many.calls) <= most_calls),
-        Target(f"{named}: no answer of 429", many.refused == 0),
-        Target(f"{named}: over {LEAST_SHARE:.0%} of the rate", many.share > LEAST_SHARE),
-        Target(f"{named}: under {in_megabytes(MOST_BYTES)} above idle", many.above_idle < MOST_BYTES),
-    ]
 
 
 def judged_memory(memory: Sequence[Memory]) -> list[Target]:
