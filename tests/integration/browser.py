@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from playwright.sync_api import Page, sync_playwright
 
@@ -33,9 +34,14 @@ def open_browser(program: str, *, width: int = 1280, height: int = 900) -> Itera
     :param width: of the window, in CSS pixels.
     :param height: likewise.
     """
-    with reserve_loopback_port() as nobody_listens, sync_playwright() as playwright:
+    with (
+        TemporaryDirectory(prefix="lessonspace-browser-") as home,
+        reserve_loopback_port() as nobody_listens,
+        sync_playwright() as playwright,
+    ):
         browser = playwright.chromium.launch(
             executable_path=program,
+            env={**os.environ, "HOME": home, "XDG_CONFIG_HOME": home, "XDG_CACHE_HOME": home},
             args=[*_loopback_only(nobody_listens.getsockname()[1]), *(["--no-sandbox"] if os.geteuid() == 0 else [])],
         )
         try:
