@@ -66,7 +66,7 @@ def test_every_session_of_the_interval_is_named_and_locked_and_a_second_run_send
     assert before not in ids
     for session_id in ids:
         session = LessonspaceHook().get_session(session_id)
-        day = datetime.fromisoformat(session["start_time"]).astimezone(LONDON).date()
+        day = datetime.fromisoformat(session["start_time"].replace("Z", "+00:00")).astimezone(LONDON).date()
         assert session["name"] == of_lessons.get(session_id, f"{session['space']['name'] or 'Lesson'} {day}")
         assert set(session["recording_access_policy"]) == {"teacher", "admin"}
     sent = [call.path.strip("/").split("/")[-1] for call in control.calls(method="PATCH")]

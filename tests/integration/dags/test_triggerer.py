@@ -5,11 +5,14 @@ from __future__ import annotations
 
 import json
 import shutil
+import sqlite3
+from contextlib import closing
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
 
+from tests.airflow_version import older_than
 from tests.integration.conftest import EXAMPLES
 from tests.integration.services import AirflowServices
 
@@ -62,12 +65,24 @@ def followed_up(airflow, sessions) -> bool:
     return all(f"{session_id}: 2 people" in printed for session_id in sessions)
 
 
+def is_watched(airflow) -> bool:
+    """Whether the triggerer runs the example's watcher; Airflow 3.0 has it only once it has read the file twice."""
+    with closing(sqlite3.connect(f"file:{airflow.folder}/airflow.db?mode=ro", uri=True)) as database:
+        watchers = database.execute("SELECT triggerer_id FROM trigger WHERE classpath LIKE '%EndedEventTrigger'")
+        return any(triggerer for (triggerer,) in watchers)
+
+
+def wait_for_polls(airflow, control) -> None:
+    listed = len(control.calls(path=LIST))
+    airflow.wait_for("polls", lambda: len(control.calls(path=LIST)) >= listed + 2)
+
+
 def test_no_end_is_lost_when_the_triggerer_is_down_and_each_end_rings_the_bell(
     airflow, control, waited_for, tmp_path, lessonspace_sandbox
 ):
     airflow.wait_for("deferred tasks", lambda: states(airflow, "wait_for_sessions") == ["deferred"] * WAITING)
-    listed = len(control.calls(path=LIST))
-    airflow.wait_for("polls", lambda: len(control.calls(path=LIST)) >= listed + 2)
+    airflow.wait_for("watcher", lambda: is_watched(airflow))
+    wait_for_polls(airflow, control)
 
     first, while_down, last = waited_for[:2], waited_for[2:5], waited_for[5:]
     for session_id in first:
@@ -80,12 +95,15 @@ def test_no_end_is_lost_when_the_triggerer_is_down_and_each_end_rings_the_bell(
         control.end_session(session_id)
     airflow.start("triggerer")
     airflow.wait_for("those of the meantime", lambda: states(airflow, "wait_for_sessions").count("success") == 5)
-    airflow.wait_for("their runs", lambda: followed_up(airflow, while_down))
+    if older_than("3.3"):  # a watcher begins anew with the triggerer
+        wait_for_polls(airflow, control)
+    else:
+        airflow.wait_for("their runs", lambda: followed_up(airflow, while_down))
 
     for session_id in last:
         control.end_session(session_id)
     airflow.wait_for("all", lambda: states(airflow, "wait_for_sessions") == ["success"] * WAITING)
-    airflow.wait_for("all runs", lambda: followed_up(airflow, waited_for))
+    airflow.wait_for("the last runs", lambda: followed_up(airflow, last))
 
     looks = [call.path for call in control.calls() if call.path.endswith(tuple(f"{i}/" for i in waited_for))]
     assert len(looks) == WAITING  # one each on the worker, none in the triggerer
