@@ -43,7 +43,7 @@ QUICK = Size(ready=9, others=1, fault_every=5, tasks_at_once=2, megabytes=5)
 LONGEST = 1.15
 
 #: It is to need no more memory above an idle process, as a multiple of the JSON files of large transcripts.
-MOST_MEMORY = 4.0
+MOST_MEMORY = 1.25
 
 MEGABYTE = 1_000_000
 

@@ -102,7 +102,7 @@ READ_ONLY = (
         "transcript-file",
         "its file is a JSON list of segments: start_time and end_time in seconds, user, text",
         SEEN,
-        ("transcripts:write",),
+        ("transcripts:pieces_of",),
     ),
     Assumption(
         "one-person-no-transcript",

@@ -7,12 +7,17 @@ import json
 import re
 from collections.abc import Collection, Iterator
 
-_WHITE_SPACE = re.compile(r"[ \t\n\r]*")
+_WHITE_SPACE = re.compile(rb"[ \t\n\r]*")
+
+#: Bytes that are looked at first to parse an item: more than most segments of a transcript have.
+_FIRST_LOOK = 1024
 
 
 class JsonList(Collection[object]):
     """
     A JSON list whose items are parsed, one after another, each time it is read through.
+
+    It takes no more memory than its text and its largest item.
 
     :param data: the list, as JSON in UTF-8.
     :raises ValueError: it is no JSON, or no list. Once made, a list can be read to its end.
@@ -21,9 +26,7 @@ class JsonList(Collection[object]):
     _parse = staticmethod(json.JSONDecoder().raw_decode)
 
     def __init__(self, data: bytes) -> None:
-        # A character for each byte, since one emoji would make all of the text four times as large. JSON's own
-        # characters are the same in both encodings, and no byte of another character is one of them.
-        self._text = data.decode("latin-1")
+        self._data = data
         self._length = sum(1 for _ in self)
 
     def __len__(self) -> int:
@@ -33,38 +36,53 @@ class JsonList(Collection[object]):
         return any(item == wanted for item in self)
 
     def __iter__(self) -> Iterator[object]:
-        at = self._after("[", 0)
-        if not self._has("]", at):
+        at = self._behind(b"[", self._next(0))
+        if not self._has(b"]", at):
             item, end = self._item(at)
             yield item
-            while self._has(",", at := self._at_next(end)):
-                item, end = self._item(self._at_next(at + 1))
+            while self._has(b",", at := self._next(end)):
+                item, end = self._item(self._next(at + 1))
                 yield item
-        if self._after("]", at) != len(self._text):
-            raise self._error("Extra data", at)
+        if self._behind(b"]", at) != len(self._data):
+            raise ValueError(f"Something follows the list, before byte {len(self._data)}")
 
     def _item(self, at: int) -> tuple[object, int]:
         """Parse the item at a place, and give the place behind it."""
-        item, end = self._parse(self._text, at)
-        text = self._text[at:end]
-        return (item if text.isascii() else json.loads(text.encode("latin-1"))), end
+        text, (item, length) = self._parsed(at)
+        text = text[:length]
+        return (item if text.isascii() else json.loads(text.encode("latin-1"))), at + length
 
-    def _after(self, char: str, at: int) -> int:
+    def _parsed(self, at: int) -> tuple[str, tuple[object, int]]:
+        """Parse from a place on, looking at more and more until there is a whole item and what follows it."""
+        size = _FIRST_LOOK
+        while True:
+            # A character for each byte: a look may end inside of another encoding's character, but JSON's own
+            # characters are the same in both, and no byte of another one is one of them.
+            text = self._data[at : at + size].decode("latin-1")
+            is_rest = at + size >= len(self._data)
+            try:
+                item, length = self._parse(text)
+            except ValueError:
+                if is_rest:
+                    raise
+            else:
+                # What ends with the look may go on behind it, as a number.
+                if is_rest or length < len(text):
+                    return text, (item, length)
+            size *= 2
+
+    def _behind(self, char: bytes, at: int) -> int:
         """Give the place of what follows a character, which must be there."""
-        at = self._at_next(at)
         if not self._has(char, at):
-            raise self._error(f"Expecting {char}", at)
-        return self._at_next(at + 1)
+            raise ValueError(f"Expecting {char!r} at byte {at}")
+        return self._next(at + 1)
 
-    def _at_next(self, at: int) -> int:
-        white_space = _WHITE_SPACE.match(self._text, at)
+    def _next(self, at: int) -> int:
+        white_space = _WHITE_SPACE.match(self._data, at)
         return white_space.end() if white_space else at
 
-    def _has(self, char: str, at: int) -> bool:
-        return self._text.startswith(char, at)
-
-    def _error(self, message: str, at: int) -> json.JSONDecodeError:
-        return json.JSONDecodeError(message, self._text, at)
+    def _has(self, char: bytes, at: int) -> bool:
+        return self._data.startswith(char, at)
 
 
 def loads(data: bytes) -> object:

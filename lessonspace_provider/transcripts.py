@@ -19,6 +19,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
 from operator import itemgetter
 from typing import TYPE_CHECKING, TypeVar, cast
 
@@ -101,7 +102,7 @@ def to_csv(segments: Iterable[Segment]) -> Iterator[bytes]:
         yield _csv_row([_cell(value) for value in (*values, _speaker(segment), _text(segment))])
 
 
-def to_txt(segments: Iterable[Segment]) -> Iterator[bytes]:
+def to_txt(segments: Collection[Segment]) -> Iterator[bytes]:
     """Write a line per segment, ``[hh:mm:ss] speaker: text``, times from the start of the recording."""
 
     def line(start: int, _: int, segment: Segment) -> bytes:
@@ -110,7 +111,7 @@ def to_txt(segments: Iterable[Segment]) -> Iterator[bytes]:
     yield from _in_time_order(segments, line)
 
 
-def to_vtt(segments: Iterable[Segment]) -> Iterator[bytes]:
+def to_vtt(segments: Collection[Segment]) -> Iterator[bytes]:
     """
     Write WebVTT (W3C): a cue per segment, the speaker in its voice tag, overlapping speakers in overlapping cues.
 
@@ -125,7 +126,7 @@ def to_vtt(segments: Iterable[Segment]) -> Iterator[bytes]:
     yield from _in_time_order(segments, cue)
 
 
-def to_srt(segments: Iterable[Segment]) -> Iterator[bytes]:
+def to_srt(segments: Collection[Segment]) -> Iterator[bytes]:
     """
     Write SubRip: a numbered cue per segment, ``speaker: text``.
 
@@ -142,7 +143,7 @@ def to_srt(segments: Iterable[Segment]) -> Iterator[bytes]:
 
 
 #: How each format is written, piece by piece, by its name, which is also its file extension.
-WRITERS: Mapping[str, Callable[[Iterable[Segment]], Iterator[bytes]]] = {
+WRITERS: Mapping[str, Callable[[Collection[Segment]], Iterator[bytes]]] = {
     "json": to_json,
     "jsonl": to_jsonl,
     "txt": to_txt,
@@ -169,9 +170,11 @@ def check_formats(formats: object) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def write(segments: Iterable[Segment], format_name: str, *, speakers: Mapping[int, str] | None = None) -> bytes:
+def pieces_of(
+    segments: Collection[Segment], format_name: str, *, speakers: Mapping[int, str] | None = None
+) -> Iterator[bytes]:
     """
-    Write a transcript, whatever its segments lack.
+    Write a transcript, whatever its segments lack, piece by piece.
 
     With ``speakers`` no format holds a speaker's name: the label stands in its place, or ``UNKNOWN_SPEAKER`` for
     whoever has no label or no integer id. Of a segment only what the API documents is kept: times that are numbers,
@@ -184,19 +187,27 @@ def write(segments: Iterable[Segment], format_name: str, *, speakers: Mapping[in
     :param speakers: user id -> label, such as ``redacted_speakers`` makes; None: the names as they are.
     :return: UTF-8 text.
     """
-    return b"".join(pieces_of(segments, format_name, speakers=speakers))
+    return WRITERS[format_name](segments if speakers is None else _Redacted(segments, speakers))
 
 
-def pieces_of(
-    segments: Iterable[Segment], format_name: str, *, speakers: Mapping[int, str] | None = None
-) -> Iterator[bytes]:
-    """Write a transcript as ``write`` does, piece by piece."""
-    if speakers is not None:
-        segments = (_redacted(segment, speakers) for segment in segments)
-    return WRITERS[format_name](segments)
+class _Redacted(Collection["Segment"]):
+    """Segments with labels in place of names, made anew each time they are read through."""
+
+    def __init__(self, segments: Collection[Segment], speakers: Mapping[int, str]) -> None:
+        self._segments = segments
+        self._speakers = speakers
+
+    def __len__(self) -> int:
+        return len(self._segments)
+
+    def __contains__(self, wanted: object) -> bool:
+        return any(segment == wanted for segment in self)
+
+    def __iter__(self) -> Iterator[Segment]:
+        return (_redacted(segment, self._speakers) for segment in self._segments)
 
 
-def redacted_speakers(segments: Iterable[Segment], profiles: Sequence[Profile]) -> dict[int, str]:
+def redacted_speakers(segments: Collection[Segment], profiles: Sequence[Profile]) -> dict[int, str]:
     """
     Make labels to write in place of speakers' names.
 
@@ -220,7 +231,7 @@ def redacted_speakers(segments: Iterable[Segment], profiles: Sequence[Profile]) 
 
 
 def are_redacted(segments: Collection[Segment]) -> bool:
-    """Whether there are labels in place of all speakers' names, as ``write`` leaves them."""
+    """Whether there are labels in place of all speakers' names, as ``pieces_of`` leaves them."""
     names = (_user(segment).get("name") for segment in segments)
     return len(segments) > 0 and all(isinstance(name, str) and _LABEL.fullmatch(name) for name in names)
 
@@ -278,26 +289,32 @@ def _escaped(line: str) -> str:
     return line.translate(_ESCAPES)
 
 
-def _in_time_order(segments: Iterable[Segment], make: Callable[[int, int, Segment], Made]) -> list[Made]:
+def _in_time_order(segments: Collection[Segment], make: Callable[[int, int, Segment], Made]) -> Iterator[Made]:
     """
     Make something of each segment, ordered by the segments' starts.
+
+    :param make: takes start and end in milliseconds, and the segment.
+    """
+    timed = ((start, make(start, end, segment)) for start, end, segment in _timed(segments))
+    # To sort takes many times the memory, and the API sends most transcripts in order.
+    in_order = all(before <= after for before, after in pairwise(start for start, _, _ in _timed(segments)))
+    return (made for _, made in (timed if in_order else sorted(timed, key=itemgetter(0))))
+
+
+def _timed(segments: Iterable[Segment]) -> Iterator[tuple[int, int, Segment]]:
+    """
+    Yield start and end of each segment in milliseconds, and the segment.
 
     A start that is missing or absurd becomes the start of the segment before, so that the text keeps its place;
     an end that is, or lies before the start, ``UNKNOWN_LENGTH`` later. A cue lasts a millisecond at least: WebVTT
     wants its end after its start.
-
-    :param make: takes start and end in milliseconds, and the segment.
     """
-    timed = []
     start = 0
     for segment in segments:
         given = _milliseconds(segment.get("start_time"))
         start = start if given is None else given
         end = _milliseconds(segment.get("end_time"))
-        end = start + UNKNOWN_LENGTH if end is None or end < start else max(end, start + 1)
-        timed.append((start, make(start, end, segment)))
-    timed.sort(key=itemgetter(0))
-    return [made for _, made in timed]
+        yield start, start + UNKNOWN_LENGTH if end is None or end < start else max(end, start + 1), segment
 
 
 def _milliseconds(seconds: object) -> int | None:

@@ -313,7 +313,7 @@ class LessonspaceHook(BaseHook):
         """
         Get a session's transcript as ``get_transcript`` does, to be parsed segment by segment as it is read.
 
-        It takes its file's size of memory, however often it is read through, and not many times that.
+        It takes its file's size of memory, however often it is read through.
         """
         query = encode_filters({"search": search, "page": page}, SEARCH_FILTERS)
         for _ in range(LINKS_PER_TRANSCRIPT - 1):

@@ -3,13 +3,14 @@ from __future__ import annotations
 
 import json
 import tracemalloc
+from collections import deque
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lessonspace_provider.json_list import JsonList, loads
-from lessonspace_provider.transcripts import WRITERS, write
+from lessonspace_provider.transcripts import WRITERS, pieces_of
 
 _values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
@@ -47,7 +48,7 @@ def test_it_refuses_what_json_refuses(value, data):
     "text", ["", "[", "[1", "[1,", "[1,]", "[,1]", "[1 2]", "[1]]", "[1] x", "]", '[{"a": 1]', '["\xff"]']
 )
 def test_a_list_that_is_broken_anywhere_is_refused_before_any_of_it_is_read(text):
-    with pytest.raises(ValueError, match=r"line 1|can't decode"):
+    with pytest.raises(ValueError, match=r"line 1|at byte|before byte|can't decode"):
         loads(text.encode("latin-1"))
 
 
@@ -63,19 +64,38 @@ def test_it_can_be_read_through_again_and_knows_its_length():
     assert 2 not in read
 
 
-@pytest.mark.parametrize("format_name", WRITERS)
-def test_a_large_transcript_is_written_in_a_small_multiple_of_its_size(format_name):
+@pytest.mark.parametrize("lead", range(1016, 1026))
+def test_an_item_that_ends_where_a_look_ends_is_read_whole(lead):
+    text = json.dumps([12345.5, "é" * 2000, 678], ensure_ascii=False)
+    assert list(loads(f"[{' ' * lead}{text},{text}]".encode())) == 2 * [[12345.5, "é" * 2000, 678]]
+
+
+@pytest.mark.parametrize("digits", range(1016, 1032))
+def test_a_number_longer_than_a_look_is_one_number(digits):
+    assert list(loads(b"[%b,2]" % (b"7" * digits))) == [int("7" * digits), 2]
+
+
+def segments_of_a_large_transcript():
     segment = {
         "start_time": 61.5,
         "end_time": 64.0,
         "user": {"id": 7, "name": "Ada Teacher"},
         "text": "word " * 20 + "🎉",
     }
-    data = json.dumps([{**segment, "start_time": number} for number in range(10_000)], ensure_ascii=False).encode()
+    return json.dumps([{**segment, "start_time": number} for number in range(10_000)], ensure_ascii=False).encode()
+
+
+def peak_of(work):
     tracemalloc.start()
     try:
-        written = write(loads(data), format_name)
-        _, peak = tracemalloc.get_traced_memory()
+        work()
+        return tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert peak < 2 * (len(data) + len(written))
+
+
+@pytest.mark.parametrize("format_name", WRITERS)
+@pytest.mark.parametrize("speakers", [None, {7: "Teacher"}])
+def test_a_large_transcript_is_written_in_hardly_more_memory_than_it_has_itself(format_name, speakers):
+    data = segments_of_a_large_transcript()
+    assert peak_of(lambda: deque(pieces_of(loads(data), format_name, speakers=speakers), maxlen=0)) < len(data) / 5

@@ -16,7 +16,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from lessonspace_provider.exceptions import LessonspaceInputError
-from lessonspace_provider.transcripts import WRITERS, are_redacted, check_formats, redacted_speakers, write
+from lessonspace_provider.transcripts import WRITERS, are_redacted, check_formats, pieces_of, redacted_speakers
 
 SEGMENTS = [
     {"start_time": 0.5, "end_time": 2.0, "user": {"id": 1, "name": "Ann"}, "breakout_id": "main", "text": "Hello 🎉"},
@@ -25,6 +25,10 @@ SEGMENTS = [
 ]
 
 FORMATS = list(WRITERS)
+
+
+def write(segments, format_name, *, speakers=None):
+    return b"".join(pieces_of(segments, format_name, speakers=speakers))
 
 
 def segment(start=0.0, end=1.0, name="Ann", text="hi", user_id=1):
