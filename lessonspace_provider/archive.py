@@ -41,6 +41,9 @@ PATH_FIELDS = ("session_id", "name", "space_id", "space_name", "start", "end")
 #: part of a path 230, so that there is room for what its files are called while they are written.
 LONGEST_NAME, LONGEST_PART = 80, 230
 
+#: How long a failed session is left to the retries of its own window's run before those of later windows take it up.
+TAKEN_UP_AFTER = timedelta(hours=12)
+
 _EXAMPLE: Session = {
     "uuid": "5b5f1a2c-3d4e-4f5a-8b9c-0d1e2f3a4b5c",
     "name": "n" * LONGEST_NAME,
@@ -69,9 +72,9 @@ class ManifestSession(TypedDict):
 
     ``path`` is where the transcript's files lie below the destination, without their extensions. ``reason`` says why
     there is none, or not all that was wanted; ``segments`` how many it has. Of a pending one, ``tries`` says how often
-    it was looked for, ``next_look`` when it will be at the earliest, ``pending_until`` when that ends. ``roles`` are
-    those of the people in the session by their Lessonspace user id; ``redacted`` says whether the files have them in
-    place of names.
+    it was looked for, ``next_look`` when it will be at the earliest, ``pending_until`` when that ends; of a failed one,
+    when the runs of later windows take it up, unless it has failed for good. ``roles`` are those of the people in the
+    session by their Lessonspace user id; ``redacted`` says whether the files have them in place of names.
     """
 
     session_id: str
@@ -257,17 +260,34 @@ def entry_of(session: Session, before: ManifestSession | None, template: str) ->
     return before if before["status"] == "pending" else {**entry, "tries": before["tries"]}
 
 
-def begun(entry: ManifestSession) -> ManifestSession:
+def begun(entry: ManifestSession, *, now: datetime, give_up_after: timedelta) -> ManifestSession:
     """Write down, before a session's transcript is asked for, what is true of it if the run ends here."""
     if entry["status"] != "pending":
         return entry
-    return settled(entry, "failed", reason="the run has not come to it yet, or ended before it did")
+    reason = "the run has not come to it yet, or ended before it did"
+    return failed(entry, reason, now=now, give_up_after=give_up_after)
+
+
+def failed(entry: ManifestSession, reason: str, *, now: datetime, give_up_after: timedelta) -> ManifestSession:
+    """
+    Write down that a session failed, which the runs of later windows take up, until it would be given up.
+
+    :param entry: what was known of the session before.
+    :param now: aware.
+    :param give_up_after: how long after the session's end a transcript is waited for.
+    """
+    until = (read_time(entry["end_time"]) or now) + give_up_after
+    next_look = now + TAKEN_UP_AFTER
+    if next_look >= until:
+        return settled(entry, "failed", reason=reason)
+    for_good = settled(entry, "failed", reason=reason)
+    return {**for_good, "next_look": write_time(next_look), "pending_until": write_time(until)}
 
 
 def settled(
     entry: ManifestSession, status: Literal["archived", "not_eligible", "failed"], *, reason: str | None = None
 ) -> ManifestSession:
-    """Write down what became of a session; what is known of its files stays."""
+    """Write down what became of a session for good; what is known of its files stays."""
     return {**entry, "status": status, "reason": reason, "next_look": None, "pending_until": None}
 
 
@@ -336,9 +356,11 @@ def not_there(entry: ManifestSession, *, now: datetime, give_up_after: timedelta
 
 
 def is_due(entry: ManifestSession, now: datetime) -> bool:
-    """Whether a pending transcript may be looked for again."""
+    """Whether a session may be looked at again that is pending, or failed and not for good."""
     next_look = read_time(entry["next_look"])
-    return next_look is None or next_look <= now
+    if next_look is None:
+        return entry["status"] == "pending"
+    return entry["status"] in ("pending", "failed") and next_look <= now
 
 
 def manifest(window_start: datetime, window_end: datetime, sessions: Iterable[ManifestSession]) -> Manifest:

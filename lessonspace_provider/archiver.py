@@ -47,6 +47,9 @@ class Logger(Protocol):
     def info(self, message: str, /, *args: object) -> None:
         """Log a line."""
 
+    def warning(self, message: str, /, *args: object) -> None:
+        """Log a line that somebody should look at."""
+
 
 @dataclass(frozen=True)
 class ArchiveLayout:
@@ -72,7 +75,7 @@ class ArchivedWindow:
 
     :param path: where its manifest lies.
     :param account: the manifest.
-    :param failed: the sessions that failed just now.
+    :param failed: the sessions that failed just now, and had not failed before in a run of their own window.
     """
 
     path: ObjectStoragePath
@@ -129,7 +132,7 @@ class Archiver:
         empty = archive.manifest(window_start, window_end, ())
         known = archive.by_session(self._read_manifest(path))
         entries = self._entries_of(sessions, known)
-        begun = {session_id: archive.begun(entry) for session_id, entry in entries.items() if session_id not in known}
+        begun = {session_id: self._begun(entry) for session_id, entry in entries.items() if session_id not in known}
         self._update_manifest(path, empty, known, begun)
         settled = self._settle_all(entries)
         account = self._update_manifest(path, empty, {**known, **begun}, settled)
@@ -139,8 +142,9 @@ class Archiver:
         """
         Look again for the transcripts that earlier windows still miss, and bring their manifests up to date.
 
-        One that fails here stays pending, so that it is looked for again, until it is given up; only a session that
-        can't be read is failed for good.
+        A pending one that fails here stays pending, so that it is looked for again, until it is given up. One that had
+        failed before is warned of if it does so again: the run of its own window has told it, and it must not stop all
+        that waits for this one. Only a session that can't be read has failed for good.
 
         :param before: only windows that ended by then.
         :param late: sessions that ended shortly before; those that no manifest of their window has are taken up, too.
@@ -172,18 +176,22 @@ class Archiver:
         if account is None:
             return None
         now, known = self._now(), archive.by_session(account)
-        due = {e["session_id"]: e for e in known.values() if e["status"] == "pending" and archive.is_due(e, now)}
+        due = {session_id: entry for session_id, entry in known.items() if archive.is_due(entry, now)}
         missed = [s for s in late if archive.session_id_of(s) not in known and archive.covers(account, s)]
         entries = {**due, **self._entries_of(missed, known)}
         if not entries:
             return None
         settled = self._settle_all(entries)
         failed = _failed(settled)
+        told = [entry["session_id"] for entry in _failed(due)]
         for entry in failed:
-            if entries[entry["session_id"]]["status"] == "pending":
+            if entry["session_id"] in told:
+                self._log.warning("A session that failed in an earlier run does so again: %s", archive.outcome(entry))
+            elif entries[entry["session_id"]]["status"] == "pending":
                 pending = archive.still_pending(entry, now=now, give_up_after=self._give_up_after)
                 settled[entry["session_id"]] = pending
-        return ArchivedWindow(path, self._update_manifest(path, account, known, settled), failed)
+        untold = [entry for entry in failed if entry["session_id"] not in told]
+        return ArchivedWindow(path, self._update_manifest(path, account, known, settled), untold)
 
     def _entries_of(self, sessions: Iterable[Session], known: Mapping[str, archive.ManifestSession]) -> Entries:
         """Begin or go on with the entries of sessions, each once: a list that moves shows one twice."""
@@ -197,6 +205,9 @@ class Archiver:
             return archive.entry_of(session, before, self._layout.path_template)
         except Exception as error:  # nor does one of a shape that nobody thought of
             return archive.settled(before or archive.new_entry(session), "failed", reason=_reason(error))
+
+    def _begun(self, entry: archive.ManifestSession) -> archive.ManifestSession:
+        return archive.begun(entry, now=self._now(), give_up_after=self._give_up_after)
 
     def _settle_all(self, entries: Entries) -> Entries:
         """Settle entries in a few threads, and say how far things are meanwhile."""
@@ -232,13 +243,13 @@ class Archiver:
                 return {**entry, "status": "pending", "reason": "would be fetched or written"}
             return self._from_files(entry) or self._fetch(entry)
         except Exception as error:  # one bad session stops no other, whatever a store's client raises
-            return archive.settled(entry, "failed", reason=_reason(error))
+            return archive.failed(entry, _reason(error), now=self._now(), give_up_after=self._give_up_after)
 
     def _is_settled(self, entry: archive.ManifestSession) -> bool:
         """Whether there is nothing to do for a session, now."""
         if entry["status"] == "archived":
             return self._is_complete(entry)
-        return entry["status"] != "pending" or not archive.is_due(entry, self._now())
+        return not archive.is_due(entry, self._now())
 
     def _is_complete(self, entry: archive.ManifestSession) -> bool:
         if entry["redacted"] != self._layout.redact_speakers:

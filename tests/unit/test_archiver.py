@@ -5,6 +5,7 @@ import json
 import re
 from datetime import datetime, timedelta, timezone
 from threading import Event
+from unittest.mock import Mock
 
 import pytest
 import requests
@@ -59,12 +60,15 @@ class Log:
     """Keeps its lines, and tells whoever waits for one."""
 
     def __init__(self):
-        self.lines = []
+        self.lines, self.warnings = [], []
         self._awaited = []
 
     def has_line(self, beginning):
         self._awaited.append((beginning, there := Event()))
         return there
+
+    def warning(self, message, *arguments):
+        self.warnings.append(message % arguments)
 
     def info(self, message, *arguments):
         self.lines.append(message % arguments)
@@ -250,13 +254,15 @@ def test_a_night_undoes_nothing_that_a_retry_of_an_earlier_one_has_done_meanwhil
     tomorrow, fetch = NOW + timedelta(days=1), source.open_transcript
 
     def fetch_while_the_retry_runs(session_id):
+        if session_id == good(1):
+            return fetch(session_id)
         source.open_transcript = fetch
         archiver(tomorrow).archive_window(sessions, START, END)
-        return SEGMENTS
+        raise LessonspaceServerError("503")
 
     source.open_transcript = fetch_while_the_retry_runs
     ((window,), _) = archiver(tomorrow).take_up_pending(before=END)
-    assert set(statuses(window).values()) == {"archived"}
+    assert statuses(window) == {good(1): "pending", good(2): "archived"}
 
 
 def test_a_retry_undoes_nothing_that_a_night_has_archived_meanwhile(archiver, source):
@@ -458,6 +464,66 @@ def test_a_pending_one_that_fails_is_named_and_stays_pending(archiver, source):
     ((changed,), _) = archiver(NOW + timedelta(days=1)).take_up_pending(before=END)
     assert [entry["session_id"] for entry in changed.failed] == [session["uuid"]]
     assert changed.account["counts"] == {"archived": 0, "not_eligible": 0, "pending": 1, "given_up": 0, "failed": 0}
+
+
+def failed_once(archiver, source):
+    source.outcomes[good(1)] = LessonspaceServerError("503")
+    archiver().archive_window([a_session(1), a_session(2)], START, END)
+    source.asked.clear()
+
+
+def test_one_that_failed_though_it_was_tried_again_is_taken_up_by_the_next_night(archiver, source, tmp_path):
+    failed_once(archiver, source)
+    source.outcomes.clear()
+    ((changed,), problems) = archiver(NOW + timedelta(days=1)).take_up_pending(before=END)
+    assert (source.asked, changed.failed, problems) == ([good(1)], [], [])
+    assert set(statuses(changed).values()) == {"archived"}
+    assert len(list(tmp_path.rglob(f"{good(1)}.*"))) == 2
+
+
+def test_what_a_killed_run_never_came_to_is_taken_up_by_the_next_night(archiver, source):
+    class Killed(BaseException):
+        pass
+
+    fetch, source.open_transcript = source.open_transcript, Mock(side_effect=Killed)
+    with pytest.raises(Killed):
+        archiver().archive_window([a_session(1), a_session(2)], START, END)
+    source.open_transcript = fetch
+    ((changed,), _) = archiver(NOW + timedelta(days=1)).take_up_pending(before=END)
+    assert set(statuses(changed).values()) == {"archived"}
+
+
+def test_a_failed_one_is_left_to_its_own_runs_retries_at_first(archiver, source):
+    failed_once(archiver, source)
+    assert archiver(NOW + timedelta(hours=11)).take_up_pending(before=END) == ([], [])
+    assert source.asked == []
+    assert archiver(NOW).archive_window([a_session(1)], START, END).failed != []
+    assert source.asked == [good(1)]
+
+
+def test_one_that_fails_night_after_night_is_warned_of_and_fails_no_other_run(archiver, source, log):
+    failed_once(archiver, source)
+    for night in range(1, 7):
+        ((changed,), problems) = archiver(NOW + timedelta(days=night)).take_up_pending(before=END)
+        assert (changed.failed, problems) == ([], [])
+        assert changed.account["counts"]["failed"] == 1
+    assert source.asked == [good(1)] * 6
+    assert [good(1) in line and "503" in line for line in log.warnings] == [True] * 6
+
+
+def test_one_that_failed_is_left_alone_when_it_would_be_given_up(archiver, source):
+    failed_once(archiver, source)
+    archiver(NOW + timedelta(days=6, hours=20)).take_up_pending(before=END)
+    source.asked.clear()
+    assert archiver(NOW + timedelta(days=8)).take_up_pending(before=END) == ([], [])
+    assert source.asked == []
+
+
+def test_one_that_failed_and_has_no_transcript_yet_is_pending_from_then_on(archiver, source):
+    failed_once(archiver, source)
+    source.outcomes[good(1)] = NOT_READY
+    ((changed,), _) = archiver(NOW + timedelta(days=1)).take_up_pending(before=END)
+    assert statuses(changed)[good(1)] == "pending"
 
 
 def test_windows_that_are_not_earlier_or_long_past_are_left_alone(archiver, source):
