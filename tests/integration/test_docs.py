@@ -15,11 +15,14 @@ from pathlib import Path
 import pytest
 from airflow.sdk import DAG
 
+from tests.airflow_version import needs_airflow
+
 ROOT = Path(__file__).parent.parent.parent
 PAGES = [*sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md"]
 _BLOCK = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
+RETRY_POLICY = needs_airflow("3.3", "retry policies came with it")
 BLOCKS = [
-    pytest.param(language, text, id=f"{page.name}-{number}")
+    pytest.param(language, text, id=f"{page.name}-{number}", marks=RETRY_POLICY if "retry_policy" in text else ())
     for page in PAGES
     for number, (language, text) in enumerate(_BLOCK.findall(page.read_text()))
 ]

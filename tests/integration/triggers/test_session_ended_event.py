@@ -12,6 +12,7 @@ from airflow.sdk import Asset
 
 from lessonspace_provider.triggers import shared
 from lessonspace_provider.triggers.sessions import LessonspaceSessionEndedEventTrigger
+from tests.airflow_version import needs_airflow
 from tests.integration.triggers.conftest import INTERVAL, LIST, fired, lists, until
 
 
@@ -188,16 +189,14 @@ def test_an_event_that_got_lost_on_its_way_is_told_again(lessonspace_connection,
     assert asyncio.run(first_event(end=False)) == session_id
 
 
+@needs_airflow("3.3", "the asset state store came with it")
 def test_of_two_assets_with_the_same_watcher_both_are_told_though_nothing_is_kept(
     lessonspace_connection, control, running, capsys
 ):
-    context = pytest.importorskip(
-        "airflow.sdk.execution_time.context", reason="the asset state store came with Airflow 3.3"
-    )
+    from airflow.sdk.execution_time.context import AssetStateStoreAccessors
+
     (session_id,), events = running(1), []
-    watcher = a_watcher(
-        lessonspace_connection, context.AssetStateStoreAccessors(inlets=[Asset("school_a"), Asset("school_b")])
-    )
+    watcher = a_watcher(lessonspace_connection, AssetStateStoreAccessors(inlets=[Asset("school_a"), Asset("school_b")]))
 
     async def scenario():
         watching = asyncio.create_task(collect(watcher, events))
