@@ -52,7 +52,8 @@ print("Python", sys.version.split()[0], *(f"{name} {m.version(name)}" for name i
 
 
 def _install(session: nox.Session, *wanted: str) -> None:
-    session.install("--editable", ".", "--group", "test", *wanted)
+    # Uv builds the packages that the tests look into; `make install` has it, too.
+    session.install("--editable", ".", "--group", "test", "uv", *wanted)
     session.run("python", "-c", SHOWN, "apache-airflow", "requests", "tenacity", "universal-pathlib")
 
 
