@@ -42,7 +42,7 @@ test: $(INSTALLED) | $(TEMPORARY) ## ruff, mypy, pytest
 docs: $(INSTALLED) ## build the documentation into .cache/site, strictly and without the network
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
-matrix: $(INSTALLED) ## the unit tests on every Airflow and Python that there is an interpreter for
+matrix: $(INSTALLED) ## the tests on every Airflow and Python that there is an interpreter for; takes over an hour
 	$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python .cache/nox
 	$(BIN)/uv pip install --quiet --python .cache/nox/bin/python --group matrix
 	.cache/nox/bin/nox

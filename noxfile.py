@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The tests on every supported pair of Airflow and Python: `make matrix`. Pairs without an interpreter are skipped."""
+"""
+The tests on every supported pair of Airflow and Python: `make matrix`. Pairs without an interpreter are skipped.
+
+What stands behind `--` takes the place of the tests that a session runs: `nox -s lowest -- -x tests/unit/test_pace.py`.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +20,7 @@ os.environ["PATH"] = os.pathsep.join([os.environ["PATH"], *map(str, sorted(PYENV
 nox.options.default_venv_backend = "uv"
 nox.options.error_on_missing_interpreters = False
 nox.options.reuse_existing_virtualenvs = True
-nox.options.sessions = ["unit", "lowest"]
+nox.options.sessions = ["unit", "lowest", "integration"]
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,7 @@ def _install(session: nox.Session, *wanted: str) -> None:
 def unit(session: nox.Session, airflow: str) -> None:
     """Run the unit tests."""
     _install(session, f"apache-airflow=={airflow}", *PINS[airflow])
-    session.run("python", "-m", "pytest", "-q", "tests/unit", *session.posargs)
+    session.run("python", "-m", "pytest", "-q", *(session.posargs or ["tests/unit"]))
 
 
 @nox.session
@@ -70,7 +74,7 @@ def unit(session: nox.Session, airflow: str) -> None:
 def integration(session: nox.Session, airflow: str) -> None:
     """Run the integration tests: on the oldest pair and the newest."""
     _install(session, f"apache-airflow=={airflow}", *PINS[airflow])
-    session.run("python", "-m", "pytest", "-q", "tests/integration", *session.posargs)
+    session.run("python", "-m", "pytest", "-q", *(session.posargs or ["tests/integration"]))
 
 
 @nox.session(python=AIRFLOWS[0].pythons[-1])
@@ -86,4 +90,4 @@ def lowest(session: nox.Session) -> None:
     session.install("--no-deps", "--editable", ".")
     session.install("--constraint", constraints, *tools)
     session.run("python", "-c", SHOWN, "apache-airflow", "requests", "tenacity", "universal-pathlib")
-    session.run("python", "-m", "pytest", "-q", "tests/unit", *session.posargs)
+    session.run("python", "-m", "pytest", "-q", *(session.posargs or ["tests/unit"]))
