@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from functools import cached_property
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 from urllib.parse import quote
 
 from lessonspace_provider.assumptions import ASSUMPTIONS, WRITING
@@ -94,6 +94,15 @@ def all_of(entries: Iterable[object], what: str) -> Finding:
     if not seen:
         return Finding("could not be told", f"there are no {what}")
     return told(holds=all(seen), note=f"{sum(map(bool, seen))} of {len(seen)} {what}")
+
+
+class QuietHook(LessonspaceHook):
+    """Logs with a logger of this package: Airflow's for hooks writes lines about retries, which name sessions."""
+
+    @property
+    def log(self) -> Any:
+        """The logger that ``_without_warnings`` silences."""
+        return logging.getLogger(__name__)
 
 
 class Account:
@@ -518,7 +527,7 @@ def _safely(function: Callable[[Account], Finding], account: Account) -> Finding
 
 @contextmanager
 def _without_warnings() -> Iterator[None]:
-    """Keep lines about retries, which name sessions, out of the output."""
+    """Keep lines about retries, which name sessions, out of the output; ``QuietHook`` writes them here."""
     logger = logging.getLogger("lessonspace_provider")
     level = logger.level
     logger.setLevel(logging.ERROR)
@@ -536,7 +545,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         with _without_warnings():
-            findings = check(Account(LessonspaceHook(options.conn_id)), write=options.write)
+            findings = check(Account(QuietHook(options.conn_id)), write=options.write)
     except LessonspaceError as error:
         print(f"Nothing was checked: {error}")
         return 2

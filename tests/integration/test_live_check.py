@@ -192,3 +192,11 @@ def test_nothing_personal_or_secret_is_printed(control, lessonspace_sandbox, cap
     for launch in control.launches():
         shown |= {launch.room_id, launch.space_id, launch.session_id}
     assert not [text for text in shown if text in output]
+
+
+def test_calls_that_are_tried_again_tell_nothing_of_sessions_either(control, capfd, caplog):
+    control.inject_fault("status", status=503, path="/transcript/$", count=2)
+    assert live_check.main([]) == 0
+    assert [call.status for call in control.calls()].count(503) == 2
+    output = "".join(capfd.readouterr()) + caplog.text
+    assert not [truth.session_id for truth in control.sessions() if truth.session_id in output]
