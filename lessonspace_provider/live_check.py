@@ -15,7 +15,7 @@ from __future__ import annotations
 import argparse
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from functools import cached_property
@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 from urllib.parse import quote
 
 from lessonspace_provider.assumptions import ASSUMPTIONS, WRITING
-from lessonspace_provider.exceptions import LessonspaceAuthError, LessonspaceError
+from lessonspace_provider.exceptions import PASSING_ERRORS, LessonspaceError
 from lessonspace_provider.hooks.lessonspace import LessonspaceHook
 from lessonspace_provider.operators.spaces import space_page
 from lessonspace_provider.sessions import end_time, participant_count, start_time, transcript_obstacle
@@ -41,6 +41,9 @@ REQUESTS_PER_SECOND = 1.0
 
 #: What a page far past the end of any list is called.
 NO_SUCH_PAGE = "1000000"
+
+#: Statuses that say nothing about an assumption: the key may not, or not now, or the server has a fault.
+NO_ANSWERS = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS)
 
 #: How many sessions at most are asked for a transcript or a recording.
 MOST_TRIES = 5
@@ -110,25 +113,27 @@ class Account:
     The account as it is seen from outside; what several checks need is asked for once.
 
     :param hook: whose connection is used.
+    :raises LessonspaceAuthError: when it may not list sessions, so that nothing can be checked with it.
     """
 
     def __init__(self, hook: LessonspaceHook) -> None:
         hook.settings = replace(hook.settings, rate_limit_per_second=REQUESTS_PER_SECOND)
         self.hook = hook
         self.organisation = f"/organisations/{hook.organisation_id}"
+        with suppress(*PASSING_ERRORS):
+            _ = self.page
 
     def ask(self, path: str, *query: tuple[str, str], body: Json | None = None) -> Got:
         """
-        Make a call; a status that is no 2xx is an answer as well.
+        Make a call; a status that is no 2xx is an answer as well, such as 404.
 
-        :raises LessonspaceError: when there was no answer at all.
-        :raises LessonspaceAuthError: 401, the key is no good.
+        :raises LessonspaceError: when there was no answer, or one that says nothing: see ``NO_ANSWERS``, and 5xx.
         """
         method = "GET" if body is None else "POST"
         try:
             answer = self.hook.get_conn().call(method, path, query=query, body=body)
         except LessonspaceError as error:
-            if error.status in (None, HTTPStatus.UNAUTHORIZED):
+            if error.status is None or error.status in NO_ANSWERS or error.status >= 500:
                 raise
             return Got(error.status)
         return Got(answer.status, answer.body)
@@ -506,7 +511,7 @@ def check(account: Account, *, write: bool) -> dict[str, Finding]:
     """
     findings = {name: _safely(function, account) for name, function in CHECKS.items()}
     if write:
-        findings |= check_launch(account)
+        findings |= _launch_safely(account)
     else:
         findings |= {assumption.name: Finding("could not be told", "needs --write") for assumption in WRITING}
     untested = {a.name: Finding("could not be told", a.why_untested) for a in ASSUMPTIONS if a.why_untested}
@@ -517,12 +522,22 @@ def _safely(function: Callable[[Account], Finding], account: Account) -> Finding
     """Check; what the API sent and a check can't make sense of is not as assumed."""
     try:
         return function(account)
-    except LessonspaceAuthError:
-        raise
     except LessonspaceError as error:
-        return Finding("could not be told", f"no answer: {type(error).__name__}")
+        return _unanswered(error)
     except Exception as error:
         return Finding("does not hold", f"{type(error).__name__} while checking")
+
+
+def _launch_safely(account: Account) -> dict[str, Finding]:
+    """Launch; what was found before a launch that fails is not lost with it."""
+    try:
+        return check_launch(account)
+    except LessonspaceError as error:
+        return {assumption.name: _unanswered(error) for assumption in WRITING}
+
+
+def _unanswered(error: LessonspaceError) -> Finding:
+    return Finding("could not be told", f"no answer: {type(error).__name__}, status {error.status}")
 
 
 @contextmanager

@@ -27,8 +27,8 @@ def quick(monkeypatch):
     monkeypatch.setattr("lessonspace_provider.retries._backoff", lambda _: 0.0)
 
 
-def a_connection(sandbox, api_key):
-    extra = {"organisation_id": ORGANISATION_ID}
+def a_connection(sandbox, api_key, **fields):
+    extra = {"organisation_id": ORGANISATION_ID, **fields}
     return json.dumps({"conn_type": "lessonspace", "host": sandbox.base_url, "password": api_key, "extra": extra})
 
 
@@ -173,6 +173,28 @@ def test_a_wrong_key_is_said_and_nothing_is_checked(lessonspace_sandbox, capsys,
     status, found, output = run(capsys, "--conn-id", "wrong")
     assert (status, found) == (2, {})
     assert "API key" in output
+
+
+def test_another_organisations_id_is_said_and_nothing_is_accused(lessonspace_sandbox, capsys, monkeypatch):
+    connection = a_connection(lessonspace_sandbox, lessonspace_sandbox.api_key, organisation_id=ORGANISATION_ID + 1)
+    monkeypatch.setenv("AIRFLOW_CONN_LESSONSPACE_DEFAULT", connection)
+    status, found, output = run(capsys)
+    assert (status, found) == (2, {})
+    assert "check that organisation_id and API key" in output
+
+
+@pytest.mark.parametrize("status", [403, 429, 503])
+def test_what_gets_no_answer_can_not_be_told_and_is_not_accused(
+    control, lessonspace_sandbox, capsys, monkeypatch, status
+):
+    connection = a_connection(lessonspace_sandbox, lessonspace_sandbox.api_key, rate_limit_max_wait=0.1)
+    monkeypatch.setenv("AIRFLOW_CONN_LESSONSPACE_DEFAULT", connection)
+    control.inject_fault("status", status=status, path=f"({ORGANISATION}/users/|/hello/|/spaces/launch/)$")
+    exit_status, found, output = run(capsys, "--write")
+    assert exit_status == 0
+    untold = {"hello", "user-list", *(a.name for a in (*WRITING, *UNTESTABLE))}
+    assert {name for name, verdict in found.items() if verdict != "holds"} == untold
+    assert f"status {status}" in output
 
 
 def test_at_most_one_request_a_second_is_made_whatever_the_connection_allows(control, monkeypatch):
