@@ -7,7 +7,7 @@ Usage: python -m lessonspace_provider.live_check [--conn-id lessonspace_default]
 The connection is read from the environment (``AIRFLOW_CONN_LESSONSPACE_DEFAULT``). Makes at most one request a second.
 Reads only, unless ``--write`` is given: then it launches one space, called ``live-check-`` and the time. Prints a line
 per assumption, with counts and statuses in it, and nothing of people, spaces, sessions, links or keys.
-Exit status: 0 if none was seen not to hold, 1 if one was, 2 if nothing could be checked.
+Exit status: 0 if none was seen not to hold, 1 if one was, 2 if nothing could be checked or it was interrupted.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Literal, cast
 from urllib.parse import quote
 
-from lessonspace_provider.assumptions import ASSUMPTIONS, WRITING
+from airflow.providers.common.compat.sdk import AirflowNotFoundException
+
+from lessonspace_provider.assumptions import ASSUMPTIONS, READ_ONLY, UNTESTABLE, WRITING, Assumption
 from lessonspace_provider.exceptions import PASSING_ERRORS, LessonspaceError
 from lessonspace_provider.hooks.lessonspace import LessonspaceHook
 from lessonspace_provider.operators.spaces import space_page
@@ -503,19 +505,19 @@ def check_launch(account: Account) -> dict[str, Finding]:
     }
 
 
-def check(account: Account, *, write: bool) -> dict[str, Finding]:
+def check(account: Account, *, write: bool) -> Iterator[tuple[Assumption, Finding]]:
     """
-    Check all assumptions, in their order.
+    Check all assumptions, in their order, each when the one before it has been read.
 
     :param write: launch a space too.
     """
-    findings = {name: _safely(function, account) for name, function in CHECKS.items()}
-    if write:
-        findings |= _launch_safely(account)
-    else:
-        findings |= {assumption.name: Finding("could not be told", "needs --write") for assumption in WRITING}
-    untested = {a.name: Finding("could not be told", a.why_untested) for a in ASSUMPTIONS if a.why_untested}
-    return findings | untested
+    for assumption in READ_ONLY:
+        yield assumption, _safely(CHECKS[assumption.name], account)
+    launched = _launch_safely(account) if write else {}
+    for assumption in WRITING:
+        yield assumption, launched.get(assumption.name, Finding("could not be told", "needs --write"))
+    for assumption in UNTESTABLE:
+        yield assumption, Finding("could not be told", assumption.why_untested or "")
 
 
 def _safely(function: Callable[[Account], Finding], account: Account) -> Finding:
@@ -558,17 +560,20 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--conn-id", default="lessonspace_default", help="the Airflow connection to use")
     parser.add_argument("--write", action="store_true", help="launch a space too")
     options = parser.parse_args(arguments)
+    verdicts: list[Verdict] = []
     try:
         with _without_warnings():
-            findings = check(Account(QuietHook(options.conn_id)), write=options.write)
-    except LessonspaceError as error:
+            for assumption, finding in check(Account(QuietHook(options.conn_id)), write=options.write):
+                verdicts.append(finding.verdict)
+                note = f" ({finding.note})" if finding.note else ""
+                print(f"{finding.verdict:17}  {assumption.name}: {assumption.claim}{note}", flush=True)
+    except (LessonspaceError, AirflowNotFoundException) as error:
         print(f"Nothing was checked: {error}")
         return 2
-    for assumption in ASSUMPTIONS:
-        finding = findings[assumption.name]
-        note = f" ({finding.note})" if finding.note else ""
-        print(f"{finding.verdict:17}  {assumption.name}: {assumption.claim}{note}")
-    return int(any(finding.verdict == "does not hold" for finding in findings.values()))
+    except KeyboardInterrupt:
+        print(f"Stopped: {len(verdicts)} of {len(ASSUMPTIONS)} assumptions were looked at.")
+        return 2
+    return int("does not hold" in verdicts)
 
 
 if __name__ == "__main__":

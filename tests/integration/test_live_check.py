@@ -175,6 +175,23 @@ def test_a_wrong_key_is_said_and_nothing_is_checked(lessonspace_sandbox, capsys,
     assert "API key" in output
 
 
+def test_a_connection_that_is_not_there_is_said(capsys):
+    status, found, output = run(capsys, "--conn-id", "nobodys")
+    assert (status, found) == (2, {})
+    assert output.startswith("Nothing was checked: ")
+    assert "nobodys" in output
+
+
+def test_what_was_found_before_an_interruption_stays(control, capsys, monkeypatch):
+    def interrupted(account):
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(live_check.CHECKS, "pages", interrupted)
+    status, found, output = run(capsys)
+    assert (status, found) == (2, {"hello": "holds", "own-organisation": "holds"})
+    assert output.endswith(f"Stopped: 2 of {len(ASSUMPTIONS)} assumptions were looked at.\n")
+
+
 def test_another_organisations_id_is_said_and_nothing_is_accused(lessonspace_sandbox, capsys, monkeypatch):
     connection = a_connection(lessonspace_sandbox, lessonspace_sandbox.api_key, organisation_id=ORGANISATION_ID + 1)
     monkeypatch.setenv("AIRFLOW_CONN_LESSONSPACE_DEFAULT", connection)
