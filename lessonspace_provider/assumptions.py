@@ -50,7 +50,12 @@ READ_ONLY = (
         SEEN,
         ("hooks.transport:Transport.query_of_next_page",),
     ),
-    Assumption("page-past-end", "a page past the end is 404", GUESSED, (f"{_HOOK}.list_sessions",)),
+    Assumption(
+        "page-past-end",
+        'a page past the end is 404, and called "Invalid page"',
+        GUESSED,
+        ("hooks.lessonspace:PAGE_PAST_THE_END",),
+    ),
     Assumption(
         "unknown-filter", "a filter that does not exist is ignored in silence", SEEN, ("parameters:encode_filters",)
     ),

@@ -27,7 +27,7 @@ from airflow.providers.common.compat.sdk import AirflowNotFoundException
 
 from lessonspace_provider.assumptions import ASSUMPTIONS, READ_ONLY, UNTESTABLE, WRITING, Assumption
 from lessonspace_provider.exceptions import PASSING_ERRORS, LessonspaceError
-from lessonspace_provider.hooks.lessonspace import LessonspaceHook
+from lessonspace_provider.hooks.lessonspace import PAGE_PAST_THE_END, LessonspaceHook
 from lessonspace_provider.operators.spaces import space_page
 from lessonspace_provider.sessions import end_time, participant_count, start_time, transcript_obstacle
 from lessonspace_provider.waiting import LONGEST_SESSION
@@ -71,10 +71,12 @@ class Got:
     An answer, good or not. It has no repr of its fields, since the body may hold secrets.
 
     :param body: its JSON; None when the status is no 2xx.
+    :param said: the hook's error when the status is no 2xx; it may hold the server's own words.
     """
 
     status: int | None
     body: object = None
+    said: str = ""
 
     @property
     def fields(self) -> Json:
@@ -137,7 +139,7 @@ class Account:
         except LessonspaceError as error:
             if error.status is None or error.status in NO_ANSWERS or error.status >= 500:
                 raise
-            return Got(error.status)
+            return Got(error.status, said=str(error))
         return Got(answer.status, answer.body)
 
     def sessions_with(self, *query: tuple[str, str]) -> Got:
@@ -244,8 +246,12 @@ def pages(account: Account) -> Finding:
 
 def page_past_end(account: Account) -> Finding:
     """Check ``page-past-end``."""
-    status = account.sessions_with(("page", NO_SUCH_PAGE)).status
-    return told(holds=status == 404, note=f"status {status}")
+    answer = account.sessions_with(("page", NO_SUCH_PAGE))
+    is_named = PAGE_PAST_THE_END in answer.said
+    return told(
+        holds=answer.status == 404 and is_named,
+        note=f"status {answer.status}, {'called so' if is_named else 'called otherwise'}",
+    )
 
 
 def unknown_filter(account: Account) -> Finding:
@@ -259,7 +265,10 @@ def uuid_in_urls(account: Account) -> Finding:
     """Check ``uuid-in-urls``."""
     uuids = [session.get("uuid") for session in account.page.results[:1]]
     return all_of(
-        [account.ask(f"{account.organisation}/sessions/{uuid}/").fields.get("uuid") == uuid for uuid in uuids],
+        [
+            is_filled(uuid) and account.ask(f"{account.organisation}/sessions/{uuid}/").fields.get("uuid") == uuid
+            for uuid in uuids
+        ],
         "sessions",
     )
 
@@ -267,6 +276,8 @@ def uuid_in_urls(account: Account) -> Finding:
 def integer_id(account: Account) -> Finding:
     """Check ``integer-id``."""
     numbers = [session.get("id") for session in account.page.results[:1]]
+    if not all(map(is_integer, numbers)):
+        return Finding("could not be told", "sessions have no integer id")
     return all_of(
         [account.ask(f"{account.organisation}/sessions/{number}/").status == 404 for number in numbers], "sessions"
     )

@@ -116,8 +116,10 @@ BROKEN = [
     ("pages", SESSIONS, 200, [SESSION]),
     ("pages", SESSIONS, 200, a_list(SESSION, next="https://elsewhere.example/v2/x/")),
     ("page-past-end", SESSIONS, 200, a_list()),
+    ("page-past-end", SESSIONS, 404, {"detail": "Not found."}),
     ("unknown-filter", SESSIONS, 400, {"detail": "No such filter."}),
     ("uuid-in-urls", rf"{SESSIONS[:-1]}[0-9a-f-]{{36}}/$", 404, {"detail": "Not found."}),
+    ("uuid-in-urls", SESSIONS, 200, a_list({"id": 1})),
     ("integer-id", rf"{SESSIONS[:-1]}\d+/$", 200, SESSION),
     ("space-in-session", SESSIONS, 200, a_list({**SESSION, "space": SESSION["space"]["id"]})),
     ("running-has-no-end", SESSIONS, 200, a_list(SESSION)),
@@ -149,6 +151,11 @@ def test_what_does_not_hold_is_told(control, capsys, name, path, status, body):
     control.inject_fault("status", status=status, body=json.dumps(body), path=path)
     exit_status, found, _ = run(capsys, "--write")
     assert (exit_status, found[name]) == (1, "does not hold")
+
+
+def test_sessions_without_an_integer_id_do_not_show_that_none_is_found_by_it(control, capsys):
+    control.inject_fault("status", status=200, body=json.dumps(a_list({"uuid": SESSION["uuid"]})), path=SESSIONS)
+    assert verdicts(capsys)["integer-id"] == "could not be told"
 
 
 def test_each_assumption_that_is_checked_is_broken_by_a_test():
