@@ -67,13 +67,13 @@ READ_ONLY = (
     Assumption("running-has-no-end", "end_time is null while a session runs", SEEN, ("sessions:has_ended",)),
     Assumption(
         "end-filter",
-        "end_time_after gives sessions that ended since then, and no running ones",
+        "end_time_after gives all sessions that ended since then, and no running ones",
         DOCUMENTED,
         ("triggers.shared:SharedConnection", "operators.transcripts:LessonspaceArchiveTranscriptsOperator"),
     ),
     Assumption(
         "start-filter",
-        "start_time_after and start_time_before leave out all other sessions",
+        "start_time_after and start_time_before give all sessions of that time, and no others",
         DOCUMENTED,
         ("waiting:AwaitedLesson.look",),
     ),

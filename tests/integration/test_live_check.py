@@ -153,6 +153,29 @@ def test_what_does_not_hold_is_told(control, capsys, name, path, status, body):
     assert (exit_status, found[name]) == (1, "does not hold")
 
 
+@pytest.mark.parametrize("name", ["end-filter", "start-filter"])
+def test_a_filter_that_loses_sessions_is_told(control, capsys, name):
+    moments = [(f"2026-11-20T0{n}:00:00Z", f"2026-11-20T0{n}:50:00Z") for n in range(5)]
+    first = a_list(*({**SESSION, "uuid": f"{n}", "start_time": a, "end_time": b} for n, (a, b) in enumerate(moments)))
+    control.inject_fault("status", status=200, body=json.dumps(first), path=SESSIONS, count=1)
+    some = json.dumps(a_list(first["results"][2]))
+    control.inject_fault("status", status=200, body=some, path=SESSIONS)
+    assert verdicts(capsys)[name] == "does not hold"
+
+
+def test_a_session_that_begins_meanwhile_speaks_against_nothing(control, capsys, monkeypatch):
+    def ask_then_begin(account, *query):
+        answer = ask(account, *query)
+        if not query:
+            now = datetime.now(timezone.utc)
+            control.add_session(now - timedelta(hours=1), now - timedelta(minutes=1), users=["Ann", "Ben"])
+        return answer
+
+    ask = live_check.Account.sessions_with
+    monkeypatch.setattr(live_check.Account, "sessions_with", ask_then_begin)
+    assert verdicts(capsys)["unknown-filter"] == "holds"
+
+
 def test_sessions_without_an_integer_id_do_not_show_that_none_is_found_by_it(control, capsys):
     control.inject_fault("status", status=200, body=json.dumps(a_list({"uuid": SESSION["uuid"]})), path=SESSIONS)
     assert verdicts(capsys)["integer-id"] == "could not be told"
