@@ -116,6 +116,12 @@ READ_ONLY = (
         ("sessions:transcript_obstacle",),
     ),
     Assumption(
+        "short-no-transcript",
+        "a session of 300 s or less has no transcript (an older guide: 150 s), and asking for it is 404",
+        VENDOR,
+        ("sessions:SHORTEST_TRANSCRIBED",),
+    ),
+    Assumption(
         "recording-link",
         "GET /sessions/{uuid}/playback/ answers with recording_url, or 404 without a recording",
         DOCUMENTED,
@@ -176,6 +182,41 @@ UNTESTABLE = (
         "it needs a session that ends meanwhile",
     ),
     Assumption(
+        "ended-for-good",
+        "a session that has ended does not go on, and its end_time stays; who comes back opens another",
+        GUESSED,
+        ("sessions:has_ended",),
+        "it needs a session that ends meanwhile",
+    ),
+    Assumption(
+        "room-is-slug",
+        "launch's room_id is the slug by which sessions name their space",
+        SEEN,
+        ("waiting:EndedSessions",),
+        "it needs somebody who joins",
+    ),
+    Assumption(
+        "recorded-by-session",
+        "a session whose own record_av is false has no transcript; its space's may have changed since",
+        GUESSED,
+        ("sessions:transcript_obstacle",),
+        "it needs a lesson that is not recorded, and the reference does not tell where record_av stands",
+    ),
+    Assumption(
+        "guests-count",
+        "a guest counts as a person when it is decided whether a session can have a transcript",
+        GUESSED,
+        ("sessions:participant_count",),
+        "it needs a lesson of one person and a guest",
+    ),
+    Assumption(
+        "expired-link",
+        "the store behind a signed link answers 403 when the link has expired",
+        SEEN,
+        ("hooks.answers:read_file",),
+        "it takes hours",
+    ),
+    Assumption(
         "transcript-in-a-week",
         "a transcript that is not there 7 days after the end never comes",
         SEEN,
@@ -197,6 +238,13 @@ UNTESTABLE = (
         "it needs a lesson with one person on two devices",
     ),
     Assumption(
+        "rows-in-order",
+        "rows of the logs of the same moment happened in the order of their ids",
+        GUESSED,
+        ("attendance:attendance",),
+        "no answer tells what happened first",
+    ),
+    Assumption(
         "idle-is-present",
         "whoever is idle is still connected, and user-left follows when they go",
         GUESSED,
@@ -209,6 +257,13 @@ UNTESTABLE = (
         GUESSED,
         ("attendance:billable_minutes",),
         "it needs a session that ends meanwhile",
+    ),
+    Assumption(
+        "name-without-blanks",
+        "the API may take the blanks off the ends of a session's name",
+        GUESSED,
+        ("sessions:fields_that_change",),
+        "it would rename a session",
     ),
     Assumption(
         "policy-null",

@@ -29,7 +29,13 @@ from lessonspace_provider.assumptions import ASSUMPTIONS, READ_ONLY, UNTESTABLE,
 from lessonspace_provider.exceptions import PASSING_ERRORS, LessonspaceError
 from lessonspace_provider.hooks.lessonspace import PAGE_PAST_THE_END, LessonspaceHook
 from lessonspace_provider.operators.spaces import space_page
-from lessonspace_provider.sessions import end_time, participant_count, start_time, transcript_obstacle
+from lessonspace_provider.sessions import (
+    SHORTEST_TRANSCRIBED,
+    end_time,
+    participant_count,
+    start_time,
+    transcript_obstacle,
+)
 from lessonspace_provider.waiting import LONGEST_SESSION
 
 if TYPE_CHECKING:
@@ -459,10 +465,30 @@ def is_segment(segment: object) -> bool:
 
 def one_person_no_transcript(account: Account) -> Finding:
     """Check ``one-person-no-transcript``."""
-    alone = [session for session in account.ended if participants(session) == 1][:MOST_TRIES]
+    alone = [session for session in account.ended if participants(session) == 1]
+    return none_has_a_transcript(account, alone, "sessions of one person")
+
+
+def short_no_transcript(account: Account) -> Finding:
+    """Check ``short-no-transcript``, with the longest of the short ones first."""
+    longest = SHORTEST_TRANSCRIBED.total_seconds()
+    listed = account.sessions_with(("duration_max", f"{longest:.0f}")).results
+    short = [
+        (end - start, session)
+        for session in listed
+        if participants(session) > 1 and (start := started_at(session)) and (end := ended_at(session))
+    ]
+    short.sort(key=lambda pair: pair[0], reverse=True)
+    return none_has_a_transcript(
+        account, [session for length, session in short if length <= SHORTEST_TRANSCRIBED], "short sessions"
+    )
+
+
+def none_has_a_transcript(account: Account, sessions: list[Json], what: str) -> Finding:
+    """Give the verdict when sessions are taken for ones without a transcript."""
+    tried = sessions[:MOST_TRIES]
     return all_of(
-        [account.ask(f"{account.organisation}/sessions/{s.get('uuid')}/transcript/").status == 404 for s in alone],
-        "sessions of one person",
+        [account.ask(f"{account.organisation}/sessions/{s.get('uuid')}/transcript/").status == 404 for s in tried], what
     )
 
 
@@ -510,6 +536,7 @@ CHECKS: dict[str, Callable[[Account], Finding]] = {
     "transcript-link": transcript_link,
     "transcript-file": transcript_file,
     "one-person-no-transcript": one_person_no_transcript,
+    "short-no-transcript": short_no_transcript,
     "recording-link": recording_link,
     "space-list": space_list,
     "user-list": user_list,

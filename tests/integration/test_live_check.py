@@ -45,6 +45,7 @@ def control(lessonspace_sandbox):
     now = datetime.now(timezone.utc)
     control.add_session(now - timedelta(hours=5), now - timedelta(hours=4), users=["Ann", "Ben"], transcript="ready")
     control.add_session(now - timedelta(hours=3), now - timedelta(hours=2), users=["Ann"])
+    control.add_session(now - timedelta(minutes=100), now - timedelta(minutes=96), users=["Ann", "Ben"])
     control.add_session(now - timedelta(minutes=20), users=["Ann", "Ben"])
     return control
 
@@ -136,6 +137,7 @@ BROKEN = [
     ("billable", SESSIONS, 200, a_list({**SESSION, "billable_seconds": "3600"})),
     ("transcript-link", "/transcript/$", 200, {"url": "https://store.example/t.json"}),
     ("one-person-no-transcript", "/transcript/$", 200, {"transcriptionUrl": "https://store.example/t.json"}),
+    ("short-no-transcript", "/transcript/$", 200, {"transcriptionUrl": "https://store.example/t.json"}),
     ("recording-link", "/playback/$", 200, {"url": "https://store.example/r"}),
     ("space-list", rf"{ORGANISATION}/spaces/$", 200, a_list({"uuid": "x"})),
     ("user-list", rf"{ORGANISATION}/users/$", 200, a_list({"id": "u-1"})),
