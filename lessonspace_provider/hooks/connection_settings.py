@@ -5,17 +5,21 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from math import isfinite, nan
+from math import nan
 from typing import Protocol
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from lessonspace_provider.exceptions import LessonspaceInputError
+from lessonspace_provider.parameters import shown
 
 DEFAULT_BASE_URL = "https://api.thelessonspace.com/v2"
 DEFAULT_CONNECT_TIMEOUT = 10.0
 DEFAULT_READ_TIMEOUT = 60.0
 DEFAULT_RATE = 5.0
 DEFAULT_MAX_WAIT = 600.0
+
+#: No number in a connection is larger: an operating system can't wait for any number of seconds, but for these.
+LARGEST_NUMBER = 1_000_000
 
 #: Where the rate limit can be kept: on this machine, or in Redis for several.
 BACKENDS = ("local", "redis")
@@ -183,13 +187,13 @@ class _Extra:
             return default
         try:
             number = float(value) if isinstance(value, (str, int, float)) else nan
-        except ValueError:
+        except (ValueError, OverflowError):
             number = nan
-        in_range = isfinite(number) and (number > 0 or (number == 0 and zero_allowed))
+        in_range = number <= LARGEST_NUMBER and (number > 0 or (number == 0 and zero_allowed))
         if isinstance(value, bool) or not in_range:
             raise LessonspaceInputError(
-                f"Connection {self._conn_id!r}: {name}={value!r} was refused: it must be a number"
-                f"{' of 0 or more' if zero_allowed else ' above 0'}."
+                f"Connection {self._conn_id!r}: {name}={shown(value)} was refused: it must be a number"
+                f"{' of 0 or more' if zero_allowed else ' above 0'}, and at most {LARGEST_NUMBER}."
             )
         return number
 

@@ -208,11 +208,17 @@ class TestNumbers:
     def test_a_blank_field_is_not_given(self, settings_of, field, attribute, default, value):
         assert getattr(settings_of(connection_json(**{field: value})), attribute) == default
 
-    @pytest.mark.parametrize("value", ["30s", "-1", -1, "nan", "inf", float("inf"), True, False, [], {"s": 1}, "1e400"])
+    @pytest.mark.parametrize(
+        "value", ["30s", "-1", -1, "nan", "inf", float("inf"), True, False, [], {"s": 1}, "1e400", 1e12, "1000001"]
+    )
     def test_anything_else_is_refused(self, settings_of, field, attribute, default, value):
         with pytest.raises(LessonspaceInputError, match=f"Connection 'school': {field}=.* must be a number") as caught:
             settings_of(connection_json(**{field: value}))
         assert repr(value) in str(caught.value)
+
+    def test_a_number_that_is_too_large_for_a_fraction_is_refused(self, settings_of, field, attribute, default):
+        with pytest.raises(LessonspaceInputError, match=f"{field}=10000.* must be a number .* at most 1000000"):
+            settings_of(connection_json(**{field: 10**400}))
 
     def test_zero_turns_only_the_rate_limit_off(self, settings_of, field, attribute, default):
         if field == "rate_limit_per_second":
