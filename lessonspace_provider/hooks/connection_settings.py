@@ -110,7 +110,7 @@ class ConnectionSettings:
             rate_limit_max_wait=fields.number("rate_limit_max_wait", DEFAULT_MAX_WAIT),
             rate_limit_backend=fields.backend(),
             rate_limit_redis_url=fields.redis_url(),
-            rate_limit_dir=fields.text("rate_limit_dir"),
+            rate_limit_dir=fields.directory("rate_limit_dir"),
             unknown_extras=fields.never_read(),
         )
 
@@ -206,6 +206,16 @@ class _Extra:
             raise LessonspaceInputError(f"Connection {self._conn_id!r}: {name} was refused: it must be text.")
         return value.strip()
 
+    def directory(self, name: str) -> str | None:
+        """Read a folder; a relative one would be another for each process, and so would the queue in it."""
+        folder = self.text(name)
+        if folder is not None and not folder.startswith(("/", "~")):
+            raise LessonspaceInputError(
+                f"Connection {self._conn_id!r}: {name}={folder!r} was refused: it must be an absolute path, or begin "
+                f"with ~, the user's home."
+            )
+        return folder
+
     def redis_url(self) -> str | None:
         """Read where Redis is: Airflow encrypts a connection's password, but everybody may read its extra."""
         url = self.text("rate_limit_redis_url")
@@ -292,12 +302,12 @@ def _path_of_base_url(host: str) -> str | None:
         port_is_a_number = parts.port != 0
     except ValueError:
         return None
-    own = (parts.hostname or "").endswith("thelessonspace.com")
+    own = (parts.hostname or "").rstrip(".").endswith("thelessonspace.com")
     good = (
         port_is_a_number
         and parts.hostname
         and parts.scheme in (("https",) if own else ("http", "https"))
-        and not any(character in host for character in "?#@\\ ")
+        and not any(character in "?#@\\" or character.isspace() for character in host)
     )
     return parts.path if good else None
 

@@ -90,6 +90,7 @@ def test_a_host_becomes_the_base_url(settings_of, host, base_url):
     [
         "http://api.thelessonspace.com/v2",
         "http://API.thelessonspace.com",
+        "http://api.thelessonspace.com./v2",
         "ftp://api.thelessonspace.com/v2",
         "file:///etc/passwd",
         "https://",
@@ -108,6 +109,8 @@ def test_a_host_becomes_the_base_url(settings_of, host, base_url):
         "https://[broken/v2",
         "https://evil.example\\.thelessonspace.com/v2",
         "https://two words/v2",
+        "https://api.thelessonspace.com\n/v2",
+        "https://api.thelessonspace.com/\tv2",
     ],
 )
 def test_a_host_that_is_no_base_url_is_refused_without_repeating_it(settings_of, host):
@@ -286,6 +289,7 @@ def test_the_rate_limit_may_be_kept_in_redis_or_in_a_folder(settings_of):
         ({"rate_limit_backend": "redis", "rate_limit_redis_url": " "}, "'redis' needs rate_limit_redis_url"),
         ({"rate_limit_redis_url": {"password": "s3cr3t"}}, "rate_limit_redis_url was refused: it must be text"),
         ({"rate_limit_dir": 7}, "rate_limit_dir was refused: it must be text"),
+        ({"rate_limit_dir": "queues"}, "rate_limit_dir='queues' was refused: it must be an absolute path"),
     ],
 )
 def test_a_rate_limit_that_can_not_be_kept_there_is_refused(settings_of, fields, words):
