@@ -29,6 +29,7 @@ Odd data has these results, each with a doubt (see ``Doubt``) where it makes a d
   closes one of those that are open. A second join of an open connection is none.
 - A row whose time can't be read is left out. A row of nobody is left out and counted.
 - Time before the session's start or after its end is cut off.
+- What is no object among ``profiles`` or ``guests`` is left out.
 - Somebody who is among ``profiles`` or ``guests`` and in no row was there for 0 s.
 - ``user-idled`` ends no presence: whoever is idle is still in the room (assumption). Other rows, and kinds that the
   vendor adds tomorrow, are left out.
@@ -39,15 +40,18 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, cast
 
 from lessonspace_provider.exceptions import LessonspaceInputError
 from lessonspace_provider.parameters import as_aware_datetime, refuse
-from lessonspace_provider.sessions import end_time, has_ended, start_time
+from lessonspace_provider.sessions import end_time, has_ended, objects_in, start_time
 from lessonspace_provider.times import read_time
 
 if TYPE_CHECKING:
     from lessonspace_provider.api_types import LogRow, Profile, Session
+
+#: Digits of a number that is an id; Python refuses to read thousands of them.
+LONGEST_ID = 20
 
 #: What is not sure about somebody's times; the module says what is counted then.
 Doubt = Literal["join_missing", "leave_missing", "time_unreadable", "no_rows"]
@@ -204,8 +208,8 @@ def profiles_by_user(session: Session) -> dict[int, Profile]:
 
     :param session: from a list or in detail.
     """
-    profiles = {_whole_number(profile.get("user")): profile for profile in session.get("profiles") or []}
-    return {user_id: profile for user_id, profile in profiles.items() if user_id is not None}
+    profiles = {_whole_number(profile.get("user")): profile for profile in objects_in(session.get("profiles"))}
+    return {user_id: cast("Profile", profile) for user_id, profile in profiles.items() if user_id is not None}
 
 
 def billable_minutes(session: Session) -> float | None:
@@ -266,7 +270,7 @@ def _add_people(people: dict[_Person, _Record], session: Session) -> None:
     for user_id, profile in profiles_by_user(session).items():
         record = people.setdefault(user_id, _Record())
         record.role = profile.get("role") or record.role
-    for guest in session.get("guests") or []:
+    for guest in objects_in(session.get("guests")):
         guest_uuid = _text(guest.get("uuid"))
         if guest_uuid is not None:
             people.setdefault(guest_uuid, _Record())
@@ -295,7 +299,7 @@ def _person(row: LogRow) -> _Person | None:
 
 def _whole_number(value: object) -> int | None:
     """Read a user's id: the reference calls ``logs[].profile`` a string, and an integer was seen (facts, C)."""
-    if isinstance(value, str) and value.isascii() and value.isdigit():
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < LONGEST_ID:
         return int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 

@@ -270,3 +270,14 @@ def test_a_timetable_that_can_not_be_is_refused(start, end):
 )
 def test_what_is_billed(fields, minutes):
     assert billable_minutes(a_session(**fields)) == minutes
+
+
+@pytest.mark.parametrize("odd", ["Ann", 7, {"user": TEACHER}, ["Ann", None, 7]])
+def test_people_of_another_shape_are_left_out_and_the_rows_still_count(odd):
+    found = of(PUPIL, a_session(row("joined", 5), row("left", 50), profiles=odd, guests=odd))
+    assert stays_of(found) == [(5, 50)]
+
+
+def test_a_row_of_a_number_of_thousands_of_digits_is_nobodys():
+    present = attendance([a_session({**row("joined", 5), "profile": "9" * 5000})])
+    assert present.rows_of_nobody == 1
