@@ -11,10 +11,13 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
+from uuid import UUID
 
 import pytest
-from airflow.sdk import DAG
+from airflow.cli.cli_parser import get_parser
+from airflow.sdk import DAG, Connection
 
+from lessonspace_provider.hooks.connection_settings import ConnectionSettings
 from tests.airflow_version import needs_airflow
 
 ROOT = Path(__file__).parent.parent.parent
@@ -66,7 +69,7 @@ def test_a_code_block_is_good(language, text, lessonspace_connection):
             with DAG("block", schedule=None):  # a block may show a piece of a DAG
                 exec(compile(text, "block", "exec"), {"__name__": "block"})  # noqa: S102
     elif language == "json":
-        json.loads(text)
+        check_connection(json.loads(text))
     else:
         assert language == "shell", f"unknown language {language!r}"
         for line in text.splitlines():
@@ -78,8 +81,18 @@ def check_command(words):
         assert re.search(rf"^{words[1]}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
     elif words[:2] == ["python", "-m"]:
         subprocess.run([sys.executable, "-m", words[2], "--help"], check=True, capture_output=True, cwd=ROOT)
+    elif words[:1] == ["airflow"]:
+        get_parser().parse_args(words[1:] if "|" not in words else words[1 : words.index("|")])
+    elif words[:1] == ["export"]:
+        check_connection(json.loads(words[1].partition("=")[2].replace("<API key>", str(UUID(int=0)))))
     else:
-        assert words[0] in ("pip", "airflow", "export"), f"no check for {words[0]}"
+        assert words == ["pip", "install", "."], f"no check for {words[0]}"
+
+
+def check_connection(fields):
+    """A connection in the docs is one that the hook takes, and all of its fields mean something."""
+    connection = Connection(conn_id="docs", **{**fields, "extra": json.dumps(fields.get("extra", {}))})
+    assert not ConnectionSettings.from_connection(connection).unknown_extras
 
 
 @pytest.mark.parametrize(
