@@ -5,8 +5,9 @@ Tests against the live API what this provider takes for true of it.
 Usage: python -m lessonspace_provider.live_check [--conn-id lessonspace_default] [--write]
 
 The connection is read from the environment (``AIRFLOW_CONN_LESSONSPACE_DEFAULT``). Makes at most one request a second.
-Reads only, unless ``--write`` is given: then it launches one space, called ``live-check-`` and the time. Prints a line
-per assumption, with counts and statuses in it, and nothing of people, spaces, sessions, links or keys.
+Reads only, unless ``--write`` is given: then it launches one space, called ``live-check-`` and the time, which stays,
+and with it perhaps a user called Live check. Prints a line per assumption as it is found, with counts and statuses in
+it, and nothing of people, spaces, sessions, links or keys.
 Exit status: 0 if none was seen not to hold, 1 if one was, 2 if nothing could be checked or it was interrupted.
 """
 
