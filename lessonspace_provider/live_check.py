@@ -128,7 +128,8 @@ class Account:
     """
 
     def __init__(self, hook: LessonspaceHook) -> None:
-        hook.settings = replace(hook.settings, rate_limit_per_second=REQUESTS_PER_SECOND)
+        own_limit = hook.settings.rate_limit_per_second or REQUESTS_PER_SECOND
+        hook.settings = replace(hook.settings, rate_limit_per_second=min(own_limit, REQUESTS_PER_SECOND))
         self.hook = hook
         self.organisation = f"/organisations/{hook.organisation_id}"
         with suppress(*PASSING_ERRORS):

@@ -256,6 +256,14 @@ def test_at_most_one_request_a_second_is_made_whatever_the_connection_allows(con
     assert all(later - earlier >= 1 for earlier, later in zip(times, times[1:]))
 
 
+def test_a_lower_limit_of_the_connection_is_kept(lessonspace_sandbox, monkeypatch):
+    monkeypatch.setattr(live_check, "REQUESTS_PER_SECOND", AS_SHIPPED)
+    for own, kept in [(0.5, 0.5), (5, AS_SHIPPED), (0, AS_SHIPPED)]:
+        connection = a_connection(lessonspace_sandbox, lessonspace_sandbox.api_key, rate_limit_per_second=own)
+        monkeypatch.setenv("AIRFLOW_CONN_LESSONSPACE_DEFAULT", connection)
+        assert live_check.Account(LessonspaceHook()).hook.settings.rate_limit_per_second == kept
+
+
 def test_nothing_personal_or_secret_is_printed(control, lessonspace_sandbox, capsys):
     _, _, output = run(capsys, "--write")
     shown = {lessonspace_sandbox.api_key, "Ann", "Ben", "ignature", "http"}
