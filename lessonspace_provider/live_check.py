@@ -48,6 +48,9 @@ Verdict = Literal["holds", "does not hold", "could not be told"]
 
 REQUESTS_PER_SECOND = 1.0
 
+#: Seconds at most that a call is waited for and tried again: somebody sits before it.
+LONGEST_WAIT = 60.0
+
 #: What a page far past the end of any list is called.
 NO_SUCH_PAGE = "1000000"
 
@@ -128,8 +131,12 @@ class Account:
     """
 
     def __init__(self, hook: LessonspaceHook) -> None:
-        own_limit = hook.settings.rate_limit_per_second or REQUESTS_PER_SECOND
-        hook.settings = replace(hook.settings, rate_limit_per_second=min(own_limit, REQUESTS_PER_SECOND))
+        own = hook.settings
+        hook.settings = replace(
+            own,
+            rate_limit_per_second=min(own.rate_limit_per_second or REQUESTS_PER_SECOND, REQUESTS_PER_SECOND),
+            rate_limit_max_wait=min(own.rate_limit_max_wait, LONGEST_WAIT),
+        )
         self.hook = hook
         self.organisation = f"/organisations/{hook.organisation_id}"
         with suppress(*PASSING_ERRORS):
