@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import io
 import logging
+import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from contextvars import ContextVar
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar, cast
 from urllib.parse import parse_qsl, urlsplit
 
 import requests
@@ -31,6 +32,9 @@ from lessonspace_provider.hooks.answers import Answer, Call, Reply, read_answer,
 from lessonspace_provider.hooks.connection_settings import ConnectionSettings
 from lessonspace_provider.rate_limit import Gate
 from lessonspace_provider.retries import retry_policy
+
+if TYPE_CHECKING:
+    from urllib3.connection import HTTPConnection
 
 #: How many read timeouts a whole reply may take, since a timeout of requests only says how long to wait for its next
 #: byte: a server that drips them out would hold a task for ever.
@@ -115,24 +119,50 @@ class _GatedAdapter(HTTPAdapter):
         cert: bytes | str | tuple[bytes | str, bytes | str] | None = None,
         proxies: Mapping[str, str] | None = None,
     ) -> requests.Response:
-        with suppress(OSError, ValueError, HTTPError):  # what goes wrong here does so again below, and is told then
-            pool = self.get_connection_with_tls_context(request, verify, proxies, cert)  # type: ignore[arg-type]
-            _open_connection(pool, self._connect_timeout)
-        self._gate.acquire()
+        with ExitStack() as held:
+            with suppress(OSError, ValueError, HTTPError):  # what goes wrong here does so again below, and is told then
+                pool = self.get_connection_with_tls_context(request, verify, proxies, cert)  # type: ignore[arg-type]
+                held.enter_context(_open_connection(pool, self._connect_timeout))
+            self._gate.acquire()
         return super().send(request, stream, timeout, verify, cert, proxies)
 
 
-def _open_connection(pool: ConnectionPool, timeout: float) -> None:
-    """Open a connection for the next request, unless one is open or a proxy's is to be made with the request."""
+@contextmanager
+def _open_connection(pool: ConnectionPool, timeout: float) -> Iterator[None]:
+    """Hold a connection open for the request that follows, unless a proxy's is to be made with the request."""
     if not isinstance(pool, HTTPConnectionPool) or pool.proxy is not None:
+        yield
         return
-    connection = pool._get_conn()
+    connection = cast("HTTPConnection", pool._get_conn())
     try:
         if connection.is_closed:
             connection.timeout = timeout
-            connection.connect()
+            _connect(connection)
+        yield
+        _read_tickets(connection)
     finally:
         pool._put_conn(connection)
+
+
+def _connect(connection: HTTPConnection) -> None:
+    try:
+        connection.connect()
+    except BaseException:
+        connection.close()  # or it would count as open after a handshake that failed
+        raise
+
+
+def _read_tickets(connection: HTTPConnection) -> None:
+    """Read what a TLS server sends after its handshake: urllib3 opens a connection anew that has something to read."""
+    if isinstance(connection.sock, ssl.SSLSocket):
+        connection.sock.settimeout(0)  # the request sets its own
+        try:
+            connection.sock.recv(1)
+        except ssl.SSLWantReadError:
+            return
+        except OSError:
+            pass
+        connection.close()  # it has ended, or the server says what nobody has asked for
 
 
 def _session() -> requests.Session:

@@ -6,10 +6,16 @@ from __future__ import annotations
 import json
 import logging
 import socket
+import ssl
 import threading
 from contextlib import suppress
+from datetime import datetime, timedelta, timezone
+from ipaddress import ip_address
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from lessonspace_provider.exceptions import (
     LessonspaceConnectionError,
@@ -38,13 +44,18 @@ def too_many(seconds=None):
 class Server:
     """Gives the replies in turn, the last of them to all that follows, and counts connections and requests."""
 
-    def __init__(self, *replies):
+    def __init__(self, *replies, certificate=None):
         self.replies = list(replies)
         self.requests = 0
+        self._tls = None
+        if certificate:
+            self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            self._tls.load_cert_chain(certificate)
         self.connections = []
         self.connected = threading.Event()
+        self.encrypted = threading.Event()
         self._listening = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._listening.getsockname()[1]}"
+        self.url = f"http{'s' if certificate else ''}://127.0.0.1:{self._listening.getsockname()[1]}"
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
 
@@ -61,6 +72,9 @@ class Server:
 
     def _answer(self, client):
         try:
+            if self._tls:
+                client = self.connections[-1] = self._tls.wrap_socket(client, server_side=True)
+                self.encrypted.set()  # it has sent all that belongs to the handshake
             while client.recv(1 << 16):
                 self.requests += 1
                 answer = self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
@@ -106,13 +120,29 @@ def serve(monkeypatch):
         monkeypatch.delenv(name, raising=False)
     servers = []
 
-    def start(*replies):
-        servers.append(Server(*replies))
+    def start(*replies, certificate=None):
+        servers.append(Server(*replies, certificate=certificate))
         return servers[-1]
 
     yield start
     for server in servers:
         server.close()
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    """Make a file with a certificate of 127.0.0.1 that nobody has signed, and its key."""
+    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(timezone.utc)
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+    itself = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
+    builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+    builder = builder.not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=1))
+    signed = builder.add_extension(itself, critical=False).sign(key, hashes.SHA256())
+    file = tmp_path_factory.mktemp("tls") / "certificate.pem"
+    pem = serialization.Encoding.PEM
+    written = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    file.write_bytes(written + signed.public_bytes(pem))
+    return str(file)
 
 
 @pytest.fixture
@@ -138,6 +168,40 @@ def test_the_connection_is_open_when_the_permit_is_asked_for(serve, transport_to
     gate = Gate(lambda: open_then.append((server.connected.wait(10), server.requests)))
     assert transport_to(server.url, gate).call("GET", "/hello/").status == 200
     assert open_then == [(True, 0)]
+
+
+def test_an_encrypted_connection_is_the_one_that_was_open_then(serve, transport_to, certificate, monkeypatch):
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", certificate)
+    server = serve(GOOD, certificate=certificate)
+    open_then = []
+    transport = transport_to(server.url, Gate(lambda: open_then.append(server.encrypted.wait(10))))
+    for _ in range(2):
+        assert transport.call("GET", "/hello/").status == 200
+    assert open_then == [True, True]
+    assert len(server.connections) == 1
+
+
+def test_an_encrypted_connection_that_was_closed_meanwhile_is_opened_again(
+    serve, transport_to, certificate, monkeypatch
+):
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", certificate)
+    server = serve(GOOD, certificate=certificate)
+
+    def closed_meanwhile():
+        assert server.encrypted.wait(10)
+        server.hang_up()
+
+    assert transport_to(server.url, Gate(closed_meanwhile)).call("GET", "/hello/").status == 200
+    assert len(server.connections) == 2
+
+
+def test_a_certificate_that_nobody_trusts_is_told_as_such(serve, transport_to, certificate, monkeypatch, clock):
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        monkeypatch.delenv(name, raising=False)
+    server = serve(GOOD, certificate=certificate)
+    with pytest.raises(LessonspaceConnectionError, match=r"no answer \(.*SSL"):
+        transport_to(server.url, Gate()).call("GET", "/hello/")
+    assert server.requests == 0
 
 
 def test_one_connection_serves_all_calls(serve, transport_to):
