@@ -122,6 +122,8 @@ class _GatedAdapter(HTTPAdapter):
         with ExitStack() as held:
             with suppress(OSError, ValueError, HTTPError):  # what goes wrong here does so again below, and is told then
                 pool = self.get_connection_with_tls_context(request, verify, proxies, cert)  # type: ignore[arg-type]
+                # As requests does before it connects: without it, the machine's own certificates would be trusted.
+                self.cert_verify(pool, request.url, verify, cert)  # type: ignore[no-untyped-call]
                 held.enter_context(_open_connection(pool, self._connect_timeout))
             self._gate.acquire()
         return super().send(request, stream, timeout, verify, cert, proxies)

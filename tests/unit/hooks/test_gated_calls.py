@@ -204,6 +204,16 @@ def test_a_certificate_that_nobody_trusts_is_told_as_such(serve, transport_to, c
     assert server.requests == 0
 
 
+def test_it_trusts_no_other_certificates_than_requests_does(serve, transport_to, certificate, monkeypatch, clock):
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("SSL_CERT_FILE", certificate)  # of the machine's own certificates, which requests does not use
+    server = serve(GOOD, certificate=certificate)
+    with pytest.raises(LessonspaceConnectionError, match=r"no answer .*SSL"):
+        transport_to(server.url, Gate()).call("GET", "/hello/")
+    assert server.requests == 0
+
+
 def test_one_connection_serves_all_calls(serve, transport_to):
     server = serve(GOOD)
     gate = Gate()
