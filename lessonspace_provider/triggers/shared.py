@@ -300,7 +300,7 @@ def _list_ended(hook: LessonspaceHook, since: datetime) -> tuple[EndedSessions, 
     ends: list[datetime] = []
     for session in hook.list_sessions(end_time_after=since, include_single_user=True):
         try:
-            summary(session)  # all that whoever waits will ask of it
+            summary(session), EndedSessions([session])  # all that whoever waits will ask of it
             end = end_time(session)
         except Exception as error:
             _log.warning("Session %s can't be read and is left out (%s)", session.get("uuid"), type(error).__name__)

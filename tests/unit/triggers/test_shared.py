@@ -136,7 +136,17 @@ def test_a_poll_that_failed_is_made_good_from_where_it_looked(clock):
     assert connection.asked_from[:2] == [PRESENT - 30 * MINUTE - OVERLAP] * 2
 
 
-@pytest.mark.parametrize("odd", [{"start_time": "soon"}, {"end_time": 7}, {"space": 7}, {"profiles": 7}])
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"start_time": "soon"},
+        {"end_time": 7},
+        {"space": 7},
+        {"space": {"id": ["x"]}},
+        {"profiles": 7},
+        {"uuid": ["bad"]},
+    ],
+)
 def test_a_session_that_cant_be_read_is_named_and_stops_no_other(odd, clock, caplog):
     bad = {**a_session("bad", PRESENT), **odd}
     with caplog.at_level(logging.WARNING):
