@@ -67,7 +67,8 @@ class LessonspaceTranscriptSensor(LessonspaceSensor):
         """Ask whether it is there."""
         session_id = as_uuid("session_id", self.session_id)
         give_up_after = as_duration("give_up_after", self.give_up_after)
-        verdict = AwaitedTranscript(session_id, give_up_after, began_at=now).look(self.hook, now)
+        awaited = AwaitedTranscript(session_id, give_up_after, began_at=now, ended_at=self._ended_at)
+        verdict = awaited.look(self.hook, now)
         self.log.info("%s", verdict.message)
         self._ended_at = verdict.ended_at
         if verdict.status in ("never", "given_up"):

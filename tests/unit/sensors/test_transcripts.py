@@ -116,6 +116,15 @@ def test_a_transcript_that_is_not_there_yet_is_waited_for():
     assert sensor.hook.calls.count("transcript") == 3
 
 
+def test_a_session_is_asked_for_until_its_end_is_known_and_not_again():
+    sensor = a_sensor(RUNNING, False, True)
+    sensor.poke({})
+    sensor.hook.session = ENDED
+    sensor.poke({})
+    assert sensor.poke({}).is_done
+    assert sensor.hook.calls == ["session", "session", "transcript", "transcript"]
+
+
 @pytest.mark.parametrize("session", [RUNNING, LessonspaceNotFoundError("none", status=404)])
 def test_a_session_that_has_not_ended_is_waited_for_and_its_transcript_not_asked_for(session):
     sensor = a_sensor(session)
