@@ -76,6 +76,7 @@ def write_lines(entries: Iterable[Mapping[str, object]], file: ObjectStoragePath
     """
     from lessonspace_provider.storage import write_whole
 
-    lines = [json.dumps(entry, ensure_ascii=False).encode() + b"\n" for entry in entries]
+    # A lone surrogate, which UTF-8 can't hold, is written as JSON's own escape.
+    lines = [f"{json.dumps(entry, ensure_ascii=False)}\n".encode("utf-8", "backslashreplace") for entry in entries]
     write_whole(file, b"".join(lines))
     return WrittenList(path=str(file), count=len(lines))

@@ -45,6 +45,13 @@ def test_lines_are_written_as_json_one_for_each_entry(store, tmp_path):
     assert [json.loads(line) for line in lines] == [ENTRY, {"a": "b\nc"}]
 
 
+def test_half_a_character_in_a_name_stops_no_list(tmp_path):
+    half = json.loads(r'{"name": "Zo\ud83d"}')
+    file = as_lines_file(f"file://{tmp_path}/x.jsonl")
+    assert write_lines([half, ENTRY], file)["count"] == 2
+    assert [json.loads(line) for line in file.read_bytes().decode().splitlines()] == [half, ENTRY]
+
+
 def test_an_empty_list_is_an_empty_file(tmp_path):
     file = as_lines_file(f"file://{tmp_path}/x.jsonl")
     assert write_lines([], file)["count"] == 0
