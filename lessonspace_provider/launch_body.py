@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta, timezone
+from functools import partial
 from math import isfinite
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -18,6 +19,7 @@ from lessonspace_provider.parameters import (
     as_aware_datetime,
     as_launch_id,
     as_margin,
+    as_one_of,
     as_rendered_flag,
     is_text,
     refuse,
@@ -153,24 +155,6 @@ def _url(parameter: str, value: object) -> object:
     return value
 
 
-def _role(parameter: str, value: object) -> object:
-    if value not in ROLES:
-        raise refuse(parameter, value, f"one of {', '.join(ROLES)}")
-    return value
-
-
-def _layout(parameter: str, value: object) -> object:
-    if value not in ("grid", "sidebar", "floating"):
-        raise refuse(parameter, value, "one of grid, sidebar, floating")
-    return value
-
-
-def _method(parameter: str, value: object) -> object:
-    if value not in ("child", "redirect"):
-        raise refuse(parameter, value, "one of child, redirect")
-    return value
-
-
 def _tags(parameter: str, value: object) -> object:
     if not isinstance(value, Mapping) or not all(is_text(key) and is_text(tag) for key, tag in value.items()):
         raise refuse(parameter, _kind(value), "a mapping of text to text")
@@ -238,7 +222,7 @@ _USER: Mapping[str, Writer] = {
     "custom_jwt_parameters": _object,
     "record": as_rendered_flag,
     "ghost": as_rendered_flag,
-    "role": _role,
+    "role": partial(as_one_of, allowed=ROLES),
 }
 
 #: The reference's groups, then those the facts add (knock, summary).
@@ -252,7 +236,12 @@ _WEBHOOKS: Mapping[str, Writer] = {
     "summary": _group({"finish": _url}),
 }
 
-_AUTH_EXTERNAL: Mapping[str, Writer] = {"method": _method, "url": _url, "token": _text, "ephemeral": as_rendered_flag}
+_AUTH_EXTERNAL: Mapping[str, Writer] = {
+    "method": partial(as_one_of, allowed=("child", "redirect")),
+    "url": _url,
+    "token": _text,
+    "ephemeral": as_rendered_flag,
+}
 
 #: Body fields of ``POST /spaces/launch/`` beside ``id``: the reference's, and ``summarise`` from the guides.
 _FIELDS: Mapping[str, Writer] = {
@@ -267,7 +256,7 @@ _FIELDS: Mapping[str, Writer] = {
     "timeouts": _group({"not_before": as_api_time, "not_after": as_api_time}),
     "features": _object,
     "theme": _object,
-    "video_layout_mode": _layout,
+    "video_layout_mode": partial(as_one_of, allowed=("grid", "sidebar", "floating")),
     "locale": _text,
     "server": _text,
     "session_tags": _tags,

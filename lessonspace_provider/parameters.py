@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
+from functools import partial
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, TypeGuard
 from uuid import UUID
@@ -87,6 +88,13 @@ def as_rendered_flag(parameter: str, value: object) -> bool:
     """Read a switch of which a template may have made text: ``True`` and ``False``, as Python writes them."""
     rendered = {"True": True, "False": False}
     return as_flag(parameter, rendered.get(value, value) if isinstance(value, str) else value)
+
+
+def as_one_of(parameter: str, value: object, allowed: Sequence[str]) -> str:
+    """Read a word of which there are a few."""
+    if not isinstance(value, str) or value not in allowed:
+        raise refuse(parameter, value, f"one of {', '.join(allowed)}")
+    return value
 
 
 def as_positive(parameter: str, value: object) -> int:
@@ -341,12 +349,6 @@ def _tags(parameter: str, value: object) -> list[str]:
     return [json.dumps(dict(value), ensure_ascii=False)]
 
 
-def _role(parameter: str, value: object) -> str:
-    if value not in ROLES:
-        raise refuse(parameter, value, f"one of {', '.join(ROLES)}")
-    return str(value)
-
-
 def _user_text(parameter: str, value: object) -> str:
     return str(as_user_id(parameter, value))
 
@@ -405,7 +407,7 @@ SPACE_FILTERS: Mapping[str, Encoder] = {
 
 #: Query parameters of ``GET /organisations/{organisation}/users/`` (reference).
 USER_FILTERS: Mapping[str, Encoder] = {
-    "role": _many(_role),
+    "role": _many(partial(as_one_of, allowed=ROLES)),
     "space": _many(as_space_id),
     "session": _many(as_uuid),
     "search": _text,

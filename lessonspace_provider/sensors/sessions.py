@@ -13,11 +13,11 @@ from lessonspace_provider.exceptions import LessonspaceError, LessonspaceInputEr
 from lessonspace_provider.parameters import (
     as_duration,
     as_launch_id,
+    as_one_of,
     as_positive,
     as_space_id,
     as_uuid,
     as_window,
-    refuse,
     shown,
 )
 from lessonspace_provider.sensors.base import LessonspaceSensor, LessonspaceWaitFailed
@@ -137,8 +137,7 @@ class LessonspaceSessionEndSensor(LessonspaceSensor):
 
     def _lesson(self) -> Lesson:
         start, end = as_window(self.window_start, self.window_end)
-        if self.on_no_session not in ON_NO_SESSION:
-            raise refuse("on_no_session", self.on_no_session, f"one of {', '.join(ON_NO_SESSION)}")
+        as_one_of("on_no_session", self.on_no_session, ON_NO_SESSION)
         count = as_positive("min_participants", self.min_participants)
         give_up_at = None if self.on_no_session == "wait" else end + as_duration("grace", self.grace)
         return Lesson(start, end, count, give_up_at)
