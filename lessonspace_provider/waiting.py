@@ -13,7 +13,14 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol, cast
 
 from lessonspace_provider.exceptions import LessonspaceNotFoundError
-from lessonspace_provider.parameters import LONGEST_DURATION, refuse
+from lessonspace_provider.parameters import (
+    LONGEST_DURATION,
+    as_launch_id,
+    as_positive,
+    as_space_id,
+    as_window,
+    refuse,
+)
 from lessonspace_provider.sessions import (
     EndVerdict,
     Lesson,
@@ -182,6 +189,35 @@ class AwaitedLesson:
     lesson: Lesson
     space_id: str | None = None
     launch_id: str | None = None
+
+    @classmethod
+    def checked(
+        cls,
+        *,
+        space_id: object,
+        launch_id: object,
+        window_start: object,
+        window_end: object,
+        min_participants: object,
+        give_up_at: datetime | None,
+    ) -> AwaitedLesson:
+        """
+        Check what a sensor or a trigger was given of a lesson.
+
+        :param space_id: see ``AwaitedLesson``.
+        :param launch_id: see ``AwaitedLesson``.
+        :param window_start: see ``Lesson``; aware datetime or ISO 8601 text.
+        :param window_end: likewise.
+        :param min_participants: see ``Lesson``.
+        :param give_up_at: see ``Lesson``.
+        :raises LessonspaceInputError: for anything else.
+        """
+        start, end = as_window(window_start, window_end)
+        return cls(
+            Lesson(start, end, as_positive("min_participants", min_participants), give_up_at),
+            None if space_id is None else as_space_id("space_id", space_id),
+            None if launch_id is None else as_launch_id("launch_id", launch_id),
+        )
 
     @property
     def is_listed(self) -> bool:

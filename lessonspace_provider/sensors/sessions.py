@@ -10,18 +10,9 @@ from typing import TYPE_CHECKING, Any, Literal
 from airflow.providers.common.compat.sdk import AirflowSkipException
 
 from lessonspace_provider.exceptions import LessonspaceError, LessonspaceInputError
-from lessonspace_provider.parameters import (
-    as_duration,
-    as_launch_id,
-    as_one_of,
-    as_positive,
-    as_space_id,
-    as_uuid,
-    as_window,
-    shown,
-)
+from lessonspace_provider.parameters import as_duration, as_one_of, as_uuid, as_window, shown
 from lessonspace_provider.sensors.base import LessonspaceSensor, LessonspaceWaitFailed
-from lessonspace_provider.sessions import Lesson, summary
+from lessonspace_provider.sessions import summary
 from lessonspace_provider.waiting import AwaitedLesson, AwaitedSession
 
 if TYPE_CHECKING:
@@ -129,18 +120,20 @@ class LessonspaceSessionEndSensor(LessonspaceSensor):
                 "A session's end is waited for by session_id, or by either space_id or launch_id with window_start and "
                 "window_end. Nothing was sent."
             )
-        return AwaitedLesson(
-            self._lesson(),
-            None if self.space_id is None else as_space_id("space_id", self.space_id),
-            None if self.launch_id is None else as_launch_id("launch_id", self.launch_id),
+        return AwaitedLesson.checked(
+            space_id=self.space_id,
+            launch_id=self.launch_id,
+            window_start=self.window_start,
+            window_end=self.window_end,
+            min_participants=self.min_participants,
+            give_up_at=self._give_up_at(),
         )
 
-    def _lesson(self) -> Lesson:
-        start, end = as_window(self.window_start, self.window_end)
-        as_one_of("on_no_session", self.on_no_session, ON_NO_SESSION)
-        count = as_positive("min_participants", self.min_participants)
-        give_up_at = None if self.on_no_session == "wait" else end + as_duration("grace", self.grace)
-        return Lesson(start, end, count, give_up_at)
+    def _give_up_at(self) -> datetime | None:
+        if as_one_of("on_no_session", self.on_no_session, ON_NO_SESSION) == "wait":
+            return None
+        _, end = as_window(self.window_start, self.window_end)
+        return end + as_duration("grace", self.grace)
 
     def _recognisable(self, awaited: AwaitedSession | AwaitedLesson) -> AwaitedSession | AwaitedLesson:
         """Let the triggerer know the room by the id that lists have; without it, it asks for each lesson by itself."""

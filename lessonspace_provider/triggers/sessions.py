@@ -10,15 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict
 from airflow.triggers.base import BaseEventTrigger, BaseTrigger, TriggerEvent
 
 from lessonspace_provider.exceptions import PASSING_ERRORS, LessonspaceError, LessonspaceInputError
-from lessonspace_provider.parameters import (
-    as_connection_id,
-    as_launch_id,
-    as_positive,
-    as_space_id,
-    as_uuid,
-    as_window,
-)
-from lessonspace_provider.sessions import Lesson, SessionSummary, participant_count, summary
+from lessonspace_provider.parameters import as_connection_id, as_positive, as_uuid
+from lessonspace_provider.sessions import SessionSummary, participant_count, summary
 from lessonspace_provider.triggers.shared import (
     CONFIRM_AFTER,
     News,
@@ -192,16 +185,14 @@ class LessonspaceSessionEndTrigger(BaseTrigger):
             raise LessonspaceInputError(
                 "LessonspaceSessionEndTrigger needs session_id, or space_id or launch_id with both ends of a window."
             )
-        return AwaitedLesson(
-            self._lesson(),
-            None if self.space_id is None else as_space_id("space_id", self.space_id),
-            None if self.launch_id is None else as_launch_id("launch_id", self.launch_id),
+        return AwaitedLesson.checked(
+            space_id=self.space_id,
+            launch_id=self.launch_id,
+            window_start=self.window_start,
+            window_end=self.window_end,
+            min_participants=self.min_participants,
+            give_up_at=from_epoch("give_up_at", self.give_up_at),
         )
-
-    def _lesson(self) -> Lesson:
-        start, end = as_window(self.window_start, self.window_end)
-        count = as_positive("min_participants", self.min_participants)
-        return Lesson(start, end, count, from_epoch("give_up_at", self.give_up_at))
 
     def _event_of_failure(self, error: LessonspaceError) -> SessionEndEvent:
         return SessionEndEvent(
