@@ -141,15 +141,15 @@ def figures(outcome: Outcome, size: Size) -> dict[str, str]:
     return {
         "transcripts lost": f"{outcome.lost} of {size.ready}",
         "sessions without a transcript whose reason is on record": f"{outcome.accounted} of {3 * size.others}",
-        "seconds of the DAG run": f"{outcome.run_seconds:.0f}",
+        "seconds of the DAG run": f"{outcome.dag_run.seconds:.0f}",
         "seconds from the first call to the last": f"{outcome.call_seconds:.1f}",
         "the same as a multiple of the ideal": f"{outcome.call_seconds / size.ideal_seconds:.2f}",
         "calls to the API": str(outcome.api_calls),
         "answers of 429": str(outcome.refused),
         "calls that a fault spoiled": str(outcome.spoiled),
-        "tasks": str(sum(outcome.states.values())),
-        "tasks tried again": str(outcome.retries),
-        "tasks failed in the end": str(outcome.failed_tasks),
+        "tasks": str(outcome.dag_run.tasks),
+        "tasks tried again": str(outcome.dag_run.retries),
+        "tasks failed in the end": str(outcome.dag_run.failed_tasks),
         "rows in Airflow's database with a signed link": str(outcome.stored_links),
         "lines of DAG code": str(outcome.lines),
     }
@@ -176,7 +176,9 @@ def judged(outcome: Outcome, size: Size, *, in_time: bool) -> list[Target]:
     targets = [
         Target("no transcript lost", outcome.lost == 0),
         Target("every session without a transcript accounted for", outcome.accounted == 3 * size.others),
-        Target("no task failed, none was tried again", outcome.failed_tasks == 0 and outcome.retries == 0),
+        Target(
+            "no task failed, none was tried again", not outcome.dag_run.failed_tasks and not outcome.dag_run.retries
+        ),
         Target("no answer of 429", outcome.refused == 0),
         Target("no signed link in Airflow's database", outcome.stored_links == 0),
     ]

@@ -25,7 +25,7 @@ from benchmarks.archive_memory import archive_alone
 from benchmarks.archive_runs import MINUTE, PAGE_SIZE, RATE
 from benchmarks.measures import Arrival, refused, share_of
 from benchmarks.report import Target, machine, table, targets_list
-from benchmarks.servers import sandbox
+from benchmarks.servers import NO_SESSIONS, sandbox
 from lessonspace_provider.sandbox.messages import NewSession
 
 DISTRIBUTIONS = ("airflow-provider-lessonspace", "apache-airflow", "requests")
@@ -102,7 +102,7 @@ def measure_many(folder: Path, sessions: int) -> Night:
     alone = sessions // ONE_ALONE_OF
     end = datetime.now(timezone.utc) - timedelta(hours=3)
     archive = folder / "archive"
-    with sandbox(folder, RATE, "--days", "0", "--sessions-per-day", "0") as server:
+    with sandbox(folder, RATE, *NO_SESSIONS) as server:
         added = server.control.add_sessions(
             [a_session(end, second, alone=second < alone) for second in range(sessions)]
         )

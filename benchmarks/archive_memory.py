@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
-from benchmarks.archive_runs import MINUTE, RATE, lessonspace_connection
-from benchmarks.servers import RunningSandbox, sandbox
+from benchmarks.archive_runs import MINUTE, RATE
+from benchmarks.servers import NO_SESSIONS, RunningSandbox, lessonspace_connection, sandbox
 from lessonspace_provider.sandbox.messages import NewSession
 from scripts.processes import CHECKOUT
 
@@ -69,7 +69,7 @@ def measure_memory(folder: Path, transcripts: int, transcript_bytes: int, format
     end = datetime.now(timezone.utc) - timedelta(hours=1)
     session = NewSession(end - timedelta(hours=1), end, transcript="ready", transcript_bytes=transcript_bytes)
     archive = folder / "archive"
-    with sandbox(folder, RATE, "--days", "0", "--sessions-per-day", "0") as server:
+    with sandbox(folder, RATE, *NO_SESSIONS) as server:
         server.control.add_sessions([session] * transcripts)
         idle, peak = archive_alone(server, folder, archive, (end - MINUTE, end + MINUTE), formats)
     files = [file.stat().st_size for file in archive.rglob("*.json") if file.parent.name != "manifests"]
@@ -97,7 +97,7 @@ def archive_alone(
         env={
             **os.environ,
             "AIRFLOW_HOME": str(home),
-            "AIRFLOW_CONN_LESSONSPACE_DEFAULT": lessonspace_connection(server),
+            "AIRFLOW_CONN_LESSONSPACE_DEFAULT": lessonspace_connection(server, RATE),
         },
         cwd=CHECKOUT,
         check=True,

@@ -5,8 +5,6 @@ from __future__ import annotations
 
 import json
 import math
-from collections import Counter
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
@@ -14,20 +12,20 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Literal
 
-from benchmarks.celery import MARKER, query, show_logs
+from benchmarks.airflow_runs import DagRun, ended, ended_run, nothing_left, query
 from benchmarks.code_lines import code_lines
 from benchmarks.local_airflow import local_airflow
 from benchmarks.postgres import postgres_server
-from benchmarks.servers import RunningSandbox, sandbox
+from benchmarks.servers import NO_SESSIONS, RunningSandbox, lessonspace_connection, sandbox
 from lessonspace_provider.sandbox.messages import NewSession
 from lessonspace_provider.sandbox.settings import ORGANISATION_ID
-from scripts.processes import CHECKOUT, end_leftovers
+from scripts.processes import CHECKOUT
 from scripts.progress import Progress
 
 Way = Literal["provider", "http_operator"]
 
-#: Its folders are called like the ways.
-DAGS = CHECKOUT / "benchmarks" / "archive_dags"
+#: Its folders are called like the ways, and the DAG in each of them like this.
+DAGS, DAG_ID = CHECKOUT / "benchmarks" / "archive_dags", "archive"
 
 RATE = 5
 PAGE_SIZE = 20
@@ -79,60 +77,44 @@ class Outcome:
     """
     What came of a DAG's run.
 
-    :param run_seconds: from the DAG run's start to its end, as Airflow has them.
+    :param dag_run: as Airflow has it.
     :param call_seconds: from the first call to the last, the store's included.
     :param api_calls: calls that count against the limit.
     :param refused: answers of 429.
     :param spoiled: calls that a fault spoiled.
     :param lost: sessions whose transcript was ready, and is not in the archive as whole JSON.
     :param accounted: sessions without a transcript of which the archive says why.
-    :param states: task instances per state.
-    :param retries: tries of tasks beyond their first.
     :param stored_links: rows of Airflow's database that hold a signed link.
     :param lines: of the DAG's code.
     """
 
-    run_seconds: float
+    dag_run: DagRun
     call_seconds: float
     api_calls: int
     refused: int
     spoiled: int
     lost: int
     accounted: int
-    states: Mapping[str, int]
-    retries: int
     stored_links: int
     lines: int
-
-    @property
-    def failed_tasks(self) -> int:
-        """Tasks that failed in the end, or could not run because another did."""
-        return self.states.get("failed", 0) + self.states.get("upstream_failed", 0)
 
 
 def run(way: Way, size: Size, folder: Path, progress: Progress) -> Outcome:
     """Let one of the DAGs run once, and stop everything that was started for it."""
     airflow_home, archive = folder / "airflow", folder / "archive"
     archive.mkdir(parents=True)
-    try:
-        with (
-            sandbox(folder / "sandbox", RATE, "--days", "0", "--sessions-per-day", "0") as server,
-            postgres_server() as database,
-        ):
-            server.control.add_sessions(sessions_of_yesterday(size))
-            inject_faults(server, size)
-            progress.say(f"{way}: the sandbox and PostgreSQL serve")
-            environment = connections(server, archive)
-            with local_airflow(airflow_home, DAGS / way, database, size.tasks_at_once, environment) as processes:
-                progress.wait_for("the run to end", lambda: ended(database), processes, deadline=DEADLINE_SECONDS)
-                return measure(way, server, database, archive)
-    except Exception:
-        show_logs(airflow_home)
-        raise
-    finally:
-        if killed := end_leftovers(MARKER, str(airflow_home)):
-            progress.say(f"killed {len(killed)} processes that were still there")
-        progress.say(f"{way}: nothing is left running")
+    with (
+        nothing_left(airflow_home, progress),
+        sandbox(folder / "sandbox", RATE, *NO_SESSIONS) as server,
+        postgres_server() as database,
+    ):
+        server.control.add_sessions(sessions_of_yesterday(size))
+        inject_faults(server, size)
+        progress.say(f"{way}: the sandbox and PostgreSQL serve")
+        environment = connections(server, archive)
+        with local_airflow(airflow_home, DAGS / way, database, size.tasks_at_once, environment) as processes:
+            progress.wait_for("the run to end", lambda: ended(database, DAG_ID), processes, deadline=DEADLINE_SECONDS)
+            return measure(way, server, database, archive)
 
 
 def sessions_of_yesterday(size: Size) -> list[NewSession]:
@@ -165,27 +147,16 @@ def inject_faults(server: RunningSandbox, size: Size) -> None:
         server.control.inject_fault("reset", target=target, every=2 * size.fault_every)
 
 
-def lessonspace_connection(server: RunningSandbox) -> str:
-    """Write the provider's connection as JSON."""
-    extra = {"organisation_id": ORGANISATION_ID, "rate_limit_per_second": RATE}
-    return json.dumps({"conn_type": "lessonspace", "host": server.base_url, "password": server.api_key, "extra": extra})
-
-
 def connections(server: RunningSandbox, archive: Path) -> dict[str, str]:
     """Write what the DAGs need as environment variables."""
     key = {"Authorization": f"Organisation {server.api_key}"}
     return {
-        "AIRFLOW_CONN_LESSONSPACE_DEFAULT": lessonspace_connection(server),
+        "AIRFLOW_CONN_LESSONSPACE_DEFAULT": lessonspace_connection(server, RATE),
         "AIRFLOW_CONN_LESSONSPACE_API": json.dumps({"conn_type": "http", "host": server.base_url, "extra": key}),
         "AIRFLOW_CONN_TRANSCRIPT_STORE": json.dumps({"conn_type": "http", "host": server.store_url}),
         "AIRFLOW_VAR_LESSONSPACE_ORGANISATION": str(ORGANISATION_ID),
         "AIRFLOW_VAR_LESSONSPACE_ARCHIVE": f"file://{archive}",
     }
-
-
-def ended(database: str) -> bool | None:
-    """Whether the DAG's run has ended; None for not yet."""
-    return bool(query(database, "SELECT 1 FROM dag_run WHERE state IN ('success', 'failed')")) or None
 
 
 def measure(way: Way, server: RunningSandbox, database: str, archive: Path) -> Outcome:
@@ -195,18 +166,14 @@ def measure(way: Way, server: RunningSandbox, database: str, archive: Path) -> O
     truths = server.control.sessions()
     ready = {truth.session_id for truth in truths if truth.transcript == "ready"}
     others = {truth.session_id for truth in truths} - ready
-    [(seconds,)] = query(database, "SELECT extract(epoch FROM end_date - start_date) FROM dag_run")
-    tasks = query(database, "SELECT state, greatest(try_number - 1, 0) FROM task_instance")
     return Outcome(
-        run_seconds=float(str(seconds)),
+        dag_run=ended_run(database, DAG_ID),
         call_seconds=max(arrived) - min(arrived),
         api_calls=sum(call.target == "api" for call in calls),
         refused=sum(call.status == HTTPStatus.TOO_MANY_REQUESTS for call in calls),
         spoiled=sum(call.fault is not None for call in calls),
         lost=len(ready - whole_transcripts(archive)),
         accounted=len(others & explained_sessions(archive)),
-        states=Counter(str(state) for state, _ in tasks),
-        retries=sum(int(str(retries)) for _, retries in tasks),
         stored_links=stored_links(database),
         lines=code_lines((DAGS / way / "archive.py").read_text()),
     )

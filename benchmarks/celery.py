@@ -13,11 +13,8 @@ Exit status: 1 if a task failed, a transcript is missing, or the server had to a
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import secrets
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,17 +25,23 @@ from http import HTTPStatus
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import psycopg2  # type: ignore[import-untyped]  # it ships no types
-from cryptography.fernet import Fernet
-
+from benchmarks.airflow_runs import (
+    BEHIND_THE_SERVERS,
+    BINARIES,
+    MARKER,
+    cpu_seconds,
+    migrate,
+    nothing_left,
+    query,
+    settings_on,
+    task_states,
+)
 from benchmarks.measures import Arrival, refused, share_of
 from benchmarks.postgres import postgres_server
 from benchmarks.report import Target, machine, table, targets_list
-from benchmarks.servers import RunningSandbox, redis_server, sandbox
+from benchmarks.servers import NO_SESSIONS, RunningSandbox, lessonspace_connection, redis_server, sandbox
 from lessonspace_provider.sandbox.messages import NewSession, RecordedCall
-from lessonspace_provider.sandbox.settings import ORGANISATION_ID
-from scripts.logs import file_tail
-from scripts.processes import CHECKOUT, GuardedProcess, end_leftovers
+from scripts.processes import CHECKOUT, GuardedProcess
 from scripts.progress import Progress
 from scripts.standalone import airflow_settings, private_environment, reserve_loopback_port
 
@@ -50,7 +53,6 @@ DISTRIBUTIONS = (
     "redis",
     "psycopg2-binary",
 )
-BINARIES = Path(sys.prefix) / "bin"
 DAGS_FOLDER = CHECKOUT / "benchmarks" / "celery_dags"
 
 #: The DAGs there, and what their calls are called below.
@@ -67,14 +69,8 @@ BETWEEN_ENDS = 0.5
 
 WORKERS = ("worker-1", "worker-2")
 
-#: The servers have machines of their own as a rule, and don't answer late because Airflow's tasks keep them waiting.
-BEHIND_THE_SERVERS = ("nice", "-n", "10")
 RATE = 5
 DEADLINE_SECONDS = 1200.0
-LOG_LINES = 30
-
-#: Which processes belong to a run, should a guard be killed.
-MARKER = "LESSONSPACE_BENCHMARK"
 
 
 @dataclass(frozen=True)
@@ -136,31 +132,18 @@ def main() -> int:
 
 def run(size: Size, folder: Path, progress: Progress) -> Outcome:
     """Start all servers and Airflow's components, let the DAGs run once, and stop everything."""
-    try:
-        with (
-            sandbox(folder / "sandbox", RATE, "--days", "0", "--sessions-per-day", "0") as server,
-            redis_server(folder / "redis") as redis,
-            postgres_server() as database,
-        ):
-            server.control.add_sessions(sessions_with_transcript(size.sessions))
-            running = server.control.add_sessions(running_sessions(size.waits))
-            progress.say("the sandbox, Redis and PostgreSQL serve")
-            provider = provider_settings(server, redis.url(1), folder / "archive")
-            with airflow(folder, size, database, redis.url(0), provider, progress) as processes:
-                return measure(folder, server, running, database, processes, progress)
-    except Exception:
-        show_logs(folder)
-        raise
-    finally:
-        if killed := end_leftovers(MARKER, str(folder)):
-            progress.say(f"killed {len(killed)} processes that were still there")
-        progress.say("nothing is left running")
-
-
-def show_logs(folder: Path) -> None:
-    """Print the ends of the logs that tell why a run failed."""
-    for log in sorted(folder.glob("*.log")):
-        print(f"\n--- the end of {log.name}", *file_tail(log, LOG_LINES), sep="\n    ", file=sys.stderr)
+    with (
+        nothing_left(folder, progress),
+        sandbox(folder / "sandbox", RATE, *NO_SESSIONS) as server,
+        redis_server(folder / "redis") as redis,
+        postgres_server() as database,
+    ):
+        server.control.add_sessions(sessions_with_transcript(size.sessions))
+        running = server.control.add_sessions(running_sessions(size.waits))
+        progress.say("the sandbox, Redis and PostgreSQL serve")
+        provider = provider_settings(server, redis.url(1), folder / "archive")
+        with airflow(folder, size, database, redis.url(0), provider, progress) as processes:
+            return measure(folder, server, running, database, processes, progress)
 
 
 def sessions_with_transcript(number: int) -> list[NewSession]:
@@ -181,15 +164,9 @@ def running_sessions(number: int) -> list[NewSession]:
 def provider_settings(server: RunningSandbox, gate_redis: str, archive: Path) -> dict[str, str]:
     """Write the connection and the archive's place as environment variables, the same everywhere."""
     archive.mkdir()
-    extra = {
-        "organisation_id": ORGANISATION_ID,
-        "rate_limit_per_second": RATE,
-        "rate_limit_backend": "redis",
-        "rate_limit_redis_url": gate_redis,
-    }
-    connection = {"conn_type": "lessonspace", "host": server.base_url, "password": server.api_key, "extra": extra}
+    shared = {"rate_limit_backend": "redis", "rate_limit_redis_url": gate_redis}
     return {
-        "AIRFLOW_CONN_LESSONSPACE_DEFAULT": json.dumps(connection),
+        "AIRFLOW_CONN_LESSONSPACE_DEFAULT": lessonspace_connection(server, RATE, **shared),
         "AIRFLOW_VAR_LESSONSPACE_ARCHIVE": f"file://{archive}",
     }
 
@@ -243,23 +220,13 @@ def airflow(
 def celery_settings(size: Size, database: str, broker: str) -> dict[str, str]:
     """Airflow's configuration where it differs from the demo's, as environment variables."""
     return {
+        **settings_on(database),
         "AIRFLOW__CORE__EXECUTOR": "CeleryExecutor",
-        "AIRFLOW__CORE__FERNET_KEY": Fernet.generate_key().decode(),
         "AIRFLOW__CORE__PARALLELISM": "64",
-        "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
-        "AIRFLOW__API__SECRET_KEY": secrets.token_urlsafe(32),
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"postgresql+psycopg2://{database}",
         "AIRFLOW__CELERY__BROKER_URL": broker,
         "AIRFLOW__CELERY__RESULT_BACKEND": f"db+postgresql+psycopg2://{database}",
         "AIRFLOW__CELERY__WORKER_CONCURRENCY": str(size.concurrency),
     }
-
-
-def migrate(environment: Mapping[str, str], log: Path) -> None:
-    """Make the metadata database's tables."""
-    with log.open("wb") as output:
-        command = [str(BINARIES / "airflow"), "db", "migrate"]
-        subprocess.run(command, env=dict(environment), check=True, stdout=output, stderr=subprocess.STDOUT)
 
 
 def measure(
@@ -327,28 +294,6 @@ def ended(database: str) -> bool | None:
     states = query(database, "SELECT dag_id, state FROM dag_run")
     done = {dag_id for dag_id, state in states if state in ("success", "failed")}
     return True if done >= set(DAG_IDS) else None
-
-
-def task_states(database: str, dag_id: str) -> Counter[str]:
-    """Count a DAG's task instances per state."""
-    return Counter(str(s) for (s,) in query(database, "SELECT state FROM task_instance WHERE dag_id = %s", dag_id))
-
-
-def query(database: str, statement: str, *values: str) -> list[tuple[object, ...]]:
-    """Ask the metadata database."""
-    connection = psycopg2.connect(f"postgresql://{database}")
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute(statement, values)
-            return list(cursor.fetchall())
-    finally:
-        connection.close()
-
-
-def cpu_seconds() -> tuple[float, float]:
-    """Read how long this machine's cores were busy, and how long in all, since its start."""
-    ticks = [float(field) for field in Path("/proc/stat").read_text().splitlines()[0].split()[1:9]]
-    return sum(ticks) - ticks[3] - ticks[4], sum(ticks)
 
 
 def busiest_minute(calls: Sequence[Arrival]) -> int:

@@ -13,24 +13,21 @@ Exit status: 1 if a target was missed.
 from __future__ import annotations
 
 import argparse
-import json
 import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from benchmarks.airflow_runs import BEHIND_THE_SERVERS, DagRun, cpu_seconds, ended, ended_run, nothing_left
 from benchmarks.archive import wrapped
-from benchmarks.celery import BEHIND_THE_SERVERS, MARKER, cpu_seconds, query, show_logs
 from benchmarks.local_airflow import local_airflow
 from benchmarks.measures import Arrival, refused, share_of
 from benchmarks.postgres import postgres_server
 from benchmarks.report import Target, machine, table, targets_list
-from benchmarks.servers import RunningSandbox, sandbox
-from lessonspace_provider.sandbox.settings import ORGANISATION_ID
-from scripts.processes import CHECKOUT, end_leftovers
+from benchmarks.servers import NO_SESSIONS, RunningSandbox, lessonspace_connection, sandbox
+from scripts.processes import CHECKOUT
 from scripts.progress import Progress
 
 DISTRIBUTIONS = ("airflow-provider-lessonspace", "apache-airflow", "requests", "psycopg2-binary")
@@ -77,26 +74,17 @@ class Outcome:
     What came of a run.
 
     :param calls: launches as the sandbox saw them.
-    :param run_seconds: from the DAG run's start to its end, as Airflow has them.
-    :param states: task instances per state.
-    :param retries: tries of tasks beyond their first.
+    :param dag_run: as Airflow has it.
     :param links: different links that were delivered.
     :param rooms: different rooms to which they lead.
     :param cpu_busy: share of the machine's CPU time that was used, from the first call to the end of the run.
     """
 
     calls: Sequence[Arrival]
-    run_seconds: float
-    states: Mapping[str, int]
-    retries: int
+    dag_run: DagRun
     links: int
     rooms: int
     cpu_busy: float
-
-    @property
-    def failed_tasks(self) -> int:
-        """Tasks that failed in the end, or could not run because another did."""
-        return self.states.get("failed", 0) + self.states.get("upstream_failed", 0)
 
     @property
     def call_seconds(self) -> float:
@@ -137,28 +125,21 @@ def run(size: Size, rate: int, folder: Path, progress: Progress) -> Outcome:
     :param rate: calls per second that the server accepts, and that the connection says.
     """
     airflow_home, links = folder / "airflow", folder / "links"
-    try:
-        with (
-            sandbox(folder / "sandbox", rate, "--days", "0", "--sessions-per-day", "0") as server,
-            postgres_server() as database,
-        ):
-            progress.say(f"{rate} per second: the sandbox and PostgreSQL serve")
-            dags, environment = dag_folder(folder / "dags", size), settings(server, rate, links)
-            with local_airflow(
-                airflow_home, dags, database, TASKS_AT_ONCE, environment, before_commands=BEHIND_THE_SERVERS
-            ) as processes:
-                state = server.control.state
-                progress.wait_for("the first call", lambda: state().api_calls or None, processes)
-                before = cpu_seconds()
-                progress.wait_for("the run to end", lambda: ended(database), processes, deadline=DEADLINE_SECONDS)
-                return measure(server, database, links, before)
-    except Exception:
-        show_logs(airflow_home)
-        raise
-    finally:
-        if killed := end_leftovers(MARKER, str(airflow_home)):
-            progress.say(f"killed {len(killed)} processes that were still there")
-        progress.say(f"{rate} per second: nothing is left running")
+    with (
+        nothing_left(airflow_home, progress),
+        sandbox(folder / "sandbox", rate, *NO_SESSIONS) as server,
+        postgres_server() as database,
+    ):
+        progress.say(f"{rate} per second: the sandbox and PostgreSQL serve")
+        dags, environment = dag_folder(folder / "dags", size), settings(server, rate, links)
+        with local_airflow(
+            airflow_home, dags, database, TASKS_AT_ONCE, environment, before_commands=BEHIND_THE_SERVERS
+        ) as processes:
+            state = server.control.state
+            progress.wait_for("the first call", lambda: state().api_calls or None, processes)
+            before = cpu_seconds()
+            progress.wait_for("the run to end", lambda: ended(database, DAG_ID), processes, deadline=DEADLINE_SECONDS)
+            return measure(server, database, links, before)
 
 
 def dag_folder(folder: Path, size: Size) -> Path:
@@ -182,35 +163,21 @@ def timetable(size: Size) -> str:
 
 def settings(server: RunningSandbox, rate: int, links: Path) -> dict[str, str]:
     """Write the connection and where to put links as environment variables."""
-    extra = {"organisation_id": ORGANISATION_ID, "rate_limit_per_second": rate}
-    connection = {"conn_type": "lessonspace", "host": server.base_url, "password": server.api_key, "extra": extra}
     return {
-        "AIRFLOW_CONN_LESSONSPACE_DEFAULT": json.dumps(connection),
+        "AIRFLOW_CONN_LESSONSPACE_DEFAULT": lessonspace_connection(server, rate),
         "AIRFLOW_VAR_LESSONSPACE_LINKS_FOLDER": str(links),
     }
-
-
-def ended(database: str) -> bool | None:
-    """Whether the DAG's run has ended; None for not yet."""
-    statement = "SELECT 1 FROM dag_run WHERE dag_id = %s AND state IN ('success', 'failed')"
-    return bool(query(database, statement, DAG_ID)) or None
 
 
 def measure(server: RunningSandbox, database: str, links: Path, cpu_before: tuple[float, float]) -> Outcome:
     """Look at what came of a run."""
     (busy_before, all_before), (busy_after, all_after) = cpu_before, cpu_seconds()
-    statement = "SELECT extract(epoch FROM end_date - start_date) FROM dag_run WHERE dag_id = %s"
-    [(seconds,)] = query(database, statement, DAG_ID)
-    statement = "SELECT state, greatest(try_number - 1, 0) FROM task_instance WHERE dag_id = %s"
-    tasks = query(database, statement, DAG_ID)
     calls = server.control.calls(target="api", method="POST")
     texts = [file.read_text() for file in links.glob("*.txt")]
     delivered = {link for text in texts for link in re.findall(r"^http\S+$", text, re.MULTILINE)}
     return Outcome(
         calls=[Arrival(DAG_ID, call.arrived, call.status != HTTPStatus.TOO_MANY_REQUESTS) for call in calls],
-        run_seconds=float(str(seconds)),
-        states=Counter(str(state) for state, _ in tasks),
-        retries=sum(int(str(retries)) for _, retries in tasks),
+        dag_run=ended_run(database, DAG_ID),
         links=len(delivered),
         rooms=len({link.partition("?")[0] for link in delivered}),
         cpu_busy=(busy_after - busy_before) / (all_after - all_before),
@@ -246,10 +213,10 @@ def figures(outcome: Outcome, rate: int, size: Size) -> dict[str, str]:
         "seconds from the first call to the last": f"{outcome.call_seconds:.1f}",
         "share of the limit": f"{share_of(rate, outcome.calls):.2f}",
         "CPU time used of the machine's": f"{outcome.cpu_busy:.0%}",
-        "seconds of the DAG run": f"{outcome.run_seconds:.0f}",
-        "tasks": str(sum(outcome.states.values())),
-        "tasks tried again": str(outcome.retries),
-        "tasks failed in the end": str(outcome.failed_tasks),
+        "seconds of the DAG run": f"{outcome.dag_run.seconds:.0f}",
+        "tasks": str(outcome.dag_run.tasks),
+        "tasks tried again": str(outcome.dag_run.retries),
+        "tasks failed in the end": str(outcome.dag_run.failed_tasks),
     }
 
 
@@ -263,7 +230,9 @@ def judged(outcomes: Mapping[int, Outcome], size: Size, *, used: bool) -> list[T
     targets = [
         Target("everybody has a link of their own", all(outcome.links == size.launches for outcome in both)),
         Target("a room for each lesson", all(outcome.rooms == size.lessons for outcome in both)),
-        Target("no task failed, none was tried again", not any(o.failed_tasks or o.retries for o in both)),
+        Target(
+            "no task failed, none was tried again", not any(o.dag_run.failed_tasks or o.dag_run.retries for o in both)
+        ),
         Target("no answer of 429", not any(refused(outcome.calls) for outcome in both)),
     ]
     if used:

@@ -9,9 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from cryptography.fernet import Fernet
-
-from benchmarks.celery import BINARIES, MARKER, migrate
+from benchmarks.airflow_runs import BINARIES, MARKER, migrate, settings_on
 from scripts.processes import GuardedProcess
 from scripts.standalone import airflow_settings, private_environment, reserve_loopback_port
 
@@ -41,7 +39,9 @@ def local_airflow(
         everything = {
             **private_environment(os.environ, home=folder, binaries=BINARIES),
             **airflow_settings(home=folder, dags_folder=dags_folder, port=port, jwt_secret=secrets.token_urlsafe(64)),
-            **_local_executor(database, tasks_at_once),
+            **settings_on(database),
+            "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
+            "AIRFLOW__CORE__PARALLELISM": str(tasks_at_once),
             **environment,
             MARKER: str(folder),
         }
@@ -57,14 +57,3 @@ def local_airflow(
             process = GuardedProcess(name, whole, environment=everything, log=log)
             processes.append(running.enter_context(process))
         yield processes
-
-
-def _local_executor(database: str, tasks_at_once: int) -> dict[str, str]:
-    return {
-        "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
-        "AIRFLOW__CORE__FERNET_KEY": Fernet.generate_key().decode(),
-        "AIRFLOW__CORE__PARALLELISM": str(tasks_at_once),
-        "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
-        "AIRFLOW__API__SECRET_KEY": secrets.token_urlsafe(32),
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"postgresql+psycopg2://{database}",
-    }

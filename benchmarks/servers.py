@@ -15,10 +15,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lessonspace_provider.sandbox.client import SandboxControl
+from lessonspace_provider.sandbox.settings import ORGANISATION_ID
 from scripts.processes import GuardedProcess
 from scripts.standalone import reserve_loopback_port
 
 START_SECONDS = 60.0
+
+#: On a sandbox's command line: it begins without sessions of its own.
+NO_SESSIONS = ("--days", "0", "--sessions-per-day", "0")
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,19 @@ def sandbox(folder: Path, rate: int, *arguments: str) -> Iterator[RunningSandbox
         served = json.loads(ready.read_text())
         control = SandboxControl(served["base_url"])
         yield RunningSandbox(served["base_url"], served["store_url"], served["api_key"], control)
+
+
+def lessonspace_connection(server: RunningSandbox, rate: float, **extra: str) -> str:
+    """
+    Write the provider's connection to a sandbox as JSON.
+
+    :param rate: requests per second.
+    :param extra: more of the connection's extra fields.
+    """
+    fields = {"organisation_id": ORGANISATION_ID, "rate_limit_per_second": rate, **extra}
+    return json.dumps(
+        {"conn_type": "lessonspace", "host": server.base_url, "password": server.api_key, "extra": fields}
+    )
 
 
 @contextmanager

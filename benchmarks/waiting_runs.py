@@ -15,7 +15,7 @@ from operator import itemgetter
 from pathlib import Path
 from random import Random
 
-from benchmarks.servers import RunningSandbox, sandbox
+from benchmarks.servers import NO_SESSIONS, RunningSandbox, sandbox
 from benchmarks.waiters import Measured, Told, Waiters
 from benchmarks.waiting_ways import Serialized, Way, connection, serialized
 from lessonspace_provider.sandbox.messages import NewSession
@@ -151,8 +151,8 @@ def run_together(plans: Sequence[Plan], world: World, folder: Path) -> list[Outc
 
 @contextmanager
 def _prepared(plan: Plan, world: World, folder: Path) -> Iterator[_Run]:
-    nothing_else = ("--days", "0", "--sessions-per-day", "0", "--page-size", str(PAGE_SIZE))
-    with sandbox(folder / "sandbox", world.rate, *nothing_else) as server, ExitStack() as opened:
+    arguments = (*NO_SESSIONS, "--page-size", str(PAGE_SIZE))
+    with sandbox(folder / "sandbox", world.rate, *arguments) as server, ExitStack() as opened:
         yield _Run(plan, world, server, folder, opened)
 
 
