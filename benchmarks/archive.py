@@ -12,15 +12,13 @@ Exit status: 1 if this provider's DAG missed a target.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from textwrap import fill
 
 from benchmarks.archive_memory import Memory, measure_memory
 from benchmarks.archive_runs import RATE, Outcome, Size, Way, run
-from benchmarks.report import Target, machine, table, targets_list
+from benchmarks.report import Target, machine, options_of, publish, table, targets_list, wrapped
 from scripts.progress import Progress
 
 DISTRIBUTIONS = (
@@ -68,10 +66,7 @@ the API sends is a tenth smaller, since it has no indentation."""
 
 def main() -> int:
     """Run it, print the result, and write it if asked to."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.archive")
-    parser.add_argument("--quick", action="store_true", help="a few sessions, to see that it works")
-    parser.add_argument("--output", type=Path, help="write the result there, as Markdown")
-    options = parser.parse_args()
+    options = options_of("archive", quick="a few sessions")
     size = QUICK if options.quick else FULL
     where, progress = machine(DISTRIBUTIONS), Progress()
     with TemporaryDirectory(prefix="lessonspace-benchmark-") as name:
@@ -91,9 +86,7 @@ def main() -> int:
         targets_list(targets),
     ]
     result = "\n\n".join(parts) + "\n"
-    print(result)
-    if options.output:
-        options.output.write_text(result)
+    publish(result, options.output)
     return int(not all(target.met for target in targets))
 
 
@@ -122,11 +115,6 @@ def explained(size: Size) -> str:
             fewest_calls=size.fewest_calls,
         )
     )
-
-
-def wrapped(text: str) -> str:
-    """Break the lines of paragraphs anew."""
-    return "\n\n".join(fill(paragraph, 120, break_on_hyphens=False) for paragraph in text.split("\n\n"))
 
 
 def comparison(outcomes: dict[Way, Outcome], size: Size) -> str:

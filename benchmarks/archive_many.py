@@ -10,7 +10,6 @@ Exit status: 1 if a target was missed.
 
 from __future__ import annotations
 
-import argparse
 import json
 import math
 from collections import Counter
@@ -24,7 +23,7 @@ from tempfile import TemporaryDirectory
 from benchmarks.archive_memory import archive_alone
 from benchmarks.archive_runs import MINUTE, PAGE_SIZE, RATE
 from benchmarks.measures import Arrival, refused, share_of
-from benchmarks.report import Target, machine, table, targets_list
+from benchmarks.report import Target, machine, options_of, publish, table, targets_list
 from benchmarks.servers import NO_SESSIONS, sandbox
 from lessonspace_provider.sandbox.messages import NewSession
 
@@ -171,19 +170,14 @@ def judged(many: Night) -> list[Target]:
 
 def main() -> int:
     """Run it, print the result, and write it if asked to."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.archive_many")
-    parser.add_argument("--quick", action="store_true", help="a few sessions, to see that it works")
-    parser.add_argument("--output", type=Path, help="write the result there, as Markdown")
-    options = parser.parse_args()
+    options = options_of("archive_many", quick="a few sessions")
     where = machine(DISTRIBUTIONS)
     with TemporaryDirectory(prefix="lessonspace-benchmark-") as folder:
         many = measure_many(Path(folder), FEW if options.quick else MANY)
     targets = judged(many)
     parts = ["# Many sessions", where, EXPLAINED.format(rate=RATE), figures(many), "## Targets", targets_list(targets)]
     result = "\n\n".join(parts) + "\n"
-    print(result)
-    if options.output:
-        options.output.write_text(result)
+    publish(result, options.output)
     return int(not all(target.met for target in targets))
 
 

@@ -12,7 +12,6 @@ Exit status: 1 if a task failed, a transcript is missing, or the server had to a
 
 from __future__ import annotations
 
-import argparse
 import os
 import secrets
 import time
@@ -38,7 +37,7 @@ from benchmarks.airflow_runs import (
 )
 from benchmarks.measures import Arrival, refused, share_of
 from benchmarks.postgres import postgres_server
-from benchmarks.report import Target, machine, table, targets_list
+from benchmarks.report import Target, machine, options_of, publish, table, targets_list
 from benchmarks.servers import NO_SESSIONS, RunningSandbox, lessonspace_connection, redis_server, sandbox
 from lessonspace_provider.sandbox.messages import NewSession, RecordedCall
 from scripts.processes import CHECKOUT, GuardedProcess
@@ -113,10 +112,7 @@ class Outcome:
 
 def main() -> int:
     """Run it, print the result, and write it if asked to."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.celery")
-    parser.add_argument("--quick", action="store_true", help="a few sessions, to see that it works")
-    parser.add_argument("--output", type=Path, help="write the result there, as Markdown")
-    options = parser.parse_args()
+    options = options_of("celery", quick="a few sessions")
     full, quick = Size(sessions=200, waits=50, concurrency=8), Size(sessions=30, waits=4, concurrency=2)
     size = quick if options.quick else full
     where = machine(DISTRIBUTIONS)
@@ -124,9 +120,7 @@ def main() -> int:
         outcome = run(size, Path(folder), Progress())
     targets = judged(outcome, size)
     result = f"# Celery\n\n{where}\n\n{described(outcome, size)}\n\n## Targets\n\n{targets_list(targets)}\n"
-    print(result)
-    if options.output:
-        options.output.write_text(result)
+    publish(result, options.output)
     return int(not all(target.met for target in targets))
 
 

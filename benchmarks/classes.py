@@ -12,7 +12,6 @@ Exit status: 1 if a target was missed.
 
 from __future__ import annotations
 
-import argparse
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,11 +20,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchmarks.airflow_runs import BEHIND_THE_SERVERS, DagRun, cpu_seconds, ended, ended_run, nothing_left
-from benchmarks.archive import wrapped
 from benchmarks.local_airflow import local_airflow
 from benchmarks.measures import Arrival, refused, share_of
 from benchmarks.postgres import postgres_server
-from benchmarks.report import Target, machine, table, targets_list
+from benchmarks.report import Target, machine, options_of, publish, table, targets_list, wrapped
 from benchmarks.servers import NO_SESSIONS, RunningSandbox, lessonspace_connection, sandbox
 from scripts.processes import CHECKOUT
 from scripts.progress import Progress
@@ -101,10 +99,7 @@ USUAL, LOW = RATES = (5, 1)
 
 def main() -> int:
     """Run it, print the result, and write it if asked to."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.classes")
-    parser.add_argument("--quick", action="store_true", help="a few lessons, to see that it works")
-    parser.add_argument("--output", type=Path, help="write the result there, as Markdown")
-    options = parser.parse_args()
+    options = options_of("classes", quick="a few lessons")
     size = QUICK if options.quick else FULL
     where, progress = machine(DISTRIBUTIONS), Progress()
     with TemporaryDirectory(prefix="lessonspace-benchmark-") as folder:
@@ -112,9 +107,7 @@ def main() -> int:
     targets = judged(outcomes, size, used=not options.quick)
     parts = ["# Classes", where, explained(size), comparison(outcomes, size), "## Targets", targets_list(targets)]
     result = "\n\n".join(parts) + "\n"
-    print(result)
-    if options.output:
-        options.output.write_text(result)
+    publish(result, options.output)
     return int(not all(target.met for target in targets))
 
 

@@ -10,7 +10,6 @@ Exit status: 1 if the gate missed a target.
 
 from __future__ import annotations
 
-import argparse
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -25,7 +24,7 @@ from benchmarks.killed_holders import seconds_until_next
 from benchmarks.measures import Arrival, all_served_after, jain, refused, served_at_three_quarters, share_of
 from benchmarks.rate_limit_callers import Caller, Finished, started
 from benchmarks.rate_limit_ways import CALLER_HEADER, PATH, WAYS, Place, Way
-from benchmarks.report import Target, machine, table, targets_list
+from benchmarks.report import Target, machine, options_of, publish, table, targets_list
 from benchmarks.servers import RunningRedis, RunningSandbox, redis_server, sandbox
 
 DISTRIBUTIONS = ("airflow-provider-lessonspace", "requests", "httpx", "tenacity", "pyrate-limiter", "filelock", "redis")
@@ -179,18 +178,13 @@ def arrivals_at(server: RunningSandbox) -> list[Arrival]:
 
 def main() -> int:
     """Run everything, print the result, and write it if asked to."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.rate_limit")
-    parser.add_argument("--quick", action="store_true", help="a minute's run, to see that it works")
-    parser.add_argument("--output", type=Path, help="write the result there, as Markdown")
-    options = parser.parse_args()
+    options = options_of("rate_limit", quick="a minute's run")
     where = machine(DISTRIBUTIONS)
     with TemporaryDirectory(prefix="lessonspace-benchmark-") as folder:
         text, targets = run_all(QUICK if options.quick else FULL, Path(folder))
     verdict = "Not judged: `--quick` is too short." if options.quick else targets_list(targets)
     result = f"# Rate limit\n\n{where}\n\n{text}\n\n## Targets of the gate\n\n{verdict}\n"
-    print(result)
-    if options.output:
-        options.output.write_text(result)
+    publish(result, options.output)
     return int(not options.quick and not all(target.met for target in targets))
 
 

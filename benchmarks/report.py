@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import platform
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from importlib.metadata import version
 from pathlib import Path
+from textwrap import fill
 
 
 @dataclass(frozen=True)
@@ -18,6 +20,45 @@ class Target:
 
     text: str
     met: bool
+
+
+@dataclass(frozen=True)
+class Options:
+    """
+    What every benchmark takes.
+
+    :param quick: whether it is only to be seen to work.
+    :param output: where the result is to be written, beside the standard output.
+    """
+
+    quick: bool
+    output: Path | None
+
+
+def options_of(program: str, quick: str) -> Options:
+    """
+    Read the command line.
+
+    :param program: the benchmark's module.
+    :param quick: what a quick run is, for the help.
+    """
+    parser = argparse.ArgumentParser(prog=f"python -m benchmarks.{program}")
+    parser.add_argument("--quick", action="store_true", help=f"{quick}, to see that it works")
+    parser.add_argument("--output", type=Path, help="write the result there, as Markdown")
+    given = parser.parse_args()
+    return Options(given.quick, given.output)
+
+
+def publish(result: str, output: Path | None) -> None:
+    """Print the result, and write it if asked to."""
+    print(result)
+    if output:
+        output.write_text(result)
+
+
+def wrapped(text: str) -> str:
+    """Break the lines of paragraphs anew."""
+    return "\n\n".join(fill(paragraph, 120, break_on_hyphens=False) for paragraph in text.split("\n\n"))
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -10,7 +10,6 @@ Exit status: 1 if this provider's trigger missed a target.
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 from collections.abc import Sequence
@@ -19,9 +18,8 @@ from datetime import datetime
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
-from textwrap import fill
 
-from benchmarks.report import Target, machine, table, targets_list
+from benchmarks.report import Target, machine, options_of, publish, table, targets_list, wrapped
 from benchmarks.waiters import LOADING_SECONDS
 from benchmarks.waiting_runs import PAGE_SIZE, PATIENCE, Outcome, Plan, World, run_together
 from benchmarks.waiting_ways import WAYS, Way
@@ -102,10 +100,7 @@ QUICK = Size(
 
 def main() -> int:
     """Run everything, print the result, and write it if asked to."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.waiting")
-    parser.add_argument("--quick", action="store_true", help="a short run, to see that it works")
-    parser.add_argument("--output", type=Path, help="write the result there, as Markdown")
-    options = parser.parse_args()
+    options = options_of("waiting", quick="a short run")
     size = QUICK if options.quick else FULL
     where = machine(DISTRIBUTIONS)
     with TemporaryDirectory(prefix="lessonspace-benchmark-") as folder:
@@ -123,9 +118,7 @@ def main() -> int:
         ]
     )
     result = f"# Waiting\n\n{where}\n\n{described}\n\n## Targets of this provider's trigger\n\n{verdict}\n"
-    print(result)
-    if options.output:
-        options.output.write_text(result)
+    publish(result, options.output)
     return int(not options.quick and not all(target.met for target in targets))
 
 
@@ -149,14 +142,15 @@ def run_group(plans: Sequence[Plan], world: World, folder: Path) -> list[Outcome
 
 def explained(world: World) -> str:
     """Write what the figures mean."""
-    text = EXPLAINED.format(
-        **asdict(world),
-        page=PAGE_SIZE,
-        patience=PATIENCE,
-        loading=LOADING_SECONDS,
-        overlap=OVERLAP.total_seconds() / 60,
+    return wrapped(
+        EXPLAINED.format(
+            **asdict(world),
+            page=PAGE_SIZE,
+            patience=PATIENCE,
+            loading=LOADING_SECONDS,
+            overlap=OVERLAP.total_seconds() / 60,
+        )
     )
-    return "\n\n".join(fill(paragraph, 120, break_on_hyphens=False) for paragraph in text.split("\n\n"))
 
 
 def comparison(outcomes: Sequence[Outcome]) -> str:
