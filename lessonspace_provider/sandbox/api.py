@@ -28,7 +28,7 @@ from lessonspace_provider.sandbox.answers import (
     not_found,
 )
 from lessonspace_provider.sandbox.calls import Call
-from lessonspace_provider.sandbox.filters import Query, page_of, select_sessions, select_spaces, select_users
+from lessonspace_provider.sandbox.filters import Item, Query, page_of, select_sessions, select_spaces, select_users
 from lessonspace_provider.sandbox.launch import launch
 from lessonspace_provider.sandbox.messages import RecordedLaunch
 from lessonspace_provider.sandbox.present import Json
@@ -125,6 +125,16 @@ class Api:
         host = request.headers.get("host")
         return (f"http://{host}" if host else self._state.root_url) + quote(path)
 
+    def _page(self, request: Request, items: list[Item], query: Query, render: Callable[[Item], object]) -> Response:
+        page, head = self._cut(request, items, query)
+        return json_answer({**head, "results": [render(item) for item in page]})
+
+    def _cut(self, request: Request, items: list[Item], query: Query) -> tuple[list[Item], Json]:
+        """Cut out the page that is asked for; return what stands before its results, too."""
+        url = self._url(request, request.scope["path"])
+        page, following, previous = page_of(items, query, self._state.settings.page_size, url)
+        return page, {"count": len(items), "next": following, "previous": previous}
+
     # Organisation
 
     async def hello(self, _request: Request) -> Response:
@@ -211,9 +221,7 @@ class Api:
         segments = self._state.world.transcript_segments(session)
         if search := query.text("search"):
             segments = [segment for segment in segments if search.casefold() in segment["text"].casefold()]
-        url = self._url(request, request.scope["path"])
-        page, following, previous = page_of(segments, query, self._state.settings.page_size, url)
-        return json_answer({"count": len(segments), "next": following, "previous": previous, "results": page})
+        return self._page(request, segments, query, lambda segment: segment)
 
     def _session_page(
         self,
@@ -223,12 +231,9 @@ class Api:
         form: str,
         render: Callable[[World, Session, str], Json],
     ) -> Response:
-        sessions = self._select(request, oldest_first, query)
-        url = self._url(request, request.scope["path"])
-        page, following, previous = page_of(sessions, query, self._state.settings.page_size, url)
-        head = json.dumps({"count": len(sessions), "next": following, "previous": previous})
+        page, head = self._cut(request, self._select(request, oldest_first, query), query)
         results = b", ".join(self._rendered(session, form, render) for session in page)
-        return json_bytes(b'%s, "results": [%s]}' % (head[:-1].encode(), results))
+        return json_bytes(b'%s, "results": [%s]}' % (json.dumps(head)[:-1].encode(), results))
 
     def _select(self, request: Request, oldest_first: list[Session], query: Query) -> list[Session]:
         key = (request.scope["path"], *(f"{name}={value}" for name, value in query.pairs if name != "page"))
@@ -255,10 +260,7 @@ class Api:
         state, query = self._state, Query(request.scope["query_string"])
         newest_first = reversed(state.world.spaces.values())
         spaces = select_spaces(newest_first, query, state.settings)
-        url = self._url(request, request.scope["path"])
-        page, following, previous = page_of(spaces, query, state.settings.page_size, url)
-        results = [present.space_item(state.world, space, state.root_url) for space in page]
-        return json_answer({"count": len(spaces), "next": following, "previous": previous, "results": results})
+        return self._page(request, spaces, query, lambda space: present.space_item(state.world, space, state.root_url))
 
     async def launch_space(self, request: Request) -> Response:
         """``POST /spaces/launch/``"""
@@ -286,10 +288,7 @@ class Api:
         state, query = self._state, Query(request.scope["query_string"])
         present_users = (user for user in state.world.users.values() if not user.removed)
         users = select_users(present_users, state.world.oldest_first, query)
-        url = self._url(request, request.scope["path"])
-        page, following, previous = page_of(users, query, state.settings.page_size, url)
-        results = [present.user_item(user, state.root_url) for user in page]
-        return json_answer({"count": len(users), "next": following, "previous": previous, "results": results})
+        return self._page(request, users, query, lambda user: present.user_item(user, state.root_url))
 
     async def remove_user(self, _request: Request, user: str) -> Response:
         """``DELETE /organisations/{organisation}/users/{user}/``"""
