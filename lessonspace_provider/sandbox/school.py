@@ -17,7 +17,6 @@ from lessonspace_provider.sandbox.world import (
     END_AFTER_ALL_IDLE,
     END_AFTER_LAST_LEFT,
     Guest,
-    LogRow,
     LogType,
     Session,
     Space,
@@ -216,16 +215,5 @@ def _write_logs(world: World, session: Session, draft: _Draft, running: bool) ->
         rows.append((draft.end, "session-idled", None))
     if running:
         rows = [row for row in rows if row[1] == "user-joined" and row[0] <= draft.start + span * 0.08]
-    for row in sorted(rows, key=lambda row: row[0]):
-        session.logs.append(_log_row(world, *row))
-
-
-def _log_row(world: World, date: datetime, log_type: LogType, who: User | Guest | None) -> LogRow:
-    return LogRow(
-        world.next_id("log"),
-        log_type,
-        date,
-        user_id=who.id if isinstance(who, User) else None,
-        guest_uuid=who.uuid if isinstance(who, Guest) else None,
-        socket=f"{world.random.getrandbits(64):016x}" if who is not None else None,
-    )
+    for date, log_type, somebody in sorted(rows, key=lambda row: row[0]):
+        world.log(session, log_type, date, somebody)

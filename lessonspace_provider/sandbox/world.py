@@ -252,7 +252,7 @@ class World:
         """Somebody joins, comes back, or is no longer idle."""
         session.scheduled_end = None
         if who not in session.connected:
-            self._log(session, "user-joined", now, who)
+            self.log(session, "user-joined", now, who)
         if isinstance(who, User) and who not in session.users:
             session.users.append(who)
         if isinstance(who, Guest) and who not in session.guests:
@@ -263,11 +263,23 @@ class World:
 
     def write_visit(self, session: Session, who: User | Guest, joined: datetime, left: datetime | None) -> None:
         """Log that somebody came and left; without a time of leaving they are still there."""
-        self._log(session, "user-joined", joined, who)
+        self.log(session, "user-joined", joined, who)
         if left is None:
             session.connected[who] = None
         else:
-            self._log(session, "user-left", left, who)
+            self.log(session, "user-left", left, who)
+
+    def log(self, session: Session, log_type: LogType, date: datetime, who: User | Guest | None) -> None:
+        """Write a row into a session's logs; ``who`` is None for what concerns nobody in particular."""
+        row = LogRow(
+            self.next_id("log"),
+            log_type,
+            date,
+            user_id=who.id if isinstance(who, User) else None,
+            guest_uuid=who.uuid if isinstance(who, Guest) else None,
+            socket=f"{self.random.getrandbits(64):016x}" if who is not None else None,
+        )
+        session.logs.append(row)
 
     def leave(self, session: Session, who: User | Guest, now: datetime) -> None:
         """Somebody leaves; the session ends 30 s after the last one did.
@@ -277,7 +289,7 @@ class World:
         self._check_connected(session, who)
         session.scheduled_end = None
         del session.connected[who]
-        self._log(session, "user-left", now, who)
+        self.log(session, "user-left", now, who)
         if not session.connected:
             session.empty_since = now
         self.version += 1
@@ -291,13 +303,13 @@ class World:
         session.scheduled_end = None
         if session.connected[who] is None:
             session.connected[who] = now
-            self._log(session, "user-idled", now, who)
+            self.log(session, "user-idled", now, who)
         self.version += 1
 
     def end_session(self, session: Session, moment: datetime) -> None:
         """End a running session; what the space was launched with last decides about its transcript."""
         for who in session.connected:
-            self._log(session, "user-left", moment, who)
+            self.log(session, "user-left", moment, who)
         session.connected = {}
         session.end = moment
         session.scheduled_end = None
@@ -312,7 +324,7 @@ class World:
             due = _due_end(session)
             if due is not None and due <= now:
                 if session.connected and session.scheduled_end is None:
-                    self._log(session, "session-idled", due, None)
+                    self.log(session, "session-idled", due, None)
                 self.end_session(session, due)
 
     @property
@@ -328,16 +340,6 @@ class World:
     def _check_connected(self, session: Session, who: User | Guest) -> None:
         if who not in session.connected:
             raise WorldError(f"{who.id} is not connected to session {session.uuid}")
-
-    def _log(self, session: Session, log_type: LogType, date: datetime, who: User | Guest | None) -> None:
-        row = LogRow(self.next_id("log"), log_type, date)
-        if isinstance(who, User):
-            row.user_id = who.id
-        if isinstance(who, Guest):
-            row.guest_uuid = who.uuid
-        if who is not None:
-            row.socket = f"{self.random.getrandbits(64):016x}"
-        session.logs.append(row)
 
     # Transcripts
 
