@@ -8,8 +8,8 @@ class LessonspaceError(Exception):
     """
     Base of everything this provider raises.
 
-    :param message: what happened, to which session or space, and what to do; never an URL query, header,
-        key or body.
+    :param message: what happened, to which session or space, and what to do; never a URL's query, a header,
+        a key or a body.
     :param status: HTTP status of the last answer; None when there was no answer.
     :param method: HTTP method of the call, None when no call was made.
     :param path: path of the call without its query, e.g. ``/organisations/1/sessions/``.

@@ -81,7 +81,7 @@ class LessonspaceRemoveUserOperator(LessonspaceOperator):
     def __init__(self, *, user_id: int | str, dry_run: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.user_id = user_id
-        self.only_plan = dry_run
+        self.only_plan = dry_run  # dry_run is a method of Airflow's operators
 
     def execute(self, context: Context) -> RemovedUser:
         """Remove the user."""
