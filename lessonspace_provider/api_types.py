@@ -16,7 +16,6 @@ from uuid import UUID
 #: Text, numbers, flags, times and lists or mappings of them: what a filter keyword takes.
 FilterValue = str | int | bool | date | datetime | UUID | Sequence[str | int | UUID] | Mapping[str, str]
 
-RecordingAccess = Literal["participant", "admin", "teacher", "student", "public"]
 Role = Literal["teacher", "student", "admin"]
 
 
