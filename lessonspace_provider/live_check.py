@@ -33,7 +33,9 @@ from lessonspace_provider.operators.spaces import space_page
 from lessonspace_provider.sessions import (
     SHORTEST_TRANSCRIBED,
     end_time,
+    objects_in,
     participant_count,
+    space_of,
     start_time,
     transcript_obstacle,
 )
@@ -43,7 +45,6 @@ if TYPE_CHECKING:
     from lessonspace_provider.api_types import Launch, Session
 
 Json = Mapping[str, object]
-Query = tuple[tuple[str, str], ...]
 Verdict = Literal["holds", "does not hold", "could not be told"]
 
 REQUESTS_PER_SECOND = 1.0
@@ -94,10 +95,14 @@ class Got:
         return self.body if isinstance(self.body, dict) else {}
 
     @property
-    def results(self) -> list[Json]:
+    def results(self) -> list[dict[str, object]]:
         """The objects on a page of a list."""
-        results = self.fields.get("results")
-        return [entry for entry in results if isinstance(entry, dict)] if isinstance(results, list) else []
+        return objects_in(self.fields.get("results"))
+
+    @property
+    def sessions(self) -> list[Session]:
+        """The same, of a list of sessions."""
+        return cast("list[Session]", self.results)
 
 
 def told(*, holds: bool, note: str = "") -> Finding:
@@ -167,19 +172,19 @@ class Account:
         return self.sessions_with()
 
     @cached_property
-    def running(self) -> list[Json]:
+    def running(self) -> list[Session]:
         """Sessions in progress."""
-        return self.sessions_with(("in_progress_only", "true")).results
+        return self.sessions_with(("in_progress_only", "true")).sessions
 
     @property
-    def ended(self) -> list[Json]:
+    def ended(self) -> list[Session]:
         """Sessions on the first page that have ended."""
-        return [session for session in self.page.results if ended_at(session)]
+        return [session for session in self.page.sessions if end_time(session)]
 
     @cached_property
     def slug(self) -> str | None:
         """The slug of the space that most sessions of the first page were held in."""
-        slugs = [str(space_of(session).get("slug")) for session in self.page.results if space_of(session).get("slug")]
+        slugs = [str(space_of(session).get("slug")) for session in self.page.sessions if space_of(session).get("slug")]
         return max(slugs, key=slugs.count, default=None)
 
     @cached_property
@@ -188,37 +193,18 @@ class Account:
         return self.ask(f"/spaces/{quote(self.slug or '', safe='')}/sessions/", EVERYBODY)
 
     @cached_property
-    def transcript(self) -> tuple[Json, Got] | None:
+    def transcript(self) -> tuple[Session, Got] | None:
         """A session and the answer about its transcript, which is there; None when none was found."""
-        for session in [s for s in self.ended if transcript_obstacle(cast("Session", s)) is None][:MOST_TRIES]:
+        for session in [s for s in self.ended if transcript_obstacle(s) is None][:MOST_TRIES]:
             answer = self.ask(f"{self.organisation}/sessions/{session.get('uuid')}/transcript/")
             if answer.status == 200:
                 return session, answer
         return None
 
 
-def space_of(session: Json) -> Json:
-    """Give the space as it stands in a session."""
-    space = session.get("space")
-    return space if isinstance(space, dict) else {}
-
-
-def started_at(session: Json) -> datetime | None:
-    """Give a session's start, aware."""
-    return start_time(cast("Session", session))
-
-
-def ended_at(session: Json) -> datetime | None:
-    """Give a session's end, aware."""
-    return end_time(cast("Session", session))
-
-
-def users_of(session: Json) -> list[object]:
+def users_of(session: Session) -> list[object]:
     """Give ``user`` of each profile."""
-    profiles = session.get("profiles")
-    return (
-        [profile.get("user") for profile in profiles if isinstance(profile, dict)] if isinstance(profiles, list) else []
-    )
+    return [profile.get("user") for profile in objects_in(session.get("profiles"))]
 
 
 def is_integer(value: object) -> bool:
@@ -281,7 +267,7 @@ def unknown_filter(account: Account) -> Finding:
 
 def uuid_in_urls(account: Account) -> Finding:
     """Check ``uuid-in-urls``."""
-    uuids = [session.get("uuid") for session in account.page.results[:1]]
+    uuids = [session.get("uuid") for session in account.page.sessions[:1]]
     return all_of(
         [
             is_filled(uuid) and account.ask(f"{account.organisation}/sessions/{uuid}/").fields.get("uuid") == uuid
@@ -293,7 +279,7 @@ def uuid_in_urls(account: Account) -> Finding:
 
 def integer_id(account: Account) -> Finding:
     """Check ``integer-id``."""
-    numbers = [session.get("id") for session in account.page.results[:1]]
+    numbers = [session.get("id") for session in account.page.sessions[:1]]
     if not all(map(is_integer, numbers)):
         return Finding("could not be told", "sessions have no integer id")
     return all_of(
@@ -303,7 +289,7 @@ def integer_id(account: Account) -> Finding:
 
 def space_in_session(account: Account) -> Finding:
     """Check ``space-in-session``."""
-    spaces = [space_of(session) for session in account.page.results]
+    spaces = [space_of(session) for session in account.page.sessions]
     return all_of([is_filled(space.get("id")) and is_filled(space.get("slug")) for space in spaces], "sessions")
 
 
@@ -314,33 +300,33 @@ def running_has_no_end(account: Account) -> Finding:
 
 def end_filter(account: Account) -> Finding:
     """Check ``end-filter``."""
-    since = median_of(ended_at(session) for session in account.ended)
+    since = median_of(end_time(session) for session in account.ended)
     if since is None:
         return Finding("could not be told", "no session has ended")
     answer = account.sessions_with(("end_time_after", since.isoformat()))
-    lost = left_out(answer, [s for s in account.ended if cast("datetime", ended_at(s)) > since])
+    lost = left_out(answer, [s for s in account.ended if cast("datetime", end_time(s)) > since])
     if lost:
         return told(holds=False, note=f"{lost} that ended since then are left out")
     return all_of(
-        [(ended_at(session) or datetime.min.replace(tzinfo=timezone.utc)) >= since for session in answer.results],
+        [(end_time(session) or datetime.min.replace(tzinfo=timezone.utc)) >= since for session in answer.sessions],
         "found",
     )
 
 
 def start_filter(account: Account) -> Finding:
     """Check ``start-filter``."""
-    middle = median_of(started_at(session) for session in account.page.results)
+    middle = median_of(start_time(session) for session in account.page.sessions)
     if middle is None:
         return Finding("could not be told", "there are no sessions")
     before = account.sessions_with(("start_time_before", middle.isoformat()))
     after = account.sessions_with(("start_time_after", middle.isoformat()))
-    known = [(start, session) for session in account.page.results if (start := started_at(session))]
+    known = [(start, session) for session in account.page.sessions if (start := start_time(session))]
     lost = left_out(before, [session for start, session in known if start < middle])
     lost += left_out(after, [session for start, session in known if start > middle])
     if lost:
         return told(holds=False, note=f"{lost} that belong there are left out")
-    starts_before = [started_at(session) for session in before.results]
-    starts_after = [started_at(session) for session in after.results]
+    starts_before = [start_time(session) for session in before.sessions]
+    starts_after = [start_time(session) for session in after.sessions]
     return all_of(
         [
             *(start is not None and start <= middle for start in starts_before),
@@ -354,7 +340,7 @@ def left_out(answer: Got, wanted: Iterable[Json]) -> int:
     """Count the sessions that belong on a list and are not there; none where the list goes on on another page."""
     if answer.fields.get("next") is not None:
         return 0
-    listed = {session.get("uuid") for session in answer.results}
+    listed = {session.get("uuid") for session in answer.sessions}
     return len({session.get("uuid") for session in wanted} - listed)
 
 
@@ -366,20 +352,17 @@ def median_of(times: Iterable[datetime | None]) -> datetime | None:
 
 def single_user(account: Account) -> Finding:
     """Check ``single-user``."""
-    if not [s for s in account.page.results if participants(s) == 1]:
+    if not [s for s in account.page.sessions if participant_count(s) == 1]:
         return Finding("could not be told", "no session of one person is on the first page")
-    without = account.ask(f"{account.organisation}/sessions/").results
-    return all_of([participants(session) > 1 for session in without], "sessions listed without it have more people")
-
-
-def participants(session: Json) -> int:
-    """Count the people of a session."""
-    return participant_count(cast("Session", session))
+    without = account.ask(f"{account.organisation}/sessions/").sessions
+    return all_of(
+        [participant_count(session) > 1 for session in without], "sessions listed without it have more people"
+    )
 
 
 def several_values(account: Account) -> Finding:
     """Check ``several-values``."""
-    spaces = list(dict.fromkeys(str(space_of(s)["id"]) for s in account.page.results if space_of(s).get("id")))[:2]
+    spaces = list(dict.fromkeys(str(space_of(s)["id"]) for s in account.page.sessions if space_of(s).get("id")))[:2]
     if len(spaces) < 2:
         return Finding("could not be told", "only one space is on the first page")
     counts = [account.sessions_with(("space", space)).fields.get("count") for space in spaces]
@@ -393,7 +376,7 @@ def slug_names_space(account: Account) -> Finding:
     """Check ``slug-names-space``."""
     if account.slug is None:
         return Finding("could not be told", "there are no sessions with a slug")
-    filtered = account.sessions_with(("space", account.slug)).results
+    filtered = account.sessions_with(("space", account.slug)).sessions
     is_found = bool(filtered) and all(space_of(session).get("slug") == account.slug for session in filtered)
     return told(
         holds=is_found and account.space_page.status == 200,
@@ -403,10 +386,10 @@ def slug_names_space(account: Account) -> Finding:
 
 def logs_in_space_list(account: Account) -> Finding:
     """Check ``logs-in-space-list``."""
-    if account.slug is None or not account.space_page.results:
+    if account.slug is None or not account.space_page.sessions:
         return Finding("could not be told", "no space's list was found")
     good = []
-    for session in account.space_page.results:
+    for session in account.space_page.sessions:
         logs = session.get("logs")
         if not isinstance(logs, list):
             return told(holds=False, note="there are no logs")
@@ -418,25 +401,25 @@ def logs_in_space_list(account: Account) -> Finding:
 
 def one_at_a_time(account: Account) -> Finding:
     """Check ``one-at-a-time``."""
-    sessions = [s for s in account.space_page.results if started_at(s) and ended_at(s)] if account.slug else []
-    held = sorted((cast("datetime", started_at(s)), cast("datetime", ended_at(s))) for s in sessions)
+    sessions = [s for s in account.space_page.sessions if start_time(s) and end_time(s)] if account.slug else []
+    held = sorted((cast("datetime", start_time(s)), cast("datetime", end_time(s))) for s in sessions)
     return all_of([later[0] >= earlier[1] for earlier, later in zip(held, held[1:])], "sessions after another one")
 
 
 def half_a_day(account: Account) -> Finding:
     """Check ``half-a-day``."""
-    spans = [(started_at(session), ended_at(session)) for session in account.ended]
+    spans = [(start_time(session), end_time(session)) for session in account.ended]
     return all_of([start and end and end - start <= LONGEST_SESSION for start, end in spans], "ended sessions")
 
 
 def profile_users(account: Account) -> Finding:
     """Check ``profile-users``."""
-    return all_of([is_integer(user) for session in account.page.results for user in users_of(session)], "profiles")
+    return all_of([is_integer(user) for session in account.page.sessions for user in users_of(session)], "profiles")
 
 
 def billable(account: Account) -> Finding:
     """Check ``billable``."""
-    seconds = [session.get("billable_seconds") for session in account.page.results]
+    seconds = [session.get("billable_seconds") for session in account.page.sessions]
     return all_of([value is None or is_integer(value) for value in seconds], "sessions")
 
 
@@ -474,18 +457,18 @@ def is_segment(segment: object) -> bool:
 
 def one_person_no_transcript(account: Account) -> Finding:
     """Check ``one-person-no-transcript``."""
-    alone = [session for session in account.ended if participants(session) == 1]
+    alone = [session for session in account.ended if participant_count(session) == 1]
     return none_has_a_transcript(account, alone, "sessions of one person")
 
 
 def short_no_transcript(account: Account) -> Finding:
     """Check ``short-no-transcript``, with the longest of the short ones first."""
     longest = SHORTEST_TRANSCRIBED.total_seconds()
-    listed = account.sessions_with(("duration_max", f"{longest:.0f}")).results
+    listed = account.sessions_with(("duration_max", f"{longest:.0f}")).sessions
     short = [
         (end - start, session)
         for session in listed
-        if participants(session) > 1 and (start := started_at(session)) and (end := ended_at(session))
+        if participant_count(session) > 1 and (start := start_time(session)) and (end := end_time(session))
     ]
     short.sort(key=lambda pair: pair[0], reverse=True)
     return none_has_a_transcript(
@@ -493,7 +476,7 @@ def short_no_transcript(account: Account) -> Finding:
     )
 
 
-def none_has_a_transcript(account: Account, sessions: list[Json], what: str) -> Finding:
+def none_has_a_transcript(account: Account, sessions: list[Session], what: str) -> Finding:
     """Give the verdict when sessions are taken for ones without a transcript."""
     tried = sessions[:MOST_TRIES]
     return all_of(
