@@ -92,7 +92,7 @@ def main() -> int:
 
 def measured_memory(folder: Path, size: Size, progress: Progress) -> list[Memory]:
     """Archive large transcripts: one in one format, in two and in all, then several."""
-    runs = []
+    runs: list[Memory] = []
     for transcripts, formats in [(1, "json"), (1, "json,txt"), (1, "json,jsonl,txt,vtt,srt,csv"), (8, "json,txt")]:
         size_of_each = size.megabytes * MEGABYTE // transcripts
         runs.append(measure_memory(folder / f"memory-{len(runs)}", transcripts, size_of_each, formats))

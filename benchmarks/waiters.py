@@ -165,8 +165,9 @@ async def _wait_for_one(waiter: str, trigger: Serialized, pause: float, answer: 
 
 
 def _failure_in(payload: object) -> str | None:
-    is_error = isinstance(payload, dict) and payload.get("status") == "error"
-    return str(payload.get("reason")) if is_error else None
+    if isinstance(payload, dict) and payload.get("status") == "error":
+        return str(payload.get("reason"))
+    return None
 
 
 async def _report(answer: Connection) -> None:
