@@ -239,10 +239,17 @@ def state_directory(configured: str | None, environment: Mapping[str, str]) -> P
     :param configured: ``rate_limit_dir`` of the connection.
     :param environment: its AIRFLOW_HOME is used when it can be written to, else the temporary directory.
     :return: the folder, made with mode 0700.
-    :raises LessonspaceInputError: when it can't be made, or somebody else put it into the temporary directory.
+    :raises LessonspaceInputError: when nobody has such a home, it can't be made, or somebody else put it into the
+        temporary directory.
     """
     if configured:
-        return _made(Path(os.path.expanduser(configured)))  # noqa: PTH111 - Path's raises for users without a home
+        directory = Path(os.path.expanduser(configured))  # noqa: PTH111 - Path's raises for users without a home
+        if not directory.is_absolute():
+            raise LessonspaceInputError(
+                f"rate_limit_dir={configured!r} was refused: it names no home of a user on this machine, so each "
+                f"process would take it for another folder. Give an absolute path in the connection."
+            )
+        return _made(directory)
     home = Path(environment.get("AIRFLOW_HOME") or os.path.expanduser("~/airflow"))  # noqa: PTH111
     if home.is_dir() and os.access(home, os.W_OK):
         return _made(home / "lessonspace_rate_limit")

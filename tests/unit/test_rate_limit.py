@@ -128,6 +128,13 @@ def test_a_real_folder_that_another_user_owns_is_refused_too(tmp_path, monkeypat
         state_directory(None, {"AIRFLOW_HOME": str(tmp_path / "nowhere")})
 
 
+def test_a_directory_in_the_home_of_nobody_is_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(LessonspaceInputError, match=r"rate_limit_dir='~no_such_user/x' was refused.*absolute path"):
+        state_directory("~no_such_user/x", {})
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_directory_that_can_not_be_made_is_named():
     with pytest.raises(LessonspaceInputError, match=r"rate_limit_dir.*/dev/null/x.*local disk"):
         state_directory("/dev/null/x", {})
