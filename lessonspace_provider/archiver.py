@@ -349,8 +349,7 @@ class Archiver:
         account = archive.updated(there, archive.changes(entries, seen, archive.by_session(there)))
         if self._dry_run:
             return account
-        # A lone surrogate, which UTF-8 can't hold, is written as JSON's own escape.
-        write_whole(path, json.dumps(account, ensure_ascii=False, indent=1).encode("utf-8", "backslashreplace"))
+        write_whole(path, json_list.encoded(json.dumps(account, ensure_ascii=False, indent=1)))
         return account
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""JSON lists that are parsed item by item: all of a large one's items at once take many times its text. Pure."""
+"""JSON lists that are read and written item by item: all of a large one's at once take many times its text. Pure."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import json
 import re
 from collections.abc import Collection, Iterator
 
+# Line ends to str.splitlines, with which many programs read JSON Lines, though not to JSON.
+_LINE_ENDS = {ord(char): f"\\u{ord(char):04x}" for char in "\x85\u2028\u2029"}
 _WHITE_SPACE = re.compile(rb"[ \t\n\r]*")
 
 #: Bytes that are looked at first to parse an item: more than most segments of a transcript have.
@@ -97,3 +99,13 @@ def loads(data: bytes) -> object:
     if encoding != "utf-8":
         data = data.decode(encoding, "surrogatepass").encode("utf-8", "surrogatepass")
     return JsonList(data) if re.match(rb"[ \t\n\r]*\[", data) else json.loads(data)
+
+
+def line_of(item: object) -> bytes:
+    """Write an item as a line of JSON Lines, with its line end."""
+    return encoded(json.dumps(item, ensure_ascii=False).translate(_LINE_ENDS) + "\n")
+
+
+def encoded(text: str) -> bytes:
+    """Encode JSON in UTF-8; a lone surrogate, which that can't hold, is written as JSON's own escape, ``\\ud800``."""
+    return text.encode("utf-8", "backslashreplace")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypedDict, TypeVar
 
 from lessonspace_provider.destinations import as_place
 from lessonspace_provider.exceptions import LessonspaceInputError
+from lessonspace_provider.json_list import line_of
 from lessonspace_provider.parameters import refuse
 
 if TYPE_CHECKING:
@@ -76,7 +77,6 @@ def write_lines(entries: Iterable[Mapping[str, object]], file: ObjectStoragePath
     """
     from lessonspace_provider.storage import write_whole
 
-    # A lone surrogate, which UTF-8 can't hold, is written as JSON's own escape.
-    lines = [f"{json.dumps(entry, ensure_ascii=False)}\n".encode("utf-8", "backslashreplace") for entry in entries]
+    lines = [line_of(entry) for entry in entries]
     write_whole(file, b"".join(lines))
     return WrittenList(path=str(file), count=len(lines))

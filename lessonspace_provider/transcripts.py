@@ -23,6 +23,7 @@ from itertools import pairwise
 from operator import itemgetter
 from typing import TYPE_CHECKING, TypeVar, cast
 
+from lessonspace_provider import json_list
 from lessonspace_provider.parameters import ROLES, refuse
 
 if TYPE_CHECKING:
@@ -54,8 +55,6 @@ _PRINTABLE: Mapping[int, str | None] = {
     **{ord(char): char for char in "\t\n\r"},
     **dict.fromkeys(range(0xD800, 0xE000), "\ufffd"),
 }
-# Line ends to str.splitlines, with which many programs read JSON Lines, though not to JSON.
-_LINE_ENDS = {ord(char): f"\\u{ord(char):04x}" for char in "\x85\u2028\u2029"}
 # What spreadsheets take for the start of a formula, full-width forms and skipped white space included.
 _FORMULA = re.compile(r"'*\s*[=+\-@＝＋－＠]|'*[\t\r\n]")
 _TYPES = {"start_time": (int, float), "end_time": (int, float), "user": (object,), "text": (str,)}
@@ -74,7 +73,7 @@ def to_json(segments: Iterable[Segment]) -> Iterator[bytes]:
     for segment in segments:
         # Line breaks inside of texts are escaped: these are the layout's, and go in by one.
         text = json.dumps(_finite(segment), ensure_ascii=False, indent=1).replace("\n", "\n ")
-        yield separator + _json_bytes(text)
+        yield separator + json_list.encoded(text)
         separator = b",\n "
     yield b"[]\n" if separator is first else b"\n]\n"
 
@@ -82,7 +81,7 @@ def to_json(segments: Iterable[Segment]) -> Iterator[bytes]:
 def to_jsonl(segments: Iterable[Segment]) -> Iterator[bytes]:
     """Write JSON Lines: the same objects as ``to_json``, each on a line of its own."""
     for segment in segments:
-        yield _json_bytes(json.dumps(_finite(segment), ensure_ascii=False).translate(_LINE_ENDS) + "\n")
+        yield json_list.line_of(_finite(segment))
 
 
 def to_csv(segments: Iterable[Segment]) -> Iterator[bytes]:
@@ -347,11 +346,6 @@ def _finite(value: object) -> object:
     if isinstance(value, (list, tuple)):
         return [_finite(item) for item in value]
     return value
-
-
-def _json_bytes(text: str) -> bytes:
-    # A lone surrogate, which UTF-8 can't hold, is written as JSON's own escape, \ud800.
-    return text.encode("utf-8", "backslashreplace")
 
 
 def _csv_row(cells: Iterable[object]) -> bytes:

@@ -19,6 +19,7 @@ from lessonspace_provider.parameters import (
     SPACE_SESSION_FILTERS,
     as_duration,
     as_flag,
+    as_one_of,
     as_space_id,
     as_uuid,
     as_window,
@@ -109,8 +110,7 @@ class LessonspaceGetTranscriptOperator(LessonspaceOperator):
         formats = transcripts.check_formats(self.formats)
         give_up_after = as_duration("give_up_after", self.give_up_after)
         as_flag("wait", self.wait)
-        if self.on_missing not in ON_MISSING:
-            raise refuse("on_missing", self.on_missing, f"one of {', '.join(ON_MISSING)}")
+        as_one_of("on_missing", self.on_missing, ON_MISSING)
         if self.destination is not None:
             _folder(self.destination)
         try:

@@ -52,6 +52,13 @@ def test_half_a_character_in_a_name_stops_no_list(tmp_path):
     assert [json.loads(line) for line in file.read_bytes().decode().splitlines()] == [half, ENTRY]
 
 
+def test_what_other_programs_take_for_a_line_end_ends_no_line(tmp_path):
+    entry = {"name": "a\x85b\u2028c\u2029d"}
+    file = as_lines_file(f"file://{tmp_path}/x.jsonl")
+    write_lines([entry, ENTRY], file)
+    assert [json.loads(line) for line in file.read_bytes().decode().splitlines()] == [entry, ENTRY]
+
+
 def test_an_empty_list_is_an_empty_file(tmp_path):
     file = as_lines_file(f"file://{tmp_path}/x.jsonl")
     assert write_lines([], file)["count"] == 0
