@@ -57,7 +57,10 @@ def test_the_site_builds_strictly(tmp_path):
         command, cwd=ROOT, capture_output=True, text=True, env={**os.environ, "NO_MKDOCS_2_WARNING": "1"}
     )
     assert built.returncode == 0, built.stderr
-    assert "LessonspaceLaunchSpaceOperator" in (tmp_path / "reference.html").read_text()
+    reference = (tmp_path / "reference.html").read_text()
+    assert "LessonspaceLaunchSpaceOperator" in reference
+    assert 'the guide: <a href="launching.html#launching">launching</a>' in reference
+    assert "<p>.. " not in reference
 
 
 @pytest.mark.parametrize(("language", "text"), BLOCKS)
