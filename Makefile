@@ -40,7 +40,8 @@ test: $(INSTALLED) | $(TEMPORARY) ## ruff, mypy, pytest
 	$(BIN)/python -m pytest $(TIMED)
 
 docs: $(INSTALLED) ## build the documentation into .cache/site, strictly and without the network
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo 'Built: .cache/site/index.html'
 
 matrix: $(INSTALLED) ## the tests on every Airflow and Python that there is an interpreter for; takes over an hour
 	$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python .cache/nox
@@ -60,6 +61,7 @@ install: $(INSTALLED) ## create .venv with all that demo and test need
 
 # A virtual environment whose making was interrupted is made anew: only the stamp says that one is good.
 $(INSTALLED): pyproject.toml constraints.txt | $(TEMPORARY)
+	@echo 'Installing Airflow and all that is needed into .venv; the first time this takes a while.'
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
 		{ echo "Python 3.10 or newer is needed, as PYTHON=/path/to/python3; $(PYTHON) is not."; exit 1; }
 	rm -rf .venv
