@@ -10,7 +10,6 @@ import re
 import shlex
 import subprocess
 import sys
-from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -19,15 +18,13 @@ from airflow.sdk import DAG, Connection
 
 from lessonspace_provider.hooks.connection_settings import ConnectionSettings
 from tests.airflow_version import needs_airflow
+from tests.integration.doc_blocks import PAGES, ROOT, blocks_of
 
-ROOT = Path(__file__).parent.parent.parent
-PAGES = [*sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md"]
-_BLOCK = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 RETRY_POLICY = needs_airflow("3.3", "retry policies came with it")
 BLOCKS = [
     pytest.param(language, text, id=f"{page.name}-{number}", marks=RETRY_POLICY if "retry_policy" in text else ())
     for page in PAGES
-    for number, (language, text) in enumerate(_BLOCK.findall(page.read_text()))
+    for number, (language, text) in enumerate(blocks_of(page))
 ]
 MODULES = [
     path
