@@ -10,6 +10,7 @@ import re
 import shlex
 import subprocess
 import sys
+from importlib.metadata import metadata
 from uuid import UUID
 
 import pytest
@@ -86,7 +87,10 @@ def check_command(words):
     elif words[:1] == ["export"]:
         check_connection(json.loads(words[1].partition("=")[2].replace("<API key>", str(UUID(int=0)))))
     else:
-        assert words == ["pip", "install", "."], f"no check for {words[0]}"
+        assert words[:2] == ["pip", "install"], f"no check for {words[0]}"
+        for word in words[2:]:
+            if extra := re.fullmatch(r"([\w-]+)\[(\w+)\]", word):
+                assert extra[2] in metadata(extra[1]).get_all("Provides-Extra")
 
 
 def check_connection(fields):
