@@ -10,9 +10,12 @@ import re
 import shlex
 import subprocess
 import sys
+from functools import cache
 from importlib.metadata import metadata
+from pathlib import Path
 from uuid import UUID
 
+import airflow.sdk
 import pytest
 from airflow.cli.cli_parser import get_parser
 from airflow.sdk import DAG, Connection
@@ -37,10 +40,15 @@ _GUIDE = re.compile(r"take a look at the guide: (docs/\w+\.md)#([\w-]+)")
 _SNIPPET = re.compile(r'--8<-- "([^":]+)')
 
 
-def sources() -> str:
-    """Give all texts of the package, pieces of implicitly joined strings put together, ``{}`` for what is filled in."""
+TROUBLESHOOTING = (ROOT / "docs" / "troubleshooting.md").read_text()
+AIRFLOW = Path(airflow.sdk.__file__).parent
+
+
+@cache
+def sources(folder: Path) -> str:
+    """Give all texts of a package, pieces of implicitly joined strings put together, ``{}`` for what is filled in."""
     texts = []
-    for path in (ROOT / "lessonspace_provider").rglob("*.py"):
+    for path in folder.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.JoinedStr):
                 texts.append("".join(str(v.value) if isinstance(v, ast.Constant) else "{}" for v in node.values))
@@ -99,11 +107,14 @@ def check_connection(fields):
     assert not ConnectionSettings.from_connection(connection).unknown_extras
 
 
-@pytest.mark.parametrize(
-    "message", re.findall(r"^## `(.+)`$", (ROOT / "docs" / "troubleshooting.md").read_text(), re.MULTILINE)
-)
+@pytest.mark.parametrize("message", re.findall(r"^## `(.+)`$", TROUBLESHOOTING, re.MULTILINE))
 def test_a_message_of_the_troubleshooting_stands_in_the_sources(message):
-    assert message in sources()
+    assert message in sources(ROOT / "lessonspace_provider")
+
+
+@pytest.mark.parametrize("message", re.findall(r"^## Airflow: `(.+)`$", TROUBLESHOOTING, re.MULTILINE))
+def test_a_message_of_airflows_in_the_troubleshooting_stands_in_its_sources(message):
+    assert message in sources(AIRFLOW)
 
 
 @pytest.mark.parametrize("line", [line for path in MODULES for line in _GUIDE.findall(path.read_text())])
