@@ -45,6 +45,23 @@ def test_somebody_without_a_role_is_found_by_what_they_said(control, destination
     assert f"{lesson}.json" in names_of(function_in("deleting.md", "files_of")(ben, destination))
 
 
+def test_what_is_deleted_comes_back_only_while_lessonspace_has_it(control, destination):
+    lesson, ben = held(control, "Ben Student", "Ada Teacher")
+    run(destination)
+
+    def deleted_and_run_again():
+        files = list(function_in("deleting.md", "files_of")(ben, destination))
+        for file in files:
+            if file.parent.name != "manifests":
+                file.unlink()
+        run(destination)
+        return [path for path in tree(destination) if lesson in path]
+
+    assert deleted_and_run_again()
+    control.set_transcript(lesson, "never")
+    assert not deleted_and_run_again()
+
+
 def test_a_copy_of_an_archive_has_all_of_it_and_takes_up_what_comes_later(control, destination, tmp_path):
     copy_archive = function_in("operating.md", "copy_archive")
     copy = ObjectStoragePath(f"file://{tmp_path}/copy")
