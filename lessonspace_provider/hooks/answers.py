@@ -20,6 +20,7 @@ from lessonspace_provider.exceptions import (
     LessonspaceServerError,
 )
 from lessonspace_provider.fields import KEYS_TO_ROOMS
+from lessonspace_provider.hooks.connection_settings import DEFAULT_BASE_URL
 from lessonspace_provider.retries import retry_after_seconds
 
 #: The server's own words are cut at this many characters.
@@ -27,6 +28,11 @@ LONGEST_DETAIL = 500
 
 #: A link in the server's own words: it may be a signed one, or lead into a classroom.
 _LINK = re.compile(r"\w+://\S+")
+
+#: What a path asks for, when it names one of them.
+_OF_A_SESSION = re.compile(r"/sessions/[^/]+/")
+_OF_A_SPACE = re.compile(r"/spaces/[^/]+/sessions/$")
+_OF_A_USER = re.compile(r"/users/[^/]+/$")
 
 #: Fields that are in no message, should an error's body have them; what is wrong with a ``url`` of ours has to be told.
 _NEVER_QUOTED = KEYS_TO_ROOMS - {"url"}
@@ -172,10 +178,7 @@ def _kind_and_advice(reply: Reply, call: Call) -> tuple[type[LessonspaceError], 
             f"to the same organisation."
         )
     if status == 404:
-        return LessonspaceNotFoundError, (
-            "not found in this organisation, check the id: sessions go by their uuid, and a launched session "
-            "does not exist before somebody has joined it. If nothing is ever found, check the host of the connection."
-        )
+        return LessonspaceNotFoundError, _not_found(call)
     if status == 429:
         return LessonspaceRateLimitedError, (
             "the requests per second of this API key are used up, by this deployment or somebody else with the "
@@ -184,6 +187,31 @@ def _kind_and_advice(reply: Reply, call: Call) -> tuple[type[LessonspaceError], 
     if status >= 500:
         return LessonspaceServerError, "Lessonspace had a fault, try again later."
     return LessonspaceBadRequestError, "the request was refused, correct what the server names."
+
+
+def _not_found(call: Call) -> str:
+    """Say what to check after a 404: the id in the path, or the connection when there is none."""
+    connection = f"connection {call.conn_id!r}"
+    if _OF_A_SESSION.search(call.path):
+        what = "no such session, or no recording of it," if call.path.endswith("/playback/") else "no such session"
+        return (
+            f"{what} in the organisation of {connection}: a session goes by its uuid, not by its space's id, and one "
+            f"that was launched does not exist before somebody has joined it."
+        )
+    if _OF_A_SPACE.search(call.path):
+        return (
+            f"no such space in the organisation of {connection}: a space goes by its UUID or slug (launch's room_id); "
+            f"your own id of it is the filter launch_id of the organisation's sessions."
+        )
+    if _OF_A_USER.search(call.path):
+        return (
+            f"no such user in the organisation of {connection}: a user goes by the user_id of a launch or "
+            f"profiles[].user, and may have been removed already."
+        )
+    return (
+        f"nothing is there: check that the host of {connection} is the API's base URL, such as {DEFAULT_BASE_URL}, and "
+        f"that its organisation_id is right or blank."
+    )
 
 
 def _target(reply: Reply) -> str:

@@ -8,6 +8,7 @@ from email.utils import format_datetime
 
 import pytest
 import requests
+from requests_mock import ANY
 
 from lessonspace_provider.exceptions import (
     LessonspaceAuthError,
@@ -18,7 +19,20 @@ from lessonspace_provider.exceptions import (
     LessonspaceRateLimitedError,
     LessonspaceServerError,
 )
-from tests.unit.hooks.known import API, KEY, SESSION, SESSION_PATH, USERS_PATH, messages_of
+from tests.unit.hooks.known import (
+    API,
+    KEY,
+    LAUNCH_PATH,
+    PLAYBACK_PATH,
+    SESSION,
+    SESSION_PATH,
+    SESSIONS_PATH,
+    SPACE,
+    SPACE_SESSIONS_PATH,
+    SPACES_PATH,
+    USERS_PATH,
+    messages_of,
+)
 
 URL = API + SESSION_PATH
 HTML = {"text": "<html><h1>Bad gateway</h1></html>", "headers": {"Content-Type": "text/html"}}
@@ -61,7 +75,7 @@ ANSWERS = [
         LessonspaceAuthError,
         ["not allowed", "organisation_id and API key of connection 'lessonspace_default'", "No permission."],
     ),
-    ({"status_code": 404}, LessonspaceNotFoundError, ["not found", "check the id", "uuid"]),
+    ({"status_code": 404}, LessonspaceNotFoundError, ["no such session", "uuid"]),
     ({"status_code": 405, "json": {"detail": "Not allowed."}}, LessonspaceBadRequestError, ["Not allowed."]),
     ({"status_code": 409, "json": {"detail": "Conflict."}}, LessonspaceBadRequestError, ["Conflict."]),
     ({"status_code": 422, "json": {"name": "odd"}}, LessonspaceBadRequestError, ["name: odd"]),
@@ -89,6 +103,46 @@ def test_a_status_becomes_an_error_that_says_what_to_do(hook, requests_mock, ans
     assert "\n" not in str(error)
     assert "<h1>" not in str(error)
     assert "take?it" not in str(error)
+
+
+OF_A_SESSION = ["no such session in the organisation", "by its uuid, not by its space's id", "somebody has joined"]
+OF_THE_CONNECTION = ["nothing is there", "is the API's base URL, such as https://", "organisation_id is right"]
+
+
+@pytest.mark.parametrize(
+    ("path", "ask", "words"),
+    [
+        (SESSION_PATH, lambda hook: hook.get_session(SESSION), OF_A_SESSION),
+        (
+            PLAYBACK_PATH,
+            lambda hook: hook.get_recording_url(SESSION),
+            ["no such session, or no recording of it, in", *OF_A_SESSION[1:]],
+        ),
+        (
+            SPACE_SESSIONS_PATH,
+            lambda hook: list(hook.list_space_sessions(SPACE)),
+            ["no such space in the organisation", "UUID or slug (launch's room_id)", "the filter launch_id"],
+        ),
+        (
+            f"{USERS_PATH}7/",
+            lambda hook: hook.remove_user(7),
+            ["no such user in the organisation", "user_id of a launch", "removed already"],
+        ),
+        (SESSIONS_PATH, lambda hook: list(hook.list_sessions()), OF_THE_CONNECTION),
+        (SPACES_PATH, lambda hook: list(hook.list_spaces()), OF_THE_CONNECTION),
+        (USERS_PATH, lambda hook: list(hook.list_users()), OF_THE_CONNECTION),
+        (LAUNCH_PATH, lambda hook: hook.launch_space("maths"), OF_THE_CONNECTION),
+        ("/hello/", lambda hook: hook.hello(), OF_THE_CONNECTION),
+        ("/my-organisation/", lambda hook: hook.my_organisation_id(), OF_THE_CONNECTION),
+    ],
+)
+def test_what_was_not_found_is_named_as_what_was_asked_for(hook, requests_mock, path, ask, words):
+    requests_mock.register_uri(ANY, f"{API}{path}", status_code=404, json={"detail": "Not found."})
+    with pytest.raises(LessonspaceNotFoundError) as caught:
+        ask(hook)
+    assert [
+        word for word in [*words, "connection 'lessonspace_default'", "Not found."] if word not in str(caught.value)
+    ] == []
 
 
 @pytest.mark.parametrize(
