@@ -295,7 +295,8 @@ def _redis_client(url: str) -> Redis:
         from redis import Redis, RedisError
     except ImportError:
         raise LessonspaceInputError(
-            "rate_limit_backend='redis' needs the redis package: pip install 'airflow-provider-lessonspace[redis]'."
+            "rate_limit_backend='redis' needs the package redis: run pip install 'redis>=5' on every machine that runs "
+            "tasks or the triggerer."
         ) from None
     try:
         if _is_redis_address(url):

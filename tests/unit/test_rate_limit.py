@@ -4,6 +4,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import sys
 
 import pytest
 import redis
@@ -315,6 +316,12 @@ def test_an_odd_address_is_refused_without_its_password(tmp_path, url):
 )
 def test_a_good_address_is_not(tmp_path, url):
     gate_for(KEY, "http://good", RateLimitSettings(5, 600.0, str(tmp_path), url))
+
+
+def test_without_the_package_redis_the_error_says_what_to_install_and_where(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "redis", None)
+    with pytest.raises(LessonspaceInputError, match=r"pip install 'redis>=5' on every machine that runs tasks or the"):
+        gate_for(KEY, "http://no-package", RateLimitSettings(5, 600.0, str(tmp_path), "redis://h"))
 
 
 class MayBeGone:
