@@ -21,6 +21,7 @@ from lessonspace_provider.parameters import (
     as_margin,
     as_one_of,
     as_rendered_flag,
+    is_of_a_template,
     is_text,
     refuse,
     refuse_unknown,
@@ -136,6 +137,13 @@ def _text(parameter: str, value: object) -> object:
     return value
 
 
+def _identity(parameter: str, value: object) -> object:
+    """Whoever is launched under the same id is the same user, so that of a template gone wrong must not be taken."""
+    if is_text(value) and is_of_a_template(value):
+        raise refuse(parameter, value, "your own id of the user")
+    return _text(parameter, value)
+
+
 def _email(parameter: str, value: object) -> object:
     if not is_text(value) or not (value == "" or _EMAIL.fullmatch(value)):
         raise refuse(parameter, _kind(value), "an e-mail address, somebody at some host")
@@ -212,7 +220,7 @@ def _kind(value: object) -> type:
 
 _USER: Mapping[str, Writer] = {
     "name": _text,
-    "id": _text,
+    "id": _identity,
     "email": _email,
     "leader": as_rendered_flag,
     "profile_picture": _url,

@@ -37,6 +37,9 @@ UUID_LENGTH = 36
 #: Numbers from here on are a mistake, and so are durations over a hundred years: Python can't reckon with all of them.
 LARGEST_NUMBER, LONGEST_DURATION = 2**63, timedelta(days=36_525)
 
+#: What a template makes of a value that is missing.
+RENDERED_NONE = "None"
+
 #: Characters of a refused value that its message repeats.
 LONGEST_SHOWN = 200
 
@@ -53,7 +56,18 @@ def refuse(parameter: str, value: object, allowed: str) -> LessonspaceInputError
     :param allowed: what would be right, as the end of "... must be".
     :return: the error, to be raised by the caller.
     """
-    return LessonspaceInputError(f"{parameter}={shown(value)} was refused: it must be {allowed}. Nothing was sent.")
+    return LessonspaceInputError(
+        f"{parameter}={shown(value)} was refused: it must be {allowed}{_about_templates(value)}. Nothing was sent."
+    )
+
+
+def _about_templates(value: object) -> str:
+    """Say what a text tells of the template that it was, or was to be."""
+    if not isinstance(value, str) or not is_of_a_template(value):
+        return ""
+    if value == RENDERED_NONE:
+        return ". A template has rendered to None here: look where its value comes from"
+    return ". This is a template that was not rendered: Airflow does so for the parameters of operators and sensors"
 
 
 def shown(value: object) -> str:
@@ -208,11 +222,11 @@ def as_space_id(parameter: str, value: object) -> str:
     Read what names a space in a URL: its UUID, or the slug, which launch calls ``room_id`` (facts, C).
 
     :return: a slug as it is, a UUID in lower case, as sessions name their space.
-    :raises LessonspaceInputError: for an integer, blank text, or text with characters no slug has.
+    :raises LessonspaceInputError: for an integer, blank text, text with characters no slug has, or ``None`` as text.
     """
     if isinstance(value, UUID):
         return str(value)
-    if not isinstance(value, str) or not value or not all(c.isalnum() or c in "-_" for c in value):
+    if not isinstance(value, str) or value in ("", RENDERED_NONE) or not all(c.isalnum() or c in "-_" for c in value):
         raise refuse(parameter, value, "the space's UUID, or its slug (launch's room_id)")
     return value.lower() if len(value) == UUID_LENGTH and _is_uuid(value) else value
 
@@ -226,10 +240,19 @@ def _is_uuid(text: str) -> bool:
 
 
 def as_launch_id(parameter: str, value: object) -> str:
-    """Read the caller's id of a space: text of 1 to 64 characters (facts, D)."""
-    if not is_text(value) or not value.strip() or len(value) > MAX_LAUNCH_ID:
+    """
+    Read the caller's id of a space: text of 1 to 64 characters (facts, D).
+
+    ``None`` as text, and a template that was not rendered, would be one room for everybody.
+    """
+    if not is_text(value) or not value.strip() or len(value) > MAX_LAUNCH_ID or is_of_a_template(value):
         raise refuse(parameter, value, f"text of 1 to {MAX_LAUNCH_ID} characters")
     return value
+
+
+def is_of_a_template(text: str) -> bool:
+    """Whether a text names nobody and nothing: a template has rendered to None, or was not rendered."""
+    return text == RENDERED_NONE or "{{" in text
 
 
 def as_user_id(parameter: str, value: object) -> int:
@@ -310,6 +333,10 @@ def _text(parameter: str, value: object) -> list[str]:
     return [text]
 
 
+def _launch_id(parameter: str, value: object) -> list[str]:
+    return [as_launch_id(parameter, str(value) if isinstance(value, UUID) else value)]
+
+
 def _count(parameter: str, value: object) -> list[str]:
     number = _whole_number(value)
     if number is None or number < 0:
@@ -381,7 +408,7 @@ SPACE_SESSION_FILTERS: Mapping[str, Encoder] = {
     "date_after": _time,
     "date_before": _time,
     "user": _many(_user_text),
-    "launch_id": _text,
+    "launch_id": _launch_id,
     "in_progress_only": _flag,
     "tags": _tags,
     "user_external_id": _text,

@@ -132,6 +132,31 @@ def test_half_a_character_is_no_text():
         as_launch_id("launch_id", "maths-\ud800")
 
 
+TEMPLATES = [
+    ("None", "A template has rendered to None here"),
+    ("{{ params.room }}", "a template that was not rendered"),
+]
+
+
+@pytest.mark.parametrize(("value", "hint"), TEMPLATES)
+@pytest.mark.parametrize("read", [as_space_id, as_launch_id, as_uuid, as_user_id])
+def test_what_is_left_of_a_template_gone_wrong_names_nothing_and_the_refusal_says_why(read, value, hint):
+    with pytest.raises(LessonspaceInputError, match=f"^room={value!r} was refused: .*{hint}.*Nothing was sent"):
+        read("room", value)
+
+
+@pytest.mark.parametrize(("value", "hint"), TEMPLATES)
+@pytest.mark.parametrize("name", ["launch_id", "space"])
+def test_a_filter_by_such_a_room_is_refused_and_not_answered_with_nothing(name, value, hint):
+    with pytest.raises(LessonspaceInputError, match=hint):
+        encode_filters({name: value}, SESSION_FILTERS)
+
+
+@pytest.mark.parametrize("value", ["none", "null", "None-7b", "Nonette"])
+def test_only_what_a_template_gives_is_taken_for_one(value):
+    assert as_launch_id("launch_id", value) == as_space_id("space_id", value) == value
+
+
 @pytest.mark.parametrize("value", ["x", "x" * MAX_LAUNCH_ID, "ü" * MAX_LAUNCH_ID, " a ", "a/b?c#d"])
 def test_a_launch_id_is_any_text_that_fits(value):
     assert as_launch_id("launch_id", value) == value

@@ -110,7 +110,7 @@ REFUSALS = [
     (lambda h: h.get_transcript(SESSION, page=0), "page=0", "a page number, 1 or more"),
     # Blank texts and empty lists, which would filter nothing.
     (sessions(search=""), "search=''", "text that is not blank"),
-    (sessions(launch_id="  "), "launch_id='  '", "text that is not blank"),
+    (sessions(launch_id="  "), "launch_id='  '", "text of 1 to 64 characters"),
     (sessions(user_name=7), "user_name=7", "text that is not blank"),
     (sessions(space=[]), "space=[]", "a list that is not empty"),
     (sessions(user=()), "user=()", "a list that is not empty"),
