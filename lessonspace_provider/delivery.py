@@ -28,14 +28,13 @@ def check_deliver(deliver: object, of: str) -> None:
     :raises LessonspaceInputError: for anything that can't be called, and for what only seems to run when it is: an
         async function, a task, a class, or what does not take two arguments.
     """
-    allowed = f"a plain function of {of} and context, neither async nor a @task, or an Airflow notifier"
     if deliver is None:
         return
     # A @task function has expand(), and makes another task when it is called.
     if not callable(deliver) or isclass(deliver) or hasattr(deliver, "expand") or iscoroutinefunction(deliver):
-        raise refuse("deliver", type(deliver), allowed)
+        raise refuse("deliver", type(deliver), "a plain function, neither async nor a @task, or an Airflow notifier")
     if not _takes_two_arguments(deliver):
-        raise refuse("deliver", type(deliver), allowed)
+        raise refuse("deliver", type(deliver), f"a function that takes two arguments, {of} and context")
 
 
 def _takes_two_arguments(deliver: Callable[..., object]) -> bool:

@@ -32,6 +32,16 @@ class LessonspaceError(Exception):
         self.retry_after = retry_after
 
 
+def begin_with(subject: str, error: LessonspaceError) -> None:
+    """
+    Begin an error's message with what it is about.
+
+    :param subject: one of many that were asked for, such as ``Space 'maths-7b'``.
+    :param error: its class and attributes stay.
+    """
+    error.args = (f"{subject}: {error}",)
+
+
 class LessonspaceInputError(LessonspaceError, ValueError):
     """A parameter was refused before any request: the message names it, its value and what is allowed."""
 

@@ -10,12 +10,12 @@ from urllib.parse import urlsplit, urlunsplit
 
 from lessonspace_provider.api_types import Space
 from lessonspace_provider.delivery import check_deliver, hand_on
-from lessonspace_provider.exceptions import LessonspaceError, LessonspaceInputError
+from lessonspace_provider.exceptions import LessonspaceError, LessonspaceInputError, begin_with
 from lessonspace_provider.fields import without_keys
 from lessonspace_provider.launch_body import link_window
 from lessonspace_provider.links import LessonspaceSpaceLink
 from lessonspace_provider.operators.base import LessonspaceListOperator, LessonspaceOperator
-from lessonspace_provider.parameters import as_flag, as_launch_id
+from lessonspace_provider.parameters import RENDERED_NONE, as_flag, as_launch_id, shown
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -96,7 +96,8 @@ class LessonspaceLaunchSpaceOperator(LessonspaceOperator):
     :param record_content: record what is on the board.
     :param transcribe: make a transcript. Give it on every launch: one that leaves it out turns it off (facts, D).
     :param summarise: make a summary; needs ``transcribe`` (facts, not in the reference).
-    :param user: who the link is for, see ``LaunchUser``; without it, the link is a guest's.
+    :param user: who the link is for, see ``LaunchUser``; without it, the link is a guest's. What is None in it is not
+        sent either; all of it must not be.
     :param webhooks: URLs to call, see ``Webhooks``; they replace all that were there.
     :param timeouts: when the link works, see ``Timeouts``: at most 7 days, and 7 days from now by default.
     :param features: see the vendor's guides; invalid ones are dropped there.
@@ -198,15 +199,25 @@ class LessonspaceLaunchSpaceOperator(LessonspaceOperator):
 
     def execute(self, context: Context) -> LaunchResult:
         """Launch, then deliver."""
+        try:
+            return self._launch_and_deliver(context)
+        except LessonspaceError as error:
+            if shown(self.launch_id) not in str(error):  # one task of a class knows no other name for it
+                begin_with(f"Space {shown(self.launch_id)}", error)
+            raise
+
+    def _launch_and_deliver(self, context: Context) -> LaunchResult:
         check_deliver(self.deliver, "launch")
         as_flag("deliver_secret", self.deliver_secret)
         as_flag("push_client_url", self.push_client_url)
         as_launch_id("launch_id", self.launch_id)
+        options = self._options(context)
+        self._warn_of_odd_names(options)
         launch = self.hook.launch_space(
             self.launch_id,
             client_ip=self.client_ip,
             extra_options=self.extra_options,
-            **cast("Any", self._options(context)),
+            **cast("Any", options),
         )
         self.space_page = space_page(launch)
         self.log.info("Space %r is room %s, created: %s", self.launch_id, launch.get("room_id"), launch["created"])
@@ -225,7 +236,29 @@ class LessonspaceLaunchSpaceOperator(LessonspaceOperator):
             given["timeouts"] = link_window(
                 self.lesson_start, self.lesson_end, join_early=self.join_early, join_late=self.join_late
             )
+        given["user"] = self._told_of_user()
         return {name: value for name, value in given.items() if value is not None}
+
+    def _told_of_user(self) -> object:
+        """Leave out what is None, as of the launch itself: null could take a name or an address away."""
+        if not isinstance(self.user, Mapping):
+            return self.user
+        told = {name: value for name, value in self.user.items() if value is not None}
+        if self.user and not told:
+            raise LessonspaceInputError(
+                f"Space {self.launch_id!r} was not launched: all of user is None ({', '.join(map(str, self.user))}), "
+                f"so the link would be nobody's. Leave user out for a guest's link. Nothing was sent."
+            )
+        return told
+
+    def _warn_of_odd_names(self, options: Mapping[str, object]) -> None:
+        """Tell of what is more likely a template's mistake than a name, which it may be all the same."""
+        user = options.get("user")
+        names = {"name": options.get("name"), "user.name": user.get("name") if isinstance(user, Mapping) else None}
+        for field in (field for field, name in names.items() if name == RENDERED_NONE):
+            self.log.warning(
+                "Space %r: %s is the text 'None', which a template makes of a missing value.", self.launch_id, field
+            )
 
     def _rendered_auth_external(self, context: Context) -> object:
         try:

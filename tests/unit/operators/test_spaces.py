@@ -11,7 +11,7 @@ from airflow.sdk import task
 from airflow.sdk.bases.notifier import BaseNotifier
 
 from lessonspace_provider.api_types import LaunchOptions
-from lessonspace_provider.exceptions import LessonspaceError, LessonspaceInputError
+from lessonspace_provider.exceptions import LessonspaceBadRequestError, LessonspaceError, LessonspaceInputError
 from lessonspace_provider.links import LessonspaceSpaceLink
 from lessonspace_provider.operators.spaces import (
     LessonspaceLaunchSpaceOperator,
@@ -98,8 +98,10 @@ def mail_in_a_task(launch, context):
         ({"deliver": mail_later}, "neither async"),
         ({"deliver": mail_in_a_task}, "nor a @task"),
         ({"deliver": BaseNotifier}, "deliver="),
-        ({"deliver": lambda launch: None}, "a plain function of launch and context"),
-        ({"deliver": lambda launch, context, address: None}, "a plain function of launch and context"),
+        ({"deliver": lambda: None}, "a function that takes two arguments, launch and context"),
+        ({"deliver": lambda launch: None}, "a function that takes two arguments, launch and context"),
+        ({"deliver": lambda launch, context, address: None}, "takes two arguments, launch and context"),
+        ({"user": {"name": None, "email": None}}, r"all of user is None \(name, email\).* a guest's link"),
         ({"lesson_start": SOON}, "lesson_end=None"),
         ({"lesson_start": SOON, "lesson_end": SOON}, "later than lesson_start"),
         ({"lesson_start": SOON, "lesson_end": SOON + timedelta(hours=1), "join_early": -1}, "join_early=-1"),
@@ -111,9 +113,72 @@ def mail_in_a_task(launch, context):
 )
 def test_bad_parameters_are_refused_before_the_launch(parameters, message):
     operator = an_operator(**parameters)
-    with pytest.raises(LessonspaceInputError, match=message):
+    with pytest.raises(LessonspaceInputError, match=f"^Space 'maths-7b'.*{message}"):
         operator.execute({})
     assert operator.hook.launches == []
+
+
+class HookThatFails:
+    """Stands in for a hook whose launch fails with this error."""
+
+    def __init__(self, error):
+        self.error = error
+
+    def launch_space(self, launch_id, **options):
+        raise self.error
+
+
+def test_a_launch_that_fails_names_its_space_first_and_keeps_the_errors_kind_and_details():
+    operator = an_operator()
+    operator.hook = HookThatFails(
+        LessonspaceBadRequestError("POST /spaces/launch/ failed with 400: no.", status=400, method="POST", path="/x/")
+    )
+    with pytest.raises(LessonspaceBadRequestError) as caught:
+        operator.execute({})
+    assert str(caught.value) == "Space 'maths-7b': POST /spaces/launch/ failed with 400: no."
+    assert (caught.value.status, caught.value.method, caught.value.path) == (400, "POST", "/x/")
+
+
+@pytest.mark.parametrize(
+    "message", ["Space 'maths-7b' was not launched: no.", "launch_id='maths-7b' was refused: it must be shorter."]
+)
+def test_a_failure_that_names_its_space_does_not_name_it_twice(message):
+    operator = an_operator()
+    operator.hook = HookThatFails(LessonspaceInputError(message))
+    with pytest.raises(LessonspaceInputError) as caught:
+        operator.execute({})
+    assert str(caught.value) == message
+
+
+def test_the_space_none_of_a_template_is_not_launched():
+    operator = an_operator()
+    operator.launch_id = "None"
+    with pytest.raises(LessonspaceInputError, match=r"^launch_id='None' was refused: .* template has rendered to None"):
+        operator.execute({})
+    assert operator.hook.launches == []
+
+
+def test_what_is_none_of_a_user_is_not_sent():
+    operator = an_operator(user={"name": "Ann", "email": None, "leader": False})
+    operator.execute({})
+    assert sent(operator) == {"user": {"name": "Ann", "leader": False}}
+
+
+@pytest.mark.parametrize(
+    ("parameters", "field"), [({"name": "None"}, ": name is"), ({"user": {"name": "None"}}, ": user.name is")]
+)
+def test_somebody_may_be_called_none_but_the_log_tells_of_it(parameters, field, capsys):
+    operator = an_operator(**parameters)
+    operator.execute({})
+    assert sent(operator) == parameters
+    told = capsys.readouterr().out
+    assert f"Space 'maths-7b'{field} the text 'None'" in told
+    assert told.count("the text 'None'") == 1
+
+
+def test_other_names_are_no_matter_for_the_log(capsys):
+    an_operator(name="Maths", user={"name": "Ann"}).execute({})
+    assert "the text" not in capsys.readouterr().out
 
 
 def test_deliver_gets_the_link_and_the_context_and_not_the_secret():
