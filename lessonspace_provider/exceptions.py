@@ -70,6 +70,10 @@ class LessonspaceConnectionError(LessonspaceError):
     """No answer: connection refused, broken or timed out, after all retries."""
 
 
+class LessonspaceTlsError(LessonspaceConnectionError):
+    """No answer, and none at once on another try: the server's certificate was refused, or it speaks no TLS."""
+
+
 class LessonspaceTranscriptNotReady(LessonspaceError):  # noqa: N818 - the design's public name
     """
     404 for a transcript: not ready yet, never to come, or no such session.
@@ -79,8 +83,13 @@ class LessonspaceTranscriptNotReady(LessonspaceError):  # noqa: N818 - the desig
     """
 
 
-#: What a later call may not meet any more: an outage, not a mistake.
-PASSING_ERRORS = (LessonspaceConnectionError, LessonspaceRateLimitedError, LessonspaceServerError)
+#: What a later call may not meet any more: an outage, not a mistake. A certificate may be renewed.
+PASSING_ERRORS = (
+    LessonspaceConnectionError,
+    LessonspaceTlsError,
+    LessonspaceRateLimitedError,
+    LessonspaceServerError,
+)
 
 
 class LessonspaceLinkExpiredError(LessonspaceError):

@@ -21,6 +21,7 @@ from lessonspace_provider.exceptions import (
     LessonspaceError,
     LessonspaceRateLimitedError,
     LessonspaceServerError,
+    LessonspaceTlsError,
 )
 
 #: How often a call that fails without the caller's fault is made in all.
@@ -72,10 +73,10 @@ def _is_429(error: BaseException) -> bool:
 
 
 def _is_fault(error: BaseException) -> bool:
-    """No answer, 5xx, or an answer that can't be read; a redirect will be the same the next time."""
+    """No answer, 5xx, or an answer that can't be read; a redirect or certificate will be the same the next time."""
     if isinstance(error, LessonspaceServerError):
         return error.status is None or not 300 <= error.status < 400
-    return isinstance(error, LessonspaceConnectionError)
+    return isinstance(error, LessonspaceConnectionError) and not isinstance(error, LessonspaceTlsError)
 
 
 class _StopAfterFaults(stop_base):

@@ -27,6 +27,7 @@ from lessonspace_provider.exceptions import (
     LessonspaceInputError,
     LessonspaceRateLimitedError,
     LessonspaceServerError,
+    LessonspaceTlsError,
 )
 from lessonspace_provider.hooks.answers import Answer, Call, Reply, read_answer, read_file
 from lessonspace_provider.hooks.connection_settings import ConnectionSettings
@@ -45,6 +46,9 @@ LARGEST_BODY = 256 * 1024 * 1024
 
 #: Bytes that are asked for at once.
 _PIECE = 64 * 1024
+
+#: How OpenSSL calls an answer that is no TLS: up to 3.1, and from 3.2 on.
+_NO_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE")
 
 Query = Sequence[tuple[str, str]]
 Result = TypeVar("Result")
@@ -340,13 +344,8 @@ class Transport:
             raise
         except (OSError, ValueError, HTTPError) as error:
             # All of requests' own are OSErrors. The message holds the URL with its query, so only the kind goes on.
-            reason = _kind_of(error)
-        raise LessonspaceConnectionError(
-            f"{call}: no answer ({reason}). Check that this machine reaches the host of connection {call.conn_id!r}, "
-            f"that it begins with the right http:// or https://, and that the timeouts there are long enough.",
-            method=call.method,
-            path=call.path,
-        )
+            failure = _no_answer(error, call)
+        raise failure
 
     def _read_body(self, response: requests.Response, call: Call) -> bytes:
         body = io.BytesIO()
@@ -380,6 +379,39 @@ class Transport:
     def _report(self, state: RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None
         self._log.warning("Try %d failed, next in %.1f s: %s", state.attempt_number, state.upcoming_sleep, error)
+
+
+def _no_answer(error: BaseException, call: Call) -> LessonspaceConnectionError:
+    """Say why there was no answer, and what to do."""
+    host = f"the host of connection {call.conn_id!r}"
+    tls = _tls_error(error)
+    if isinstance(tls, ssl.SSLCertVerificationError):
+        return LessonspaceTlsError(
+            f"{call}: the server's certificate was refused ({getattr(tls, 'verify_message', tls.reason)}). Check {host}, "
+            f"or let this machine trust whoever signed it (REQUESTS_CA_BUNDLE names a file of certificates).",
+            method=call.method,
+            path=call.path,
+        )
+    if tls is not None and tls.reason in _NO_TLS:
+        return LessonspaceTlsError(
+            f"{call}: the server, or a proxy before it, speaks no TLS there: begin {host} with http://, or give the "
+            f"port that does.",
+            method=call.method,
+            path=call.path,
+        )
+    return LessonspaceConnectionError(
+        f"{call}: no answer ({_kind_of(error)}). Check that this machine reaches {host}, that it begins with the right "
+        f"http:// or https://, and that the timeouts there are long enough.",
+        method=call.method,
+        path=call.path,
+    )
+
+
+def _tls_error(error: BaseException | None) -> ssl.SSLError | None:
+    """Find Python's own error, which knows the reason, below those of requests and urllib3."""
+    while error is not None and not isinstance(error, ssl.SSLError):
+        error = error.__cause__ or error.__context__
+    return error
 
 
 def _kind_of(error: BaseException) -> str:

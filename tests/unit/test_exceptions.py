@@ -7,7 +7,7 @@ import pickle
 import pytest
 
 from lessonspace_provider import exceptions
-from lessonspace_provider.exceptions import LessonspaceError
+from lessonspace_provider.exceptions import LessonspaceConnectionError, LessonspaceError
 
 KINDS = {
     name: kind
@@ -25,6 +25,7 @@ TAXONOMY = {
     "LessonspaceRateLimitedError": (LessonspaceError,),
     "LessonspaceServerError": (LessonspaceError,),
     "LessonspaceConnectionError": (LessonspaceError,),
+    "LessonspaceTlsError": (LessonspaceConnectionError,),
     "LessonspaceTranscriptNotReady": (LessonspaceError,),
     "LessonspaceLinkExpiredError": (LessonspaceError,),
 }

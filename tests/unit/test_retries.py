@@ -16,6 +16,7 @@ from lessonspace_provider.exceptions import (
     LessonspaceNotFoundError,
     LessonspaceRateLimitedError,
     LessonspaceServerError,
+    LessonspaceTlsError,
     LessonspaceTranscriptNotReady,
 )
 from lessonspace_provider.retries import ATTEMPTS, LONGEST_BACKOFF, SHORTEST_WAIT, retry_after_seconds, retry_policy
@@ -115,6 +116,7 @@ def test_what_passes_by_itself_is_tried_again(calls, error):
     "error",
     [
         LessonspaceAuthError("no", status=401),
+        LessonspaceTlsError("no"),
         LessonspaceBadRequestError("no", status=400),
         LessonspaceInputError("no"),
         LessonspaceLinkExpiredError("no", status=403),

@@ -21,6 +21,7 @@ from lessonspace_provider.exceptions import (
     LessonspaceConnectionError,
     LessonspaceInputError,
     LessonspaceRateLimitedError,
+    LessonspaceTlsError,
 )
 from lessonspace_provider.hooks.connection_settings import ConnectionSettings
 from lessonspace_provider.hooks.transport import Transport
@@ -195,13 +196,31 @@ def test_an_encrypted_connection_that_was_closed_meanwhile_is_opened_again(
     assert len(server.connections) == 2
 
 
-def test_a_certificate_that_nobody_trusts_is_told_as_such(serve, transport_to, certificate, monkeypatch, clock):
+def test_a_certificate_that_nobody_trusts_is_told_as_such_at_once(serve, transport_to, certificate, monkeypatch, clock):
     for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
         monkeypatch.delenv(name, raising=False)
     server = serve(GOOD, certificate=certificate)
-    with pytest.raises(LessonspaceConnectionError, match=r"no answer \(.*SSL"):
+    with pytest.raises(LessonspaceTlsError, match=r"GET /hello/: .* certificate was refused \(self.signed .*_BUNDLE"):
         transport_to(server.url, Gate()).call("GET", "/hello/")
     assert server.requests == 0
+    assert clock.waits == []
+
+
+def test_a_server_that_speaks_no_tls_is_told_as_such_at_once(serve, transport_to, clock):
+    server = serve(reply(400))
+    gate = Gate()
+    with pytest.raises(LessonspaceTlsError, match=r"speaks no TLS there: begin .*'lessonspace_default' with http://"):
+        transport_to(server.url.replace("http", "https"), gate).call("GET", "/hello/")
+    assert gate.events == ["permit"]
+    assert clock.waits == []
+
+
+def test_a_handshake_that_breaks_off_is_tried_again(serve, transport_to, clock):
+    server = serve(RESET)
+    with pytest.raises(LessonspaceConnectionError, match="no answer") as caught:
+        transport_to(server.url.replace("http", "https"), Gate()).call("GET", "/hello/")
+    assert type(caught.value) is LessonspaceConnectionError
+    assert len(clock.waits) == ATTEMPTS - 1
 
 
 def test_it_trusts_no_other_certificates_than_requests_does(serve, transport_to, certificate, monkeypatch, clock):
@@ -209,7 +228,7 @@ def test_it_trusts_no_other_certificates_than_requests_does(serve, transport_to,
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("SSL_CERT_FILE", certificate)  # of the machine's own certificates, which requests does not use
     server = serve(GOOD, certificate=certificate)
-    with pytest.raises(LessonspaceConnectionError, match=r"no answer .*SSL"):
+    with pytest.raises(LessonspaceConnectionError, match="certificate was refused"):
         transport_to(server.url, Gate()).call("GET", "/hello/")
     assert server.requests == 0
 
