@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, field
 from math import nan
 from typing import Protocol
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit
+from urllib.parse import SplitResult, parse_qsl, quote, urlencode, urlsplit
 
 from lessonspace_provider.exceptions import LessonspaceInputError
 from lessonspace_provider.parameters import shown
@@ -23,6 +23,9 @@ LARGEST_NUMBER = 1_000_000
 
 #: Where the rate limit can be kept: on this machine, or in Redis for several.
 BACKENDS = ("local", "redis")
+
+#: The ports that a URL leads to when it names none.
+_PORTS = {"http": 80, "https": 443}
 
 #: What an API key looks like (facts, D).
 _KEY = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -40,6 +43,7 @@ class AirflowConnection(Protocol):
     conn_id: str
     host: str | None
     port: int | None
+    schema: str | None
     login: str | None
     password: str | None
 
@@ -275,19 +279,41 @@ def _base_url(connection: AirflowConnection) -> str:
             f"Connection {connection.conn_id!r}: the host was refused: it must be the API's base URL, such as "
             f"{DEFAULT_BASE_URL}, and https for Lessonspace's own."
         )
-    port = _port_of(host)
+    base_url = host if path else f"{host}/v2"
+    _refuse_another_url(connection, base_url)
+    return base_url
+
+
+def _refuse_another_url(connection: AirflowConnection, base_url: str) -> None:
+    """
+    Refuse a port and a schema that say something else than the host, which is all of the base URL.
+
+    Airflow's own form, and its URIs, have three fields for one URL: a URI's path becomes the schema, and for the HTTP
+    provider the schema is http or https.
+    """
+    parts, schema = urlsplit(base_url), (connection.schema or "").strip().strip("/")
+    port = parts.port or _PORTS[parts.scheme]
+    refused = []
     if connection.port and connection.port != port:
+        refused.append(f"port={connection.port}")
+    if schema and schema not in (parts.scheme, parts.path.strip("/")):
+        # Another one is not repeated: it is the path of a URI, into which somebody may have written the key.
+        refused.append(f"schema={schema!r}" if schema in _PORTS else "schema")
+    if refused:
         raise LessonspaceInputError(
-            f"Connection {connection.conn_id!r}: port={connection.port} was refused, the base URL leads to {port}: "
-            f"give port {port}, or write another one into the base URL, such as https://host:8443/v2."
+            f"Connection {connection.conn_id!r}: {' and '.join(refused)} refused, the host alone is the base URL and "
+            f"leads to port {port}. Write all of the URL into the host, such as {_meant(connection, schema, parts)}, "
+            f"in a URI percent-encoded; leave schema blank, and give the URL's own port or none."
         )
-    return host if path else f"{host}/v2"
 
 
-def _port_of(url: str) -> int:
-    """Find the port that a good URL leads to."""
-    parts = urlsplit(url)
-    return parts.port or (443 if parts.scheme == "https" else 80)
+def _meant(connection: AirflowConnection, schema: str, parts: SplitResult) -> str:
+    """Put the URL together that the three fields may mean; an example when they can mean none, or hold a key."""
+    scheme, path = (schema, parts.path) if schema in _PORTS else (parts.scheme, f"/{schema}" if schema else parts.path)
+    port = connection.port or parts.port or _PORTS[scheme]
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    meant = f"{scheme}://{host}{'' if port == _PORTS[scheme] else f':{port}'}{path}"
+    return meant if _path_of_base_url(meant) and not _KEY.search(meant.lower()) else "https://host:8443/v2"
 
 
 def _path_of_base_url(host: str) -> str | None:

@@ -387,8 +387,8 @@ def _no_answer(error: BaseException, call: Call) -> LessonspaceConnectionError:
     tls = _tls_error(error)
     if isinstance(tls, ssl.SSLCertVerificationError):
         return LessonspaceTlsError(
-            f"{call}: the server's certificate was refused ({getattr(tls, 'verify_message', tls.reason)}). Check {host}, "
-            f"or let this machine trust whoever signed it (REQUESTS_CA_BUNDLE names a file of certificates).",
+            f"{call}: the server's certificate was refused ({getattr(tls, 'verify_message', tls.reason)}). Check "
+            f"{host}, or let this machine trust whoever signed it (REQUESTS_CA_BUNDLE names a file of certificates).",
             method=call.method,
             path=call.path,
         )

@@ -135,9 +135,67 @@ def test_a_port_that_is_not_the_base_urls_is_refused_rather_than_ignored(setting
     text = json.dumps({"conn_type": "lessonspace", "password": KEY, "host": host, "port": port})
     with pytest.raises(LessonspaceInputError) as caught:
         settings_of(text)
-    assert f"'school': port={port} was refused, the base URL leads to {leads_to}: give port {leads_to}" in str(
+    assert f"'school': port={port} refused, the host alone is the base URL and leads to port {leads_to}." in str(
         caught.value
     )
+
+
+@pytest.mark.parametrize(
+    ("fields", "refused", "meant"),
+    [
+        ({"host": "127.0.0.1", "port": 8796}, "port=8796", "https://127.0.0.1:8796/v2"),
+        (
+            {"host": "127.0.0.1", "port": 8796, "schema": "http"},
+            "port=8796 and schema='http'",
+            "http://127.0.0.1:8796/v2",
+        ),
+        ({"host": "127.0.0.1", "schema": "http"}, "schema='http'", "http://127.0.0.1/v2"),
+        ({"host": "127.0.0.1:8796", "schema": "http"}, "schema='http'", "http://127.0.0.1:8796/v2"),
+        ({"host": "http://127.0.0.1", "port": 8796, "schema": "v2"}, "port=8796", "http://127.0.0.1:8796/v2"),
+        ({"host": "http://[::1]", "port": 8796, "schema": "v2"}, "port=8796", "http://[::1]:8796/v2"),
+        (
+            {"host": "proxy.example", "schema": "lessonspace/v2"},
+            "schema refused",
+            "https://proxy.example/lessonspace/v2",
+        ),
+        ({"host": "api.thelessonspace.com", "schema": "http"}, "schema='http'", "https://host:8443/v2"),
+        ({"host": "proxy.example", "schema": "v2?key=a b"}, "schema refused", "https://host:8443/v2"),
+    ],
+)
+def test_a_port_or_schema_beside_the_host_is_refused_with_the_host_that_is_meant(settings_of, fields, refused, meant):
+    with pytest.raises(LessonspaceInputError) as caught:
+        settings_of(json.dumps({"conn_type": "lessonspace", "password": KEY, **fields}))
+    assert f"'school': {refused}" in str(caught.value)
+    assert f"Write all of the URL into the host, such as {meant}, in a URI percent-encoded;" in str(caught.value)
+    if meant != "https://host:8443/v2":
+        assert settings_of(json.dumps({"conn_type": "lessonspace", "password": KEY, "host": meant})).base_url == meant
+
+
+@pytest.mark.parametrize(
+    ("uri", "base_url"),
+    [
+        (f"lessonspace://:{KEY}@http%3A%2F%2F127.0.0.1%3A8796%2Fv2", "http://127.0.0.1:8796/v2"),
+        (f"lessonspace://:{KEY}@http%3A%2F%2F127.0.0.1%3A8796%2Fv2:8796", "http://127.0.0.1:8796/v2"),
+        (f"lessonspace://:{KEY}@api.thelessonspace.com/v2", API),
+        (f"lessonspace://:{KEY}@", API),
+    ],
+)
+def test_a_uri_holds_the_base_url_percent_encoded_and_its_path_may_repeat_it(settings_of, uri, base_url):
+    assert settings_of(uri).base_url == base_url
+
+
+@pytest.mark.parametrize(
+    ("uri", "refused"),
+    [
+        (f"lessonspace://:{KEY}@127.0.0.1:8796/v2", r"port=8796 refused.* such as https://127\.0\.0\.1:8796/v2, in"),
+        (f"lessonspace://http://:{KEY}@127.0.0.1:8796/v2", r"port=8796 refused.* as http://127\.0\.0\.1:8796/v2, in"),
+        (f"lessonspace://proxy.example/v2/{KEY.upper()}", "schema refused"),
+    ],
+)
+def test_a_uri_that_spreads_the_base_url_over_three_fields_is_refused(settings_of, uri, refused):
+    with pytest.raises(LessonspaceInputError, match=refused) as caught:
+        settings_of(uri)
+    assert KEY not in str(caught.value).lower()
 
 
 @pytest.mark.parametrize(
