@@ -279,13 +279,17 @@ def session_verdict(session_id: str, session: Session | None) -> EndVerdict:
         joined (facts, D).
     """
     if session is None:
-        return EndVerdict("waiting", f"Session {session_id} does not exist yet: nobody has joined.")
+        return EndVerdict(
+            "waiting",
+            f"There is no session {session_id} so far: nobody has joined it, or this is no session's uuid (is it a "
+            f"space's id?).",
+        )
     if not has_ended(session):
         return EndVerdict("waiting", f"Session {session_id} is running.")
     return EndVerdict("ended", f"Session {session_id} ended at {session.get('end_time')}.", session)
 
 
-def lesson_verdict(lesson: Lesson, sessions: Iterable[Session], now: datetime) -> EndVerdict:
+def lesson_verdict(lesson: Lesson, sessions: Iterable[Session], now: datetime, room: str = "the room") -> EndVerdict:
     """
     Decide which of a room's sessions was the lesson, and whether it is over.
 
@@ -295,6 +299,7 @@ def lesson_verdict(lesson: Lesson, sessions: Iterable[Session], now: datetime) -
     :param lesson: what was planned.
     :param sessions: those of the room, in any order, others than the lesson's included.
     :param now: aware.
+    :param room: its name in messages.
     """
     possible = [session for session in sessions if lesson.may_hold(session, now)]
     if now < lesson.window_end:
@@ -305,11 +310,11 @@ def lesson_verdict(lesson: Lesson, sessions: Iterable[Session], now: datetime) -
         return session_verdict(best["uuid"], best)
     seen = f"{len(possible)} with too few people" if possible else "none at all"
     if lesson.give_up_at is None or now < lesson.give_up_at:
-        return EndVerdict("waiting", f"No session was the lesson so far: {seen}.")
+        return EndVerdict("waiting", f"No session in {room} was the lesson so far: {seen}.")
     return EndVerdict(
         "no_session",
-        f"No session with {lesson.min_participants} people was held between {write_time(lesson.window_start)} and "
-        f"{write_time(lesson.window_end)}: {seen}.",
+        f"No session with {lesson.min_participants} people was held in {room} between "
+        f"{write_time(lesson.window_start)} and {write_time(lesson.window_end)}: {seen}.",
     )
 
 

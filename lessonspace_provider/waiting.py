@@ -67,6 +67,11 @@ class SessionSource(Protocol):
         """Whether a session's transcript is there."""
 
 
+def asked_with(conn_id: str, message: str) -> str:
+    """Say with which connection it was found that something is not there: it may be there with another one."""
+    return f"{message} It was asked for with connection {conn_id!r}."
+
+
 def check_interval(name: str, seconds: float) -> float:
     """
     Check how often Lessonspace is to be asked.
@@ -220,6 +225,12 @@ class AwaitedLesson:
         )
 
     @property
+    def room(self) -> str:
+        """The room as it was given, for messages."""
+        given = f"space_id={self.space_id!r}" if self.launch_id is None else f"launch_id={self.launch_id!r}"
+        return f"the room with {given}"
+
+    @property
     def is_listed(self) -> bool:
         """Whether the list of ended sessions tells about it: sessions name their space, but no launch id."""
         return self.space_id is not None
@@ -231,7 +242,7 @@ class AwaitedLesson:
 
     def verdict(self, sessions: Iterable[Session], now: datetime) -> EndVerdict:
         """Decide by sessions that were found among those that ended."""
-        return lesson_verdict(self.lesson, sessions, now)
+        return lesson_verdict(self.lesson, sessions, now, self.room)
 
     def is_certain(self, verdict: EndVerdict) -> bool:
         """Whether a verdict by such sessions holds, whatever else the API knows."""
@@ -239,8 +250,7 @@ class AwaitedLesson:
 
     def look(self, source: SessionSource, now: datetime) -> EndVerdict:
         """Ask the API, and decide; before the window's end there is nothing to ask."""
-        verdict = lesson_verdict(self.lesson, (), now)
-        return lesson_verdict(self.lesson, self._sessions(source), now) if now >= self.lesson.window_end else verdict
+        return self.verdict(self._sessions(source) if now >= self.lesson.window_end else (), now)
 
     def with_space(self, source: SessionSource) -> AwaitedLesson:
         """Learn the room's id from any session that was ever held in it, so that the list tells about it."""

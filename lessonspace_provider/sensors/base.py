@@ -21,7 +21,7 @@ from airflow.providers.common.compat.sdk import (
 from lessonspace_provider.exceptions import PASSING_ERRORS, LessonspaceError, LessonspaceInputError
 from lessonspace_provider.hooks.on_worker import DEFAULT_CONN_ID, HookOnWorker
 from lessonspace_provider.parameters import as_margin
-from lessonspace_provider.waiting import DEFAULT_INTERVAL, check_interval
+from lessonspace_provider.waiting import DEFAULT_INTERVAL, asked_with, check_interval
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -98,6 +98,10 @@ class LessonspaceSensor(HookOnWorker, BaseSensorOperator):
         :raises LessonspaceWaitFailed: when there is nothing to wait for any more.
         """
 
+    @abstractmethod
+    def awaited_name(self) -> str:
+        """Name what is waited for, for messages."""
+
     def execute(self, context: Context) -> object:
         """Wait, in the way that ``deferrable`` and ``mode`` say."""
         with self._soft_failures():
@@ -170,12 +174,18 @@ class LessonspaceSensor(HookOnWorker, BaseSensorOperator):
     @contextmanager
     def _soft_failures(self) -> Iterator[None]:
         """Let ``soft_fail`` and ``never_fail`` mean the same in every mode, and on every version of Airflow."""
+        soft = self.soft_fail or self.never_fail
         try:
             yield
-        except (AirflowFailException, AirflowSensorTimeout) as error:
-            if not (self.soft_fail or self.never_fail):
+        except AirflowFailException as error:
+            if not soft:
                 raise
             reason = str(error)
+        except AirflowSensorTimeout as error:
+            ended = str(error).rstrip(".")
+            reason = asked_with(self.lessonspace_conn_id, f"{ended}. It waited for {self.awaited_name()}.")
         else:
             return
+        if not soft:
+            raise AirflowSensorTimeout(reason)  # Airflow's own says neither for what nor where
         raise cast("Exception", AirflowSkipException(f"Skipped, as soft_fail or never_fail says: {reason}"))

@@ -13,7 +13,7 @@ from lessonspace_provider.exceptions import LessonspaceError, LessonspaceInputEr
 from lessonspace_provider.parameters import as_duration, as_one_of, as_uuid, as_window, shown
 from lessonspace_provider.sensors.base import LessonspaceSensor, LessonspaceWaitFailed
 from lessonspace_provider.sessions import summary
-from lessonspace_provider.waiting import AwaitedLesson, AwaitedSession
+from lessonspace_provider.waiting import AwaitedLesson, AwaitedSession, asked_with
 
 if TYPE_CHECKING:
     from lessonspace_provider.sessions import SessionSummary
@@ -85,8 +85,15 @@ class LessonspaceSessionEndSensor(LessonspaceSensor):
         verdict = self._awaited().look(self.hook, now)
         self.log.info("%s", verdict.message)
         if verdict.status == "no_session":
-            self._end_without_session(verdict.message)
+            self._end_without_session(asked_with(self.lessonspace_conn_id, verdict.message))
         return summary(verdict.session) if verdict.session else None
+
+    def awaited_name(self) -> str:
+        """Name the session or the room."""
+        awaited = self._awaited()
+        if isinstance(awaited, AwaitedSession):
+            return f"the end of session {awaited.session_id}, which has to be a session's uuid and not its space's id"
+        return f"the end of a lesson in {awaited.room}"
 
     def trigger(self, looked_at: datetime | None) -> LessonspaceSessionEndTrigger:
         """Make what waits in the triggerer."""
@@ -140,14 +147,22 @@ class LessonspaceSessionEndSensor(LessonspaceSensor):
         if isinstance(awaited, AwaitedSession):
             return awaited
         try:
-            return awaited.with_space(self.hook)
+            known = awaited.with_space(self.hook)
         except LessonspaceError as error:
             self.log.warning("The room's id was not found out, the triggerer asks more often: %s", error)
             return awaited
+        if known.space_id is None:
+            self.log.warning(
+                "No session was ever held in %s, asked for with connection %r. If this is no new room, check the id.",
+                awaited.room,
+                self.lessonspace_conn_id,
+            )
+        return known
 
     def _end_without_session(self, message: str) -> None:
+        message = (
+            f"{message} Check the id first: space_id takes a space's UUID or launch's room_id, and launch_id your own."
+        )
         if self.on_no_session == "skip":
             raise AirflowSkipException(message)
-        raise LessonspaceWaitFailed(
-            f"{message} If the lesson was held elsewhere or is to be ignored, give on_no_session='skip'."
-        )
+        raise LessonspaceWaitFailed(f"{message} Where lessons may not be held, on_no_session='skip' skips the task.")

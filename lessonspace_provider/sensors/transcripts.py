@@ -75,6 +75,10 @@ class LessonspaceTranscriptSensor(LessonspaceSensor):
             raise LessonspaceWaitFailed(verdict.message)
         return session_id if verdict.status == "ready" else None
 
+    def awaited_name(self) -> str:
+        """Name the session."""
+        return f"the transcript of session {self.session_id}"
+
     def trigger(self, looked_at: datetime | None) -> LessonspaceTranscriptTrigger:
         """Make what waits in the triggerer."""
         from lessonspace_provider.triggers.transcripts import LessonspaceTranscriptTrigger

@@ -28,6 +28,7 @@ from lessonspace_provider.waiting import (
     AwaitedLesson,
     AwaitedSession,
     Cursor,
+    asked_with,
     check_interval,
 )
 
@@ -152,7 +153,7 @@ class LessonspaceSessionEndTrigger(BaseTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait, and fire once."""
         try:
-            event = _event_of(await self._verdict())
+            event = self._event_of(await self._verdict())
         except Exception as error:
             event = self._event_of_failure(as_lessonspace_error(error))
         yield TriggerEvent(event)
@@ -194,6 +195,16 @@ class LessonspaceSessionEndTrigger(BaseTrigger):
             give_up_at=from_epoch("give_up_at", self.give_up_at),
         )
 
+    def _event_of(self, verdict: EndVerdict) -> SessionEndEvent:
+        session = verdict.session
+        return SessionEndEvent(
+            status="ended" if session else "no_session",
+            reason=None,
+            message=verdict.message if session else asked_with(self.lessonspace_conn_id, verdict.message),
+            session_id=session["uuid"] if session else None,
+            session=summary(session) if session else None,
+        )
+
     def _event_of_failure(self, error: LessonspaceError) -> SessionEndEvent:
         return SessionEndEvent(
             status="error",
@@ -202,16 +213,6 @@ class LessonspaceSessionEndTrigger(BaseTrigger):
             session_id=self.session_id,
             session=None,
         )
-
-
-def _event_of(verdict: EndVerdict) -> SessionEndEvent:
-    return SessionEndEvent(
-        status="ended" if verdict.session else "no_session",
-        reason=None,
-        message=verdict.message,
-        session_id=verdict.session["uuid"] if verdict.session else None,
-        session=summary(verdict.session) if verdict.session else None,
-    )
 
 
 class _Waiter:

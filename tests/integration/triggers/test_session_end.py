@@ -302,5 +302,7 @@ def test_a_lesson_that_nobody_came_to_is_told_after_a_look_of_its_own(lessonspac
     )
     event = asyncio.run(fired(trigger))
     assert event["status"] == "no_session"
+    assert "in the room with launch_id='nobody' between" in event["message"]
+    assert repr(lessonspace_connection) in event["message"]
     assert event["session"] is None
     assert len([call for call in control.calls(path=LIST) if "launch_id" in dict(call.query)]) == 1

@@ -67,6 +67,10 @@ class Hook:
         return answer
 
 
+#: A room's parameter, and its name in messages.
+ROOMS = [({"space_id": "room-1"}, "space_id='room-1'"), ({"launch_id": "maths 7b"}, "launch_id='maths 7b'")]
+
+
 def a_sensor(*answers, **parameters):
     sensor = LessonspaceSessionEndSensor(task_id="wait", **parameters)
     if answers:
@@ -184,6 +188,30 @@ def test_the_result_holds_ids_times_and_counts_and_nobody(deferrable, parameters
     assert len(sensor.hook.calls) == 1
 
 
+def test_a_session_that_the_api_does_not_know_is_told_as_such_at_the_first_look(capfd):
+    assert not a_sensor(LessonspaceNotFoundError("none", status=404), session_id=SESSION_ID).poke({}).is_done
+    assert f"There is no session {SESSION_ID} so far" in (told := "".join(capfd.readouterr()))
+    assert "is it a space's id?" in told
+
+
+@pytest.mark.parametrize(
+    ("parameters", "named"),
+    [({"session_id": SESSION_ID}, f"session {SESSION_ID}, which has to be a session's uuid")]
+    + [({**room, **WINDOW, "on_no_session": "wait"}, named) for room, named in ROOMS],
+)
+def test_a_wait_that_times_out_names_what_was_waited_for_and_the_connection(parameters, named):
+    poked = a_sensor([] if "on_no_session" in parameters else RUNNING, timeout=0, **parameters)
+    deferred = a_sensor(**parameters)
+    for wait in (
+        lambda: poked.execute({}),
+        lambda: deferred.resume_execution("__fail__", {"error": "Trigger timeout"}, {}),
+    ):
+        with pytest.raises(AirflowSensorTimeout) as caught:
+            wait()
+        assert named in str(caught.value)
+        assert "connection 'lessonspace_default'" in str(caught.value)
+
+
 def test_a_poke_that_finds_it_running_is_not_done():
     poked = a_sensor(RUNNING, session_id=SESSION_ID).poke({})
     assert (poked.is_done, poked.xcom_value) == (False, None)
@@ -278,6 +306,23 @@ def test_when_no_session_was_the_lesson_the_task_ends_as_the_author_says(deferra
     assert len(sensor.hook.calls) == 1
 
 
+@pytest.mark.parametrize("deferrable", [False, True])
+@pytest.mark.parametrize(("room", "named"), ROOMS)
+@pytest.mark.parametrize("on_no_session", ["fail", "skip"])
+def test_the_end_without_a_session_names_room_window_and_connection_and_what_to_check(
+    deferrable, room, named, on_no_session
+):
+    sensor = a_sensor([], deferrable=deferrable, on_no_session=on_no_session, **room, **WINDOW)
+    with pytest.raises((LessonspaceWaitFailed, AirflowSkipException)) as caught:
+        sensor.execute({})
+    window = [moment.isoformat().replace("+00:00", "Z") for moment in WINDOW.values()]
+    message = str(caught.value)
+    assert [
+        part for part in (named, *window, "'lessonspace_default'", "Check the id first") if part not in message
+    ] == []
+    assert message.find("Check the id first") < message.find("on_no_session='skip'") or on_no_session == "skip"
+
+
 def test_or_waits_on_for_a_later_session():
     later = {**ENDED, "start_time": (NOW - timedelta(hours=1)).isoformat(), "end_time": NOW.isoformat()}
     sensor = a_sensor([], [], [later], space_id="room-1", on_no_session="wait", **WINDOW)
@@ -333,6 +378,21 @@ def test_on_no_session_wait_never_gives_up():
     lesson = {"window_start": NOW, "window_end": NOW + timedelta(hours=1)}
     sensor = a_sensor([], space_id="room-1", on_no_session="wait", deferrable=True, **lesson)
     assert deferral_of(sensor).trigger.give_up_at is None
+
+
+@pytest.mark.parametrize(
+    ("answer", "space_id"),
+    [([ENDED], ENDED["space"]["id"]), ([], None), (LessonspaceAuthError("refused", status=403), None)],
+)
+def test_a_launch_id_of_which_no_session_is_known_is_warned_of(answer, space_id, capfd):
+    lesson = {"window_start": NOW, "window_end": NOW + timedelta(hours=1)}
+    sensor = a_sensor(answer, launch_id="maths", deferrable=True, **lesson)
+    deferral_of(sensor)
+    warned = (
+        "No session was ever held in the room with launch_id='maths', asked for with connection 'lessonspace_default'"
+    )
+    assert (warned in "".join(capfd.readouterr())) is (answer == [])
+    assert len(sensor.hook.calls) == 1
 
 
 @pytest.mark.parametrize(

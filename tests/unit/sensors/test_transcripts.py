@@ -4,7 +4,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowSkipException, TaskDeferred
+from airflow.providers.common.compat.sdk import AirflowSensorTimeout, AirflowSkipException, TaskDeferred
 
 from lessonspace_provider.exceptions import (
     LessonspaceAuthError,
@@ -213,3 +213,10 @@ def test_what_the_trigger_says_ends_the_wait(status):
 def test_an_event_of_another_version_fails_and_says_what_to_do(unknown):
     with pytest.raises(LessonspaceWaitFailed, match="restart the triggerer"):
         a_sensor().execute_complete({}, unknown)
+
+
+def test_a_wait_that_times_out_names_the_session_and_the_connection():
+    with pytest.raises(
+        AirflowSensorTimeout, match=f"imeout\\. It waited for the transcript of session {SESSION_ID}.*default'"
+    ):
+        a_sensor().resume_execution("__fail__", {"error": "Trigger timeout"}, {})
