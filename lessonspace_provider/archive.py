@@ -408,6 +408,24 @@ def changes(
     ]
 
 
+def changed(
+    entries: Iterable[ManifestSession], known: Mapping[str, ManifestSession], status: Status | None = None
+) -> list[ManifestSession]:
+    """
+    Choose the sessions whose status a run has changed, or that it was the first to see.
+
+    :param entries: what became of them in this run.
+    :param known: what the manifest had of them before.
+    :param status: only those that have this one now.
+    """
+    return [
+        entry
+        for entry in entries
+        if status in (None, entry["status"])
+        and (entry["session_id"] not in known or known[entry["session_id"]]["status"] != entry["status"])
+    ]
+
+
 def count(sessions: Iterable[ManifestSession]) -> dict[Status, int]:
     """Count the sessions of each status."""
     occurred = Counter(entry["status"] for entry in sessions)

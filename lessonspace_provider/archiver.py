@@ -76,11 +76,13 @@ class ArchivedWindow:
     :param path: where its manifest lies.
     :param account: the manifest.
     :param failed: the sessions that failed just now, and had not failed before in a run of their own window.
+    :param changed: the sessions whose status has just changed, or that were not in the manifest before.
     """
 
     path: ObjectStoragePath
     account: archive.Manifest
     failed: list[archive.ManifestSession]
+    changed: list[archive.ManifestSession]
 
 
 class Archiver:
@@ -136,7 +138,7 @@ class Archiver:
         self._update_manifest(path, empty, known, begun)
         settled = self._settle_all(entries)
         account = self._update_manifest(path, empty, {**known, **begun}, settled)
-        return ArchivedWindow(path, account, _failed(settled))
+        return ArchivedWindow(path, account, _failed(settled), self._changed(settled, known))
 
     def take_up_pending(self, before: datetime, late: Sequence[Session] = ()) -> tuple[list[ArchivedWindow], list[str]]:
         """
@@ -191,7 +193,14 @@ class Archiver:
                 pending = archive.still_pending(entry, now=now, give_up_after=self._give_up_after)
                 settled[entry["session_id"]] = pending
         untold = [entry for entry in failed if entry["session_id"] not in told]
-        return ArchivedWindow(path, self._update_manifest(path, account, known, settled), untold)
+        account = self._update_manifest(path, account, known, settled)
+        return ArchivedWindow(path, account, untold, self._changed(settled, known))
+
+    def _changed(self, settled: Entries, known: Mapping[str, archive.ManifestSession]) -> list[archive.ManifestSession]:
+        """Choose the sessions whose status has changed, and warn of those that are waited for no longer."""
+        for entry in archive.changed(settled.values(), known, "given_up"):
+            self._log.warning("A transcript was given up: session %s", archive.outcome(entry))
+        return archive.changed(settled.values(), known)
 
     def _entries_of(self, sessions: Iterable[Session], known: Mapping[str, archive.ManifestSession]) -> Entries:
         """Begin or go on with the entries of sessions, each once: a list that moves shows one twice."""

@@ -57,11 +57,14 @@ class ArchiveResult(TypedDict):
 
     ``counts`` are the window's sessions per status, ``manifest`` is where their account lies (None for a dry run), and
     ``updated_manifests`` are those of earlier windows in which pending transcripts were looked for, or would be.
+    ``earlier`` are the sessions of those windows whose status has changed in this run, by what it is now: what came
+    late is in ``earlier["archived"]``, what is waited for no longer in ``earlier["given_up"]``.
     """
 
     counts: dict[archive.Status, int]
     manifest: str | None
     updated_manifests: list[str]
+    earlier: dict[archive.Status, int]
 
 
 class LessonspaceGetTranscriptOperator(LessonspaceOperator):
@@ -198,8 +201,8 @@ class LessonspaceArchiveTranscriptsOperator(LessonspaceOperator):
     :param give_up_after: how long after its end a session's transcript is waited for; timedelta or seconds.
     :param dry_run: say in the log what would be done, in earlier windows too, and do nothing. Sessions with files to
         fetch or to write count as pending.
-    :return: see ``ArchiveResult``. The same, without the list, is the ``extra`` of the event of each outlet asset. A
-        dry run has such events, too, with None as the manifest.
+    :return: see ``ArchiveResult``. The same is the ``extra`` of the event of each outlet asset. A dry run has such
+        events, too, with None as the manifest.
     :raises LessonspaceInputError: for a parameter that can't be used, before any request.
     :raises LessonspaceError: at the end, when sessions failed, or an earlier window's manifest can't be brought up to
         date.
@@ -254,14 +257,20 @@ class LessonspaceArchiveTranscriptsOperator(LessonspaceOperator):
         window = archiver.archive_window(sessions, start, end)
         counts, path = window.account["counts"], None if self.only_plan else str(window.path)
         self.log.info("%d sessions ended in the window: %s. Manifest: %s", sum(counts.values()), counts, path)
-        for asset in self.outlets:
-            context["outlet_events"][asset].extra = {"counts": cast("dict[str, Any]", counts), "manifest": path}
         earlier, problems = archiver.take_up_pending(before=start, late=late)
+        result = ArchiveResult(
+            counts=counts,
+            manifest=path,
+            updated_manifests=[str(other.path) for other in earlier],
+            earlier=archive.count(entry for other in earlier for entry in other.changed),
+        )
+        for asset in self.outlets:
+            context["outlet_events"][asset].extra = cast("dict[str, Any]", {**result})
         if not self.only_plan:
             _fail_if_any_failed([window, *earlier], problems)
         for problem in problems:
             self.log.warning("%s", problem)
-        return ArchiveResult(counts=counts, manifest=path, updated_manifests=[str(other.path) for other in earlier])
+        return result
 
     def _window(self, context: Context) -> tuple[datetime, datetime]:
         """Take the window that was given, or else the run's data interval, which not every run has."""

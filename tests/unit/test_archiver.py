@@ -456,6 +456,38 @@ def test_it_is_given_up_in_the_end_and_then_left_alone(archiver, source):
     assert archiver(NOW + timedelta(days=9)).take_up_pending(before=END) == ([], [])
 
 
+def test_each_that_is_given_up_is_warned_of_once_with_its_end_and_the_reason(archiver, source, log):
+    source.outcomes = {good(1): NOT_READY, good(2): NOT_READY}
+    archiver().archive_window([a_session(number) for number in (1, 2, 3)], START, END)
+    assert log.warnings == []
+    for night in (8, 9):
+        archiver(NOW + timedelta(days=night)).take_up_pending(before=END)
+        assert log.warnings == [
+            f"A transcript was given up: session {good(number)} 2026-11-23T01:00:00Z: "
+            f"no transcript 7 days, 0:00:00 after the session's end"
+            for number in (1, 2)
+        ]
+
+
+def test_of_an_old_window_that_is_backfilled_those_that_are_given_up_at_once_are_warned_of(archiver, source, log):
+    source.outcomes[good(1)] = NOT_READY
+    for _ in range(2):
+        archiver(NOW + timedelta(days=90)).archive_window([a_session(1)], START, END)
+        assert len(log.warnings) == 1
+
+
+def test_of_an_earlier_window_what_has_changed_is_told_and_what_is_as_it_was_is_not(archiver, source):
+    source.outcomes = {good(number): NOT_READY for number in (1, 2, 3)}
+    archiver().archive_window([a_session(number) for number in (1, 2, 3)], START, END)
+    source.outcomes = {good(2): NOT_READY, good(3): LessonspaceServerError("503")}
+    late = [a_session(4, profiles=[{"user": 1}])]
+    ((window,), _) = archiver(NOW + timedelta(days=1)).take_up_pending(before=END, late=late)
+    assert {entry["session_id"]: entry["status"] for entry in window.changed} == {
+        good(1): "archived",
+        good(4): "not_eligible",
+    }
+
+
 def test_a_pending_one_that_fails_is_named_and_stays_pending(archiver, source):
     session = a_session(1)
     source.outcomes[session["uuid"]] = NOT_READY

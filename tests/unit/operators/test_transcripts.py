@@ -199,10 +199,33 @@ def test_a_dry_run_tells_its_outlets_the_counts_and_names_the_earlier_manifests_
     result = operator.execute({"outlet_events": events})
     assert result["counts"]["pending"] == 1
     assert result["manifest"] is None
-    assert events[asset].extra == {"counts": result["counts"], "manifest": None}
+    assert events[asset].extra == result
     assert len(result["updated_manifests"]) == 1
     assert operator.hook.fetched == []
     assert sorted(tmp_path.rglob("*")) == there
+
+
+def test_what_became_of_earlier_windows_is_in_the_result_and_in_the_event_and_told_once(tmp_path):
+    noon, asset = START + timedelta(hours=12), Asset("transcripts")
+    not_there = LessonspaceTranscriptNotReady("no transcript", status=404)
+    came, given_up, late = (
+        a_session(number, end=noon - timedelta(minutes=end)) for number, end in ((1, 3), (2, 2), (3, 1))
+    )
+    missing = {came["uuid"]: not_there, given_up["uuid"]: not_there}
+    archiver(tmp_path, [came, given_up], missing, window_end=noon).execute({})
+    make_due(tmp_path)
+    sessions, parameters = (
+        [a_session(4, end=END - timedelta(minutes=1)), late],
+        {"window_start": noon, "give_up_after": 60},
+    )
+    for earlier in ({"archived": 2, "given_up": 1}, {}):
+        events = OutletEvents(transcripts=SimpleNamespace(extra=None))
+        operator = archiver(tmp_path, sessions, {given_up["uuid"]: not_there}, **parameters, outlets=[asset])
+        result = operator.execute({"outlet_events": events})
+        assert {status: number for status, number in result["earlier"].items() if number} == earlier
+        assert len(result["updated_manifests"]) == bool(earlier)
+        assert events[asset].extra == result
+    json.dumps(result)
 
 
 def test_transcripts_that_can_never_come_are_not_asked_for(tmp_path):
