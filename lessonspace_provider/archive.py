@@ -66,16 +66,8 @@ class ManifestFile(TypedDict):
     sha256: str
 
 
-class ManifestSession(TypedDict):
-    """
-    What became of one session. Times are ISO 8601 in UTC.
-
-    ``path`` is where the transcript's files lie below the destination, without their extensions. ``reason`` says why
-    there is none, or not all that was wanted; ``segments`` how many it has. Of a pending one, ``tries`` says how often
-    it was looked for, ``next_look`` when it will be at the earliest, ``pending_until`` when that ends; of a failed one,
-    when the runs of later windows take it up, unless it has failed for good. ``roles`` are those of the people in the
-    session by their Lessonspace user id; ``redacted`` says whether the files have them in place of names.
-    """
+class _Entry(TypedDict):
+    """What every entry of a manifest has."""
 
     session_id: str
     id: int | None
@@ -94,6 +86,21 @@ class ManifestSession(TypedDict):
     segments: int | None
     redacted: bool
     files: list[ManifestFile]
+
+
+class ManifestSession(_Entry, total=False):
+    """
+    What became of one session. Times are ISO 8601 in UTC.
+
+    ``path`` is where the transcript's files lie below the destination, without their extensions. ``reason`` says why
+    there is none, or not all that was wanted; ``segments`` how many it has. Of a pending one, ``tries`` says how often
+    it was looked for, ``next_look`` when it will be at the earliest, ``pending_until`` when that ends; of a failed one,
+    when the runs of later windows take it up, unless it has failed for good. ``roles`` are those of the people in the
+    by their Lessonspace user id; ``redacted`` says whether the files have them in place of names. ``changed_by`` is the
+    start of the window whose run has changed its status last, where that is a later one than its own.
+    """
+
+    changed_by: str
 
 
 class Manifest(TypedDict):
@@ -408,22 +415,26 @@ def changes(
     ]
 
 
-def changed(
-    entries: Iterable[ManifestSession], known: Mapping[str, ManifestSession], status: Status | None = None
-) -> list[ManifestSession]:
-    """
-    Choose the sessions whose status a run has changed, or that it was the first to see.
+def is_new_status(entry: ManifestSession, known: Mapping[str, ManifestSession]) -> bool:
+    """Whether a session's status is another than the one that the manifest had, or the first."""
+    before = known.get(entry["session_id"])
+    return before is None or before["status"] != entry["status"]
 
-    :param entries: what became of them in this run.
-    :param known: what the manifest had of them before.
-    :param status: only those that have this one now.
+
+def signed(entry: ManifestSession, known: Mapping[str, ManifestSession], by: str) -> ManifestSession:
     """
-    return [
-        entry
-        for entry in entries
-        if status in (None, entry["status"])
-        and (entry["session_id"] not in known or known[entry["session_id"]]["status"] != entry["status"])
-    ]
+    Write down which later window's run has changed a session's status, so that a retry of that run can tell it, too.
+
+    :param entry: what became of it.
+    :param known: what the manifest had of its sessions before.
+    :param by: the start of that later window, ISO 8601 in UTC.
+    """
+    return {**entry, "changed_by": by} if is_new_status(entry, known) else entry
+
+
+def changed_by(account: Manifest, by: str) -> list[ManifestSession]:
+    """Choose the sessions whose status was last changed by the run of a later window; see ``signed``."""
+    return [entry for entry in account["sessions"] if entry.get("changed_by") == by]
 
 
 def count(sessions: Iterable[ManifestSession]) -> dict[Status, int]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 from lessonspace_provider import archive, json_list, transcripts
 from lessonspace_provider.exceptions import LessonspaceError, LessonspaceTranscriptNotReady
 from lessonspace_provider.storage import names_in, read_whole, write_pieces, write_whole
+from lessonspace_provider.times import write_time
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
@@ -76,7 +77,7 @@ class ArchivedWindow:
     :param path: where its manifest lies.
     :param account: the manifest.
     :param failed: the sessions that failed just now, and had not failed before in a run of their own window.
-    :param changed: the sessions whose status has just changed, or that were not in the manifest before.
+    :param changed: of an earlier window, the sessions whose status was changed by this run or a try of it before.
     """
 
     path: ObjectStoragePath
@@ -138,7 +139,8 @@ class Archiver:
         self._update_manifest(path, empty, known, begun)
         settled = self._settle_all(entries)
         account = self._update_manifest(path, empty, {**known, **begun}, settled)
-        return ArchivedWindow(path, account, _failed(settled), self._changed(settled, known))
+        self._warn_of_given_up(settled, known)
+        return ArchivedWindow(path, account, _failed(settled), changed=[])
 
     def take_up_pending(self, before: datetime, late: Sequence[Session] = ()) -> tuple[list[ArchivedWindow], list[str]]:
         """
@@ -148,10 +150,11 @@ class Archiver:
         failed before is warned of if it does so again: the run of its own window has told it, and it must not stop all
         that waits for this one. Only a session that can't be read has failed for good.
 
-        :param before: only windows that ended by then.
+        :param before: only windows that ended by then: the start of the run's own.
         :param late: sessions that ended shortly before; those that no manifest of their window has are taken up, too.
-        :return: the windows whose manifests have changed, and what is wrong with those that could not be read or
-            written; none of them stops the others.
+        :return: the windows whose manifests have changed, in this try or in an earlier one of this run, which may have
+            failed before it could tell; and what is wrong with those that could not be read or written; none of them
+            stops the others.
         """
         changed, problems = [], []
         try:
@@ -160,7 +163,7 @@ class Archiver:
             return [], [f"earlier manifests can't be listed: {_reason(error)}"]
         for path in paths:
             try:
-                window = self._take_up(path, late)
+                window = self._take_up(path, late, write_time(before))
             except Exception as error:  # whatever stands in a manifest, or a store's client raises
                 problems.append(f"{path.name}: {_reason(error)}")
             else:
@@ -173,7 +176,7 @@ class Archiver:
         ends = {name: archive.window_end_of(name) for name in names_in(folder)}
         return [folder / name for name, end in ends.items() if end is not None and oldest < end <= before]
 
-    def _take_up(self, path: ObjectStoragePath, late: Iterable[Session]) -> ArchivedWindow | None:
+    def _take_up(self, path: ObjectStoragePath, late: Iterable[Session], by: str) -> ArchivedWindow | None:
         account = self._read_manifest(path)
         if account is None:
             return None
@@ -182,7 +185,8 @@ class Archiver:
         missed = [s for s in late if archive.session_id_of(s) not in known and archive.covers(account, s)]
         entries = {**due, **self._entries_of(missed, known)}
         if not entries:
-            return None
+            changed = archive.changed_by(account, by)
+            return ArchivedWindow(path, account, [], changed) if changed else None
         settled = self._settle_all(entries)
         failed = _failed(settled)
         told = [entry["session_id"] for entry in _failed(due)]
@@ -193,14 +197,15 @@ class Archiver:
                 pending = archive.still_pending(entry, now=now, give_up_after=self._give_up_after)
                 settled[entry["session_id"]] = pending
         untold = [entry for entry in failed if entry["session_id"] not in told]
-        account = self._update_manifest(path, account, known, settled)
-        return ArchivedWindow(path, account, untold, self._changed(settled, known))
+        signed = {session_id: archive.signed(entry, known, by) for session_id, entry in settled.items()}
+        account = self._update_manifest(path, account, known, signed)
+        self._warn_of_given_up(settled, known)
+        return ArchivedWindow(path, account, untold, archive.changed_by(account, by))
 
-    def _changed(self, settled: Entries, known: Mapping[str, archive.ManifestSession]) -> list[archive.ManifestSession]:
-        """Choose the sessions whose status has changed, and warn of those that are waited for no longer."""
-        for entry in archive.changed(settled.values(), known, "given_up"):
-            self._log.warning("A transcript was given up: session %s", archive.outcome(entry))
-        return archive.changed(settled.values(), known)
+    def _warn_of_given_up(self, settled: Entries, known: Mapping[str, archive.ManifestSession]) -> None:
+        for entry in settled.values():
+            if entry["status"] == "given_up" and archive.is_new_status(entry, known):
+                self._log.warning("A transcript was given up: session %s", archive.outcome(entry))
 
     def _entries_of(self, sessions: Iterable[Session], known: Mapping[str, archive.ManifestSession]) -> Entries:
         """Begin or go on with the entries of sessions, each once: a list that moves shows one twice."""

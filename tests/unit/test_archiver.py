@@ -434,7 +434,7 @@ def test_a_transcript_that_came_later_is_taken_up_by_the_next_night_in_its_own_m
     assert changed.path == window.path
     assert json.loads(changed.path.read_bytes())["counts"]["archived"] == 2
     assert len(list(tmp_path.rglob(f"{session['uuid']}.*"))) == 2
-    assert archiver(tomorrow).take_up_pending(before=END) == ([], [])
+    assert archiver(tomorrow).take_up_pending(before=tomorrow) == ([], [])
 
 
 def test_a_pending_transcript_is_not_asked_for_before_its_next_look(archiver, source):
@@ -453,7 +453,7 @@ def test_it_is_given_up_in_the_end_and_then_left_alone(archiver, source):
     archiver().archive_window([a_session(1)], START, END)
     ((changed,), _) = archiver(NOW + timedelta(days=8)).take_up_pending(before=END)
     assert changed.account["counts"]["given_up"] == 1
-    assert archiver(NOW + timedelta(days=9)).take_up_pending(before=END) == ([], [])
+    assert archiver(NOW + timedelta(days=9)).take_up_pending(before=NOW) == ([], [])
 
 
 def test_each_that_is_given_up_is_warned_of_once_with_its_end_and_the_reason(archiver, source, log):
@@ -486,6 +486,25 @@ def test_of_an_earlier_window_what_has_changed_is_told_and_what_is_as_it_was_is_
         good(1): "archived",
         good(4): "not_eligible",
     }
+
+
+def test_a_try_after_one_that_failed_tells_what_that_one_has_changed_and_later_runs_do_not(archiver, source):
+    source.outcomes[good(1)] = NOT_READY
+    archiver().archive_window([a_session(1)], START, END)
+    source.outcomes.clear()
+    for _ in range(2):
+        ((window,), _) = archiver(NOW + timedelta(days=1)).take_up_pending(before=END)
+        assert [entry["session_id"] for entry in window.changed] == [good(1)]
+    assert archiver(NOW + timedelta(days=1)).take_up_pending(before=NOW) == ([], [])
+
+
+def test_a_manifest_of_before_runs_signed_their_changes_is_gone_on_with(archiver, source):
+    source.outcomes[good(1)] = NOT_READY
+    window = archiver().archive_window([a_session(1)], START, END)
+    assert "changed_by" not in json.loads(window.path.read_bytes())["sessions"][0]
+    source.outcomes.clear()
+    archiver(NOW + timedelta(days=1)).take_up_pending(before=END)
+    assert json.loads(window.path.read_bytes())["sessions"][0]["changed_by"] == "2026-11-23T02:00:00Z"
 
 
 def test_a_pending_one_that_fails_is_named_and_stays_pending(archiver, source):

@@ -205,27 +205,28 @@ def test_a_dry_run_tells_its_outlets_the_counts_and_names_the_earlier_manifests_
     assert sorted(tmp_path.rglob("*")) == there
 
 
-def test_what_became_of_earlier_windows_is_in_the_result_and_in_the_event_and_told_once(tmp_path):
+def test_what_became_of_earlier_windows_is_in_the_result_and_in_the_event_of_one_run(tmp_path):
     noon, asset = START + timedelta(hours=12), Asset("transcripts")
     not_there = LessonspaceTranscriptNotReady("no transcript", status=404)
-    came, given_up, late = (
-        a_session(number, end=noon - timedelta(minutes=end)) for number, end in ((1, 3), (2, 2), (3, 1))
-    )
-    missing = {came["uuid"]: not_there, given_up["uuid"]: not_there}
-    archiver(tmp_path, [came, given_up], missing, window_end=noon).execute({})
+    ends = {1: 3, 2: 2, 3: 1}
+    came, given_up, late = (a_session(number, end=noon - timedelta(minutes=end)) for number, end in ends.items())
+    archiver(
+        tmp_path, [came, given_up], {came["uuid"]: not_there, given_up["uuid"]: not_there}, window_end=noon
+    ).execute({})
     make_due(tmp_path)
-    sessions, parameters = (
-        [a_session(4, end=END - timedelta(minutes=1)), late],
-        {"window_start": noon, "give_up_after": 60},
-    )
-    for earlier in ({"archived": 2, "given_up": 1}, {}):
+    changes = []
+    for window, is_faulty in ((noon, True), (noon, False), (END - timedelta(minutes=2), False)):
+        sessions = [late, a_session(4, end=END - timedelta(minutes=1))]
+        missing = {given_up["uuid"]: not_there, **({sessions[1]["uuid"]: OSError("disk full")} if is_faulty else {})}
+        parameters = {"window_start": window, "give_up_after": 60, "outlets": [asset]}
         events = OutletEvents(transcripts=SimpleNamespace(extra=None))
-        operator = archiver(tmp_path, sessions, {given_up["uuid"]: not_there}, **parameters, outlets=[asset])
-        result = operator.execute({"outlet_events": events})
-        assert {status: number for status, number in result["earlier"].items() if number} == earlier
-        assert len(result["updated_manifests"]) == bool(earlier)
-        assert events[asset].extra == result
-    json.dumps(result)
+        with pytest.raises(LessonspaceError, match="disk full") if is_faulty else nullcontext():
+            archiver(tmp_path, sessions, missing, **parameters).execute({"outlet_events": events})
+        earlier = events[asset].extra["earlier"]
+        changes.append({status: number for status, number in earlier.items() if number})
+        assert len(events[asset].extra["updated_manifests"]) == bool(changes[-1])
+        json.dumps(events[asset].extra)
+    assert changes == [{"archived": 2, "given_up": 1}, {"archived": 2, "given_up": 1}, {}]
 
 
 def test_transcripts_that_can_never_come_are_not_asked_for(tmp_path):
