@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from datetime import datetime, timedelta, timezone
+from types import SimpleNamespace
 
 import pytest
 
@@ -86,6 +87,16 @@ def test_the_archives_asset_tells_the_dag_behind_it_the_counts_and_the_manifest(
     assert extra["counts"] == counts
     assert extra["manifest"].endswith(path.name)
     assert f"{counts} in {extra['manifest']}" in capsys.readouterr().out
+
+
+def test_the_dag_behind_the_archive_tells_what_came_late_and_what_never_came(capsys):
+    none = dict.fromkeys(("archived", "not_eligible", "pending", "given_up", "failed"), 0)
+    extra = {"counts": none, "manifest": "m/2", "updated_manifests": ["m/1"], "earlier": none}
+    changed = {**extra, "counts": {**none, "given_up": 1}, "earlier": {**none, "archived": 3, "given_up": 2}}
+    for sent, said in ((extra, []), (changed, ["3 came late, read these again: ['m/1']", "3 could not be archived"])):
+        report(triggering_asset_events={"asset": [SimpleNamespace(extra=sent)]})
+        lines = capsys.readouterr().out.splitlines()[1:]
+        assert [line[: len(start)] for line, start in zip(lines, said, strict=True)] == said
 
 
 def test_the_dag_behind_the_archive_reports_nothing_when_it_is_triggered_by_hand():
