@@ -202,7 +202,44 @@ def manifest_path(window_start: datetime, window_end: datetime) -> str:
 def window_end_of(manifest_name: str) -> datetime | None:
     """Read when a manifest's window ends from the name of its file, to the second; None for any other file."""
     match = _MANIFEST_NAME.fullmatch(manifest_name)
-    return datetime.strptime(match[3], _BOUND).replace(tzinfo=timezone.utc) if match else None
+    return _bound(match[3]) if match else None
+
+
+def gap_before(manifest_names: Iterable[str], window_start: datetime) -> tuple[datetime, datetime] | None:
+    """
+    Find out what time before a window no manifest accounts for, back to the last one that ends before it.
+
+    What lies before the first manifest of all is no gap: there the archive begins.
+
+    :param manifest_names: the names of all files beside the manifests, in any order.
+    :param window_start: aware.
+    :return: from when and until when, to the second; None when there is no gap.
+    """
+    start = window_start.astimezone(timezone.utc).replace(microsecond=0)
+    windows = [(_bound(match[1]), _bound(match[3])) for match in map(_MANIFEST_NAME.fullmatch, manifest_names) if match]
+    gap_from = max((end for _, end in windows if end <= start), default=start)
+    # A window that ends later may have begun earlier and so account for some of it, or for all.
+    gap_until = min((begin for begin, end in windows if end > start), default=start)
+    gap_until = min(gap_until, start)
+    return (gap_from, gap_until) if gap_from < gap_until else None
+
+
+def backfill_command(dag_id: str, gap: tuple[datetime, datetime]) -> str:
+    """
+    Write the command that has Airflow run the windows of a gap.
+
+    :param dag_id: of a DAG whose runs have a data interval; its start is a run's logical date.
+    :param gap: see ``gap_before``. Both dates of the command belong to its range.
+    """
+    first, last = gap[0], gap[1] - timedelta(seconds=1)
+    # Without it, Airflow leaves out the dates that have a run, and one that failed may have left no manifest.
+    again = "--reprocess-behavior failed"
+    dates = f"--from-date {write_time(first)} --to-date {write_time(last)}"
+    return f"airflow backfill create --dag-id {dag_id} {dates} {again}"
+
+
+def _bound(text: str) -> datetime:
+    return datetime.strptime(text, _BOUND).replace(tzinfo=timezone.utc)
 
 
 def is_described(data: bytes, file: ManifestFile) -> bool:

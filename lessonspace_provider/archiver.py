@@ -170,6 +170,17 @@ class Archiver:
                 changed += [window] if window else []
         return changed, problems
 
+    def gap_before(self, window_start: datetime) -> tuple[datetime, datetime] | None:
+        """
+        Find out what time before a window no manifest accounts for; see ``archive.gap_before``.
+
+        To be asked last: runs of earlier windows that go on beside this one have written their manifests by then.
+        """
+        try:
+            return archive.gap_before(names_in(self._layout.destination / "manifests"), window_start)
+        except Exception:  # take_up_pending has told it
+            return None
+
     def _earlier_manifests(self, before: datetime) -> list[ObjectStoragePath]:
         folder = self._layout.destination / "manifests"
         oldest = self._now() - self._give_up_after - LOOK_BACK

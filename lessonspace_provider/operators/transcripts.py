@@ -267,10 +267,20 @@ class LessonspaceArchiveTranscriptsOperator(LessonspaceOperator):
         for asset in self.outlets:
             context["outlet_events"][asset].extra = cast("dict[str, Any]", {**result})
         if not self.only_plan:
+            self._warn_of_gap(archiver.gap_before(start))
             _fail_if_any_failed([window, *earlier], problems)
         for problem in problems:
             self.log.warning("%s", problem)
         return result
+
+    def _warn_of_gap(self, gap: tuple[datetime, datetime] | None) -> None:
+        if gap is not None:
+            self.log.warning(
+                "No manifest accounts for the sessions that ended from %s to %s. Unless a run for that time is under "
+                "way, archive it: %s",
+                *(bound.isoformat() for bound in gap),
+                archive.backfill_command(self.dag_id, gap),
+            )
 
     def _window(self, context: Context) -> tuple[datetime, datetime]:
         """Take the window that was given, or else the run's data interval, which not every run has."""

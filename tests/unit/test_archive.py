@@ -110,6 +110,68 @@ def test_other_files_beside_the_manifests_are_none(name):
     assert archive.window_end_of(name) is None
 
 
+DAY = timedelta(days=1)
+
+
+def manifests(*windows):
+    """Give the names of manifests, by the days on which windows start and end, counted from START."""
+    paths = [archive.manifest_path(START + first * DAY, START + last * DAY) for first, last in windows]
+    return [path.rpartition("/")[2] for path in paths]
+
+
+@pytest.mark.parametrize(
+    ("windows", "gap"),
+    [
+        ([], None),
+        ([(-1, 0)], None),
+        ([(-2, -1)], (-1, 0)),
+        ([(0, 1), (-9, -8), (-5, -4)], (-4, 0)),
+        ([(-2, -1), (1, 2)], (-1, 0)),
+        ([(0, 1)], None),
+        ([(0, 1), (1, 2)], None),
+        ([(-3, -2), (-2, 1)], None),
+        ([(-3, -2), (-1, 1)], (-2, -1)),
+        ([(-3, -2), (-1.5, 1), (-1, 2)], (-2, -1.5)),
+        ([(-3, -2), (-5, 1)], None),
+        ([(-3, -2), (-2.5, 0), (0, 1)], None),
+        ([(-3, -1), (-2, 0.5)], None),
+    ],
+    ids=[
+        "first run",
+        "the night before",
+        "a skipped night",
+        "retry, two gaps",
+        "a skipped night, later ones are there",
+        "retry of the first run",
+        "backfill of what lies before the archive",
+        "overlap without gap",
+        "overlap with gap",
+        "two overlaps",
+        "a long one around all",
+        "overlap that ends where this one starts",
+        "overlaps in a row",
+    ],
+)
+def test_time_that_no_manifest_accounts_for_is_a_gap_and_nothing_else_is(windows, gap):
+    expected = gap and tuple(START + days * DAY for days in gap)
+    names = [*manifests(*windows), "notes.txt"]
+    assert archive.gap_before(names, START) == expected
+    assert archive.gap_before(reversed(names), START.astimezone(timezone(timedelta(hours=5)))) == expected
+
+
+def test_there_is_no_gap_within_a_second():
+    names = manifests((-1, 0))
+    assert archive.gap_before(names, START + timedelta(microseconds=999_999)) is None
+    assert archive.gap_before(names, START + timedelta(seconds=1)) == (START, START + timedelta(seconds=1))
+
+
+def test_the_command_for_a_gap_runs_the_windows_that_start_in_it():
+    assert archive.backfill_command("nightly", (START, END)) == (
+        "airflow backfill create --dag-id nightly --from-date 2026-11-22T02:00:00Z --to-date 2026-11-23T01:59:59Z "
+        "--reprocess-behavior failed"
+    )
+
+
 def test_a_file_is_verified_by_its_size_and_hash():
     file = {"format": "txt", "path": "a/b.txt", "size": 5, "sha256": hashlib.sha256(b"hello").hexdigest()}
     assert archive.is_described(b"hello", file)

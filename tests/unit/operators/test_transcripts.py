@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import threading
 from contextlib import nullcontext
 from datetime import datetime, timedelta, timezone
@@ -9,8 +10,9 @@ from types import SimpleNamespace
 from zoneinfo import ZoneInfo
 
 import pytest
+from airflow.cli.cli_parser import get_parser
 from airflow.providers.common.compat.sdk import AirflowSkipException
-from airflow.sdk import Asset, ObjectStoragePath
+from airflow.sdk import DAG, Asset, ObjectStoragePath
 
 from lessonspace_provider.exceptions import (
     LessonspaceError,
@@ -203,6 +205,38 @@ def test_a_dry_run_tells_its_outlets_the_counts_and_names_the_earlier_manifests_
     assert len(result["updated_manifests"]) == 1
     assert operator.hook.fetched == []
     assert sorted(tmp_path.rglob("*")) == there
+
+
+def warnings_of(operator, monkeypatch):
+    warned = []
+    monkeypatch.setattr(operator.log, "warning", lambda message, *said: warned.append(message % said))
+    operator.execute({})
+    return [line for line in warned if "Task Runner" not in line]
+
+
+def test_nights_that_were_skipped_are_warned_of_with_the_command_that_archives_them(tmp_path, monkeypatch):
+    nights = [END - timedelta(days=day) for day in (5, 4, 1, 0)]
+    for start, end, is_told in ((0, 1, False), (2, 3, True), (1, 2, False), (2, 3, False)):
+        for dry_run in (True, False):
+            window = {"window_start": nights[start], "window_end": nights[end], "dry_run": dry_run}
+            with DAG("nightly", schedule=None):
+                operator = archiver(tmp_path, [], **window)
+            warned = warnings_of(operator, monkeypatch)
+            assert len(warned) == (is_told and not dry_run)
+            for line in warned:
+                assert f"from {nights[1].isoformat()} to {nights[2].isoformat()}" in line
+                command = shlex.split(line.partition("archive it: airflow ")[2])
+                arguments = get_parser().parse_args(command)
+                assert (arguments.dag_id, arguments.from_date) == ("nightly", nights[1])
+
+
+def test_manifests_that_can_not_be_listed_are_told_once_and_no_gap(tmp_path, monkeypatch):
+    def refuses(_):
+        raise PermissionError("no listing")
+
+    monkeypatch.setattr("lessonspace_provider.archiver.names_in", refuses)
+    with pytest.raises(LessonspaceError, match="no listing"):
+        archiver(tmp_path, []).execute({})
 
 
 def test_what_became_of_earlier_windows_is_in_the_result_and_in_the_event_of_one_run(tmp_path):
