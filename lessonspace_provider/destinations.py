@@ -1,15 +1,54 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where files are to lie, checked before anything is asked for or written."""
+"""Where files are to lie, checked before anything is asked for or written, and what to do when that fails."""
 
 from __future__ import annotations
 
+import errno
+import re
 from contextlib import suppress
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, TypeGuard
+from urllib.parse import urlsplit
 
+from lessonspace_provider.exceptions import LessonspaceDestinationError, LessonspaceInputError
 from lessonspace_provider.parameters import is_text, refuse
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
+
+#: Protocols of local disks.
+LOCAL = ("", "file", "local")
+
+#: Which package has Airflow's filesystem for a protocol, and brings the library that reads and writes there.
+_PACKAGES = {
+    **dict.fromkeys(("s3", "s3a", "s3n"), "apache-airflow-providers-amazon[s3fs]"),
+    **dict.fromkeys(("gs", "gcs"), "apache-airflow-providers-google"),
+    **dict.fromkeys(("abfs", "abfss", "adl"), "apache-airflow-providers-microsoft-azure"),
+}
+
+# What follows a "?" or "&" may be a signature, what stands before an "@" a password.
+_QUERY, _USER = re.compile(r"[?&]\S*=\S*"), re.compile(r"(?<=://)[^/\s@]*@")
+
+#: How much of a store's own words a message has, in characters.
+_LONGEST_SAID = 300
+
+_ADVICE = (
+    ((errno.ENOENT,), FileNotFoundError, "Make its bucket or the folder that it is to lie in, or take another"),
+    ((errno.EACCES, errno.EPERM, errno.EROFS), PermissionError, "Let the worker or the connection write there"),
+    (
+        (errno.ENOTDIR, errno.EISDIR, errno.EEXIST),
+        FileExistsError,
+        "A file is in a folder's place: give another destination",
+    ),
+    ((errno.ENOSPC, errno.EDQUOT), None, "The store is full: make room there"),
+)
+
+
+class Place(NamedTuple):
+    """Where something lies: in the store of a URL's scheme, for an Airflow connection, at a path, bucket included."""
+
+    protocol: str
+    conn_id: str | None
+    path: str
 
 
 def as_place(destination: object, allowed: str) -> ObjectStoragePath:
@@ -18,25 +57,153 @@ def as_place(destination: object, allowed: str) -> ObjectStoragePath:
 
     :param destination: text, or an ``ObjectStoragePath``.
     :param allowed: what would be right, as the end of "... must be".
-    :raises LessonspaceInputError: for anything else, a relative path, and a store that nobody knows.
+    :raises LessonspaceInputError: for anything else, a relative path, and a store that nobody knows, or nobody here
+        can write to.
     """
     # On the worker only: what it imports is not needed to parse a DAG.
     from airflow.providers.common.compat.sdk import ObjectStoragePath
 
-    with suppress(ValueError):  # a store that nobody knows
-        # Looked at before Airflow does, since it makes a relative path absolute.
-        if isinstance(destination, ObjectStoragePath) or _is_absolute(destination):
-            return ObjectStoragePath(cast("str | ObjectStoragePath", destination))
+    if isinstance(destination, ObjectStoragePath):
+        check_store(destination)
+        return destination
+    # Looked at before Airflow does, which makes a relative path absolute and goes and looks for the connection.
+    if _is_absolute(destination):
+        _check(_place_in(destination))
+        with suppress(ValueError):  # a store that nobody knows
+            return ObjectStoragePath(_with_one_slash(destination))
     raise refuse("destination", destination, allowed)
 
 
-def _is_absolute(text: object) -> bool:
+def check_store(path: ObjectStoragePath) -> None:
+    """
+    Check that there is what it takes to write to a store, without a request to it.
+
+    A connection is of use to Airflow's own filesystem only. Where Airflow has none, fsspec's would write with whatever
+    credentials the process has, perhaps to another account: so that is refused. Without a connection those credentials
+    are what was asked for, and Airflow's filesystem would take them, too.
+
+    :raises LessonspaceInputError: naming the package to install.
+    """
+    _check(place_of(path))
+
+
+def _check(place: Place) -> None:
+    if place.protocol in LOCAL:
+        return
+    if ":" in (place.conn_id or ""):  # no connection's id should look like a key and its secret, so it is not shown
+        raise _refusal(
+            place,
+            "what stands before its @ must be the id of an Airflow connection, without a colon, and never credentials",
+        )
+    package = _PACKAGES.get(place.protocol)
+    if place.conn_id is not None and not has_filesystem(place.protocol):
+        missing = package or "the Airflow provider that has one, or leave the connection out"
+        raise _refusal(
+            place,
+            f"Airflow has no filesystem for {place.protocol}:// that could use the connection {place.conn_id}. Install "
+            f"{missing}",
+        )
+    if library := _missing_library(place.protocol):
+        raise _refusal(place, f"the library for {place.protocol}:// is missing. Install {package or 'it'} ({library})")
+
+
+def _refusal(place: Place, why: str) -> LessonspaceInputError:
+    return LessonspaceInputError(f"The destination {_shown(place)} was refused: {why}. Nothing was sent.")
+
+
+def has_filesystem(protocol: str) -> bool:
+    """Whether Airflow, or one of its installed providers, has a filesystem for a protocol."""
+    try:
+        from airflow.sdk.io import has_fs
+    except ImportError:
+        from airflow import io  # Airflow 3.0
+
+        return bool(io.has_fs(protocol))  # type: ignore[attr-defined]
+    return has_fs(protocol)
+
+
+def _missing_library(protocol: str) -> str | None:
+    """Say in fsspec's words what is missing to write to a store; None when it is there, or only Airflow knows it."""
+    from fsspec import get_filesystem_class
+
+    try:
+        get_filesystem_class(protocol)
+    except ImportError as error:
+        return str(error)
+    except ValueError:
+        return None
+    return None
+
+
+def _shown(place: Place) -> str:
+    """Write a place for a message: with the id of its connection, and without what could be a secret."""
+    if place.protocol in LOCAL:
+        return place.path
+    connection = f"{place.conn_id}@" if place.conn_id and ":" not in place.conn_id else ""
+    return _QUERY.sub("", f"{place.protocol}://{connection}{place.path}")
+
+
+def destination_error(path: ObjectStoragePath, error: Exception) -> LessonspaceDestinationError:
+    """
+    Make the error for a file that could not be written or read.
+
+    :param path: the file or folder.
+    :param error: what the system or the store's library said. Only words of an ``OSError`` are repeated, and without
+        what could be a secret: those of others may hold anything.
+    """
+    return LessonspaceDestinationError(
+        f"The destination {_shown(place_of(path))} can't be written or read ({_said(error)}). {_advice(error)}."
+    )
+
+
+def _said(error: Exception) -> str:
+    from requests import RequestException  # an OSError, whose text holds a URL, and of WebHDFS a token with it
+
+    kind = type(error).__name__
+    if not isinstance(error, OSError) or isinstance(error, RequestException):
+        return kind
+    words = " ".join(str(error.strerror or error).split())
+    return f"{kind}: {_USER.sub('', _QUERY.sub('', words))[:_LONGEST_SAID]}"
+
+
+def _advice(error: Exception) -> str:
+    for codes, kind, advice in _ADVICE:
+        if isinstance(error, OSError) and (error.errno in codes or (kind is not None and isinstance(error, kind))):
+            return advice
+    return "Check that the worker reaches the store, and what the destination's connection says"
+
+
+def _with_one_slash(destination: str) -> str:
+    """Write file:////a like file:///a: a template may have made it, and ObjectStoragePath would make it relative."""
+    protocol, _, rest = destination.partition("://")
+    host, slash, path = rest.partition("/")
+    return f"{protocol}://{host}/{path.lstrip('/')}" if slash and protocol in LOCAL else destination
+
+
+def place_of(path: ObjectStoragePath) -> Place:
+    """Say where a path leads to."""
+    # Airflow 3.1 and older keep it with the options of the store.
+    conn_id = getattr(path, "conn_id", None) or path.storage_options.get("conn_id")
+    return Place(path.protocol, conn_id, path.path)
+
+
+def _place_in(text: str) -> Place:
+    """Say where a URL leads to, as Airflow reads it."""
+    try:
+        url = urlsplit(text)
+    except ValueError:  # nor can Airflow
+        return Place("", None, text)
+    connection, _, host = url.netloc.rpartition("@")
+    return Place(url.scheme, connection or None, host + url.path)
+
+
+def _is_absolute(text: object) -> TypeGuard[str]:
     if not is_text(text) or "\0" in text:
         return False
     protocol, is_url, rest = text.partition("://")
     if not is_url:
         return text.startswith("/")
-    if protocol not in ("", "file", "local"):
+    if protocol not in LOCAL:
         return rest.strip("/") != ""
     host, _, _ = rest.partition("/")
     return protocol != "" and "/" in rest and host.rpartition("@")[2] == ""

@@ -74,6 +74,10 @@ class LessonspaceTlsError(LessonspaceConnectionError):
     """No answer, and none at once on another try: the server's certificate was refused, or it speaks no TLS."""
 
 
+class LessonspaceDestinationError(LessonspaceError, OSError):
+    """A destination can't be written or read: its store refused, or is not there."""
+
+
 class LessonspaceTranscriptNotReady(LessonspaceError):  # noqa: N818 - the design's public name
     """
     404 for a transcript: not ready yet, never to come, or no such session.

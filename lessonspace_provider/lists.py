@@ -73,7 +73,7 @@ def write_lines(entries: Iterable[Mapping[str, object]], file: ObjectStoragePath
 
     :param entries: anything JSON knows.
     :param file: replaced when it is there.
-    :raises OSError: when the store refuses; whatever was there before still is.
+    :raises LessonspaceDestinationError: when the store refuses; whatever was there before still is.
     """
     from lessonspace_provider.storage import write_whole
 

@@ -8,20 +8,24 @@ import fcntl
 import filecmp
 import hashlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO, Concatenate, NamedTuple, ParamSpec, TypeVar
 from uuid import uuid4
 
 from fsspec import filesystem
+
+from lessonspace_provider.destinations import LOCAL, check_store, destination_error, place_of
+from lessonspace_provider.exceptions import LessonspaceError
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
     from fsspec import AbstractFileSystem
 
-#: Protocols of local disks, where a file in the making can be seen by others.
-_LOCAL = ("", "file", "local")
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
 
 #: Protocols of stores that show an object when it has been put whole, and not before. Others may write in place.
 _ATOMIC_PUT = ("s3", "s3a", "s3n", "gs", "gcs", "az", "abfs", "abfss", "adl", "oss", "memory")
@@ -29,7 +33,30 @@ _ATOMIC_PUT = ("s3", "s3a", "s3n", "gs", "gcs", "az", "abfs", "abfss", "adl", "o
 
 def is_local(path: ObjectStoragePath) -> bool:
     """Whether a path lies on a disk of this machine."""
-    return path.protocol in _LOCAL
+    return path.protocol in LOCAL
+
+
+def _telling(
+    function: Callable[Concatenate[ObjectStoragePath, _P], _R],
+) -> Callable[Concatenate[ObjectStoragePath, _P], _R]:
+    """Let the errors of a function's store say where it was, and what to do."""
+
+    @wraps(function)
+    def told(path: ObjectStoragePath, /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
+        try:
+            return function(path, *args, **kwargs)
+        except LessonspaceError:
+            raise
+        except Exception as error:
+            if is_local(path) and not isinstance(error, OSError):  # raised by whoever gives the content
+                raise
+            failure = destination_error(path, error)
+            # What a store's library has raised may hold a signed address, also further down its chain.
+            cause = error if is_local(path) else None
+        # Raised out here, or that error would be its context.
+        raise failure from cause
+
+    return told
 
 
 class Written(NamedTuple):
@@ -39,6 +66,7 @@ class Written(NamedTuple):
     sha256: str
 
 
+@_telling
 def write_whole(path: ObjectStoragePath, data: bytes) -> None:
     """
     Write a file, replacing the one that may be there.
@@ -48,10 +76,10 @@ def write_whole(path: ObjectStoragePath, data: bytes) -> None:
 
     :param path: where to; missing folders are made.
     :param data: all of the content.
-    :raises OSError: when the store refuses; whatever was there before still is.
+    :raises LessonspaceDestinationError: when the store refuses; whatever was there before still is.
     """
     if is_local(path):
-        _write_and_rename(Path(path.path), (data,))
+        _write_local(path, (data,))
     elif path.protocol in _ATOMIC_PUT:
         _filesystem(path).pipe_file(path.path, data)
     else:
@@ -65,20 +93,21 @@ def write_pieces(path: ObjectStoragePath, pieces: Iterable[bytes]) -> Written:
     :param pieces: the content, which on a local disk is never in memory as a whole.
     """
     if is_local(path):
-        return _write_and_rename(Path(path.path), pieces)
+        return _write_local(path, pieces)
     data = b"".join(pieces)
     if read_whole(path) != data:
         write_whole(path, data)
     return Written(len(data), hashlib.sha256(data).hexdigest())
 
 
+@_telling
 def read_whole(path: ObjectStoragePath) -> bytes | None:
     """
     Read a file.
 
     :param path: which one.
     :return: all of its content; None when it is not there.
-    :raises OSError: when the store refuses.
+    :raises LessonspaceDestinationError: when the store refuses.
     """
     try:
         data: bytes = _filesystem(path).cat_file(path.path)
@@ -89,13 +118,14 @@ def read_whole(path: ObjectStoragePath) -> bytes | None:
     return data
 
 
+@_telling
 def names_in(folder: ObjectStoragePath) -> list[str]:
     """
     List the names of a folder's files.
 
     :param folder: which one.
     :return: the names in alphabetical order; none when the folder is not there.
-    :raises OSError: when the store refuses.
+    :raises LessonspaceDestinationError: when the store refuses.
     """
     store = _filesystem(folder)
     store.invalidate_cache()
@@ -112,6 +142,9 @@ def _filesystem(path: ObjectStoragePath) -> AbstractFileSystem:
     try:
         return path.fs
     except ValueError:
+        if place_of(path).conn_id is not None:
+            check_store(path)
+            raise
         # Airflow registers the stores of its providers only; fsspec has others, memory:// among them.
         return filesystem(path.protocol)
 
@@ -168,6 +201,11 @@ def _moves(store: AbstractFileSystem, part: str, path: str) -> bool:
 def _says(error: OSError, code: int) -> bool:
     """Whether an error means this; SMB's have the number but not Python's class, others the class but no number."""
     return error.errno == code or isinstance(error, type(OSError(code, "")))
+
+
+@_telling
+def _write_local(path: ObjectStoragePath, pieces: Iterable[bytes]) -> Written:
+    return _write_and_rename(Path(path.path), pieces)
 
 
 def _write_and_rename(path: Path, pieces: Iterable[bytes]) -> Written:

@@ -204,6 +204,7 @@ class LessonspaceArchiveTranscriptsOperator(LessonspaceOperator):
     :return: see ``ArchiveResult``. The same is the ``extra`` of the event of each outlet asset. A dry run has such
         events, too, with None as the manifest.
     :raises LessonspaceInputError: for a parameter that can't be used, before any request.
+    :raises LessonspaceDestinationError: when the destination's store refuses, before any transcript is asked for.
     :raises LessonspaceError: at the end, when sessions failed, or an earlier window's manifest can't be brought up to
         date.
     """

@@ -26,6 +26,7 @@ TAXONOMY = {
     "LessonspaceServerError": (LessonspaceError,),
     "LessonspaceConnectionError": (LessonspaceError,),
     "LessonspaceTlsError": (LessonspaceConnectionError,),
+    "LessonspaceDestinationError": (LessonspaceError, OSError),
     "LessonspaceTranscriptNotReady": (LessonspaceError,),
     "LessonspaceLinkExpiredError": (LessonspaceError,),
 }

@@ -11,6 +11,7 @@ from fsspec import register_implementation
 from fsspec.implementations.memory import MemoryFileSystem
 
 from lessonspace_provider.archive import LONGEST_PART
+from lessonspace_provider.exceptions import LessonspaceDestinationError, LessonspaceInputError
 from lessonspace_provider.storage import names_in, read_whole, write_pieces, write_whole
 from tests.airflow_version import needs_airflow
 
@@ -82,8 +83,11 @@ def test_a_write_that_breaks_off_leaves_the_old_file_and_no_part(tmp_path, monke
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(step, disk_full)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(
+        LessonspaceDestinationError, match=f"{path.path} can't be written or read.*No space.*make room"
+    ) as caught:
         write_whole(path, b"new")
+    assert isinstance(caught.value.__cause__, OSError)
     assert path.read_bytes() == b"old"
     assert [entry.name for entry in tmp_path.iterdir()] == ["y.json"]
 
@@ -162,8 +166,11 @@ def test_a_store_that_writes_in_place_gets_a_part_file_that_takes_the_files_name
 def test_there_a_write_that_breaks_off_leaves_the_old_file_and_no_part(in_place, monkeypatch):
     write_whole(in_place, b"old")
     monkeypatch.setattr(InPlace, "breaks_off", True)
-    with pytest.raises(OSError, match="connection lost"):
+    with pytest.raises(
+        LessonspaceDestinationError, match=r"folder/y.json can't be written or read.*connection lost"
+    ) as caught:
         write_whole(in_place, b"newer")
+    assert caught.value.__cause__ is caught.value.__context__ is None, "these may hold a signed address"
     assert {path: file.getvalue() for path, file in InPlace.store.items()} == {in_place.path: b"old"}
 
 
@@ -190,3 +197,22 @@ def test_there_the_longest_name_of_a_template_has_room_for_what_a_file_is_called
     monkeypatch.setattr(InPlace, "pipe_file", lambda self, path, value: (names.append(path), put(self, path, value)))
     write_whole(in_place.parent / f"{'x' * LONGEST_PART}.jsonl", b"one")
     assert max(len(part) for name in names for part in name.split("/")) <= 255
+
+
+@pytest.mark.parametrize(
+    "use", [read_whole, names_in, lambda path: write_whole(path, b""), lambda path: write_pieces(path, [])]
+)
+def test_a_store_is_never_used_with_the_credentials_of_the_process_when_a_connection_is_given(use):
+    with pytest.raises(LessonspaceInputError, match="could use the connection conn"):
+        use(ObjectStoragePath("memory://conn@bucket/a"))
+
+
+@pytest.mark.parametrize(
+    "use", [read_whole, names_in, lambda path: write_whole(path, b""), lambda path: write_pieces(path, [])]
+)
+def test_a_file_in_the_place_of_a_folder_is_told_with_the_path(tmp_path, use):
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(
+        LessonspaceDestinationError, match=f"{tmp_path}/file/a can't be written or read.*folder's place"
+    ):
+        use(ObjectStoragePath(f"file://{tmp_path}/file/a"))

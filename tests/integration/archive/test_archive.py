@@ -11,7 +11,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 from airflow.sdk import ObjectStoragePath
 
-from lessonspace_provider.exceptions import LessonspaceError
+from lessonspace_provider.exceptions import LessonspaceDestinationError, LessonspaceError
 from lessonspace_provider.operators.transcripts import LessonspaceArchiveTranscriptsOperator
 from lessonspace_provider.sandbox.messages import NewSession
 from tests.integration.archive.runs import END, START, finished, manifest_in, parameters, run, start_run, tree
@@ -219,6 +219,6 @@ def test_run_again_no_object_is_put_again_but_the_manifest(control, bucket):
 
 def test_a_bucket_that_is_not_there_is_named_before_any_transcript_is_asked_for(control, bucket):
     add_sessions(control, 3)
-    with pytest.raises(OSError, match=r"(?i)bucket"):
+    with pytest.raises(LessonspaceDestinationError, match=r"aws_default@nowhere/.*does not exist.*Make its bucket"):
         run("s3://aws_default@nowhere/transcripts")
     assert asked_for(control) == []
