@@ -96,8 +96,9 @@ class ManifestSession(_Entry, total=False):
     there is none, or not all that was wanted; ``segments`` how many it has. Of a pending one, ``tries`` says how often
     it was looked for, ``next_look`` when it will be at the earliest, ``pending_until`` when that ends; of a failed one,
     when the runs of later windows take it up, unless it has failed for good. ``roles`` are those of the people in the
-    by their Lessonspace user id; ``redacted`` says whether the files have them in place of names. ``changed_by`` is the
-    start of the window whose run has changed its status last, where that is a later one than its own.
+    session by their Lessonspace user id; ``redacted`` says whether the files have them in place of names.
+    ``changed_by`` is the start of the window whose run has changed its status last, where that is a later one than its
+    own.
     """
 
     changed_by: str

@@ -9,6 +9,7 @@ kind that the parameter stands for, and what is refused is refused before any re
 from __future__ import annotations
 
 import asyncio
+import importlib
 import inspect
 import itertools
 import json
@@ -421,6 +422,8 @@ def _still_waits(*_):
 @pytest.fixture(autouse=True)
 def _connected(monkeypatch, tmp_path):
     monkeypatch.setenv("AIRFLOW_CONN_LESSONSPACE_DEFAULT", connection_json())
+    # What is imported first while nobody can sleep keeps that as its default.
+    importlib.import_module("lessonspace_provider.hooks.transport")
     monkeypatch.setattr("time.sleep", _still_waits)
     monkeypatch.chdir(tmp_path)
 
