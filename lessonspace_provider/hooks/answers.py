@@ -227,15 +227,16 @@ def _detail(body: bytes, api_key: str) -> str:
     """
     Take the server's own words: ``{"field": ["message"]}`` or ``{"detail": "..."}`` (facts, D).
 
-    They are put on one line, without the API key and without links, should the server repeat what it was sent.
-    Other bodies, such as a proxy's HTML, are left out.
+    They are put on one line, without the API key and without links, should the server repeat what it was sent, and
+    without characters that no log can write. Other bodies, such as a proxy's HTML, are left out.
     """
     try:
         said = json.loads(body)
         words = " ".join("; ".join(_messages(said)).split()) if isinstance(said, Mapping) else ""
     except (ValueError, RecursionError):
         return ""
-    return _LINK.sub("<link>", words).replace(api_key, "<API key>")[:LONGEST_DETAIL]
+    printable = "".join(char if char.isprintable() else "\ufffd" for char in words)
+    return _LINK.sub("<link>", printable).replace(api_key, "<API key>")[:LONGEST_DETAIL]
 
 
 def _messages(body: Mapping[str, object], prefix: str = "") -> Iterator[str]:

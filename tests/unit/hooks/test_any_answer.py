@@ -173,3 +173,4 @@ def test_a_call_gives_its_shape_or_a_lessonspace_error_and_tells_no_secret(
             said = messages_of(error)
         assert len(server.request_history) < MOST_REQUESTS
     assert not [secret for secret in TELLING if secret in said + caplog.text]
+    (said + caplog.text).encode()  # or no log could be written
