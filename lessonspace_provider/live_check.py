@@ -124,7 +124,8 @@ class QuietHook(LessonspaceHook):
     @property
     def log(self) -> Any:
         """The logger that ``_without_warnings`` silences."""
-        return logging.getLogger(__name__)
+        # By name: run with -m, this module is called __main__.
+        return logging.getLogger("lessonspace_provider.live_check")
 
 
 class Account:
