@@ -76,6 +76,22 @@ def test_a_copy_of_an_archive_has_all_of_it_and_takes_up_what_comes_later(contro
     assert tree(copy) == tree(destination)
 
 
+def test_what_was_deleted_after_it_was_copied_keeps_nothing_later_from_being_copied(control, destination, tmp_path):
+    copy_archive = function_in("operating.md", "copy_archive")
+    copy = ObjectStoragePath(f"file://{tmp_path}/copy")
+    lesson, _ = held(control, "Ben Student", "Ada Teacher")
+    run(destination)
+    copy_archive(destination, copy)
+    for path in tree(destination):
+        if lesson in path:
+            (destination / path).unlink()
+    later, _ = held(control, "Cy Student", "Ada Teacher")
+    control.set_transcript(lesson, "never")
+    run(destination)
+    copy_archive(destination, copy)
+    assert [path for path in tree(copy) if later in path]
+
+
 def test_an_archive_is_copied_into_the_other_place_too(control, destination, tmp_path):
     origin = ObjectStoragePath(f"file://{tmp_path}/origin")
     held(control, "Ben Student", "Ada Teacher")
