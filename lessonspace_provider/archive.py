@@ -365,14 +365,20 @@ def _text(value: object) -> str | None:
 
 def still_pending(failed: ManifestSession, *, now: datetime, give_up_after: timedelta) -> ManifestSession:
     """
-    Write down that looking for a pending transcript failed: it is looked for again, until it is given up.
+    Write down that looking for a pending transcript failed: it is looked for again, and not given up for an error.
 
     :param failed: the entry with its error as the reason.
     :param now: aware.
     :param give_up_after: how long after the session's end a transcript is waited for.
     """
-    reason = f"the last look failed: {failed['reason']}"
-    return {**not_there(failed, now=now, give_up_after=give_up_after), "reason": reason, "next_look": None}
+    return {
+        **failed,
+        "status": "pending",
+        "reason": f"the last look failed: {failed['reason']}",
+        "tries": failed["tries"] + 1,
+        "next_look": None,
+        "pending_until": write_time((read_time(failed["end_time"]) or now) + give_up_after),
+    }
 
 
 def not_there(entry: ManifestSession, *, now: datetime, give_up_after: timedelta) -> ManifestSession:
@@ -403,9 +409,7 @@ def not_there(entry: ManifestSession, *, now: datetime, give_up_after: timedelta
 def is_due(entry: ManifestSession, now: datetime) -> bool:
     """Whether a session may be looked at again that is pending, or failed and not for good."""
     next_look = read_time(entry["next_look"])
-    if next_look is None:
-        return entry["status"] == "pending"
-    return entry["status"] in ("pending", "failed") and next_look <= now
+    return entry["status"] == "pending" if next_look is None else next_look <= now
 
 
 def manifest(window_start: datetime, window_end: datetime, sessions: Iterable[ManifestSession]) -> Manifest:

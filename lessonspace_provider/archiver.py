@@ -203,7 +203,8 @@ class Archiver:
         told = [entry["session_id"] for entry in _failed(due)]
         for entry in failed:
             if entry["session_id"] in told:
-                self._log.warning("A session that failed in an earlier run does so again: %s", archive.outcome(entry))
+                last = "" if entry["next_look"] else ", and is not looked for any more"
+                self._log.warning("A session that failed before does so again%s: %s", last, archive.outcome(entry))
             elif entries[entry["session_id"]]["status"] == "pending":
                 pending = archive.still_pending(entry, now=now, give_up_after=self._give_up_after)
                 settled[entry["session_id"]] = pending

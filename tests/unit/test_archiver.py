@@ -577,6 +577,18 @@ def test_one_that_failed_and_has_no_transcript_yet_is_pending_from_then_on(archi
     assert statuses(changed)[good(1)] == "pending"
 
 
+def test_a_pending_one_is_not_given_up_for_an_error_but_when_it_is_not_there(archiver, source):
+    source.outcomes[good(1)] = NOT_READY
+    archiver().archive_window([a_session(1)], START, END)
+    late = NOW + timedelta(days=8)
+    source.outcomes[good(1)] = LessonspaceServerError("503")
+    ((changed,), _) = archiver(late).take_up_pending(before=END)
+    assert statuses(changed) == {good(1): "pending"}
+    source.outcomes.clear()
+    ((changed,), _) = archiver(late + timedelta(days=1)).take_up_pending(before=END)
+    assert statuses(changed) == {good(1): "archived"}
+
+
 def test_windows_that_are_not_earlier_or_long_past_are_left_alone(archiver, source):
     source.outcomes[a_session(1)["uuid"]] = NOT_READY
     archiver().archive_window([a_session(1)], START, END)
