@@ -9,7 +9,7 @@ import string
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta, timezone
-from typing import TYPE_CHECKING, Literal, TypedDict, TypeGuard
+from typing import TYPE_CHECKING, Literal, TypedDict, TypeGuard, cast
 
 from lessonspace_provider.exceptions import LessonspaceServerError
 from lessonspace_provider.parameters import is_text, refuse
@@ -463,15 +463,18 @@ def is_new_status(entry: ManifestSession, known: Mapping[str, ManifestSession]) 
     return before is None or before["status"] != entry["status"]
 
 
-def signed(entry: ManifestSession, known: Mapping[str, ManifestSession], by: str) -> ManifestSession:
+def signed(entry: ManifestSession, known: Mapping[str, ManifestSession], by: str | None) -> ManifestSession:
     """
     Write down which later window's run has changed a session's status, so that a retry of that run can tell it, too.
 
     :param entry: what became of it.
     :param known: what the manifest had of its sessions before.
-    :param by: the start of that later window, ISO 8601 in UTC.
+    :param by: the start of that later window, ISO 8601 in UTC; None when it was the run of the session's own.
     """
-    return {**entry, "changed_by": by} if is_new_status(entry, known) else entry
+    if not is_new_status(entry, known):
+        return entry
+    unsigned = cast("ManifestSession", {field: value for field, value in entry.items() if field != "changed_by"})
+    return unsigned if by is None else {**unsigned, "changed_by": by}
 
 
 def changed_by(account: Manifest, by: str) -> list[ManifestSession]:

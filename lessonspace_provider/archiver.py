@@ -76,7 +76,7 @@ class ArchivedWindow:
 
     :param path: where its manifest lies.
     :param account: the manifest.
-    :param failed: the sessions that failed just now, and had not failed before in a run of their own window.
+    :param failed: the sessions that failed just now; of an earlier window, those that had not failed before.
     :param changed: of an earlier window, the sessions whose status was changed by this run or a try of it before.
     """
 
@@ -138,7 +138,8 @@ class Archiver:
         begun = {session_id: self._begun(entry) for session_id, entry in entries.items() if session_id not in known}
         self._update_manifest(path, empty, known, begun)
         settled = self._settle_all(entries)
-        account = self._update_manifest(path, empty, {**known, **begun}, settled)
+        own = {session_id: archive.signed(entry, known, None) for session_id, entry in settled.items()}
+        account = self._update_manifest(path, empty, {**known, **begun}, own)
         self._warn_of_given_up(settled, known)
         return ArchivedWindow(path, account, _failed(settled), changed=[])
 
@@ -148,7 +149,7 @@ class Archiver:
 
         A pending one that fails here stays pending, so that it is looked for again, until it is given up. One that had
         failed before is warned of if it does so again: the run of its own window has told it, and it must not stop all
-        that waits for this one. Only a session that can't be read has failed for good.
+        that waits for this one. What can't be read, or would be given up before it is taken up, has failed for good.
 
         :param before: only windows that ended by then: the start of the run's own.
         :param late: sessions that ended shortly before; those that no manifest of their window has are taken up, too.
@@ -178,7 +179,7 @@ class Archiver:
         """
         try:
             return archive.gap_before(names_in(self._layout.destination / "manifests"), window_start)
-        except Exception:  # take_up_pending has told it
+        except Exception:  # what is wrong with manifests, take_up_pending tells
             return None
 
     def _earlier_manifests(self, before: datetime) -> list[ObjectStoragePath]:

@@ -56,7 +56,7 @@ class ArchiveResult(TypedDict):
     What the archive operator returns.
 
     ``counts`` are the window's sessions per status, ``manifest`` is where their account lies (None for a dry run), and
-    ``updated_manifests`` are those of earlier windows in which pending transcripts were looked for, or would be.
+    ``updated_manifests`` are those of earlier windows in which transcripts were looked for again, or would be.
     ``earlier`` are the sessions of those windows whose status has changed in this run, by what it is now: what came
     late is in ``earlier["archived"]``, what is waited for no longer in ``earlier["given_up"]``.
     """
@@ -268,20 +268,24 @@ class LessonspaceArchiveTranscriptsOperator(LessonspaceOperator):
         for asset in self.outlets:
             context["outlet_events"][asset].extra = cast("dict[str, Any]", {**result})
         if not self.only_plan:
-            self._warn_of_gap(archiver.gap_before(start))
+            interval = (context.get("data_interval_start"), context.get("data_interval_end"))
+            self._warn_of_gap(archiver.gap_before(start), is_interval=(start, end) == interval)
             _fail_if_any_failed([window, *earlier], problems)
         for problem in problems:
             self.log.warning("%s", problem)
         return result
 
-    def _warn_of_gap(self, gap: tuple[datetime, datetime] | None) -> None:
-        if gap is not None:
-            self.log.warning(
-                "No manifest accounts for the sessions that ended from %s to %s. Unless a run for that time is under "
-                "way, archive it: %s",
-                *(bound.isoformat() for bound in gap),
-                archive.backfill_command(self.dag_id, gap),
-            )
+    def _warn_of_gap(self, gap: tuple[datetime, datetime] | None, *, is_interval: bool) -> None:
+        if gap is None:
+            return
+        # It goes by logical dates, which are the starts of data intervals, but not of other windows.
+        command = archive.backfill_command(self.dag_id, gap) if is_interval else None
+        self.log.warning(
+            "No manifest accounts for the sessions that ended from %s to %s. Unless a run for that time is under way, "
+            "or it was left out on purpose, archive it: %s",
+            *(bound.isoformat() for bound in gap),
+            command or "run this task with window_start and window_end for that time",
+        )
 
     def _window(self, context: Context) -> tuple[datetime, datetime]:
         """Take the window that was given, or else the run's data interval, which not every run has."""

@@ -507,6 +507,18 @@ def test_a_manifest_of_before_runs_signed_their_changes_is_gone_on_with(archiver
     assert json.loads(window.path.read_bytes())["sessions"][0]["changed_by"] == "2026-11-23T02:00:00Z"
 
 
+def test_what_its_own_windows_run_has_archived_meanwhile_is_no_change_of_a_later_run(archiver, source):
+    source.outcomes[good(1)] = LessonspaceServerError("503")
+    archiver().archive_window([a_session(1)], START, END)
+    source.outcomes[good(1)] = NOT_READY
+    tomorrow = NOW + timedelta(days=1)
+    ((window,), _) = archiver(tomorrow).take_up_pending(before=END)
+    assert statuses(window) == {good(1): "pending"}
+    source.outcomes.clear()
+    archiver(tomorrow + timedelta(hours=1)).archive_window([a_session(1)], START, END)
+    assert archiver(tomorrow + timedelta(hours=2)).take_up_pending(before=END) == ([], [])
+
+
 def test_a_pending_one_that_fails_is_named_and_stays_pending(archiver, source):
     session = a_session(1)
     source.outcomes[session["uuid"]] = NOT_READY

@@ -207,10 +207,10 @@ def test_a_dry_run_tells_its_outlets_the_counts_and_names_the_earlier_manifests_
     assert sorted(tmp_path.rglob("*")) == there
 
 
-def warnings_of(operator, monkeypatch):
+def warnings_of(operator, monkeypatch, **context):
     warned = []
     monkeypatch.setattr(operator.log, "warning", lambda message, *said: warned.append(message % said))
-    operator.execute({})
+    operator.execute(context)
     return [line for line in warned if "Task Runner" not in line]
 
 
@@ -218,16 +218,24 @@ def test_nights_that_were_skipped_are_warned_of_with_the_command_that_archives_t
     nights = [END - timedelta(days=day) for day in (5, 4, 1, 0)]
     for start, end, is_told in ((0, 1, False), (2, 3, True), (1, 2, False), (2, 3, False)):
         for dry_run in (True, False):
-            window = {"window_start": nights[start], "window_end": nights[end], "dry_run": dry_run}
             with DAG("nightly", schedule=None):
-                operator = archiver(tmp_path, [], **window)
-            warned = warnings_of(operator, monkeypatch)
+                operator = archiver(tmp_path, [], window_start=None, window_end=None, dry_run=dry_run)
+            interval = {"data_interval_start": nights[start], "data_interval_end": nights[end]}
+            warned = warnings_of(operator, monkeypatch, **interval)
             assert len(warned) == (is_told and not dry_run)
             for line in warned:
                 assert f"from {nights[1].isoformat()} to {nights[2].isoformat()}" in line
                 command = shlex.split(line.partition("archive it: airflow ")[2])
                 arguments = get_parser().parse_args(command)
                 assert (arguments.dag_id, arguments.from_date) == ("nightly", nights[1])
+
+
+def test_a_gap_between_windows_that_are_no_data_intervals_is_told_with_what_to_run(tmp_path, monkeypatch):
+    archiver(tmp_path, [], window_start=START - timedelta(days=2), window_end=START - timedelta(days=1)).execute({})
+    for interval in ({}, {"data_interval_start": END, "data_interval_end": END}):
+        (line,) = warnings_of(archiver(tmp_path, []), monkeypatch, **interval)
+        assert "run this task with window_start and window_end for that time" in line
+        assert "backfill" not in line
 
 
 def test_manifests_that_can_not_be_listed_are_told_once_and_no_gap(tmp_path, monkeypatch):
