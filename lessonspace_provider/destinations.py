@@ -25,6 +25,9 @@ _PACKAGES = {
     **dict.fromkeys(("abfs", "abfss", "adl"), "apache-airflow-providers-microsoft-azure"),
 }
 
+# The libraries of those that Airflow and fsspec have the same class for; of others, Airflow may use another one.
+_SHARED_LIBRARIES = ("s3", "s3a", "gs", "gcs", "abfs", "abfss")
+
 # What follows a "?" or "&" may be a signature, what stands before an "@" a password.
 _QUERY, _USER = re.compile(r"[?&]\S*=\S*"), re.compile(r"(?<=://)[^/\s@]*@")
 
@@ -71,7 +74,7 @@ def as_place(destination: object, allowed: str) -> ObjectStoragePath:
         _check(_place_in(destination))
         with suppress(ValueError):  # a store that nobody knows
             return ObjectStoragePath(_with_one_slash(destination))
-    raise refuse("destination", destination, allowed)
+    raise refuse("destination", _without_secrets(destination) if is_text(destination) else destination, allowed)
 
 
 def check_store(path: ObjectStoragePath) -> None:
@@ -90,19 +93,25 @@ def check_store(path: ObjectStoragePath) -> None:
 def _check(place: Place) -> None:
     if place.protocol in LOCAL:
         return
-    if ":" in (place.conn_id or ""):  # no connection's id should look like a key and its secret, so it is not shown
-        raise _refusal(
-            place,
-            "what stands before its @ must be the id of an Airflow connection, without a colon, and never credentials",
+    host, _, _ = place.path.partition("/")
+    # A secret can have a slash, so that what looks like a host is a key. None of it is shown.
+    if ":" in (place.conn_id or "") or (place.protocol in _PACKAGES and ":" in host):
+        raise LessonspaceInputError(
+            f"The destination in {place.protocol}:// was refused: what stands before its @ must be the id of an "
+            f"Airflow connection, without a colon, and never credentials. Nothing was sent."
         )
-    package = _PACKAGES.get(place.protocol)
-    if place.conn_id is not None and not has_filesystem(place.protocol):
+    package, is_airflows = _PACKAGES.get(place.protocol), has_filesystem(place.protocol)
+    if place.conn_id is not None and not is_airflows:
         missing = package or "the Airflow provider that has one, or leave the connection out"
+        if place.protocol == "az":
+            missing = f"{_PACKAGES['abfs']}, and write abfs:// in its place"
         raise _refusal(
             place,
             f"Airflow has no filesystem for {place.protocol}:// that could use the connection {place.conn_id}. Install "
             f"{missing}",
         )
+    if is_airflows and place.protocol not in _SHARED_LIBRARIES:
+        return
     if library := _missing_library(place.protocol):
         raise _refusal(place, f"the library for {place.protocol}:// is missing. Install {package or 'it'} ({library})")
 
@@ -130,7 +139,7 @@ def _missing_library(protocol: str) -> str | None:
         get_filesystem_class(protocol)
     except ImportError as error:
         return str(error)
-    except ValueError:
+    except Exception:  # unknown to fsspec, or its class has gone from the library
         return None
     return None
 
@@ -148,8 +157,8 @@ def destination_error(path: ObjectStoragePath, error: Exception) -> LessonspaceD
     Make the error for a file that could not be written or read.
 
     :param path: the file or folder.
-    :param error: what the system or the store's library said. Only words of an ``OSError`` are repeated, and without
-        what could be a secret: those of others may hold anything.
+    :param error: what the system or the store's library said. Only words of an ``OSError`` or ``ImportError`` are
+        repeated, and without what could be a secret: those of others may hold anything.
     """
     return LessonspaceDestinationError(
         f"The destination {_shown(place_of(path))} can't be written or read ({_said(error)}). {_advice(error)}."
@@ -160,13 +169,19 @@ def _said(error: Exception) -> str:
     from requests import RequestException  # an OSError, whose text holds a URL, and of WebHDFS a token with it
 
     kind = type(error).__name__
-    if not isinstance(error, OSError) or isinstance(error, RequestException):
+    if not isinstance(error, (OSError, ImportError)) or isinstance(error, RequestException):
         return kind
-    words = " ".join(str(error.strerror or error).split())
-    return f"{kind}: {_USER.sub('', _QUERY.sub('', words))[:_LONGEST_SAID]}"
+    words = " ".join(str(getattr(error, "strerror", None) or error).split())
+    return f"{kind}: {_without_secrets(words)[:_LONGEST_SAID]}"
+
+
+def _without_secrets(text: str) -> str:
+    return _USER.sub("", _QUERY.sub("", text))
 
 
 def _advice(error: Exception) -> str:
+    if isinstance(error, ImportError):
+        return "Install on the workers what is missing"
     for codes, kind, advice in _ADVICE:
         if isinstance(error, OSError) and (error.errno in codes or (kind is not None and isinstance(error, kind))):
             return advice

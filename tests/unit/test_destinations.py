@@ -3,13 +3,15 @@ from __future__ import annotations
 
 import errno
 import re
+from types import SimpleNamespace
+from unittest.mock import Mock
 
 import fsspec
 import pytest
 import requests
 from airflow.sdk import ObjectStoragePath
 
-from lessonspace_provider.destinations import as_place, destination_error, has_filesystem
+from lessonspace_provider.destinations import as_place, check_store, destination_error, has_filesystem
 from lessonspace_provider.exceptions import LessonspaceInputError
 
 NO_PLACES = [
@@ -79,28 +81,62 @@ def test_airflow_says_which_filesystems_it_has():
     assert not has_filesystem("memory")
 
 
-@pytest.mark.parametrize(
-    ("scheme", "package"),
-    [("gs", "apache-airflow-providers-google"), ("oss", "it"), ("s3", r"apache-airflow-providers-amazon\[s3fs\]")],
-)
-@pytest.mark.parametrize("connection", ["", "conn@"])
-def test_a_library_that_is_missing_is_told_with_what_to_install(monkeypatch, scheme, package, connection):
+@pytest.fixture
+def without_libraries(monkeypatch):
     def is_missing(protocol):
         raise ImportError(f"Please install the library of {protocol}")
 
-    monkeypatch.setattr("lessonspace_provider.destinations.has_filesystem", lambda protocol: True)
     monkeypatch.setattr(fsspec, "get_filesystem_class", is_missing)
     monkeypatch.setattr("upath.registry.get_filesystem_class", is_missing)
-    with pytest.raises(LessonspaceInputError, match=rf"is missing. Install {package} \(Please install the library"):
-        as_place(f"{scheme}://{connection}bucket/a", "a folder")
 
 
-def test_credentials_in_place_of_a_connection_are_refused_and_not_shown(capfd):
+@pytest.mark.parametrize(
+    ("scheme", "package", "is_airflows"),
+    [
+        ("gs", "apache-airflow-providers-google", True),
+        ("s3", r"apache-airflow-providers-amazon\[s3fs\]", True),
+        ("oss", "it", False),
+    ],
+)
+def test_a_library_that_is_missing_is_told_with_what_to_install(
+    monkeypatch, without_libraries, scheme, package, is_airflows
+):
+    monkeypatch.setattr("lessonspace_provider.destinations.has_filesystem", lambda protocol: is_airflows)
+    for connection in ["", "conn@"] if is_airflows else [""]:
+        with pytest.raises(LessonspaceInputError, match=rf"is missing. Install {package} \(Please install the library"):
+            as_place(f"{scheme}://{connection}bucket/a", "a folder")
+
+
+@pytest.mark.parametrize("scheme", ["adl", "sftp", "ssh"])
+def test_where_airflows_own_filesystem_takes_another_library_that_of_fsspec_is_not_asked_for(
+    monkeypatch, without_libraries, scheme
+):
+    monkeypatch.setattr("lessonspace_provider.destinations.has_filesystem", lambda protocol: True)
+    assert check_store(SimpleNamespace(protocol=scheme, conn_id="conn", path="bucket/a")) is None
+
+
+def test_of_a_store_that_fsspec_has_no_class_for_any_more_nothing_is_said_here(monkeypatch):
+    monkeypatch.setattr(fsspec, "get_filesystem_class", Mock(side_effect=AttributeError))
+    assert check_store(SimpleNamespace(protocol="adl", conn_id=None, path="bucket/a", storage_options={})) is None
+
+
+def test_azures_other_name_is_told():
+    with pytest.raises(LessonspaceInputError, match="write abfs:// in its place"):
+        check_store(SimpleNamespace(protocol="az", conn_id="conn", path="bucket/a"))
+
+
+@pytest.mark.parametrize("url", ["s3://AKIA:SECRET@bucket/a", "s3://AKIA:SEC/RET@bucket/a", "gs://AKIA:SEC/RET@bucket"])
+def test_credentials_in_place_of_a_connection_are_refused_and_not_shown(capfd, url):
     with pytest.raises(LessonspaceInputError, match="must be the id of an Airflow connection") as caught:
-        as_place("s3://AKIA:SECRET@bucket/a", "a folder")
-    assert "AKIA" not in str(caught.value)
-    assert "SECRET" not in str(caught.value)
-    assert "SECRET" not in str(capfd.readouterr())
+        as_place(url, "a folder")
+    for shown in (str(caught.value).upper(), str(capfd.readouterr()).upper()):
+        assert not [secret for secret in ("AKIA", "SEC", "RET@") if secret in shown]
+
+
+def test_a_signature_in_what_is_refused_is_not_shown():
+    with pytest.raises(LessonspaceInputError, match="must be a folder") as caught:
+        as_place("nowhere://c/p?sig=5f3a", "a folder")
+    assert "5f3a" not in str(caught.value)
 
 
 class ClientError(Exception):
@@ -122,6 +158,8 @@ class ClientError(Exception):
         (OSError(errno.ENOSPC, "No space left on device"), "No space", "make room"),
         (OSError(errno.EIO, "it\nbroke"), "it broke", "Check that the worker reaches the store"),
         (ClientError("anything"), r"\(ClientError\)", "Check that the worker reaches the store"),
+        (ImportError("pip install sshfs"), "pip install sshfs", "Install on the workers"),
+        (OSError("long " * 100), r"^.{,500}$", "Check that the worker reaches the store"),
     ],
 )
 def test_an_error_of_a_store_names_the_place_and_says_what_to_do_in_its_first_line(error, words, advice):
@@ -141,7 +179,7 @@ SECRET = "5f3a"
         FileNotFoundError(f"https://store/a?X-Amz-Date=1&X-Amz-Signature={SECRET}"),
         OSError(errno.EIO, f"no answer from https://key:{SECRET}@store/a"),
         OSError(f"GET /a&sig={SECRET} failed"),
-        requests.ConnectionError(f"url: /webhdfs/v1/a?delegation={SECRET}"),
+        requests.ConnectionError(f"url: /webhdfs/v1/{SECRET}"),
         ClientError(SECRET),
     ],
 )
