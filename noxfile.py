@@ -66,7 +66,7 @@ def _install(session: nox.Session, *wanted: str) -> None:
 def unit(session: nox.Session, airflow: str) -> None:
     """Run the unit tests."""
     _install(session, f"apache-airflow=={airflow}", *PINS[airflow])
-    session.run("python", "-m", "pytest", "-q", "--numprocesses", "2", *(session.posargs or ["tests/unit"]))
+    session.run("python", "-m", "pytest", "-q", "-n", "2", "--dist", "loadfile", *(session.posargs or ["tests/unit"]))
 
 
 @nox.session
