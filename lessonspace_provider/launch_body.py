@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from lessonspace_provider.exceptions import LessonspaceInputError
 from lessonspace_provider.parameters import (
     LARGEST_NUMBER,
+    RENDERED_NONE,
     ROLES,
     as_api_time,
     as_aware_datetime,
@@ -140,7 +141,8 @@ def _text(parameter: str, value: object) -> object:
 def _identity(parameter: str, value: object) -> object:
     """Whoever is launched under the same id is the same user, so that of a template gone wrong must not be taken."""
     if is_text(value) and is_of_a_template(value):
-        raise refuse(parameter, value, "your own id of the user")
+        told = value if value == RENDERED_NONE else _kind(value)
+        raise refuse(parameter, told, "your own id of the user, and no template that was not rendered")
     return _text(parameter, value)
 
 

@@ -291,13 +291,13 @@ def _refuse_another_url(connection: AirflowConnection, base_url: str) -> None:
     Airflow's own form, and its URIs, have three fields for one URL: a URI's path becomes the schema, and for the HTTP
     provider the schema is http or https.
     """
-    parts, schema = urlsplit(base_url), (connection.schema or "").strip().strip("/")
+    parts, schema = urlsplit(base_url), str(connection.schema or "").strip().strip("/")
     port = parts.port or _PORTS[parts.scheme]
     refused = []
     if connection.port and connection.port != port:
         refused.append(f"port={connection.port}")
-    if schema and schema not in (parts.scheme, parts.path.strip("/")):
-        # Another one is not repeated: it is the path of a URI, into which somebody may have written the key.
+    if schema and schema.lower() not in (parts.scheme, parts.path.strip("/").lower()):
+        # Another one stands in what is meant only, and not where it looks like a key: it is the path of a URI.
         refused.append(f"schema={schema!r}" if schema in _PORTS else "schema")
     if refused:
         raise LessonspaceInputError(

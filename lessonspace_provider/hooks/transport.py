@@ -383,27 +383,26 @@ class Transport:
 
 def _no_answer(error: BaseException, call: Call) -> LessonspaceConnectionError:
     """Say why there was no answer, and what to do."""
-    host = f"the host of connection {call.conn_id!r}"
+    kind, what = _kind_and_reason(error, call)
+    return kind(f"{call}: {what}", method=call.method, path=call.path)
+
+
+def _kind_and_reason(error: BaseException, call: Call) -> tuple[type[LessonspaceConnectionError], str]:
+    of_api = call.path.startswith("/")  # else it is a file's name
+    host = f"the host of connection {call.conn_id!r}" if of_api else "the store behind the signed link"
     tls = _tls_error(error)
     if isinstance(tls, ssl.SSLCertVerificationError):
-        return LessonspaceTlsError(
-            f"{call}: the server's certificate was refused ({getattr(tls, 'verify_message', tls.reason)}). Check "
-            f"{host}, or let this machine trust whoever signed it (REQUESTS_CA_BUNDLE names a file of certificates).",
-            method=call.method,
-            path=call.path,
+        return LessonspaceTlsError, (
+            f"the server's certificate was refused ({getattr(tls, 'verify_message', tls.reason)}). Check {host}, or "
+            f"let this machine trust whoever signed it (REQUESTS_CA_BUNDLE names a file of certificates)."
         )
     if tls is not None and tls.reason in _NO_TLS:
-        return LessonspaceTlsError(
-            f"{call}: the server, or a proxy before it, speaks no TLS there: begin {host} with http://, or give the "
-            f"port that does.",
-            method=call.method,
-            path=call.path,
-        )
-    return LessonspaceConnectionError(
-        f"{call}: no answer ({_kind_of(error)}). Check that this machine reaches {host}, that it begins with the right "
-        f"http:// or https://, and that the timeouts there are long enough.",
-        method=call.method,
-        path=call.path,
+        advice = f"begin {host} with http://, or give the port that does" if of_api else f"check the way to {host}"
+        return LessonspaceTlsError, f"the server, or a proxy before it, speaks no TLS there: {advice}."
+    spelling = ", that it begins with the right http:// or https://," if of_api else ""
+    return LessonspaceConnectionError, (
+        f"no answer ({_kind_of(error)}). Check that this machine reaches {host}{spelling} and that the timeouts of "
+        f"connection {call.conn_id!r} are long enough."
     )
 
 

@@ -178,6 +178,7 @@ def test_a_port_or_schema_beside_the_host_is_refused_with_the_host_that_is_meant
         (f"lessonspace://:{KEY}@http%3A%2F%2F127.0.0.1%3A8796%2Fv2:8796", "http://127.0.0.1:8796/v2"),
         (f"lessonspace://:{KEY}@api.thelessonspace.com/v2", API),
         (f"lessonspace://:{KEY}@", API),
+        (json.dumps({"conn_type": "lessonspace", "password": KEY, "schema": "HTTPS"}), API),
     ],
 )
 def test_a_uri_holds_the_base_url_percent_encoded_and_its_path_may_repeat_it(settings_of, uri, base_url):

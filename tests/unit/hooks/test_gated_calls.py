@@ -215,6 +215,16 @@ def test_a_server_that_speaks_no_tls_is_told_as_such_at_once(serve, transport_to
     assert clock.waits == []
 
 
+def test_of_a_store_behind_a_signed_link_that_speaks_no_tls_the_connections_host_is_not_blamed(
+    serve, transport_to, clock
+):
+    link = serve(reply(400)).url.replace("http", "https")
+    with pytest.raises(LessonspaceTlsError, match=r"the file.*speaks no TLS there: check the way to the store") as told:
+        transport_to(serve(GOOD).url, Gate()).download(f"{link}/a?Signature=s", "the file")
+    assert "Signature" not in str(told.value)
+    assert "http://" not in str(told.value)
+
+
 def test_a_handshake_that_breaks_off_is_tried_again(serve, transport_to, clock):
     server = serve(RESET)
     with pytest.raises(LessonspaceConnectionError, match="no answer") as caught:

@@ -415,6 +415,14 @@ def test_the_session_of_the_event_is_the_result():
     assert sensor.execute_complete({}, event("ended", session=kept)) == kept
 
 
+@pytest.mark.parametrize("reason", ["LessonspaceServerError", "LessonspaceConnectionError", "LessonspaceTlsError"])
+def test_an_outage_that_the_trigger_met_leaves_the_task_its_retries(reason):
+    sensor = a_sensor(session_id=SESSION_ID)
+    with pytest.raises(LessonspaceError, match="what happened") as ended:
+        sensor.execute_complete({}, event("error", reason=reason))
+    assert not isinstance(ended.value, LessonspaceWaitFailed)
+
+
 def test_an_error_of_the_trigger_ends_the_wait_with_its_kind_and_message():
     sensor = a_sensor(session_id=SESSION_ID)
     with pytest.raises(LessonspaceWaitFailed, match=r"what happened.*LessonspaceAuthError"):
