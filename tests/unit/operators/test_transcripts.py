@@ -243,8 +243,12 @@ def test_manifests_that_can_not_be_listed_are_told_once_and_no_gap(tmp_path, mon
         raise PermissionError("no listing")
 
     monkeypatch.setattr("lessonspace_provider.archiver.names_in", refuses)
-    with pytest.raises(LessonspaceError, match="no listing"):
-        archiver(tmp_path, []).execute({})
+    operator, warned = archiver(tmp_path, []), []
+    monkeypatch.setattr(operator.log, "warning", lambda message, *said: warned.append(message % said))
+    with pytest.raises(LessonspaceError, match="no listing") as told:
+        operator.execute({})
+    assert str(told.value).count("no listing") == 1
+    assert not [line for line in warned if "No manifest" in line]
 
 
 def test_what_became_of_earlier_windows_is_in_the_result_and_in_the_event_of_one_run(tmp_path):
