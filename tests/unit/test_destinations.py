@@ -135,7 +135,7 @@ def test_credentials_in_place_of_a_connection_are_refused_and_not_shown(capfd, u
 
 def test_a_signature_in_what_is_refused_is_not_shown():
     with pytest.raises(LessonspaceInputError, match="must be a folder") as caught:
-        as_place("nowhere://c/p?sig=5f3a", "a folder")
+        as_place("file://c/p?sig=5f3a", "a folder")
     assert "5f3a" not in str(caught.value)
 
 
