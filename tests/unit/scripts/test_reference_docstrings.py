@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-import griffe
+import pytest
 
-from scripts.reference_docstrings import ReferenceDocstrings, as_markdown, comment_above
+griffe = pytest.importorskip("griffe", reason="the documentation's tools are not installed")
+from scripts.reference_docstrings import ReferenceDocstrings, as_markdown, comment_above  # noqa: E402
 
 MODULE = '''
 #: Minutes before the lesson,
