@@ -9,11 +9,15 @@ from unittest.mock import Mock
 import fsspec
 import pytest
 import requests
+from airflow.providers_manager import ProvidersManager
 from airflow.sdk import ObjectStoragePath
 
 from lessonspace_provider.destinations import as_place, check_store, destination_error, has_filesystem
 from lessonspace_provider.exceptions import LessonspaceInputError
 
+NEEDS_AMAZON = pytest.mark.skipif(
+    "apache-airflow-providers-amazon" not in ProvidersManager().providers, reason="the amazon provider is not installed"
+)
 NO_PLACES = [
     "",
     "a",
@@ -40,7 +44,7 @@ NO_PLACES = [
         ("file:////data/a", "/data/a"),
         ("local://///data/a", "/data/a"),
         (ObjectStoragePath("file:///data/a"), "/data/a"),
-        ("s3://school_aws@bucket/a", "bucket/a"),
+        pytest.param("s3://school_aws@bucket/a", "bucket/a", marks=NEEDS_AMAZON),
     ],
 )
 def test_a_place_is_an_absolute_path_or_a_url(destination, path):
@@ -77,8 +81,12 @@ def test_a_path_that_is_one_already_is_looked_at_likewise():
 
 def test_airflow_says_which_filesystems_it_has():
     assert has_filesystem("file")
-    assert has_filesystem("s3")
     assert not has_filesystem("memory")
+
+
+@NEEDS_AMAZON
+def test_the_amazon_provider_has_one_for_s3():
+    assert has_filesystem("s3")
 
 
 @pytest.fixture
