@@ -35,7 +35,7 @@ with DAG(
         launches, done = failed_launches(ti, params["run_id"]), launched_since(ti, params["run_id"])
         left = [launch for launch in launches if launch not in done]
         ahead = [launch for launch in left if is_ahead(launch, datetime.now(timezone.utc))]
-        print(  # noqa: T201
+        print(  # noqa: T201 - for the task's log
             f"{len(launches)} launches failed, {len(launches) - len(left)} of them were made since, "
             f"{len(left) - len(ahead)} of the others are for lessons that are over"
         )

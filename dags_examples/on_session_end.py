@@ -52,7 +52,7 @@ with DAG(
     def follow_up(session: dict[str, Any]) -> str:
         """Do something for a session, whose id, space, times and counts are known."""
         minutes = (session["duration_seconds"] or 0) / 60
-        print(f"{session['session_id']}: {session['participants']} people, {minutes:.0f} minutes")  # noqa: T201
+        print(f"{session['session_id']}: {session['participants']} people, {minutes:.0f} minutes")  # noqa: T201 - for the log
         return session["session_id"]
 
     follow_up.expand(session=ended_sessions())

@@ -127,7 +127,7 @@ def has_filesystem(protocol: str) -> bool:
     except ImportError:
         from airflow import io  # Airflow 3.0
 
-        return bool(io.has_fs(protocol))  # type: ignore[attr-defined]
+        return bool(io.has_fs(protocol))  # type: ignore[attr-defined]  # newer ones have moved it
     return has_fs(protocol)
 
 

@@ -125,6 +125,7 @@ class _GatedAdapter(HTTPAdapter):
     ) -> requests.Response:
         with ExitStack() as held:
             with suppress(OSError, ValueError, HTTPError):  # what goes wrong here does so again below, and is told then
+                # Its stubs know a narrower ``cert`` than send() is given, and no types for what follows.
                 pool = self.get_connection_with_tls_context(request, verify, proxies, cert)  # type: ignore[arg-type]
                 # As requests does before it connects: without it, the machine's own certificates would be trusted.
                 self.cert_verify(pool, request.url, verify, cert)  # type: ignore[no-untyped-call]
