@@ -102,6 +102,18 @@ def _parser() -> argparse.ArgumentParser:
         default=default.transcript_list_form,
         help="answer the transcript operation with a list of segments instead of a link",
     )
+    add(
+        "--transcription-addon",
+        action=argparse.BooleanOptionalAction,
+        default=default.transcription_addon,
+        help="let launches turn transcripts and summaries on",
+    )
+    add(
+        "--expired-link-status",
+        type=int,
+        default=default.expired_link_status,
+        help="status of the store for an expired link: 403, or 400 as other stores answer",
+    )
     add("--allow-remote", action="store_true", help="allow a host that is not loopback: its control needs no key")
     add("--log-file", type=Path, default=None, help="write the log there instead of to the standard output")
     add("--ready-file", type=Path, default=None, help="write a JSON file there when it is serving")

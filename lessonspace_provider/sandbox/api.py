@@ -54,13 +54,15 @@ class Api:
         routes: dict[str, dict[str, Handler]] = {
             "/v2/hello/": {"GET": self.hello},
             "/v2/my-organisation/": {"GET": self.my_organisation},
+            f"{organisation}/": {"GET": self.get_organisation},
             f"{organisation}/sessions/": {"GET": self.list_sessions},
             f"{organisation}/{session}/": {"GET": self.get_session, "PATCH": self.update_session},
             f"{organisation}/{session}/transcript/": {"GET": self.get_transcript},
             f"{organisation}/{session}/playback/": {"GET": self.get_recording},
             f"{organisation}/spaces/": {"GET": self.list_spaces},
+            f"{organisation}/spaces/(?P<space>[^/]+)/": {"GET": self.get_space},
             f"{organisation}/users/": {"GET": self.list_users},
-            f"{organisation}/users/(?P<user>[^/]+)/": {"DELETE": self.remove_user},
+            f"{organisation}/users/(?P<user>[^/]+)/": {"GET": self.get_user, "DELETE": self.remove_user},
             f"/v2/{session}/playback/": {"GET": self.get_recording},
             "/v2/spaces/launch/": {"POST": self.launch_space},
             "/v2/spaces/(?P<space>[^/]+)/sessions/": {"GET": self.list_space_sessions},
@@ -146,6 +148,14 @@ class Api:
         """``GET /my-organisation/``: only that it tells the id is known."""
         world = self._state.world
         return json_answer({"id": world.organisation_id, "name": world.organisation_name})
+
+    async def get_organisation(self, _request: Request) -> Response:
+        """``GET /organisations/{organisation}/``: seen in clients; the names of its fields are assumed."""
+        world = self._state.world
+        users = sum(not user.removed for user in world.users.values())
+        usage = {"users": users, "spaces": len(world.spaces), "sessions": len(world.sessions)}
+        answer = {"id": world.organisation_id, "name": world.organisation_name, "plan": "sandbox", "usage": usage}
+        return json_answer(answer)
 
     # Sessions
 
@@ -262,11 +272,24 @@ class Api:
         spaces = select_spaces(newest_first, query, state.settings)
         return self._page(request, spaces, query, lambda space: present.space_item(state.world, space, state.root_url))
 
+    async def get_space(self, _request: Request, space: str) -> Response:
+        """``GET /organisations/{organisation}/spaces/{space}/``: seen in clients, not in the reference."""
+        found = self._state.world.find_space(space)
+        if found is None:
+            raise not_found()
+        return json_answer(present.space_item(self._state.world, found, self._state.root_url))
+
     async def launch_space(self, request: Request) -> Response:
         """``POST /spaces/launch/``"""
         body = await _json_object(request)
         now = self._state.settle()
-        launched = launch(self._state.world, body, now, self._state.root_url)
+        launched = launch(
+            self._state.world,
+            body,
+            now,
+            self._state.root_url,
+            transcription_addon=self._state.settings.transcription_addon,
+        )
         self._state.launches.append(
             RecordedLaunch(
                 body=body,
@@ -289,6 +312,13 @@ class Api:
         present_users = (user for user in state.world.users.values() if not user.removed)
         users = select_users(present_users, state.world.oldest_first, query)
         return self._page(request, users, query, lambda user: present.user_item(user, state.root_url))
+
+    async def get_user(self, _request: Request, user: str) -> Response:
+        """``GET /organisations/{organisation}/users/{user}/``: seen in clients, not in the reference."""
+        found = self._state.world.users.get(int(user)) if user.isascii() and user.isdigit() else None
+        if found is None or found.removed:
+            raise not_found()
+        return json_answer(present.user_item(found, self._state.root_url))
 
     async def remove_user(self, _request: Request, user: str) -> Response:
         """``DELETE /organisations/{organisation}/users/{user}/``"""

@@ -97,6 +97,8 @@ class SandboxControl:
         include_single_user_default: bool | None = None,
         boundary_inclusive: bool | None = None,
         transcript_list_form: bool | None = None,
+        transcription_addon: bool | None = None,
+        expired_link_status: int | None = None,
     ) -> SandboxState:
         """Make the world anew and forget calls, launches and faults.
 
@@ -156,6 +158,7 @@ class SandboxControl:
         transcript_delay: float | None = None,
         segments: list[Segment] | None = None,
         transcript_bytes: int | None = None,
+        summary: str | None = None,
     ) -> str:
         """Put a session into the world; see :class:`NewSession` for the parameters.
 
@@ -176,6 +179,7 @@ class SandboxControl:
             transcript_delay=transcript_delay,
             segments=segments,
             transcript_bytes=transcript_bytes,
+            summary=summary,
         )
         if users is not None:
             new.users[:] = users

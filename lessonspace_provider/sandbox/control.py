@@ -283,6 +283,7 @@ def _add(world: World, new: NewSession) -> Session:
     session.transcript_delay = new.transcript_delay
     session.segments = new.segments
     session.transcript_bytes = new.transcript_bytes
+    session.summary = new.summary
     left = max(start, end - END_AFTER_LAST_LEFT) if end else None
     visits = [(visit.joined, visit.left, session.users[new.users.index(visit.user)]) for visit in new.visits]
     visitors = [who for _, _, who in visits]

@@ -19,6 +19,17 @@ LONGEST_LINK = timedelta(days=7)
 """How long a link works by default, and at most (vendor documented; that more gets 400 is assumed)."""
 
 _BOOLEANS = ("allow_guests", "record_av", "record_content", "transcribe", "summarise")
+WEBHOOKS: dict[str, tuple[str, ...]] = {
+    "session": ("start", "end", "idle"),
+    "user": ("join", "leave", "idle"),
+    "chat": ("message",),
+    "cobrowser": ("start", "stop"),
+    "transcription": ("finish",),
+    "summary": ("finish",),
+    "knock": ("request", "admit", "deny"),
+}
+"""The groups of webhooks and their events."""
+
 _OBJECTS = ("features", "theme", "session_tags", "space_tags", "holodeck_parameters", "timeouts", "auth_external")
 
 
@@ -33,10 +44,12 @@ class Launched:
     answer: Json
 
 
-def launch(world: World, body: Json, now: datetime, root_url: str) -> Launched:
+def launch(world: World, body: Json, now: datetime, root_url: str, *, transcription_addon: bool) -> Launched:
     """Launch a space.
 
     :param body: the request's JSON object; keys that are not known are tolerated.
+    :param transcription_addon: whether the organisation's plan includes transcripts and summaries. Without it,
+        ``transcribe`` and ``summarise`` stay off without an error.
     :raises ApiError: 400 for what cannot be taken; nothing has changed then.
     """
     launch_id = _check(body, now)
@@ -44,7 +57,7 @@ def launch(world: World, body: Json, now: datetime, root_url: str) -> Launched:
     created = space is None
     if space is None:
         space = world.add_space(launch_id, now, launch_id)
-    _apply(space, body)
+    _apply(space, body, transcription_addon)
     user_id = _identify(world, _object(body, "user"))
     session_id = world.reserve(space)
     world.version += 1
@@ -58,8 +71,9 @@ def launch(world: World, body: Json, now: datetime, root_url: str) -> Launched:
         "room_settings": {
             "record_av": space.record_av,
             "record_content": space.record_content,
+            "waiting_room": False,
             "transcribe": space.transcribe,
-            "allow_guests": body.get("allow_guests", True),
+            "summarise": space.summarise,
         },
     }
     return Launched(created, space, session_id, user_id, answer)
@@ -82,6 +96,8 @@ def _check(body: Json, now: datetime) -> str:
     email = _object(body, "user").get("email")
     if email and (not isinstance(email, str) or "@" not in email):
         raise ApiError(400, {"user": {"email": ["Enter a valid email address."]}})
+    if body.get("summarise") and not (body.get("transcribe") and body.get("record_av") is not False):
+        raise invalid("summarise", "A summary needs record_av and transcribe.")
     _link_window(body, now)
     return launch_id
 
@@ -123,20 +139,30 @@ def _timeout(timeouts: Json, field: str) -> datetime | None:
         raise ApiError(400, {"timeouts": {field: ["Enter a valid date/time."]}}) from None
 
 
-def _apply(space: Space, body: Json) -> None:
+def _apply(space: Space, body: Json, transcription_addon: bool) -> None:
     """Set up the space. Left out, ``transcribe`` turns off and recording returns to the default (on)."""
     if "name" in body:
         space.name = None if body["name"] is None else str(body["name"])
     space.record_av = body.get("record_av") is not False
     space.record_content = body.get("record_content") is not False
-    space.transcribe = body.get("transcribe") is True
+    space.transcribe = transcription_addon and body.get("transcribe") is True
+    space.summarise = transcription_addon and body.get("summarise") is True
     if "webhooks" in body:
-        space.webhooks = _object(body, "webhooks")
+        space.webhooks = _known_webhooks(_object(body, "webhooks"))
     if "space_tags" in body:
         space.tags = _object(body, "space_tags")
     space.session_tags = _object(body, "session_tags")
     if isinstance(body.get("server"), str):
         space.region = str(body["server"])
+
+
+def _known_webhooks(webhooks: Json) -> Json:
+    """Return the webhooks, or none at all if one of them does not exist (seen, cause inferred)."""
+    for group in webhooks:
+        known = WEBHOOKS.get(group)
+        if known is None or any(event not in known for event in _object(webhooks, group)):
+            return {}
+    return webhooks
 
 
 def _identify(world: World, user: Json) -> int:

@@ -66,6 +66,8 @@ def space_item(world: World, space: Space, root_url: str) -> Json:
         "locks": [],
         "region": space.region,
         "record_av": space.record_av,
+        "transcribe": space.transcribe,
+        "summarise": space.summarise,
     }
 
 

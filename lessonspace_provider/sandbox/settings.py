@@ -42,6 +42,9 @@ class SandboxSettings:
     :param boundary_inclusive: whether ``*_after`` and ``*_before`` filters include the bound (unknown).
     :param transcript_list_form: answer the transcript operation with a paged list of segments, the form the
         reference hints at and nobody has seen, instead of a signed link.
+    :param transcription_addon: whether the organisation's plan includes transcripts and summaries. Without it, a
+        launch that asks for them succeeds and leaves them off.
+    :param expired_link_status: status of the store for an expired link: 403, or 400 as other stores answer.
     :raises ValueError: for a value that makes no sense, naming the field.
     """
 
@@ -64,6 +67,8 @@ class SandboxSettings:
     include_single_user_default: bool = False
     boundary_inclusive: bool = True
     transcript_list_form: bool = False
+    transcription_addon: bool = True
+    expired_link_status: int = 403
 
     def __post_init__(self) -> None:
         for field in ("port", "store_port", "rate", "speed", "latency", "days", "sessions_per_day"):
@@ -71,6 +76,8 @@ class SandboxSettings:
                 raise ValueError(f"{field} must not be negative, got {getattr(self, field)!r}")
         if self.page_size < 1:
             raise ValueError(f"page_size must be at least 1, got {self.page_size!r}")
+        if self.expired_link_status not in (400, 403):
+            raise ValueError(f"expired_link_status must be 400 or 403, got {self.expired_link_status!r}")
         if self.now is not None and self.now.tzinfo is None:
             raise ValueError(f"now must be an aware datetime, got {self.now.isoformat()}")
         if self.api_key is not None and not _KEY.fullmatch(self.api_key):

@@ -41,7 +41,8 @@ class Store:
         if verdict == "wrong":
             return _error(403, "SignatureDoesNotMatch", "The request signature does not match.")
         if verdict == "expired":
-            return _error(403, "AccessDenied", "Request has expired")
+            status = self._state.settings.expired_link_status
+            return _error(status, "ExpiredRequest" if status == 400 else "AccessDenied", "Request has expired")
         request.scope["sandbox.call"].authorised = True
         return self._file(path) or _error(404, "NoSuchKey", "The specified key does not exist.")
 

@@ -82,6 +82,7 @@ class Space:
     record_av: bool = True
     record_content: bool = True
     transcribe: bool = False
+    summarise: bool = False
     tags: dict[str, object] = field(default_factory=dict)
     session_tags: dict[str, object] = field(default_factory=dict)
     webhooks: dict[str, object] = field(default_factory=dict)

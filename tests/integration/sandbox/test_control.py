@@ -106,10 +106,17 @@ def test_an_added_session_is_as_it_was_described(client, control, now):
     start, end = now - timedelta(days=2, hours=1), now - timedelta(days=2)
     known = control.sessions()[0].user_ids[0]
     session_id = control.add_session(
-        start, end, users=[known, "Newcomer"], guests=2, name="Added / 1", launch_id="added-1", tags={"a": "b"}
+        start,
+        end,
+        users=[known, "Newcomer"],
+        guests=2,
+        name="Added / 1",
+        launch_id="added-1",
+        tags={"a": "b"},
+        summary="Fractions",
     )
     session = client.session(session_id).json()
-    assert session["name"] == "Added / 1"
+    assert (session["name"], session["summary"]) == ("Added / 1", "Fractions")
     assert datetime.fromisoformat(session["start_time"].replace("Z", "+00:00")) == start
     assert datetime.fromisoformat(session["end_time"].replace("Z", "+00:00")) == end
     assert session["profiles"][0]["user"] == known

@@ -116,7 +116,7 @@ def test_a_launch_without_user_is_a_guests(client, control):
 
 
 def test_an_unknown_role_and_unknown_keys_are_tolerated(client):
-    answer = client.launch("tolerant", user={"name": "A", "role": "headmaster"}, brand_new=True, summarise=True)
+    answer = client.launch("tolerant", user={"name": "A", "role": "headmaster"}, brand_new=True)
     assert answer.status_code == 201
 
 
@@ -142,6 +142,43 @@ def test_webhooks_are_replaced_whole_removed_by_null_and_kept_when_left_out(clie
     for webhooks, expected in [(start, start), (end, end), ("left out", end), (None, {}), (start, start), ("", {})]:
         client.launch("hooked", **({} if webhooks == "left out" else {"webhooks": webhooks}))
         assert control.launches()[-1].webhooks == expected
+
+
+@pytest.mark.parametrize("webhooks", [{"recording": {"finish": "u"}}, {"session": {"end": "u", "stop": "u"}}])
+def test_an_unknown_webhook_stops_all_webhooks_of_the_space(client, control, webhooks):
+    client.launch(webhooks={"chat": {"message": "u"}})
+    assert client.launch(webhooks={"user": {"join": "u"}, **webhooks}).status_code == 200
+    assert control.launches()[-1].webhooks == {}
+
+
+def test_room_settings_and_space_hold_the_same_settings(client):
+    launched = client.launch(record_av=True, record_content=False, transcribe=True, summarise=True).json()
+    settings = {"record_av": True, "record_content": False, "transcribe": True, "summarise": True}
+    assert launched["room_settings"] == {**settings, "waiting_room": False}
+    space = space_of(client, launched["room_id"])
+    assert {name: space[name] for name in ("record_av", "transcribe", "summarise")} == {
+        "record_av": True,
+        "transcribe": True,
+        "summarise": True,
+    }
+
+
+def test_a_plan_without_transcripts_leaves_them_off(client, control):
+    control.reset(transcription_addon=False)
+    answer = client.launch(transcribe=True, summarise=True)
+    assert answer.status_code == 201
+    assert (answer.json()["room_settings"]["transcribe"], answer.json()["room_settings"]["summarise"]) == (False, False)
+    joined = control.join("maths-7b", name="Ann")
+    control.join("maths-7b", name="Ben")
+    control.advance_clock(3000)
+    control.end_session("maths-7b")
+    assert next(s for s in control.sessions() if s.session_id == joined.session_id).transcript == "not-transcribed"
+
+
+@pytest.mark.parametrize("options", [{}, {"transcribe": False}, {"transcribe": True, "record_av": False}])
+def test_a_summary_needs_recording_and_transcript(client, options):
+    answer = client.launch(summarise=True, **options)
+    assert (answer.status_code, list(answer.json())) == (400, ["summarise"])
 
 
 def test_a_later_launch_without_transcribe_turns_it_off(client, control):

@@ -81,7 +81,7 @@ SPACE_LIST = {
 }  # fmt: skip
 SPACE = {
     "id", "alias", "slug", "name", "organisation", "is_locked", "tags", "url", "created_at", "locks", "region",
-    "record_av",
+    "record_av", "transcribe", "summarise",
 }  # fmt: skip
 
 

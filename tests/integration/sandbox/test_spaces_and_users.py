@@ -105,3 +105,20 @@ def test_a_removed_user_is_gone_from_the_list_but_not_from_past_sessions(client,
 @pytest.mark.parametrize("user", ["999", "teacher-1", "-1"])
 def test_a_user_who_is_not_there_cannot_be_removed(client, user):
     assert client.call("DELETE", client.organisation(f"/users/{user}/")).status_code == 404
+
+
+def test_organisation_space_and_user_are_served_in_detail(client, control, sandbox):
+    organisation = client.get(client.organisation("/")).json()
+    assert organisation["id"] == sandbox.organisation_id
+    assert organisation["usage"]["sessions"] == control.state().sessions
+    session = control.sessions()[0]
+    listed = client.all_pages(client.organisation("/spaces/"), search=session.room_id)
+    for reference in (session.space_id, session.room_id):
+        assert client.get(client.organisation(f"/spaces/{reference}/")).json() == listed[0]
+    user = session.user_ids[0]
+    path = client.organisation(f"/users/{user}/")
+    listed = client.all_pages(client.organisation("/users/"))
+    assert client.get(path).json() in listed
+    client.call("DELETE", path)
+    for unknown in (path, client.organisation("/users/x/"), client.organisation("/spaces/x/")):
+        assert client.get(unknown).status_code == 404

@@ -162,6 +162,15 @@ def test_the_lifetime_can_be_chosen_and_all_links_expired_by_hand(client, contro
     assert download(fresh).status_code == 403
 
 
+def test_an_expired_link_can_be_answered_with_400(client, control, ready):
+    control.reset(expired_link_status=400)
+    session_id = next(s.session_id for s in control.sessions() if s.transcript == "ready")
+    url = link(client, session_id)
+    control.expire_links()
+    answer = download(url)
+    assert (answer.status_code, "ExpiredRequest" in answer.text) == (400, True)
+
+
 # The file
 
 
