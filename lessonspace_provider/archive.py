@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Literal, TypedDict, TypeGuard, cast
 
+from lessonspace_provider.destinations import is_below
 from lessonspace_provider.exceptions import LessonspaceServerError
 from lessonspace_provider.parameters import is_text, refuse
 from lessonspace_provider.sessions import (
@@ -127,8 +128,8 @@ def check_path_template(template: object) -> str:
             "path_template",
             template,
             f"a path with the whole {{session_id}} and any of {', '.join(PATH_FIELDS)} in braces, no other braces, no "
-            f"conversion such as !r, no number of four digits inside of braces, and no part longer than {LONGEST_PART} "
-            f"bytes",
+            f"conversion such as !r, no number of four digits inside of braces, no backslash, control character or "
+            f"percent-encoding, and no part longer than {LONGEST_PART} bytes",
         )
     return template
 
@@ -143,7 +144,7 @@ def _makes_paths(template: str) -> bool:
         return False
     # Only a part of it, as with {session_id:.8}, could be that of another session, too.
     is_whole = any(field[1] == "session_id" for field in named) and _EXAMPLE["uuid"] in path
-    return is_whole and all(len(part.encode()) <= LONGEST_PART for part in path.split("/"))
+    return is_whole and is_below(path) and all(len(part.encode()) <= LONGEST_PART for part in path.split("/"))
 
 
 def _is_known(name: str | None, style: str | None, conversion: str | None) -> bool:

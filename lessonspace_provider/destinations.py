@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeGuard
 from urllib.parse import urlsplit
 
 from lessonspace_provider.exceptions import LessonspaceDestinationError, LessonspaceInputError
-from lessonspace_provider.parameters import is_text, refuse
+from lessonspace_provider.parameters import is_text, refuse, shown
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
@@ -30,6 +30,16 @@ _SHARED_LIBRARIES = ("s3", "s3a", "gs", "gcs", "abfs", "abfss")
 
 # What follows a "?" or "&" may be a signature, what stands before an "@" a password.
 _QUERY, _USER = re.compile(r"[?&]\S*=\S*"), re.compile(r"(?<=://)[^/\s@]*@")
+
+# Some stores decode what is percent-encoded, take a backslash for a slash, or drop dots and blanks at a name's end.
+_LEADS_OUT = re.compile(
+    r"""
+    ^ [A-Za-z]: | ^ [A-Za-z][A-Za-z0-9+.-]*:/  # a drive, or a URL's scheme
+    | (?:^|/) [. ]* (?:/|$)                     # an absolute path, an empty part, "." and ".."
+    | [\\\x00-\x1f\x7f-\x9f\ud800-\udfff] | %[0-9A-Fa-f]{2}
+    """,
+    re.VERBOSE,
+)
 
 #: How much of a store's own words a message has, in characters.
 _LONGEST_SAID = 300
@@ -150,6 +160,37 @@ def _shown(place: Place) -> str:
         return place.path
     connection = f"{place.conn_id}@" if place.conn_id and ":" not in place.conn_id else ""
     return _QUERY.sub("", f"{place.protocol}://{connection}{place.path}")
+
+
+def is_below(path: object) -> TypeGuard[str]:
+    """
+    Check that a relative path can't lead out of the folder it is joined to, whatever store that is in.
+
+    :param path: as read from a file or a server; parts are separated by ``/``.
+    :return: False for an absolute path, a drive or URL, an empty path or part, ``.`` and ``..``, a backslash, a control
+        character, percent-encoding, and anything that is no text.
+    """
+    return isinstance(path, str) and _LEADS_OUT.search(path) is None
+
+
+def join_below(folder: ObjectStoragePath, path: object) -> ObjectStoragePath:
+    """
+    Join a relative path that is not trusted to a folder.
+
+    :param folder: a destination.
+    :param path: see ``is_below``.
+    :return: the path below the folder, with the folder's store and connection.
+    :raises LessonspaceDestinationError: when it would lie elsewhere.
+    """
+    if is_below(path):
+        with suppress(ValueError):  # what else the library takes for another store's URL
+            joined = folder / path
+            if joined.path == f"{folder.path.rstrip('/')}/{path}":
+                return joined
+    raise LessonspaceDestinationError(
+        f"The path {shown(path)} leads out of the destination {_shown(place_of(folder))}: nothing was read or written "
+        f"there. Correct the file that names it, or restore that file from a backup."
+    )
 
 
 def destination_error(path: ObjectStoragePath, error: Exception) -> LessonspaceDestinationError:

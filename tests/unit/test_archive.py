@@ -72,6 +72,12 @@ def test_no_name_leads_out_of_the_destination(name, folder):
         "{name}-{name}-{space_name}/{session_id}",
         "a\0b/{session_id}",
         "\ud800/{session_id}",
+        "..\\{session_id}",
+        "%2e%2e/{session_id}",
+        ".. /{session_id}",
+        "C:/{session_id}",
+        "s3://bucket/{session_id}",
+        "{session_id}\n",
         "5b5f1a2c-3d4e-4f5a-8b9c-0d1e2f3a4b5c",
     ],
 )

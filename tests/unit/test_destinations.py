@@ -12,8 +12,16 @@ import requests
 from airflow.providers_manager import ProvidersManager
 from airflow.sdk import ObjectStoragePath
 
-from lessonspace_provider.destinations import as_place, check_store, destination_error, has_filesystem
-from lessonspace_provider.exceptions import LessonspaceInputError
+from lessonspace_provider.destinations import (
+    as_place,
+    check_store,
+    destination_error,
+    has_filesystem,
+    is_below,
+    join_below,
+    place_of,
+)
+from lessonspace_provider.exceptions import LessonspaceDestinationError, LessonspaceInputError
 
 NEEDS_AMAZON = pytest.mark.skipif(
     "apache-airflow-providers-amazon" not in ProvidersManager().providers, reason="the amazon provider is not installed"
@@ -194,3 +202,78 @@ SECRET = "5f3a"
 def test_no_signature_and_no_password_of_a_store_is_in_its_error(error):
     place = ObjectStoragePath(f"s3://key:{SECRET}@bucket/a?token={SECRET}")
     assert SECRET not in str(destination_error(place, error))
+
+
+FOLDERS = [
+    "/data/a",
+    "file:///data/a/",
+    "memory://bucket/a",
+    "memory://bucket",
+    pytest.param("s3://bucket/a", marks=NEEDS_AMAZON),
+    pytest.param("s3://school_aws@bucket", marks=NEEDS_AMAZON),
+]
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+@pytest.mark.parametrize(
+    "path", ["a", "2026/01/02/a.json", "a/..b", "..a", "a..", "Jo: 100%.txt", "12:30/a", "~/é #?*"]
+)
+def test_relative_path_is_joined_below_the_destination(folder, path):
+    folder = ObjectStoragePath(folder)
+    joined = join_below(folder, path)
+    assert place_of(joined)[:2] == place_of(folder)[:2]
+    assert joined.path == f"{folder.path.rstrip('/')}/{path}"
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+@pytest.mark.parametrize(
+    "path",
+    [
+        "..",
+        "../EVIL",
+        "a/../../b",
+        "a/..",
+        "a/.. /b",
+        ". ./a",
+        ".",
+        "./a",
+        "a/./b",
+        "",
+        " ",
+        "/",
+        "/etc/a",
+        "//host/a",
+        "a//b",
+        "a/",
+        "C:",
+        "C:a",
+        "c:\\a",
+        "..\\a",
+        "a\\..\\..\\b",
+        "s3://bucket/a",
+        "s3:/bucket/a",
+        "file:/etc/a",
+        "%2e%2e/a",
+        "a/%2E%2e/b",
+        "a%2Fb",
+        "a%5cb",
+        "%252e%252e/a",
+        "a\0b",
+        "a\nb",
+        "a\x85b",
+        "\ud800",
+        None,
+        7,
+        b"a",
+        ["a"],
+    ],
+)
+def test_path_that_leads_out_of_the_destination_is_refused(folder, path):
+    assert not is_below(path)
+    with pytest.raises(LessonspaceDestinationError, match=r"^The path .* leads out of the destination .*Correct"):
+        join_below(ObjectStoragePath(folder), path)
+
+
+def test_path_that_the_library_takes_for_a_url_is_refused():
+    with pytest.raises(LessonspaceDestinationError, match="leads out of the destination"):
+        join_below(ObjectStoragePath("/data/a"), "data:,a")
