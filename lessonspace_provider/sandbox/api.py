@@ -28,12 +28,13 @@ from lessonspace_provider.sandbox.answers import (
     not_found,
 )
 from lessonspace_provider.sandbox.calls import Call
+from lessonspace_provider.sandbox.entities import Session
 from lessonspace_provider.sandbox.filters import Item, Query, page_of, select_sessions, select_spaces, select_users
 from lessonspace_provider.sandbox.launch import launch
 from lessonspace_provider.sandbox.messages import RecordedLaunch
 from lessonspace_provider.sandbox.present import Json
 from lessonspace_provider.sandbox.state import State
-from lessonspace_provider.sandbox.world import Session, World
+from lessonspace_provider.sandbox.world import World
 
 POLICIES = ("participant", "admin", "teacher", "student", "public")
 """What a recording access policy may hold."""
@@ -243,6 +244,8 @@ class Api:
     ) -> Response:
         page, head = self._cut(request, self._select(request, oldest_first, query), query)
         results = b", ".join(self._rendered(session, form, render) for session in page)
+        if head["next"] is not None:
+            self._state.delete_after_page(int(query.text("page") or 1))
         return json_bytes(b'%s, "results": [%s]}' % (json.dumps(head)[:-1].encode(), results))
 
     def _select(self, request: Request, oldest_first: list[Session], query: Query) -> list[Session]:
@@ -258,7 +261,7 @@ class Api:
         rendered = cache.get((form, session.uuid))
         if rendered is None:
             item = render(self._state.world, session, self._state.root_url)
-            rendered = json.dumps(item, ensure_ascii=False).encode()
+            rendered = _json_text(item, session.raw_fields).encode()
             cache[form, session.uuid] = rendered
         return rendered
 
@@ -325,6 +328,13 @@ class Api:
         if not (user.isascii() and user.isdigit() and self._state.world.remove_user(int(user))):
             raise not_found()
         return Response(status_code=204)
+
+
+def _json_text(item: Json, raw_fields: dict[str, str]) -> str:
+    if not raw_fields:
+        return json.dumps(item, ensure_ascii=False)
+    texts = {name: json.dumps(value, ensure_ascii=False) for name, value in item.items()} | raw_fields
+    return "{" + ", ".join(f"{json.dumps(name)}: {text}" for name, text in texts.items()) + "}"
 
 
 async def _json_object(request: Request) -> Json:

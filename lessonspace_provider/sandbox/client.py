@@ -59,7 +59,7 @@ class SandboxControl:
         return self._ask(SandboxState, "state")
 
     def sessions(self) -> list[SessionTruth]:
-        """Return all sessions, oldest first, as the sandbox knows them: hidden facts included."""
+        """Return all sessions, deleted ones too, oldest first, as the sandbox knows them: hidden facts included."""
         return self._ask(list[SessionTruth], "sessions")
 
     def calls(self, *, target: Target | None = None, method: str | None = None, path: str = "") -> list[RecordedCall]:
@@ -192,9 +192,41 @@ class SandboxControl:
         """
         return self._ask(list[str], "add-sessions", sessions=[asdict(session) for session in sessions])
 
-    def set_transcript(self, session_id: str, transcript: TranscriptMode) -> None:
-        """Make a session's transcript ready now, or never, or return it to the rules."""
-        self._tell("set-transcript", session_id=session_id, transcript=transcript)
+    def set_transcript(
+        self, session_id: str, transcript: TranscriptMode, *, segments: list[Segment] | None = None
+    ) -> None:
+        """Make a session's transcript ready now, or never, or return it to the rules.
+
+        :param segments: what is in it from now on, an empty list too; None = what was.
+        """
+        self._tell("set-transcript", session_id=session_id, transcript=transcript, segments=segments)
+
+    def correct_times(self, session_id: str, *, start: datetime | None = None, end: datetime | None = None) -> None:
+        """Change the times of a session, also to what cannot be, such as a start after the end.
+
+        :param end: a running session ends, at this moment; None = the end stays.
+        """
+        self._tell("correct-times", session_id=session_id, start=start, end=end)
+
+    def set_raw_fields(self, session_id: str, fields: dict[str, str]) -> None:
+        r"""Serve fields of a session, in lists and detail, in shapes that the API should not send.
+
+        :param fields: field -> JSON text, sent as it is: ``{"billable_seconds": "1e999", "name": '"\ud800"'}``.
+            They replace those of an earlier call; filters go by the true values.
+        """
+        self._tell("set-raw-fields", session_id=session_id, fields=fields)
+
+    def delete_session(self, session_id: str, *, after_page: int | None = None) -> None:
+        """Delete a session, its recording and its transcript.
+
+        :param after_page: delete it between two pages: once this page of any session list has been served and
+            another one follows. None = now.
+        """
+        self._tell("delete-session", session_id=session_id, after_page=after_page)
+
+    def delete_recording(self, session_id: str) -> None:
+        """Delete the recording of a session, and with it its transcript."""
+        self._tell("delete-recording", session_id=session_id)
 
     # Time
 

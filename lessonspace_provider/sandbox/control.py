@@ -15,6 +15,7 @@ from starlette.types import Receive, Scope, Send
 
 from lessonspace_provider.sandbox.answers import json_answer, json_bytes
 from lessonspace_provider.sandbox.codec import adapter
+from lessonspace_provider.sandbox.entities import Guest, Session, Space, User
 from lessonspace_provider.sandbox.messages import (
     Fault,
     Joined,
@@ -22,19 +23,12 @@ from lessonspace_provider.sandbox.messages import (
     RecordedCall,
     RecordedLaunch,
     SandboxState,
+    Segment,
     SessionTruth,
     TranscriptMode,
 )
 from lessonspace_provider.sandbox.state import State
-from lessonspace_provider.sandbox.world import (
-    END_AFTER_LAST_LEFT,
-    Guest,
-    Session,
-    Space,
-    User,
-    World,
-    WorldError,
-)
+from lessonspace_provider.sandbox.world import END_AFTER_LAST_LEFT, World, WorldError
 
 Payload = dict[str, object]
 Input = TypeVar("Input")
@@ -77,6 +71,10 @@ class Control:
             "set-clock": self.set_clock,
             "add-sessions": self.add_sessions,
             "set-transcript": self.set_transcript,
+            "correct-times": self.correct_times,
+            "set-raw-fields": self.set_raw_fields,
+            "delete-session": self.delete_session,
+            "delete-recording": self.delete_recording,
             "inject-fault": self.inject_fault,
             "clear-faults": self.clear_faults,
             "set-rate": self.set_rate,
@@ -126,7 +124,9 @@ class Control:
     def sessions(self, _payload: Payload) -> list[SessionTruth]:
         """List all sessions, hidden facts included."""
         now = self._state.settle()
-        return [_truth(self._state.world, session, now) for session in self._state.world.oldest_first]
+        world = self._state.world
+        everything = sorted([*world.oldest_first, *world.deleted], key=lambda s: (s.start, s.id))
+        return [_truth(world, session, now) for session in everything]
 
     def calls(self, _payload: Payload) -> list[RecordedCall]:
         """List the calls since the last reset."""
@@ -192,9 +192,39 @@ class Control:
         return [_add(self._state.world, new).uuid for new in _read(list[NewSession], payload["sessions"])]
 
     def set_transcript(self, payload: Payload) -> None:
-        """Overrule when a transcript is ready."""
-        session = self._state.world.sessions[str(payload["session_id"])]
+        """Overrule when a transcript is ready, and what is in it."""
+        session = self._session(payload)
         session.transcript = _read(TranscriptMode, payload["transcript"])  # type: ignore[arg-type]  # a Literal is no type to mypy
+        if payload.get("segments") is not None:
+            session.segments = _read(list[Segment], payload["segments"])
+        self._state.world.version += 1
+
+    def correct_times(self, payload: Payload) -> None:
+        """Change when a session started or ended."""
+        start, end = (_read(datetime | None, payload.get(name)) for name in ("start", "end"))  # type: ignore[arg-type]  # a union is no type to mypy
+        self._state.world.correct_times(
+            self._session(payload), _aware(start) if start else None, _aware(end) if end else None
+        )
+
+    def set_raw_fields(self, payload: Payload) -> None:
+        """Serve JSON text in place of fields."""
+        self._session(payload).raw_fields = _read(dict[str, str], payload["fields"])
+        self._state.world.version += 1
+
+    def delete_session(self, payload: Payload) -> None:
+        """Delete a session, now or between two pages of a list."""
+        self._session(payload)
+        after_page = payload.get("after_page")
+        self._state.delete_session(str(payload["session_id"]), None if after_page is None else _read(int, after_page))
+
+    def delete_recording(self, payload: Payload) -> None:
+        """Delete the recording of a session, and its transcript."""
+        self._session(payload).recording_deleted = True
+        self._state.world.version += 1
+
+    def _session(self, payload: Payload) -> Session:
+        self._state.settle()
+        return self._state.world.sessions[str(payload["session_id"])]
 
     def inject_fault(self, payload: Payload) -> None:
         """Set up a fault."""
@@ -346,6 +376,7 @@ def _truth(world: World, session: Session, now: datetime) -> SessionTruth:
         transcribe=session.transcribe,
         transcript=state,
         transcript_ready_at=ready_at,
+        deleted=session in world.deleted,
     )
 
 

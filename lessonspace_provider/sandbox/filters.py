@@ -16,8 +16,8 @@ from urllib.parse import parse_qsl, urlencode
 
 from lessonspace_provider.sandbox.answers import invalid, not_found
 from lessonspace_provider.sandbox.clock import parse_time
+from lessonspace_provider.sandbox.entities import Session, Space, User
 from lessonspace_provider.sandbox.settings import SandboxSettings
-from lessonspace_provider.sandbox.world import Session, Space, User
 
 Item = TypeVar("Item")
 SessionTest = Callable[[Session], bool]

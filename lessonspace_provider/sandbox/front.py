@@ -8,6 +8,9 @@ import contextlib
 import socket
 import struct
 import time
+from collections.abc import Callable
+from datetime import datetime
+from email.utils import format_datetime
 from typing import TextIO
 
 from starlette.requests import ClientDisconnect
@@ -51,7 +54,7 @@ class Front:
         self._state.calls.begin(call)
         fault = self._state.faults.pick(self._target, call.method, scope["path"])
         call.fault = fault.kind if fault else None
-        answer = _Answer(call, send, scope["sandbox.connection"])
+        answer = _Answer(call, send, scope["sandbox.connection"], self._state.clock.now)
         try:
             if self._target == "api" and self._state.settings.latency:
                 await asyncio.sleep(self._state.settings.latency)
@@ -98,15 +101,18 @@ class Front:
 class _Answer:
     """The way back to the caller, which can also be cut."""
 
-    def __init__(self, call: Call, send: Send, connection: asyncio.Transport) -> None:
+    def __init__(self, call: Call, send: Send, connection: asyncio.Transport, now: Callable[[], datetime]) -> None:
         self._call = call
         self._send = send
+        self._now = now
         self.connection = connection
 
     async def send(self, message: Message) -> None:
-        """Send on, noting the status."""
+        """Send on with the sandbox's time as ``Date``, and record the status."""
         if message["type"] == "http.response.start":
             self._call.status = message["status"]
+            date = format_datetime(self._now(), usegmt=True).encode()
+            message = {**message, "headers": [*message["headers"], (b"date", date)]}
         await self._send(message)
 
     async def send_half(self, messages: list[Message], receive: Receive) -> None:

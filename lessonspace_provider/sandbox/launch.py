@@ -12,8 +12,9 @@ from datetime import datetime, timedelta
 
 from lessonspace_provider.sandbox.answers import ApiError, invalid
 from lessonspace_provider.sandbox.clock import parse_time
+from lessonspace_provider.sandbox.entities import Space
 from lessonspace_provider.sandbox.present import Json
-from lessonspace_provider.sandbox.world import Space, World
+from lessonspace_provider.sandbox.world import World
 
 LONGEST_LINK = timedelta(days=7)
 """How long a link works by default, and at most (vendor documented; that more gets 400 is assumed)."""

@@ -177,6 +177,7 @@ class SessionTruth:
     transcribe: bool
     transcript: TranscriptState
     transcript_ready_at: datetime | None
+    deleted: bool = False
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ from __future__ import annotations
 import json
 
 from lessonspace_provider.sandbox.clock import format_time
-from lessonspace_provider.sandbox.world import Guest, LogRow, Session, Space, User, World
+from lessonspace_provider.sandbox.entities import Guest, LogRow, Session, Space, User
+from lessonspace_provider.sandbox.world import World
 
 Json = dict[str, object]
 

@@ -13,16 +13,8 @@ from datetime import datetime, timedelta
 from random import Random
 
 from lessonspace_provider.sandbox.dialogue import LANGUAGES, SPACE_NAMES, STUDENTS, SUBJECTS, TEACHERS
-from lessonspace_provider.sandbox.world import (
-    END_AFTER_ALL_IDLE,
-    END_AFTER_LAST_LEFT,
-    Guest,
-    LogType,
-    Session,
-    Space,
-    User,
-    World,
-)
+from lessonspace_provider.sandbox.entities import Guest, LogType, Session, Space, User
+from lessonspace_provider.sandbox.world import END_AFTER_ALL_IDLE, END_AFTER_LAST_LEFT, World
 
 RUNNING = 3
 """How many sessions run when the world begins; the last of them has one user only."""

@@ -147,6 +147,7 @@ def _server(app: ASGIApp) -> uvicorn.Server:
         ws="none",
         proxy_headers=False,
         server_header=False,
+        date_header=False,
         timeout_keep_alive=75,
     )
     return uvicorn.Server(config)

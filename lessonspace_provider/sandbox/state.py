@@ -12,13 +12,13 @@ from datetime import datetime, timezone
 from lessonspace_provider.sandbox.calls import CallLog
 from lessonspace_provider.sandbox.clock import Clock
 from lessonspace_provider.sandbox.codec import adapter
+from lessonspace_provider.sandbox.entities import Session
 from lessonspace_provider.sandbox.faults import Faults
 from lessonspace_provider.sandbox.links import LinkSigner
 from lessonspace_provider.sandbox.messages import RecordedLaunch
 from lessonspace_provider.sandbox.rate import RateWindow
 from lessonspace_provider.sandbox.school import make_world
 from lessonspace_provider.sandbox.settings import ORGANISATION_ID, SandboxSettings
-from lessonspace_provider.sandbox.world import Session
 
 FIXED = ("host", "port", "store_port", "api_key", "log_file", "allow_remote")
 """Settings a reset cannot change."""
@@ -64,6 +64,26 @@ class State:
         self._rendered: dict[tuple[str, str], bytes] = {}
         self._selected: dict[tuple[str, ...], list[Session]] = {}
         self._cached_version = self.world.version
+        self._deletions: list[tuple[int, str]] = []
+
+    def delete_session(self, session_id: str, after_page: int | None) -> None:
+        """Delete a session now, or once a list's page has been served.
+
+        :raises KeyError: when there is no such session.
+        """
+        session = self.world.sessions[session_id]
+        if after_page is None:
+            self.world.delete_session(session)
+        else:
+            self._deletions.append((after_page, session_id))
+
+    def delete_after_page(self, number: int) -> None:
+        """Delete the sessions that were to go once this page of a session list has been served."""
+        due = [session_id for page, session_id in self._deletions if page == number]
+        self._deletions = [deletion for deletion in self._deletions if deletion[0] != number]
+        for session_id in due:
+            if session_id in self.world.sessions:
+                self.world.delete_session(self.world.sessions[session_id])
 
     def settle(self) -> datetime:
         """Let all that was due have happened, and return the sandbox's present moment."""

@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 import uuid
 from bisect import insort
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from random import Random
 from typing import Literal
 
 from lessonspace_provider.sandbox.dialogue import make_segments
-from lessonspace_provider.sandbox.messages import Segment, Speaker, TranscriptMode, TranscriptState
+from lessonspace_provider.sandbox.entities import Guest, LogRow, LogType, Session, Space, User
+from lessonspace_provider.sandbox.messages import Segment, Speaker, TranscriptState
 
 END_AFTER_LAST_LEFT = timedelta(seconds=30)
 """A session ends so long after the last connection left (vendor documented)."""
@@ -26,124 +26,9 @@ END_AFTER_ALL_IDLE = timedelta(minutes=5)
 TRANSCRIPT_MINIMUM = timedelta(seconds=300)
 """Only longer sessions are transcribed (vendor documented; an older guide says 150 s)."""
 
-LogType = Literal["user-joined", "user-left", "user-idled", "session-idled"]
-
 
 class WorldError(Exception):
     """What was asked cannot happen in this world, and why."""
-
-
-@dataclass(eq=False)
-class User:
-    """Somebody of the school; ``external_id`` is the caller's own id, or the name where none was given."""
-
-    id: int
-    name: str | None
-    role: str
-    external_id: str | None = None
-    email: str | None = None
-    picture_id: int | None = None
-    removed: bool = False
-
-
-@dataclass(eq=False)
-class Guest:
-    """Somebody who came by a link without a user."""
-
-    id: int
-    uuid: str
-
-
-@dataclass(eq=False)
-class LogRow:
-    """Something that happened in a session."""
-
-    id: int
-    log_type: LogType
-    date: datetime
-    user_id: int | None = None
-    guest_uuid: str | None = None
-    socket: str | None = None
-
-
-@dataclass(eq=False)
-class Space:
-    """A room; its settings are those of the last launch."""
-
-    id: str
-    slug: str
-    name: str | None
-    created_at: datetime
-    secret: str
-    alias: str | None = None
-    launch_id: str | None = None
-    language: str = "en"
-    region: str = "eu-west-1"
-    record_av: bool = True
-    record_content: bool = True
-    transcribe: bool = False
-    summarise: bool = False
-    tags: dict[str, object] = field(default_factory=dict)
-    session_tags: dict[str, object] = field(default_factory=dict)
-    webhooks: dict[str, object] = field(default_factory=dict)
-    assigned_to: list[int] = field(default_factory=list)
-    reservation: str | None = None
-    running: Session | None = None
-    sessions: list[Session] = field(default_factory=list)
-
-
-@dataclass(eq=False)
-class Session:
-    """One meeting in a space; ``end`` is None while it runs.
-
-    ``scheduled_end`` is when a session of the seeded school ends by itself, unless somebody touches it.
-    """
-
-    id: int
-    uuid: str
-    space: Space
-    name: str | None
-    start: datetime
-    end: datetime | None
-    users: list[User] = field(default_factory=list)
-    guests: list[Guest] = field(default_factory=list)
-    logs: list[LogRow] = field(default_factory=list)
-    tags: dict[str, object] = field(default_factory=dict)
-    recording_access_policy: list[str] = field(default_factory=list)
-    record_av: bool = True
-    record_content: bool = True
-    transcribe: bool = True
-    recording_deleted: bool = False
-    summary: str | None = None
-    playback_password: str | None = None
-    transcript: TranscriptMode = "by-rule"
-    transcript_delay: float | None = None
-    segments: list[Segment] | None = None
-    transcript_bytes: int | None = None
-    scheduled_end: datetime | None = None
-    connected: dict[User | Guest, datetime | None] = field(default_factory=dict)
-    """Who is there, and since when they have been idle (None = they are not)."""
-    empty_since: datetime | None = None
-
-    @property
-    def attendants(self) -> list[User | Guest]:
-        """Everybody who was there."""
-        return [*self.users, *self.guests]
-
-    @property
-    def people(self) -> int:
-        """How many were there, guests included (that guests count as users is assumed)."""
-        return len(self.users) + len(self.guests)
-
-    @property
-    def duration(self) -> timedelta | None:
-        """Length of an ended session; None while it runs."""
-        return self.end - self.start if self.end else None
-
-    @property
-    def recorded(self) -> bool:
-        """Whether there was anything to play back, and still is."""
-        return (self.record_av or self.record_content) and not self.recording_deleted
 
 
 class World:
@@ -165,6 +50,7 @@ class World:
         self.spaces: dict[str, Space] = {}
         self.sessions: dict[str, Session] = {}
         self.oldest_first: list[Session] = []
+        self.deleted: list[Session] = []
         self.guest_links: set[int] = set()
         self._by_slug: dict[str, Space] = {}
         self._by_launch_id: dict[str, Space] = {}
@@ -316,6 +202,28 @@ class World:
         session.scheduled_end = None
         session.space.running = None
         self._running.remove(session)
+        self.version += 1
+
+    def correct_times(self, session: Session, start: datetime | None, end: datetime | None) -> None:
+        """Change when a session started or ended, whatever the times then are; a running one ends."""
+        if start is not None:
+            session.start = start
+        if end is not None and session.end is None:
+            self.end_session(session, end)
+        session.end = end or session.end
+        for sessions in (self.oldest_first, session.space.sessions):
+            sessions.sort(key=lambda s: (s.start, s.id))
+        self.version += 1
+
+    def delete_session(self, session: Session) -> None:
+        """Remove a session and its recording from everything that the API serves."""
+        if session.end is None:
+            session.space.running = None
+            self._running.remove(session)
+        session.recording_deleted = True
+        self.oldest_first.remove(session)
+        session.space.sessions.remove(session)
+        self.deleted.append(self.sessions.pop(session.uuid))
         self.version += 1
 
     def settle(self, now: datetime) -> None:
