@@ -270,7 +270,7 @@ class LessonspaceHook(BaseHook):
         :return: the session as the API sends it.
         :raises LessonspaceNotFoundError: no such session, or launched and not yet joined by anybody.
         """
-        return cast("Session", self._get_object(self._session_path(session_id)))
+        return cast("Session", self._get_object(self._session_path(as_uuid("session_id", session_id))))
 
     def update_session(
         self, session_id: str, *, name: str | None = None, recording_access_policy: list[str] | None = None
@@ -289,9 +289,9 @@ class LessonspaceHook(BaseHook):
         """
         session_id = as_uuid("session_id", session_id)
         body = as_session_update(session_id, name, recording_access_policy)
-        if "name" not in body:
-            body["name"] = name_to_keep(session_id, self.get_session(session_id))
         path = self._session_path(session_id)
+        if "name" not in body:
+            body["name"] = name_to_keep(session_id, cast("Session", self._get_object(path)))
         answer = self._transport.call("PATCH", path, body=cast("dict[str, object]", body))
         return cast("SessionUpdate", self._checked_object(answer.body, "PATCH", path))
 
@@ -315,6 +315,7 @@ class LessonspaceHook(BaseHook):
 
         It takes its file's size of memory, however often it is read through.
         """
+        session_id = as_uuid("session_id", session_id)
         query = encode_filters({"search": search, "page": page}, SEARCH_FILTERS)
         for _ in range(LINKS_PER_TRANSCRIPT - 1):
             try:
@@ -331,7 +332,7 @@ class LessonspaceHook(BaseHook):
         :return: False for 404: not ready, never to come, or no such session.
         """
         try:
-            self._transport.call("GET", f"{self._session_path(session_id)}transcript/")
+            self._transport.call("GET", f"{self._session_path(as_uuid('session_id', session_id))}transcript/")
         except LessonspaceNotFoundError:
             return False
         return True
@@ -422,8 +423,8 @@ class LessonspaceHook(BaseHook):
         return quote(self.organisation_id, safe="")
 
     def _session_path(self, session_id: str) -> str:
-        session = as_uuid("session_id", session_id)
-        return f"/organisations/{self._organisation}/sessions/{session}/"
+        """Give the path of a session whose uuid was checked."""
+        return f"/organisations/{self._organisation}/sessions/{session_id}/"
 
     def _get_object(self, path: str, query: Query = ()) -> dict[str, object]:
         return self._checked_object(self._transport.call("GET", path, query=query).body, "GET", path)

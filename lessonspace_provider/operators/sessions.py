@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from lessonspace_provider.api_types import Recording, Session
-from lessonspace_provider.delivery import check_deliver, hand_on
+from lessonspace_provider.delivery import check_deliver, deliver_link
 from lessonspace_provider.exceptions import LessonspaceServerError
 from lessonspace_provider.fields import as_fields, pick
 from lessonspace_provider.operators.base import LessonspaceListOperator, LessonspaceOperator
@@ -93,8 +93,10 @@ class LessonspaceGetSessionOperator(LessonspaceOperator):
     def execute(self, context: Context) -> SessionSummary | dict[str, object]:
         """Read the session."""
         fields = as_fields(self.fields)
-        session = self.hook.get_session(as_uuid("session_id", self.session_id))
-        return summary(session) if fields is None else pick(session, fields)
+        session = self.hook.get_session(self.session_id)
+        result = summary(session) if fields is None else pick(session, fields)
+        self.log.info("Read session %s: %d fields are in the result.", self.session_id, len(result))
+        return result
 
 
 class SessionChange(TypedDict):
@@ -153,7 +155,7 @@ class LessonspaceUpdateSessionOperator(LessonspaceOperator):
         old = _name_and_policy(session)
         changes = fields_that_change(session, wanted)
         if not changes and not self.force:
-            self.log.info("Session %s is as it is to be: nothing was sent (force=True would send it).", session_id)
+            self.log.info("Session %s already has these values: nothing was sent (force=True sends them).", session_id)
             return SessionChange(session_id=session_id, updated=False, old=old, new=old)
         policy = wanted.get("recording_access_policy")
         answer = self.hook.update_session(
@@ -215,19 +217,23 @@ class LessonspaceGetRecordingUrlOperator(LessonspaceOperator):
         session_id = as_uuid("session_id", self.session_id)
         url = self.hook.get_recording_url(session_id)
         if self.deliver is not None:
-            hand_on(
+            deliver_link(
                 self.deliver,
                 Recording(session_id=session_id, recording_url=url),
                 context,
                 called="recording",
                 what=f"The link to the recording of session {session_id}",
-                then="mend deliver and run the task again: it gets another link.",
+                then="fix deliver and run the task again: it gets another link.",
+                log=self.log,
             )
         result = RecordingResult(session_id=session_id, delivered=self.deliver is not None)
         if self.push_recording_url:
             result["recording_url"] = url
+            self.log.info("The link to the recording of session %s is in XCom (push_recording_url).", session_id)
         elif self.deliver is None:
-            self.log.warning("Session %s has a recording; without deliver, its link went nowhere.", session_id)
+            self.log.warning(
+                "Session %s has a recording, but its link went nowhere: give deliver or push_recording_url.", session_id
+            )
         return result
 
 

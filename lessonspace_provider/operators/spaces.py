@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict, cast
 from urllib.parse import urlsplit, urlunsplit
 
 from lessonspace_provider.api_types import Space
-from lessonspace_provider.delivery import check_deliver, hand_on
+from lessonspace_provider.delivery import check_deliver, deliver_link, log_frames
 from lessonspace_provider.exceptions import LessonspaceError, LessonspaceInputError, begin_with
 from lessonspace_provider.fields import without_keys
 from lessonspace_provider.launch_body import link_window
@@ -264,27 +264,28 @@ class LessonspaceLaunchSpaceOperator(LessonspaceOperator):
         try:
             return self.render_template(self.auth_external, context)
         except Exception as error:
-            # Its text and its frames may hold the token.
+            # Its text and its variables may hold the token.
             reason = type(error).__name__
+            log_frames(self.log, "Rendering auth_external", error)
         raise LessonspaceError(
-            f"Space {self.launch_id!r} was not launched: the templates in auth_external can't be rendered ({reason})."
+            f"Space {self.launch_id!r} was not launched: the templates in auth_external can't be rendered ({reason}, "
+            f"the log lists its frames). Nothing was sent."
         )
 
     def _deliver(self, launch: Launch, context: Context) -> None:
         if self.deliver is None:
             if not self.push_client_url:
-                self.log.info(
-                    "Nobody has the link to space %r: there is no deliver, and it is not pushed.", self.launch_id
-                )
+                self.log.info("The link to space %r went nowhere: give deliver or push_client_url.", self.launch_id)
             return
         handed = cast("Launch", {k: v for k, v in launch.items() if k != "secret" or self.deliver_secret})
-        hand_on(
+        deliver_link(
             self.deliver,
             handed,
             context,
             called="launch",
             what=f"The link to space {self.launch_id!r}",
-            then="the space is there. Mend deliver and run the task again: it makes another link to the same room.",
+            then="the space exists. Fix deliver and run the task again: it makes another link to the same room.",
+            log=self.log,
         )
 
     def _result(self, launch: Launch) -> LaunchResult:
@@ -292,6 +293,7 @@ class LessonspaceLaunchSpaceOperator(LessonspaceOperator):
         result = without_keys({name: launch[name] for name in kept if name in launch})  # type: ignore[literal-required]  # mypy reads no loop
         if self.push_client_url:
             result["client_url"] = launch.get("client_url")
+            self.log.info("The link to space %r is in XCom (push_client_url).", self.launch_id)
         return cast("LaunchResult", result)
 
 

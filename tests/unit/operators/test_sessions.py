@@ -15,6 +15,7 @@ from lessonspace_provider.operators.sessions import (
     LessonspaceListSessionsOperator,
     LessonspaceUpdateSessionOperator,
 )
+from lessonspace_provider.parameters import as_uuid
 from tests.airflow_version import needs_airflow
 
 SESSION_ID = "5b5f1a2c-3d4e-4f5a-8b9c-0d1e2f3a4b5c"
@@ -54,6 +55,7 @@ class Hook:
         return iter([self.session])
 
     def get_session(self, session_id):
+        as_uuid("session_id", session_id)  # as the real one does, before its request
         self.asked.append(("get", session_id))
         return self.session
 
@@ -225,7 +227,7 @@ SAME = [
 def test_what_would_change_nothing_is_not_sent_and_the_log_says_so(parameters, capsys):
     result, asked = run(LessonspaceUpdateSessionOperator, session_id=SESSION_ID, **parameters)
     assert asked == [("get", SESSION_ID)]
-    assert f"Session {SESSION_ID} is as it is to be: nothing was sent" in capsys.readouterr().out
+    assert f"Session {SESSION_ID} already has these values: nothing was sent" in capsys.readouterr().out
     assert not result["updated"]
     assert result["old"] == result["new"]
 
@@ -283,20 +285,40 @@ def test_the_link_to_a_recording_is_delivered_and_not_in_the_result():
     assert result == {"session_id": SESSION_ID, "delivered": True}
 
 
+@pytest.mark.parametrize(
+    ("operator_class", "parameters", "line"),
+    [
+        (LessonspaceGetSessionOperator, {}, "Read session {}: 8 fields are in the result."),
+        (LessonspaceUpdateSessionOperator, {"name": "Geometry"}, "Session {} was updated: name."),
+        (LessonspaceGetRecordingUrlOperator, {"deliver": print}, "recording of session {} was delivered with print."),
+        (LessonspaceGetRecordingUrlOperator, {"push_recording_url": True}, "recording of session {} is in XCom"),
+        (LessonspaceGetRecordingUrlOperator, {}, "Session {} has a recording, but its link went nowhere"),
+    ],
+)
+def test_each_task_logs_what_it_did(operator_class, parameters, line, capsys):
+    run(operator_class, session_id=SESSION_ID, **parameters)
+    logged = [text for text in capsys.readouterr().out.splitlines() if " LessonspaceGet" in text or "loc=" in text]
+    assert any(line.format(SESSION_ID) in text for text in logged)
+    assert not any("SECRET" in text for text in logged)
+
+
 def test_the_link_to_a_recording_is_in_the_result_only_when_it_is_asked_for():
     assert "SECRET" not in json.dumps(run(LessonspaceGetRecordingUrlOperator, session_id=SESSION_ID)[0])
     result, _ = run(LessonspaceGetRecordingUrlOperator, session_id=SESSION_ID, push_recording_url=True)
     assert result == {"session_id": SESSION_ID, "delivered": False, "recording_url": LINK}
 
 
-def test_a_delivery_that_fails_fails_the_task_and_says_so_without_the_link():
+def test_a_delivery_that_fails_fails_the_task_and_says_so_without_the_link(capsys):
     def failing(recording, context):
         raise RuntimeError(f"no mail for {recording['recording_url']}")
 
     with pytest.raises(LessonspaceError, match=f"recording of session {SESSION_ID} was not delivered") as caught:
         run(LessonspaceGetRecordingUrlOperator, session_id=SESSION_ID, deliver=failing)
     told = "".join(traceback.format_exception(caught.type, caught.value, caught.tb))
-    assert "SECRET" not in told
+    logged = capsys.readouterr().out
+    assert "SECRET" not in told + logged
+    assert f'File "{__file__}", line ' in logged
+    assert "in failing" in logged
 
 
 def test_what_can_not_deliver_is_refused_before_any_request():

@@ -222,12 +222,29 @@ def failing(launch, context):
 
 
 @pytest.mark.parametrize("deliver", [failing, Notifier("{{ launch.client_url }}")])
-def test_a_delivery_that_fails_fails_the_task_and_says_so_without_the_link(deliver):
+def test_a_delivery_that_fails_fails_the_task_and_says_so_without_the_link(deliver, capsys):
     with pytest.raises(LessonspaceError, match="'maths-7b' was not delivered") as caught:
         an_operator(deliver=deliver).execute({})
     told = "".join(traceback.format_exception(caught.type, caught.value, caught.tb))
-    assert "JWT" not in told
+    logged = capsys.readouterr().out
+    assert "JWT" not in told + logged
+    assert f'File "{__file__}", line ' in logged
     assert caught.value.__context__ is None
+
+
+@pytest.mark.parametrize(
+    ("parameters", "line"),
+    [
+        ({"deliver": print}, "The link to space 'maths-7b' was delivered with print."),
+        ({"push_client_url": True}, "The link to space 'maths-7b' is in XCom (push_client_url)."),
+        ({}, "The link to space 'maths-7b' went nowhere: give deliver or push_client_url."),
+    ],
+)
+def test_a_launch_logs_where_its_link_went_without_link_and_name(parameters, line, capsys):
+    an_operator(user={"name": "Ann Other"}, **parameters).execute({})
+    logged = [text for text in capsys.readouterr().out.splitlines() if "loc=" in text]
+    assert any(line in text for text in logged)
+    assert not any(word in text for text in logged for word in ("JWT", "Ann Other", LAUNCH["secret"]))
 
 
 class MailsLater:
@@ -326,12 +343,15 @@ def test_the_external_token_is_rendered_for_the_api_and_for_nobody_else():
 
 
 @pytest.mark.parametrize("token", ["{{ 'T0KEN'.x.y }}", "T0KEN {{ x", "{{ T0KEN() }}"])
-def test_a_token_that_can_not_be_rendered_is_not_told(token):
+def test_a_token_that_can_not_be_rendered_is_not_logged(token, capsys):
     operator = an_operator(auth_external={"method": "child", "url": "https://school.example", "token": token})
     with pytest.raises(LessonspaceError, match=r"'maths-7b' was not launched.*auth_external") as caught:
         operator.execute({})
     told = "".join(traceback.format_exception(caught.type, caught.value, caught.tb))
-    assert "T0KEN" not in told
+    logged = capsys.readouterr().out
+    assert "T0KEN" not in told + logged
+    assert "Rendering auth_external failed with " in logged
+    assert ", in " in logged
     assert operator.hook.launches == []
 
 
