@@ -51,13 +51,22 @@ def retry_after_seconds(header: str | None, now: datetime | None = None) -> floa
         return max(0.0, seconds) if isfinite(seconds) else None
     except ValueError:
         pass
+    moment = http_date(header)
+    return None if moment is None else max(0.0, (moment - (now or datetime.now(timezone.utc))).total_seconds())
+
+
+def http_date(text: str) -> datetime | None:
+    """
+    Read an HTTP date, as in ``Date`` and ``Retry-After``.
+
+    :return: aware, in UTC; None when it can't be read.
+    """
     try:
-        moment = parsedate_to_datetime(header)
+        moment = parsedate_to_datetime(text)
+        # Without an offset, it is in UTC.
+        return moment.replace(tzinfo=moment.tzinfo or timezone.utc).astimezone(timezone.utc)
     except (TypeError, ValueError, OverflowError):
         return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=timezone.utc)
-    return max(0.0, (moment - (now or datetime.now(timezone.utc))).total_seconds())
 
 
 def _wait(state: RetryCallState) -> float:

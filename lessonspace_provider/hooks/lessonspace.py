@@ -45,6 +45,8 @@ from lessonspace_provider.rate_limit import Gate, RateLimitSettings, gate_for
 from lessonspace_provider.sessions import name_to_keep
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from typing_extensions import Unpack
 
     from lessonspace_provider.api_types import (
@@ -144,6 +146,14 @@ class LessonspaceHook(BaseHook):
         :return: the transport of this hook, always the same.
         """
         return self._transport
+
+    def server_time(self) -> datetime | None:
+        """
+        Give the present by the API's clock, without a request: see ``Transport.server_time``.
+
+        :return: aware, in UTC; None before the first reply of the API, and while no reply had a ``Date``.
+        """
+        return self._transport.server_time()
 
     @cached_property
     def _transport(self) -> Transport:

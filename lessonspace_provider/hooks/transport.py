@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from contextvars import ContextVar
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol, TypeVar, cast
 from urllib.parse import parse_qsl, urlsplit
 
@@ -32,7 +33,8 @@ from lessonspace_provider.exceptions import (
 from lessonspace_provider.hooks.answers import Answer, Call, Reply, read_answer, read_file
 from lessonspace_provider.hooks.connection_settings import ConnectionSettings
 from lessonspace_provider.rate_limit import Gate
-from lessonspace_provider.retries import retry_policy
+from lessonspace_provider.retries import http_date, retry_policy
+from lessonspace_provider.times import read_time
 
 if TYPE_CHECKING:
     from urllib3.connection import HTTPConnection
@@ -204,6 +206,7 @@ class Transport:
         self._log = log
         self._sleep = sleep
         self._clock = clock
+        self._server_date: tuple[datetime, float] | None = None
         self._to_api, self._to_store = _session(), _session()
         for scheme in ("https://", "http://"):
             self._to_api.mount(scheme, _GatedAdapter(gate, settings.connect_timeout))
@@ -249,6 +252,7 @@ class Transport:
 
         def attempt() -> Answer:
             reply = self._send(self._to_api, prepared, call)
+            self._keep_date(reply)
             try:
                 return read_answer(reply, call, self._settings.api_key)
             except LessonspaceRateLimitedError as error:
@@ -256,6 +260,21 @@ class Transport:
                 raise
 
         return self._retried(attempt)
+
+    def server_time(self) -> datetime | None:
+        """
+        Give the present by the API's clock: the ``Date`` of its last reply, plus the time that has passed since.
+
+        :return: aware, in UTC; None before the first reply, and while no reply had a ``Date``.
+        """
+        if self._server_date is None:
+            return None
+        date, read_at = self._server_date
+        return date + timedelta(seconds=self._clock() - read_at)
+
+    def _keep_date(self, reply: Reply) -> None:
+        if (date := read_time(http_date(reply.headers.get("Date", "")))) is not None:
+            self._server_date = (date, self._clock())
 
     def download(self, url: str, what: str) -> object:
         """
