@@ -281,8 +281,8 @@ def session_verdict(session_id: str, session: Session | None) -> EndVerdict:
     if session is None:
         return EndVerdict(
             "waiting",
-            f"There is no session {session_id} so far: nobody has joined it, or this is no session's uuid (is it a "
-            f"space's id?).",
+            f"There is no session {session_id} so far: nobody has joined it, or this is not the uuid of a session. "
+            f"Check that it is not the id of a space.",
         )
     if not has_ended(session):
         return EndVerdict("waiting", f"Session {session_id} is running.")
@@ -332,12 +332,12 @@ class TranscriptVerdict:
     """
     Whether a transcript is there.
 
-    :param status: ``never``: the session can't have one. ``given_up``: it can, but did not get it in time.
+    :param status: ``not_eligible``: the session can't have one. ``given_up``: it can, but did not get it in time.
     :param message: one sentence for the log, with the reason.
     :param ended_at: the session's end, aware; None when it has not ended.
     """
 
-    status: Literal["waiting", "ready", "never", "given_up"]
+    status: Literal["pending", "ready", "not_eligible", "given_up"]
     message: str
     ended_at: datetime | None
 
@@ -358,12 +358,12 @@ def transcript_verdict(
     of = f"The transcript of session {session_id}"
     if session is not None and ended_at is not None:
         if obstacle := transcript_obstacle(session):
-            return TranscriptVerdict("never", f"{of} will never come: {obstacle}.", ended_at)
+            return TranscriptVerdict("not_eligible", f"{of} will never come: {obstacle}.", ended_at)
         return missing_transcript(session_id, ended_at, now, give_up_after)
     if session is None and now >= began_at + give_up_after:
         return TranscriptVerdict("given_up", f"{of} was given up: no such session, or nobody ever joined it.", None)
     why = session_verdict(session_id, session).message
-    return TranscriptVerdict("waiting", f"{of} is not there yet. {why}", None)
+    return TranscriptVerdict("pending", f"{of} is not there yet. {why}", None)
 
 
 def missing_transcript(
@@ -379,5 +379,11 @@ def missing_transcript(
     """
     of = f"The transcript of session {session_id}"
     if now < ended_at + give_up_after:
-        return TranscriptVerdict("waiting", f"{of} is not there yet.", ended_at)
-    return TranscriptVerdict("given_up", f"{of} was given up: none {give_up_after} after the session's end.", ended_at)
+        age = timedelta(seconds=max(0, int((now - ended_at).total_seconds())))
+        return TranscriptVerdict("pending", f"{of} is not there yet, {age} after the session's end.", ended_at)
+    return TranscriptVerdict(
+        "given_up",
+        f"{of} was given up: none {give_up_after} after the session's end. Check that each launch of its space has "
+        f"transcribe=True.",
+        ended_at,
+    )

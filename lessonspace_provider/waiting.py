@@ -297,7 +297,7 @@ class AwaitedTranscript:
             verdict = self.prospect(source, now)
         else:
             verdict = missing_transcript(self.session_id, self.ended_at, now, self.give_up_after)
-        can_be_there = verdict.ended_at is not None and verdict.status != "never"
+        can_be_there = verdict.ended_at is not None and verdict.status != "not_eligible"
         if can_be_there and source.has_transcript(self.session_id):
             return replace(verdict, status="ready", message=f"The transcript of session {self.session_id} is there.")
         return verdict

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, cast
 
@@ -28,7 +29,7 @@ from lessonspace_provider.parameters import (
 )
 from lessonspace_provider.sessions import ended_within
 from lessonspace_provider.storage import write_pieces
-from lessonspace_provider.waiting import DEFAULT_GIVE_UP_AFTER, OVERLAP, AwaitedTranscript
+from lessonspace_provider.waiting import DEFAULT_GIVE_UP_AFTER, OVERLAP, AwaitedTranscript, asked_with
 
 if TYPE_CHECKING:
     from airflow.sdk import Context, ObjectStoragePath
@@ -79,12 +80,14 @@ class LessonspaceGetTranscriptOperator(LessonspaceOperator):
         None: the segments become the task's result. A transcript of an hour has over 100 kB and people's names,
         so a destination is the better choice.
     :param formats: which files to write, any of the names in ``transcripts.WRITERS``.
-    :param wait: wait in the triggerer until the transcript is there; see ``LessonspaceTranscriptTrigger``.
+    :param wait: wait in the triggerer until the transcript is there; see ``LessonspaceTranscriptTrigger``. A session
+        that can't have one is not waited for.
     :param give_up_after: how long after the session's end it is waited for; timedelta or seconds.
     :param on_missing: what a transcript that is not there does, or that never came: ``fail`` the task (which its
         retries try again), ``skip`` the task, or ``none``: the task succeeds with None.
     :return: the segments, or the paths of the written files in the order of ``formats``.
-    :raises LessonspaceTranscriptNotReady: it is not there (yet), and ``on_missing`` is ``fail``.
+    :raises LessonspaceTranscriptNotReady: it is not there, and ``on_missing`` is ``fail``. The message says why: no
+        such session, not ready yet, not eligible, or given up.
     """
 
     template_fields: Sequence[str] = ("lessonspace_conn_id", "session_id", "destination", "formats")
@@ -118,11 +121,8 @@ class LessonspaceGetTranscriptOperator(LessonspaceOperator):
             _folder(self.destination)
         try:
             segments = self.hook.open_transcript(self.session_id)
-        except LessonspaceTranscriptNotReady as error:
-            if self.wait:
-                self._await_transcript(give_up_after)
-            else:
-                self._go_without(error)
+        except LessonspaceTranscriptNotReady:
+            self._without_transcript(give_up_after)
             return None
         return self._keep(segments, formats)
 
@@ -131,44 +131,54 @@ class LessonspaceGetTranscriptOperator(LessonspaceOperator):
         message = str(event.get("message"))
         if event.get("status") == "ready":
             return self._keep(self.hook.open_transcript(self.session_id), transcripts.check_formats(self.formats))
-        if event.get("status") in ("never", "given_up"):
-            self._go_without(LessonspaceTranscriptNotReady(message))
+        if event.get("status") in ("not_eligible", "given_up"):
+            self._go_without(message)
             return None
         raise LessonspaceError(f"Waiting for the transcript of session {self.session_id} failed: {message}")
 
-    def _await_transcript(self, give_up_after: timedelta) -> None:
-        """Go and wait for a transcript that was just asked for in vain, unless it can never come."""
+    def _without_transcript(self, give_up_after: timedelta) -> None:
+        """Ask the session why a transcript is 404; then wait for it, or act as ``on_missing`` says."""
+        now = datetime.now(timezone.utc)
+        awaited = AwaitedTranscript(as_uuid("session_id", self.session_id), give_up_after, began_at=now)
+        verdict = awaited.prospect(self.hook, now)
+        message = asked_with(self.lessonspace_conn_id, verdict.message)
+        if verdict.status != "pending":
+            self._go_without(message)
+        elif self.wait:
+            self.log.info("%s", message)
+            self._defer(replace(awaited, ended_at=verdict.ended_at))
+        else:
+            self._go_without(f"{message} To wait for it in the triggerer, give wait=True.")
+
+    def _defer(self, awaited: AwaitedTranscript) -> None:
         from lessonspace_provider.triggers.transcripts import LessonspaceTranscriptTrigger
 
-        now = datetime.now(timezone.utc)
-        session_id = as_uuid("session_id", self.session_id)
-        verdict = AwaitedTranscript(session_id, give_up_after, began_at=now).prospect(self.hook, now)
-        if verdict.status != "waiting":
-            self._go_without(LessonspaceTranscriptNotReady(verdict.message))
-            return
         trigger = LessonspaceTranscriptTrigger(
-            session_id=session_id,
+            session_id=awaited.session_id,
             lessonspace_conn_id=self.lessonspace_conn_id,
-            give_up_after=give_up_after.total_seconds(),
-            began_at=now.timestamp(),
-            ended_at=verdict.ended_at.timestamp() if verdict.ended_at else None,
+            give_up_after=awaited.give_up_after.total_seconds(),
+            began_at=awaited.began_at.timestamp(),
+            ended_at=awaited.ended_at.timestamp() if awaited.ended_at else None,
         )
         self.defer(trigger=trigger, method_name="execute_complete")
 
-    def _go_without(self, error: LessonspaceTranscriptNotReady) -> None:
+    def _go_without(self, message: str) -> None:
         if self.on_missing == "fail":
-            raise error
+            raise LessonspaceTranscriptNotReady(message, status=404)
         if self.on_missing == "skip":
-            raise AirflowSkipException(str(error))
-        self.log.info("%s", error)
+            raise AirflowSkipException(message)
+        self.log.warning("%s", message)
 
     def _keep(self, segments: Collection[Segment], formats: Sequence[str]) -> list[Segment] | list[str]:
+        written = f"{len(segments)} segment(s) of session {self.session_id}"
         if self.destination is None:
+            self.log.info("Returned %s as the task's result.", written)
             return list(segments)
         path = archive.transcript_path(self.hook.get_session(self.session_id))
         files = [_folder(self.destination) / f"{path}.{format_name}" for format_name in formats]
         for file, format_name in zip(files, formats):
             write_pieces(file, transcripts.pieces_of(segments, format_name))
+            self.log.info("Wrote %s to %s", written, file)
         return [str(file) for file in files]
 
 

@@ -71,7 +71,7 @@ class LessonspaceTranscriptSensor(LessonspaceSensor):
         verdict = awaited.look(self.hook, now)
         self.log.info("%s", verdict.message)
         self._ended_at = verdict.ended_at
-        if verdict.status in ("never", "given_up"):
+        if verdict.status in ("not_eligible", "given_up"):
             raise LessonspaceWaitFailed(verdict.message)
         return session_id if verdict.status == "ready" else None
 
@@ -93,6 +93,6 @@ class LessonspaceTranscriptSensor(LessonspaceSensor):
 
     def result_of(self, event: Mapping[str, Any]) -> str | None:
         """Read what the trigger fired."""
-        if event.get("status") in ("never", "given_up"):
+        if event.get("status") in ("not_eligible", "given_up"):
             raise LessonspaceWaitFailed(str(event.get("message")))
         return as_uuid("session_id", self.session_id) if event.get("status") == "ready" else None

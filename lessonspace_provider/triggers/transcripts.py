@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from lessonspace_provider.sessions import TranscriptVerdict
 
 
-TranscriptStatus = Literal["waiting", "ready", "never", "given_up", "error"]
+TranscriptStatus = Literal["pending", "ready", "not_eligible", "given_up", "error"]
 
 
 class TranscriptEvent(TypedDict):
@@ -122,7 +122,7 @@ class LessonspaceTranscriptTrigger(BaseTrigger):
                 await asyncio.sleep(FIRST_LOOK.total_seconds())
                 looked_at = None
                 continue
-            if verdict.status != "waiting":
+            if verdict.status != "pending":
                 return verdict
             awaited, patience = replace(awaited, ended_at=verdict.ended_at), Patience()
 

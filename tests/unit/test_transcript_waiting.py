@@ -112,20 +112,27 @@ def test_the_waits_after_the_tries_never_get_shorter():
 @pytest.mark.parametrize(
     ("session", "now", "status", "reason"),
     [
-        pytest.param(None, START, "waiting", "nobody has joined", id="it does not exist yet"),
-        pytest.param(None, START + WEEK - timedelta(seconds=1), "waiting", "nobody has joined", id="nor for a week"),
+        pytest.param(None, START, "pending", "nobody has joined", id="it does not exist yet"),
+        pytest.param(None, START + WEEK - timedelta(seconds=1), "pending", "nobody has joined", id="nor for a week"),
         pytest.param(None, START + WEEK, "given_up", "no such session", id="it never existed"),
-        pytest.param(a_session(end_time=None), START, "waiting", "running", id="it runs"),
-        pytest.param(a_session(end_time=None), START + 2 * WEEK, "waiting", "running", id="it runs for very long"),
+        pytest.param(a_session(end_time=None), START, "pending", "running", id="it runs"),
+        pytest.param(a_session(end_time=None), START + 2 * WEEK, "pending", "running", id="it runs for very long"),
         pytest.param(
-            a_session(end_time=(START + timedelta(seconds=300)).isoformat()), END, "never", "too short", id="too short"
+            a_session(end_time=(START + timedelta(seconds=300)).isoformat()),
+            END,
+            "not_eligible",
+            "too short",
+            id="too short",
         ),
-        pytest.param(a_session(profiles=[{"user": 1}]), END, "never", "one person only", id="one person"),
-        pytest.param(a_session(record_av=False), END, "never", "not recorded", id="not recorded"),
-        pytest.param(a_session(record_av=False), END + 2 * WEEK, "never", "not recorded", id="not recorded, long ago"),
-        pytest.param(a_session(), END, "waiting", "not there yet", id="just ended"),
+        pytest.param(a_session(profiles=[{"user": 1}]), END, "not_eligible", "one person only", id="one person"),
+        pytest.param(a_session(record_av=False), END, "not_eligible", "not recorded", id="not recorded"),
         pytest.param(
-            a_session(), END + WEEK - timedelta(seconds=1), "waiting", "not there yet", id="almost a week ago"
+            a_session(record_av=False), END + 2 * WEEK, "not_eligible", "not recorded", id="not recorded, long ago"
+        ),
+        pytest.param(a_session(), END, "pending", "not there yet, 0:00:00 after", id="just ended"),
+        pytest.param(a_session(), END - WEEK, "pending", "not there yet, 0:00:00 after", id="ends in the future"),
+        pytest.param(
+            a_session(), END + WEEK - timedelta(seconds=1), "pending", "not there yet", id="almost a week ago"
         ),
         pytest.param(a_session(), END + WEEK, "given_up", "7 days", id="a week ago"),
     ],
@@ -146,7 +153,7 @@ def test_a_session_that_ended_is_given_up_by_its_end_however_lately_it_is_waited
 
 def test_a_missing_transcript_is_given_up_when_its_time_is_over():
     hour = timedelta(hours=1)
-    assert missing_transcript(SESSION_ID, END, END + hour - timedelta(microseconds=1), hour).status == "waiting"
+    assert missing_transcript(SESSION_ID, END, END + hour - timedelta(microseconds=1), hour).status == "pending"
     verdict = missing_transcript(SESSION_ID, END, END + hour, hour)
     assert (verdict.status, verdict.ended_at) == ("given_up", END)
     assert "1:00:00 after the session's end" in verdict.message
@@ -184,9 +191,9 @@ SOON = END + timedelta(minutes=5)
 @pytest.mark.parametrize(
     ("session", "status"),
     [
-        pytest.param(None, "waiting", id="it does not exist yet"),
-        pytest.param(a_session(end_time=None), "waiting", id="it runs"),
-        pytest.param(a_session(record_av=False), "never", id="it can have none"),
+        pytest.param(None, "pending", id="it does not exist yet"),
+        pytest.param(a_session(end_time=None), "pending", id="it runs"),
+        pytest.param(a_session(record_av=False), "not_eligible", id="it can have none"),
     ],
 )
 def test_as_long_as_there_can_be_no_transcript_only_the_session_is_asked_for(session, status):
@@ -194,12 +201,12 @@ def test_as_long_as_there_can_be_no_transcript_only_the_session_is_asked_for(ses
 
 
 def test_an_ended_session_is_asked_for_and_its_transcript_at_once():
-    assert look(Source(a_session()), SOON) == ("waiting", ["session", "transcript"])
+    assert look(Source(a_session()), SOON) == ("pending", ["session", "transcript"])
     assert look(Source(a_session(), has_transcript=True), SOON) == ("ready", ["session", "transcript"])
 
 
 def test_once_the_end_is_known_the_session_is_not_asked_for_again():
-    assert look(Source(a_session()), SOON, ended_at=END) == ("waiting", ["transcript"])
+    assert look(Source(a_session()), SOON, ended_at=END) == ("pending", ["transcript"])
     assert look(Source(a_session(), has_transcript=True), SOON, ended_at=END) == ("ready", ["transcript"])
 
 

@@ -65,7 +65,7 @@ def test_what_will_never_come_ends_the_wait_at_once_with_the_reason(
     start = end - timedelta(minutes=what.pop("minutes", 50))
     session_id = control.add_session(start, end, **what)
     event = asyncio.run(fired(a_trigger(lessonspace_connection, session_id)))
-    assert event["status"] == "never"
+    assert event["status"] == "not_eligible"
     assert reason in event["message"]
     assert not control.calls(path="/transcript/")
 

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import threading
 from contextlib import nullcontext
@@ -17,6 +18,7 @@ from airflow.sdk import DAG, Asset, ObjectStoragePath
 from lessonspace_provider.exceptions import (
     LessonspaceError,
     LessonspaceInputError,
+    LessonspaceNotFoundError,
     LessonspaceServerError,
     LessonspaceTranscriptNotReady,
 )
@@ -55,7 +57,10 @@ class Hook:
         return iter(self.sessions)
 
     def get_session(self, session_id):
-        return next(session for session in self.sessions if session["uuid"] == session_id)
+        for session in self.sessions:
+            if session["uuid"] == session_id:
+                return session
+        raise LessonspaceNotFoundError("no such session", status=404)
 
     def open_transcript(self, session_id):
         self.fetched.append(session_id)
@@ -427,22 +432,67 @@ def test_windows_that_are_backfilled_out_of_order_take_up_only_what_earlier_ones
     ]
 
 
-def getter(session=None, missing=False, **parameters):
+def getter(session=None, missing=False, found=True, **parameters):
     session = session or a_session(1)
     operator = LessonspaceGetTranscriptOperator(task_id="get", session_id=session["uuid"], **parameters)
     not_there = LessonspaceTranscriptNotReady("no transcript", status=404)
-    operator.hook = Hook([session], {session["uuid"]: not_there} if missing else {})
+    operator.hook = Hook([session] if found else [], {session["uuid"]: not_there} if missing else {})
     return operator
 
 
 def test_a_transcript_that_is_not_there_does_what_on_missing_says():
     with pytest.raises(LessonspaceTranscriptNotReady):
         getter(missing=True).execute({})
-    with pytest.raises(AirflowSkipException, match="no transcript"):
+    with pytest.raises(AirflowSkipException, match="is not there yet"):
         getter(missing=True, on_missing="skip").execute({})
     assert getter(missing=True, on_missing="none").execute({}) is None
     with pytest.raises(LessonspaceInputError, match="on_missing='ignore'"):
         getter(missing=True, on_missing="ignore").execute({})
+
+
+@pytest.mark.parametrize("on_missing", ["fail", "skip"])
+@pytest.mark.parametrize(
+    ("session", "message"),
+    [
+        pytest.param(
+            None,
+            r"There is no session 0000\S+ so far.*Check that it is not the id of a space.*give wait=True",
+            id="no such session",
+        ),
+        pytest.param(a_session(1), r"is not there yet, 2:00:\d\d after.*give wait=True", id="not ready"),
+        pytest.param(a_session(1, end_time=None), r"is not there yet.*is running.*give wait=True", id="running"),
+        pytest.param(a_session(1, profiles=[{"user": 1}]), r"will never come: one person only(?!.*wait=)", id="alone"),
+        pytest.param(a_session(1, record_av=False), r"will never come: not recorded(?!.*wait=)", id="not recorded"),
+        pytest.param(
+            a_session(1, end=NOW - timedelta(days=9)),
+            r"was given up: none 7 days.*transcribe=True(?!.*wait=)",
+            id="given up",
+        ),
+    ],
+)
+def test_a_missing_transcript_says_why_and_what_to_do(session, message, on_missing):
+    with pytest.raises((LessonspaceTranscriptNotReady, AirflowSkipException)) as caught:
+        getter(session, missing=True, found=session is not None, on_missing=on_missing).execute({})
+    assert re.search(message, str(caught.value))
+    assert "connection 'lessonspace_default'" in str(caught.value)
+    assert str(caught.value).count("\n") == 0
+
+
+def test_a_transcript_that_is_there_costs_no_question_about_its_session():
+    operator = getter()
+    operator.hook.get_session = None
+    assert operator.execute({}) == SEGMENTS
+
+
+def test_an_unknown_reason_is_an_error_and_skips_nothing():
+    operator = getter(missing=True, on_missing="skip")
+
+    def outage(session_id):
+        raise LessonspaceServerError("503", status=503)
+
+    operator.hook.get_session = outage
+    with pytest.raises(LessonspaceServerError, match="503"):
+        operator.execute({})
 
 
 def test_a_transcript_of_a_session_without_an_end_is_not_filed(tmp_path):
@@ -452,12 +502,14 @@ def test_a_transcript_of_a_session_without_an_end_is_not_filed(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_one_transcript_becomes_the_result_when_there_is_no_destination():
+def test_one_transcript_becomes_the_result_when_there_is_no_destination(capfd):
     assert getter().execute({}) == SEGMENTS
+    assert f"Returned 1 segment(s) of session {a_session(1)['uuid']}" in "".join(capfd.readouterr())
 
 
-def test_one_transcript_is_written_where_the_archive_would_write_it(tmp_path):
+def test_one_transcript_is_written_where_the_archive_would_write_it(tmp_path, capfd):
     paths = getter(destination=f"file://{tmp_path}", formats=["txt"]).execute({})
+    assert f"Wrote 1 segment(s) of session {a_session(1)['uuid']} to {paths[0]}" in "".join(capfd.readouterr())
     assert [ObjectStoragePath(path).read_text() for path in paths] == ["[00:00:01] Ann: Hi\n"]
     archiver(tmp_path, [a_session(1)], formats=["txt"]).execute({})
     assert [file["path"] in paths[0] for file in manifest_of(tmp_path)["sessions"][0]["files"]] == [True]

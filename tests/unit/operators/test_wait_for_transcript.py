@@ -76,7 +76,7 @@ def test_what_can_never_come_is_not_waited_for_and_the_reason_is_given():
         an_operator(alone).execute({})
 
 
-@pytest.mark.parametrize("status", ["never", "given_up"])
+@pytest.mark.parametrize("status", ["not_eligible", "given_up"])
 def test_what_never_came_is_missing_as_on_missing_says(status):
     event = {"status": status, "reason": None, "message": "It was given up.", "session_id": SESSION}
     with pytest.raises(LessonspaceTranscriptNotReady, match="given up"):

@@ -191,7 +191,7 @@ def test_the_result_holds_ids_times_and_counts_and_nobody(deferrable, parameters
 def test_a_session_that_the_api_does_not_know_is_told_as_such_at_the_first_look(capfd):
     assert not a_sensor(LessonspaceNotFoundError("none", status=404), session_id=SESSION_ID).poke({}).is_done
     assert f"There is no session {SESSION_ID} so far" in (told := "".join(capfd.readouterr()))
-    assert "is it a space's id?" in told
+    assert "Check that it is not the id of a space." in told
 
 
 @pytest.mark.parametrize(

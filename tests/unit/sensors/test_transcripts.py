@@ -201,7 +201,7 @@ def test_when_the_trigger_found_it_the_uuid_is_the_result():
     assert a_sensor().execute_complete({}, event("ready")) == SESSION_ID
 
 
-@pytest.mark.parametrize("status", ["never", "given_up", "error"])
+@pytest.mark.parametrize("status", ["not_eligible", "given_up", "error"])
 def test_what_the_trigger_says_ends_the_wait(status):
     with pytest.raises(LessonspaceWaitFailed, match="what happened"):
         a_sensor().execute_complete({}, event(status))
