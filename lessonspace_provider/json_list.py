@@ -7,6 +7,8 @@ import json
 import re
 from collections.abc import Collection, Iterator
 
+from lessonspace_provider.plain_json import NUMBERS
+
 # Line ends to str.splitlines, with which many programs read JSON Lines, though not to JSON.
 _LINE_ENDS = {ord(char): f"\\u{ord(char):04x}" for char in "\x85\u2028\u2029"}
 _WHITE_SPACE = re.compile(rb"[ \t\n\r]*")
@@ -25,7 +27,7 @@ class JsonList(Collection[object]):
     :raises ValueError: it is no JSON, or no list. Once made, a list can be read to its end.
     """
 
-    _parse = staticmethod(json.JSONDecoder().raw_decode)
+    _parse = staticmethod(json.JSONDecoder(**NUMBERS).raw_decode)
 
     def __init__(self, data: bytes) -> None:
         self._data = data
@@ -52,7 +54,7 @@ class JsonList(Collection[object]):
         """Parse the item at a place, and give the place behind it."""
         text, (item, length) = self._parsed(at)
         text = text[:length]
-        return (item if text.isascii() else json.loads(text.encode("latin-1"))), at + length
+        return (item if text.isascii() else json.loads(text.encode("latin-1"), **NUMBERS)), at + length
 
     def _parsed(self, at: int) -> tuple[str, tuple[object, int]]:
         """Parse from a place on, looking at more and more until there is a whole item and what follows it."""
@@ -89,7 +91,7 @@ class JsonList(Collection[object]):
 
 def loads(data: bytes) -> object:
     """
-    Parse JSON as ``json.loads`` does, but leave a list unparsed until it is read through.
+    Parse JSON as ``json.loads`` does, but leave a list unparsed until it is read through; numbers as ``NUMBERS`` says.
 
     :param data: in UTF-8, -16 or -32.
     :return: a ``JsonList`` for a list, else the parsed value.
@@ -98,7 +100,7 @@ def loads(data: bytes) -> object:
     encoding = json.detect_encoding(data)
     if encoding != "utf-8":
         data = data.decode(encoding, "surrogatepass").encode("utf-8", "surrogatepass")
-    return JsonList(data) if re.match(rb"[ \t\n\r]*\[", data) else json.loads(data)
+    return JsonList(data) if re.match(rb"[ \t\n\r]*\[", data) else json.loads(data, **NUMBERS)
 
 
 def line_of(item: object) -> bytes:

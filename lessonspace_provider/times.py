@@ -10,6 +10,9 @@ import pendulum
 #: What lies outside of these is a mistake, and as a time Python could not reckon with everywhere.
 EARLIEST, LATEST = datetime(1900, 1, 1, tzinfo=timezone.utc), datetime(9000, 1, 1, tzinfo=timezone.utc)
 
+#: Characters of the longest time that is read, in ISO 8601 with an offset and many digits of a second.
+LONGEST_TIME = 64
+
 
 def read_time(value: object) -> datetime | None:
     """
@@ -20,17 +23,21 @@ def read_time(value: object) -> datetime | None:
         before ``EARLIEST`` or from ``LATEST`` on.
     """
     try:
-        # pendulum reads "now" as the present, which is no point in time anybody wrote down.
-        moment = pendulum.parse(value, tz=None) if isinstance(value, str) and value != "now" else value
+        moment = pendulum.parse(value, tz=None) if isinstance(value, str) and _may_be_a_time(value) else value
         if not isinstance(moment, datetime) or moment.utcoffset() is None:
             return None
         utc = moment.astimezone(timezone.utc)
-    except (ValueError, OverflowError):
+    except (ValueError, OverflowError, TypeError):  # pendulum's own for "10:"
         return None
     if not EARLIEST <= utc < LATEST:
         return None
     # A plain datetime: pendulum's own loses its time zone when a timedelta is added to it after astimezone.
     return datetime.combine(utc.date(), utc.time(), tzinfo=timezone.utc)
+
+
+def _may_be_a_time(text: str) -> bool:
+    """Whether a text is worth parsing; pendulum reads "now" as the present, which is no point in time."""
+    return len(text) <= LONGEST_TIME and text.isascii() and text != "now"
 
 
 def write_time(moment: datetime) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from lessonspace_provider import json_list
+from lessonspace_provider import json_list, plain_json
 from lessonspace_provider.exceptions import (
     LessonspaceAuthError,
     LessonspaceBadRequestError,
@@ -99,7 +99,7 @@ def read_answer(reply: Reply, call: Call, api_key: str) -> Answer:
         raise _error_for(reply, call, api_key)
     if reply.status == 204 or (call.method == "DELETE" and not reply.body):
         return Answer(reply.status, None)
-    return Answer(reply.status, _read_json(reply, call, json.loads))
+    return Answer(reply.status, _read_json(reply, call, plain_json.parse))
 
 
 def read_file(reply: Reply, call: Call) -> object:

@@ -13,7 +13,11 @@ from lessonspace_provider.json_list import JsonList, loads
 from lessonspace_provider.transcripts import WRITERS, pieces_of
 
 _values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
+    st.none()
+    | st.booleans()
+    | st.integers(-(10**18) + 1, 10**18 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
     max_leaves=8,
 )
@@ -72,7 +76,13 @@ def test_an_item_that_ends_where_a_look_ends_is_read_whole(lead):
 
 @pytest.mark.parametrize("digits", range(1016, 1032))
 def test_a_number_longer_than_a_look_is_one_number(digits):
-    assert list(loads(b"[%b,2]" % (b"7" * digits))) == [int("7" * digits), 2]
+    assert list(loads(b"[0.%b,2]" % (b"7" * digits))) == [float("0.7777777777777777777777"), 2]
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999", "-1e999", "1" + 400 * "0", "9" * 10_000])
+def test_a_number_that_consumers_cannot_hold_becomes_null(number):
+    assert list(loads(f'[{{"start_time": {number}}}, 2.5]'.encode())) == [{"start_time": None}, 2.5]
+    assert loads(f'{{"a": [{number}]}}'.encode()) == {"a": [None]}
 
 
 def segments_of_a_large_transcript():

@@ -5,6 +5,8 @@ from datetime import date, datetime, timedelta, timezone
 
 import pendulum
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from lessonspace_provider.times import read_time, write_time
 
@@ -64,6 +66,14 @@ def test_a_point_in_time_is_read_as_utc(value, moment):
         "2026-11-23T25:00:00Z",
         "23.11.2026 08:00",
         "{{ data_interval_start }}",
+        "10:",
+        "1:",
+        "10:é",
+        "\ud83d",
+        "2026-11-23T08:00:00." + "0" * 1000 + "Z",
+        "9" * 100_000,
+        ["2026-11-23T08:00:00Z"],
+        {"time": "2026-11-23T08:00:00Z"},
         "0001-01-01T00:00:00+14:00",
         "1899-12-31T23:59:59Z",
         "9000-01-01T00:00:00Z",
@@ -74,6 +84,12 @@ def test_a_point_in_time_is_read_as_utc(value, moment):
 )
 def test_what_is_no_point_in_time_is_none(value):
     assert read_time(value) is None
+
+
+@given(st.text(st.sampled_from("0123456789:-+.,TZPWDH/ é\0"), max_size=70) | st.text())
+@example("10:")
+def test_any_text_is_a_time_or_none(text):
+    assert isinstance(read_time(text), (datetime, type(None)))
 
 
 @pytest.mark.parametrize(

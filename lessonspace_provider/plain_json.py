@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Parse a server's JSON into values that files, XCom and every consumer of them can hold. Pure."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from typing import Any
+
+#: Levels of objects and lists that are kept. The API's own answers have about five.
+DEEPEST = 32
+
+#: Numbers of so many digits fit 64 bits, as the columns of files and databases do.
+MOST_DIGITS = 18
+
+# What no UTF-8 file and no PostgreSQL column can hold: halves of characters, and NUL.
+_NO_TEXT = re.compile("[\0\ud800-\udfff]")
+
+
+def _whole_number(digits: str) -> int | None:
+    return int(digits) if len(digits.lstrip("-")) <= MOST_DIGITS else None
+
+
+def _number(digits: str) -> float | None:
+    number = float(digits)
+    return number if math.isfinite(number) else None
+
+
+def _no_number(_name: str) -> None:
+    """Read NaN and Infinity, which JSON does not have (RFC 8259), as null."""
+
+
+#: How numbers are read: null stands for those that are not finite or have more than ``MOST_DIGITS`` digits.
+NUMBERS: dict[str, Any] = {"parse_int": _whole_number, "parse_float": _number, "parse_constant": _no_number}
+
+
+def parse(data: bytes) -> object:
+    """
+    Parse JSON.
+
+    :param data: in UTF-8, -16 or -32.
+    :return: its value. Null stands for numbers as ``NUMBERS`` says, and for what is nested more than ``DEEPEST`` levels
+        deep; U+FFFD stands for NUL and for lone surrogates.
+    :raises ValueError: it is not JSON.
+    :raises RecursionError: it is nested too deeply to be parsed at all.
+    """
+    return _plain(json.loads(data, **NUMBERS), DEEPEST)
+
+
+def _plain(value: object, levels: int) -> object:
+    if isinstance(value, str):
+        return _NO_TEXT.sub("\ufffd", value)
+    if not isinstance(value, (dict, list)):
+        return value
+    if not levels:
+        return None
+    if isinstance(value, list):
+        return [_plain(entry, levels - 1) for entry in value]
+    return {_NO_TEXT.sub("\ufffd", name): _plain(entry, levels - 1) for name, entry in value.items()}
