@@ -46,7 +46,7 @@ docs: $(INSTALLED) ## build the documentation into .cache/site, strictly and wit
 matrix: $(INSTALLED) ## the tests on every Airflow and Python that there is an interpreter for; takes over an hour
 	$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python .cache/nox
 	$(BIN)/uv pip install --quiet --python .cache/nox/bin/python --group matrix
-	.cache/nox/bin/nox
+	.cache/nox/bin/nox $(if $(SESSION),--session "$(SESSION)")
 
 package: $(RELEASE_TOOLS) ## build sdist and wheel into dist, and use each in an empty environment outside of here
 	@env -u TMPDIR $(BIN)/python -m scripts.package
