@@ -47,11 +47,10 @@ _LONGEST_SAID = 300
 _ADVICE = (
     ((errno.ENOENT,), FileNotFoundError, "Make its bucket or the folder that it is to lie in, or take another"),
     ((errno.EACCES, errno.EPERM, errno.EROFS), PermissionError, "Let the worker or the connection write there"),
-    (
-        (errno.ENOTDIR, errno.EISDIR, errno.EEXIST),
-        FileExistsError,
-        "A file is in a folder's place: give another destination",
-    ),
+    ((errno.ENOTDIR, errno.EEXIST), FileExistsError, "A file is in a folder's place: give another destination"),
+    ((errno.EISDIR,), IsADirectoryError, "A folder has the file's name: remove it, or give another destination"),
+    ((errno.ENXIO, errno.EFBIG), None, "Nothing of this provider's has this name: remove it"),
+    ((errno.ELOOP,), None, "Remove the link, or give a destination in which other users can't make any"),
     ((errno.ENOSPC, errno.EDQUOT), None, "The store is full: make room there"),
 )
 

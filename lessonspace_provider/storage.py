@@ -4,21 +4,19 @@
 from __future__ import annotations
 
 import errno
-import fcntl
-import filecmp
 import hashlib
-import os
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Concatenate, NamedTuple, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 from uuid import uuid4
 
 from fsspec import filesystem
 
 from lessonspace_provider.destinations import LOCAL, check_store, destination_error, place_of
 from lessonspace_provider.exceptions import LessonspaceError
+from lessonspace_provider.local_files import LONGEST_READ, Written, read_file, too_long, write_file
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
@@ -36,19 +34,19 @@ def is_local(path: ObjectStoragePath) -> bool:
     return path.protocol in LOCAL
 
 
-def _telling(
+def _naming_place(
     function: Callable[Concatenate[ObjectStoragePath, _P], _R],
 ) -> Callable[Concatenate[ObjectStoragePath, _P], _R]:
-    """Let the errors of a function's store say where it was, and what to do."""
+    """Let the errors of a function's store name the place, and what to do."""
 
     @wraps(function)
-    def told(path: ObjectStoragePath, /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
+    def named(path: ObjectStoragePath, /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
         try:
             return function(path, *args, **kwargs)
         except LessonspaceError:
             raise
         except Exception as error:
-            if is_local(path) and not isinstance(error, OSError):  # raised by whoever gives the content
+            if is_local(path) and not isinstance(error, OSError):  # raised by what makes the content
                 raise
             failure = destination_error(path, error)
             # What a store's library has raised may hold a signed address, also further down its chain.
@@ -56,23 +54,15 @@ def _telling(
         # Raised out here, or that error would be its context.
         raise failure from cause
 
-    return told
+    return named
 
 
-class Written(NamedTuple):
-    """What was written: how many bytes, and their SHA-256 as hexadecimal digits."""
-
-    size: int
-    sha256: str
-
-
-@_telling
+@_naming_place
 def write_whole(path: ObjectStoragePath, data: bytes) -> None:
     """
     Write a file, replacing the one that may be there.
 
-    The content goes to a part file beside it, which then takes its name. On an object store it is one put, which the
-    store itself makes atomic.
+    Writes are atomic: one PUT on object stores, write and rename elsewhere; see ``local_files`` for local disks.
 
     :param path: where to; missing folders are made.
     :param data: all of the content.
@@ -100,25 +90,39 @@ def write_pieces(path: ObjectStoragePath, pieces: Iterable[bytes]) -> Written:
     return Written(len(data), hashlib.sha256(data).hexdigest())
 
 
-@_telling
+@_naming_place
+def _write_local(path: ObjectStoragePath, pieces: Iterable[bytes]) -> Written:
+    return write_file(Path(path.path), pieces)
+
+
+@_naming_place
 def read_whole(path: ObjectStoragePath) -> bytes | None:
     """
     Read a file.
 
     :param path: which one.
     :return: all of its content; None when it is not there.
-    :raises LessonspaceDestinationError: when the store refuses.
+    :raises LessonspaceDestinationError: when the store refuses, or the file has more bytes than ``LONGEST_READ``.
     """
     try:
-        data: bytes = _filesystem(path).cat_file(path.path)
+        return read_file(Path(path.path)) if is_local(path) else _read_from_store(path)
     except OSError as error:
         if _says(error, errno.ENOENT):
             return None
         raise
+
+
+def _read_from_store(path: ObjectStoragePath) -> bytes:
+    store = _filesystem(path)
+    store.invalidate_cache()  # another process may have written the file since its folder was listed
+    size = store.info(path.path).get("size")
+    if size is not None and size > LONGEST_READ:
+        raise OSError(errno.EFBIG, too_long(size, LONGEST_READ))
+    data: bytes = store.cat_file(path.path)
     return data
 
 
-@_telling
+@_naming_place
 def names_in(folder: ObjectStoragePath) -> list[str]:
     """
     List the names of a folder's files.
@@ -201,54 +205,3 @@ def _moves(store: AbstractFileSystem, part: str, path: str) -> bool:
 def _says(error: OSError, code: int) -> bool:
     """Whether an error means this; SMB's have the number but not Python's class, others the class but no number."""
     return error.errno == code or isinstance(error, type(OSError(code, "")))
-
-
-@_telling
-def _write_local(path: ObjectStoragePath, pieces: Iterable[bytes]) -> Written:
-    return _write_and_rename(Path(path.path), pieces)
-
-
-def _write_and_rename(path: Path, pieces: Iterable[bytes]) -> Written:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    digest = hashlib.sha256()
-    with _opened_alone(part) as file:
-        try:
-            file.truncate(0)
-            for piece in pieces:
-                digest.update(piece)
-                file.write(piece)
-            file.flush()
-            filecmp.clear_cache()  # it takes files of the same size and time of change for those it has compared
-            if path.exists() and filecmp.cmp(part, path, shallow=False):
-                part.unlink()
-            else:
-                os.fsync(file.fileno())
-                part.replace(path)
-            return Written(file.tell(), digest.hexdigest())
-        except BaseException:
-            part.unlink(missing_ok=True)
-            raise
-
-
-@contextmanager
-def _opened_alone(part: Path) -> Iterator[BinaryIO]:
-    """
-    Open a part file, after whoever else writes it at this moment.
-
-    Its name is always the same, so that what a killed writer left behind becomes the next one's part file.
-    """
-    while True:
-        with part.open("ab") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            if _is_still_at(part, file):
-                yield file
-                return
-
-
-def _is_still_at(part: Path, file: BinaryIO) -> bool:
-    """Whether the file was not given its final name while this process waited for it."""
-    try:
-        return os.path.samestat(part.stat(), os.fstat(file.fileno()))
-    except FileNotFoundError:
-        return False

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import os
 from contextlib import contextmanager
 
 import pytest
@@ -216,3 +217,39 @@ def test_a_file_in_the_place_of_a_folder_is_told_with_the_path(tmp_path, use):
         LessonspaceDestinationError, match=f"{tmp_path}/file/a can't be written or read.*folder's place"
     ):
         use(ObjectStoragePath(f"file://{tmp_path}/file/a"))
+
+
+def make_link_to_device(path):
+    path.symlink_to("/dev/zero")
+
+
+def make_longer_than_read(path):
+    with path.open("wb") as file:
+        file.truncate(2**40)
+
+
+@pytest.mark.parametrize(
+    ("make", "advice"),
+    [
+        (os.mkfifo, "Nothing of this provider's has this name: remove it"),
+        (make_link_to_device, "Nothing of this provider's has this name: remove it"),
+        (make_longer_than_read, "Nothing of this provider's has this name: remove it"),
+        (os.mkdir, "A folder has the file's name: remove it"),
+    ],
+)
+def test_what_is_no_file_of_ours_is_not_read_and_named_with_the_cure(tmp_path, make, advice):
+    make(tmp_path / "y.json")
+    with pytest.raises(LessonspaceDestinationError, match=f"^The destination {tmp_path}/y.json can't be .*{advice}"):
+        read_whole(ObjectStoragePath(f"file://{tmp_path}/y.json"))
+
+
+@needs_airflow("3.2", "ObjectStoragePath of older ones reads no memory:// file")
+def test_object_that_is_too_long_is_not_read(monkeypatch):
+    path = ObjectStoragePath("memory://bucket/too-long/y.json")
+    write_whole(path, b"1234")
+    monkeypatch.setattr("lessonspace_provider.storage.LONGEST_READ", 4)
+    assert read_whole(path) == b"1234"
+    monkeypatch.setattr("lessonspace_provider.storage.LONGEST_READ", 3)
+    monkeypatch.setattr(MemoryFileSystem, "cat_file", None)
+    with pytest.raises(LessonspaceDestinationError, match="it has 4 bytes, and at most 3 are read"):
+        read_whole(path)

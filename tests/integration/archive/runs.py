@@ -53,10 +53,10 @@ def finished(process: multiprocessing.process.BaseProcess) -> int | None:
 
 
 def tree(folder: ObjectStoragePath) -> dict[str, bytes]:
-    """Read all files below a folder, by their paths in it."""
+    """Read all files below a folder, by their paths in it, but no part files of killed runs, which stay for a day."""
     store, root = folder.fs, folder.path.rstrip("/") + "/"
     store.invalidate_cache()
-    return {path.removeprefix(root): store.cat_file(path) for path in store.find(root)}
+    return {path.removeprefix(root): store.cat_file(path) for path in store.find(root) if not path.endswith(".part")}
 
 
 def manifest_in(folder: ObjectStoragePath) -> Any:
