@@ -10,13 +10,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
-from typing import Literal, TypedDict
+from typing import Annotated, Literal, TypedDict
 from uuid import UUID
 
 #: Text, numbers, flags, times and lists or mappings of them: what a filter keyword takes.
 FilterValue = str | int | bool | date | datetime | UUID | Sequence[str | int | UUID] | Mapping[str, str]
 
 Role = Literal["teacher", "student", "admin"]
+
+#: Marks of texts that are checked as more than text.
+URL, EMAIL, USER_ID = "url", "email", "user id"
+
+#: ``https://`` or ``http://``.
+Url = Annotated[str, URL]
+
+#: An e-mail address.
+Email = Annotated[str, EMAIL]
+
+#: The caller's own id of a user.
+UserId = Annotated[str, USER_ID]
 
 
 class Profile(TypedDict, total=False):
@@ -151,11 +163,11 @@ class LaunchUser(TypedDict, total=False):
     """Who the link is for. ``role`` is in the guides, not in the reference (facts, D)."""
 
     name: str
-    id: str
-    email: str
+    id: UserId
+    email: Email
     leader: bool
-    profile_picture: str
-    camera_background_url: str
+    profile_picture: Url
+    camera_background_url: Url
     single_use: bool
     session_limit: bool
     custom_jwt_parameters: dict[str, object]
@@ -167,54 +179,54 @@ class LaunchUser(TypedDict, total=False):
 class SessionWebhooks(TypedDict, total=False):
     """URLs to call on what happens to a session."""
 
-    start: str | None
-    idle: str | None
-    end: str | None
+    start: Url | None
+    idle: Url | None
+    end: Url | None
 
 
 class UserWebhooks(TypedDict, total=False):
     """URLs to call on what people do."""
 
-    join: str | None
-    idle: str | None
-    leave: str | None
+    join: Url | None
+    idle: Url | None
+    leave: Url | None
 
 
 class TranscriptionWebhooks(TypedDict, total=False):
     """URL to call when a transcription is there."""
 
-    finish: str | None
+    finish: Url | None
 
 
 class CobrowserWebhooks(TypedDict, total=False):
     """URLs to call around a cobrowser session."""
 
-    start: str | None
-    stop: str | None
+    start: Url | None
+    stop: Url | None
 
 
 class ChatWebhooks(TypedDict, total=False):
     """URL to call on each chat message."""
 
-    message: str | None
+    message: Url | None
 
 
 class KnockWebhooks(TypedDict, total=False):
     """URLs to call when somebody asks to be let in (facts, not in the reference)."""
 
-    request: str | None
-    admit: str | None
-    deny: str | None
+    request: Url | None
+    admit: Url | None
+    deny: Url | None
 
 
 class SummaryWebhooks(TypedDict, total=False):
     """URL to call when a summary is there (facts, not in the reference)."""
 
-    finish: str | None
+    finish: Url | None
 
 
 class Webhooks(TypedDict, total=False):
-    """All webhooks of a space: each launch that sends this key replaces them all; None removes (facts, D)."""
+    """All webhooks of a space: a launch that sends this key replaces them all; None and ``""`` remove (facts, D)."""
 
     session: SessionWebhooks | None
     user: UserWebhooks | None
@@ -234,7 +246,7 @@ class Timeouts(TypedDict, total=False):
 
 class _AuthExternalRequired(TypedDict):
     method: Literal["child", "redirect"]
-    url: str
+    url: Url
     token: str
 
 
@@ -245,7 +257,11 @@ class AuthExternal(_AuthExternalRequired, total=False):
 
 
 class LaunchOptions(TypedDict, total=False):
-    """Every body field of a launch beside ``id``. What is left out is not sent; None is sent as null."""
+    """
+    Every body field of a launch beside ``id``. What is left out is not sent; None is sent as null.
+
+    This is the one list of them: the checks, the operators' parameters and templates follow from it.
+    """
 
     name: str | None
     allow_guests: bool | None
@@ -254,7 +270,7 @@ class LaunchOptions(TypedDict, total=False):
     transcribe: bool | None
     summarise: bool | None
     user: LaunchUser | None
-    webhooks: Webhooks | None
+    webhooks: Webhooks | Literal[""] | None
     timeouts: Timeouts | None
     features: Mapping[str, object] | None
     theme: Mapping[str, object] | None
@@ -263,7 +279,7 @@ class LaunchOptions(TypedDict, total=False):
     server: str | None
     session_tags: Mapping[str, str] | None
     space_tags: Mapping[str, str] | None
-    invite_url: str | None
-    resource_url: str | None
+    invite_url: Url | None
+    resource_url: Url | None
     holodeck_parameters: Mapping[str, object] | None
     auth_external: AuthExternal | None

@@ -10,12 +10,13 @@ from urllib.parse import urlsplit, urlunsplit
 
 from lessonspace_provider.api_types import Space
 from lessonspace_provider.delivery import check_deliver, deliver_link, log_frames
-from lessonspace_provider.exceptions import LessonspaceError, LessonspaceInputError, begin_with
+from lessonspace_provider.exceptions import LessonspaceError, begin_with
 from lessonspace_provider.fields import without_keys
-from lessonspace_provider.launch_body import link_window
+from lessonspace_provider.launch_request import DEFAULT_MARGIN, LAUNCH_PARAMETERS, LaunchRequest, launch_request
+from lessonspace_provider.launch_settings import refused_settings
 from lessonspace_provider.links import LessonspaceSpaceLink
 from lessonspace_provider.operators.base import LessonspaceListOperator, LessonspaceOperator
-from lessonspace_provider.parameters import RENDERED_NONE, as_flag, as_launch_id, shown
+from lessonspace_provider.parameters import as_flag, as_one_of, shown
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -26,31 +27,11 @@ if TYPE_CHECKING:
 #: Delivers the link of one launch, inside the task.
 Deliver = Callable[["Launch", "Context"], object]
 
-#: How long before and after a lesson its link works, unless the DAG says otherwise.
-DEFAULT_MARGIN = timedelta(minutes=15)
+#: What a task may do when a setting that it sent does not hold.
+ON_SETTING_REFUSED = ("warn", "fail")
 
-#: The launch fields that Airflow renders, and then shows to whoever may see the task: all but ``auth_external``.
-_SHOWN_FIELDS = (
-    "name",
-    "allow_guests",
-    "record_av",
-    "record_content",
-    "transcribe",
-    "summarise",
-    "user",
-    "webhooks",
-    "timeouts",
-    "features",
-    "theme",
-    "video_layout_mode",
-    "locale",
-    "server",
-    "session_tags",
-    "space_tags",
-    "invite_url",
-    "resource_url",
-    "holodeck_parameters",
-)
+#: The launch parameters that Airflow renders and then shows: all but durations, and ``auth_external`` with its token.
+_TEMPLATED = tuple(name for name in LAUNCH_PARAMETERS if name not in ("join_early", "join_late", "auth_external"))
 
 
 class LaunchResult(TypedDict, total=False):
@@ -84,12 +65,16 @@ class LessonspaceLaunchSpaceOperator(LessonspaceOperator):
         room, another link) and delivers that, so what was half delivered may come twice.
     :param deliver_secret: hand ``secret`` to ``deliver`` too: it gives full control over the space.
     :param push_client_url: put ``client_url`` into XCom, where everybody who may read XCom can join in that name.
+    :param on_setting_refused: what to do when the answer's ``room_settings`` report another value of a setting than was
+        sent, such as ``transcribe``, which a plan may lack: ``"warn"`` logs what follows from it and delivers the link;
+        ``"fail"`` fails the task before the delivery, and the space exists.
     :param lesson_start: with ``lesson_end``, the link works from ``join_early`` before it; aware datetime or ISO 8601.
     :param lesson_end: and until ``join_late`` after this. Not together with ``timeouts``.
     :param join_early: timedelta or seconds.
     :param join_late: timedelta or seconds.
     :param client_ip: address whose region the class is to be in, sent as ``X-Forwarded-For`` (reference).
-    :param extra_options: body fields that the vendor added since.
+    :param extra_options: body fields that the vendor added since, or webhooks: these are not checked, and replace
+        fields of the same name.
     :param name: the space's name; when left out, a new space is called by its ``launch_id``.
     :param allow_guests: let in whoever knows the room without a link of their own.
     :param record_av: record audio and video; a transcript needs it.
@@ -98,9 +83,10 @@ class LessonspaceLaunchSpaceOperator(LessonspaceOperator):
     :param summarise: make a summary; needs ``transcribe`` (facts, not in the reference).
     :param user: who the link is for, see ``LaunchUser``; without it, the link is a guest's. What is None in it is not
         sent either; all of it must not be.
-    :param webhooks: URLs to call, see ``Webhooks``; they replace all that were there.
+    :param webhooks: URLs to call, see ``Webhooks``; they replace all that were there, and ``""`` removes them. Unknown
+        names are refused.
     :param timeouts: when the link works, see ``Timeouts``: at most 7 days, and 7 days from now by default.
-    :param features: see the vendor's guides; invalid ones are dropped there.
+    :param features: see the vendor's guides; the API drops invalid ones. A name that is not known here is warned of.
     :param theme: likewise.
     :param video_layout_mode: ``grid``, ``sidebar`` or ``floating``.
     :param locale: ``en``, ``fr``, ``it`` or ``pl``.
@@ -115,18 +101,10 @@ class LessonspaceLaunchSpaceOperator(LessonspaceOperator):
     :return: see ``LaunchResult``. ``created`` can be False for a space that this task made: when the launch's answer
         was lost or its delivery failed, the next launch finds the space there.
     :raises LessonspaceInputError: for a value that can't be right, before any request.
-    :raises LessonspaceError: when the launch or the delivery failed.
+    :raises LessonspaceError: when the launch or the delivery failed, or a setting was refused (``on_setting_refused``).
     """
 
-    template_fields: Sequence[str] = (
-        "lessonspace_conn_id",
-        "launch_id",
-        "lesson_start",
-        "lesson_end",
-        "client_ip",
-        "extra_options",
-        *_SHOWN_FIELDS,
-    )
+    template_fields: Sequence[str] = ("lessonspace_conn_id", *_TEMPLATED)
     operator_extra_links = (LessonspaceSpaceLink(),)
 
     def __init__(
@@ -136,6 +114,7 @@ class LessonspaceLaunchSpaceOperator(LessonspaceOperator):
         deliver: Deliver | BaseNotifier | None = None,
         deliver_secret: bool = False,
         push_client_url: bool = False,
+        on_setting_refused: Literal["warn", "fail"] = "warn",
         lesson_start: datetime | str | None = None,
         lesson_end: datetime | str | None = None,
         join_early: timedelta | float = DEFAULT_MARGIN,
@@ -149,7 +128,7 @@ class LessonspaceLaunchSpaceOperator(LessonspaceOperator):
         transcribe: bool | None = None,
         summarise: bool | None = None,
         user: LaunchUser | None = None,
-        webhooks: Webhooks | None = None,
+        webhooks: Webhooks | Literal[""] | None = None,
         timeouts: Timeouts | None = None,
         features: Mapping[str, object] | None = None,
         theme: Mapping[str, object] | None = None,
@@ -169,6 +148,7 @@ class LessonspaceLaunchSpaceOperator(LessonspaceOperator):
         self.deliver = deliver
         self.deliver_secret = deliver_secret
         self.push_client_url = push_client_url
+        self.on_setting_refused = on_setting_refused
         self.lesson_start = lesson_start
         self.lesson_end = lesson_end
         self.join_early = join_early
@@ -210,55 +190,34 @@ class LessonspaceLaunchSpaceOperator(LessonspaceOperator):
         check_deliver(self.deliver, "launch")
         as_flag("deliver_secret", self.deliver_secret)
         as_flag("push_client_url", self.push_client_url)
-        as_launch_id("launch_id", self.launch_id)
-        options = self._options(context)
-        self._warn_of_odd_names(options)
+        as_one_of("on_setting_refused", self.on_setting_refused, ON_SETTING_REFUSED)
+        request = self._request(context)
+        for warning in request.warnings:
+            self.log.warning("Space %r: %s.", request.launch_id, warning)
         launch = self.hook.launch_space(
-            self.launch_id,
-            client_ip=self.client_ip,
-            extra_options=self.extra_options,
-            **cast("Any", options),
+            request.launch_id,
+            client_ip=request.client_ip,
+            extra_options=request.extra_options,
+            **request.options,
         )
         self.space_page = space_page(launch)
         self.log.info("Space %r is room %s, created: %s", self.launch_id, launch.get("room_id"), launch["created"])
+        self._heed_refused_settings(refused_settings(request.body, launch.get("room_settings")))
         self._deliver(launch, context)
         return self._result(launch)
 
-    def _options(self, context: Context) -> dict[str, object]:
-        given = {name: getattr(self, name) for name in _SHOWN_FIELDS}
-        given["auth_external"] = self._rendered_auth_external(context)
-        if self.lesson_start is not None or self.lesson_end is not None:
-            if self.timeouts is not None:
-                raise LessonspaceInputError(
-                    f"Space {self.launch_id!r} was not launched: timeouts were given together with lesson_start or "
-                    f"lesson_end. Give one of them."
-                )
-            given["timeouts"] = link_window(
-                self.lesson_start, self.lesson_end, join_early=self.join_early, join_late=self.join_late
-            )
-        given["user"] = self._told_of_user()
-        return {name: value for name, value in given.items() if value is not None}
+    def _request(self, context: Context) -> LaunchRequest:
+        given = {name: getattr(self, name) for name in LAUNCH_PARAMETERS}
+        return launch_request({**given, "auth_external": self._rendered_auth_external(context)})
 
-    def _told_of_user(self) -> object:
-        """Leave out what is None, as of the launch itself: null could take a name or an address away."""
-        if not isinstance(self.user, Mapping):
-            return self.user
-        told = {name: value for name, value in self.user.items() if value is not None}
-        if self.user and not told:
-            raise LessonspaceInputError(
-                f"Space {self.launch_id!r} was not launched: all of user is None ({', '.join(map(str, self.user))}), "
-                f"so the link would be nobody's. Leave user out for a guest's link. Nothing was sent."
+    def _heed_refused_settings(self, refused: list[str]) -> None:
+        if refused and self.on_setting_refused == "fail":
+            raise LessonspaceError(
+                f"Space {self.launch_id!r} exists, but its link was not delivered, as on_setting_refused='fail': "
+                f"{'; '.join(refused)}."
             )
-        return told
-
-    def _warn_of_odd_names(self, options: Mapping[str, object]) -> None:
-        """Tell of what is more likely a template's mistake than a name, which it may be all the same."""
-        user = options.get("user")
-        names = {"name": options.get("name"), "user.name": user.get("name") if isinstance(user, Mapping) else None}
-        for field in (field for field, name in names.items() if name == RENDERED_NONE):
-            self.log.warning(
-                "Space %r: %s is the text 'None', which a template makes of a missing value.", self.launch_id, field
-            )
+        for sentence in refused:
+            self.log.warning("Space %r: %s.", self.launch_id, sentence)
 
     def _rendered_auth_external(self, context: Context) -> object:
         try:

@@ -296,6 +296,7 @@ TASKS = {
             **each(is_text, "launch_id"),
             **each(or_none(is_text), "client_ip", "name", "locale", "server", "invite_url", "resource_url"),
             **each(is_flag, "deliver_secret", "push_client_url"),
+            "on_setting_refused": one_of("warn", "fail"),
             **each(or_none(is_flag), "allow_guests", "record_av", "record_content", "transcribe", "summarise"),
             **each(or_none(is_time), "lesson_start", "lesson_end"),
             **each(is_duration, "join_early", "join_late"),

@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 import re
 from datetime import date, datetime, timedelta, timezone
-from typing import get_args, get_type_hints
+from typing import Literal, get_args, get_type_hints
 from urllib.parse import parse_qsl
 from uuid import UUID
 
@@ -409,7 +409,7 @@ def known_fields(**options):
     """Ask which names are known beside a wrong one: the refusal lists them."""
     with pytest.raises(LessonspaceInputError) as caught:
         launch_body("maths", options)
-    return sorted(re.search(r"Known are: (.*)\. Nothing", str(caught.value))[1].split(", "))
+    return sorted(re.search(r"Known are: (.*?)\. (An|Nothing)", str(caught.value))[1].split(", "))
 
 
 def fields_under(*groups):
@@ -422,7 +422,7 @@ def typed_fields(kind, *groups):
     """Names in a TypedDict, or in one that lies within it."""
     for group in groups:
         declared = get_type_hints(kind)[group]
-        (kind,) = {declared, *get_args(declared)} - {type(None), declared if get_args(declared) else None}
+        (kind,) = {declared, *get_args(declared)} - {type(None), Literal[""], declared if get_args(declared) else None}
     return sorted(get_type_hints(kind))
 
 
@@ -445,7 +445,11 @@ def typed_fields(kind, *groups):
 )
 def test_a_group_of_a_launch_takes_exactly_the_documented_fields(groups):
     wrong = nested(".".join([*groups, "nonsense"]), 1)
-    assert known_fields(**wrong) == fields_under(*groups) == typed_fields(api_types.LaunchOptions, *groups)
+    known = known_fields(**wrong)
+    if groups[0] == "webhooks":  # their refusal lists the events of all groups
+        known = sorted({name.split(".")[0] if len(groups) == 1 else name for name in known})
+        known = [name.partition(".")[2] for name in known if name.startswith(f"{groups[1]}.")] if groups[1:] else known
+    assert known == fields_under(*groups) == typed_fields(api_types.LaunchOptions, *groups)
 
 
 def test_a_launch_takes_exactly_the_documented_fields():

@@ -109,6 +109,8 @@ def mail_in_a_task(launch, context):
         ({"deliver": "mail it"}, "deliver="),
         ({"push_client_url": "False"}, "push_client_url='False'"),
         ({"deliver_secret": "no"}, "deliver_secret='no'"),
+        ({"on_setting_refused": "skip"}, "on_setting_refused='skip'"),
+        ({"webhooks": {"recording": {"finish": "https://x.example"}}}, "Unknown webhook 'recording.finish'"),
     ],
 )
 def test_bad_parameters_are_refused_before_the_launch(parameters, message):
@@ -359,6 +361,45 @@ def test_it_can_be_mapped():
     users = [{"user": {"name": "Ann"}}, {"user": {"name": "Ben"}}]
     mapped = LessonspaceLaunchSpaceOperator.partial(task_id="launch", launch_id="maths", deliver=failing)
     assert mapped.expand_kwargs(users).is_mapped
+
+
+def answering(operator, **settings):
+    """Let the hook answer with these settings of the room."""
+    operator.hook.launch_space = lambda launch_id, **options: {**LAUNCH, "room_settings": settings}
+    return operator
+
+
+def test_a_setting_that_was_refused_is_warned_of_and_the_link_delivered(capsys):
+    delivered = []
+    operator = an_operator(transcribe=True, deliver=lambda launch, context: delivered.append(launch))
+    answering(operator, record_av=True, transcribe=False).execute({})
+    logged = capsys.readouterr().out
+    assert "Space 'maths-7b': transcribe=True was sent, but the space has transcribe=False: no transcript" in logged
+    assert len(delivered) == 1
+
+
+def test_a_setting_that_was_refused_can_fail_the_task_before_the_delivery():
+    delivered = []
+    operator = an_operator(
+        transcribe=True,
+        summarise=True,
+        on_setting_refused="fail",
+        push_client_url=True,
+        deliver=lambda launch, context: delivered.append(launch),
+    )
+    message = r"^Space 'maths-7b' exists, but its link was not delivered.*no transcript.*no summary"
+    with pytest.raises(LessonspaceError, match=message) as caught:
+        answering(operator, transcribe=False, summarise=False).execute({})
+    assert not isinstance(caught.value, LessonspaceInputError)
+    assert delivered == []
+    assert operator.space_page == "https://www.thelessonspace.com/space/room-1"
+
+
+@pytest.mark.parametrize("on_setting_refused", ["warn", "fail"])
+@pytest.mark.parametrize("settings", [{"transcribe": True, "record_av": True}, {}, {"transcribe": "no"}])
+def test_settings_that_hold_or_are_not_known_are_no_matter(settings, on_setting_refused, capsys):
+    answering(an_operator(transcribe=True, on_setting_refused=on_setting_refused), **settings).execute({})
+    assert "was sent, but" not in capsys.readouterr().out
 
 
 SPACE = {"id": "s-1", "slug": "room-1", "name": "Maths 7b", "url": f"{LINK}", "tags": "{}", "locks": [{"url": LINK}]}
