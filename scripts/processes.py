@@ -4,17 +4,23 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+import uuid
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 
+import psutil
+
 CHECKOUT = Path(__file__).resolve().parent.parent
 STOP_SECONDS = 30.0
+GRACE_SECONDS = 5.0
+GIVE_UP_SECONDS = 20.0
+
+#: Marks a guard and its descendants.
+GUARD_VARIABLE = "LESSONSPACE_GUARD"
 
 
 class GuardedProcess:
@@ -40,7 +46,7 @@ class GuardedProcess:
             self._guard = subprocess.Popen(
                 [sys.executable, "-m", "scripts.guard", *command],
                 cwd=CHECKOUT,
-                env=dict(environment),
+                env={**environment, GUARD_VARIABLE: uuid.uuid4().hex},
                 stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -71,30 +77,48 @@ class GuardedProcess:
             self._guard.wait()
 
 
-def processes_with(variable: str, value: str) -> set[int]:
-    """The processes whose environment holds `variable=value`, this process excepted.
-
-    :return: process ids; none where the system does not show environments (anything but Linux).
-    """
-    marker = f"{variable}={value}".encode()
+def processes_with(variable: str, value: str) -> set[psutil.Process]:
+    """Find the living processes that inherited `variable=value`, this process excepted."""
     found = set()
-    for environment in Path("/proc").glob("[0-9]*/environ"):
-        with contextlib.suppress(OSError):  # it ended while we were reading, or is another user's
-            if marker in environment.read_bytes().split(b"\0"):
-                found.add(int(environment.parent.name))
-    return found - {os.getpid()}
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):  # it ended meanwhile, or belongs to another user
+            if process.environ().get(variable) == value and process.status() != psutil.STATUS_ZOMBIE:
+                found.add(process)
+    return found - {psutil.Process()}
+
+
+def end_all(find: Callable[[], set[psutil.Process]], *, grace: float = GRACE_SECONDS) -> set[int]:
+    """End processes: ask first, kill those that are there after the grace period.
+
+    :param find: finds those that are left. It is called again, since a process may start others meanwhile.
+    :param grace: seconds; 0 kills at once.
+    :return: the ids of processes that could not be ended.
+    """
+    started = time.monotonic()
+    asked: set[psutil.Process] = set()
+    while left := find():
+        elapsed = time.monotonic() - started
+        if elapsed > GIVE_UP_SECONDS:
+            return {process.pid for process in left}
+        for process in left if elapsed >= grace else left - asked:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill() if elapsed >= grace else process.terminate()
+        asked |= left
+        psutil.wait_procs(left, timeout=0.1)
+    return set()
 
 
 def end_leftovers(variable: str, value: str) -> set[int]:
-    """Kill whatever still carries the marker. The guards leave nothing: this is for a guard that was killed.
+    """Kill the processes that inherited `variable=value`. The guards leave none, unless a guard was killed.
 
     :return: the ids of the processes that were killed.
     """
     killed: set[int] = set()
-    while left := processes_with(variable, value):
-        for pid in left:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        killed |= left
-        time.sleep(0.05)
+
+    def found() -> set[psutil.Process]:
+        left = processes_with(variable, value)
+        killed.update(process.pid for process in left)
+        return left
+
+    end_all(found, grace=0)
     return killed

@@ -4,48 +4,27 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os.path
-from datetime import datetime, timezone
+import unicodedata
+from datetime import datetime
 from pathlib import Path
-from typing import Literal, TypedDict, cast
+from typing import cast
 
-from scripts.text_width import fit, visible, width
+from rich import box
+from rich.cells import cell_len
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
-TABLE_COLUMNS = 110
-GAP = "  "
+from lessonspace_provider.archive import Manifest, ManifestFile, ManifestSession
+from lessonspace_provider.times import read_time
 
-
-class ArchivedFile(TypedDict):
-    """A file of the archive; `path` is relative to the destination."""
-
-    format: str
-    path: str
-    size: int
-    sha256: str
-
-
-class ManifestSession(TypedDict):
-    """A session of the window, and what became of its transcript."""
-
-    session_id: str
-    name: str | None
-    start_time: str
-    end_time: str
-    participants: int
-    status: Literal["archived", "not_eligible", "pending", "given_up", "failed"]
-    reason: str | None
-    segments: int | None
-    files: list[ArchivedFile]
-
-
-class Manifest(TypedDict):
-    """The archive's account of one window; the bounds are ISO times."""
-
-    window_start: str
-    window_end: str
-    counts: dict[str, int]
-    sessions: list[ManifestSession]
+TABLE_COLUMNS = 115
+GAP = 3  # between two columns, as rich draws them
+ZERO_WIDTH_JOINER = "\u200d"
+FIRST_STRONG_ISOLATE, POP_ISOLATE = "\u2068", "\u2069"
 
 
 def read_manifest(archive: Path) -> Manifest:
@@ -53,7 +32,7 @@ def read_manifest(archive: Path) -> Manifest:
 
     :raises FileNotFoundError: there is none.
     """
-    for path in sorted((archive / "manifests").glob("*.json")):
+    for path in sorted((archive / "manifests").glob("*Z.json")):
         return cast("Manifest", json.loads(path.read_text(encoding="utf-8")))
     raise FileNotFoundError(f"no manifest in {archive / 'manifests'}")
 
@@ -75,19 +54,28 @@ def session_table(manifest: Manifest) -> str:
 
     The last column is the file, less the folders that all files share, or why there is none.
     """
-    sessions = sorted(manifest["sessions"], key=lambda session: session["end_time"])
+    sessions = sorted(manifest["sessions"], key=lambda session: session["end_time"] or "")
     shared = shared_folder(manifest)
-    header = ["session", "time (UTC)", "people", "segments", "status", f"file in {shared or '.'}/"]
-    rows = [header, *(_row(session, shared) for session in sessions)]
-    columns = [max(width(visible(row[index])) for row in rows) for index in range(len(header))]
-    room = TABLE_COLUMNS - sum(columns[1:-1]) - len(GAP) * (len(columns) - 1)
+    rows = [_row(session, shared) for session in sessions]
+    titles = ["session", "time (UTC)", "people", "segments", "status", f"file in {shared or '.'}/"]
+    widths = [max(cell_len(cell) for cell in column) for column in zip(titles, *rows, strict=True)]
     # Where it gets narrow, reasons give way first, then names; a path that is cut could not be opened.
-    longest_path = max((width(row[-1]) for row in rows[1:] if not row[-1].startswith("(")), default=0)
-    columns[-1] = min(columns[-1], max(longest_path, room - columns[0]))
-    columns[0] = min(columns[0], room - columns[-1])
-    rows.insert(1, ["─" * column for column in columns])
-    lines = (GAP.join(fit(cell, column) for cell, column in zip(row, columns, strict=True)) for row in rows)
-    return "\n".join(line.rstrip() for line in lines)
+    longest_path = max((cell_len(row[-1]) for row in rows if not row[-1].startswith("(")), default=0)
+    room = TABLE_COLUMNS - sum(widths[1:-1]) - GAP * (len(widths) - 1)
+    widths[-1] = min(widths[-1], max(longest_path, room - widths[0]))
+    widths[0] = min(widths[0], room - widths[-1])
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    for title, width in zip(titles, widths, strict=True):
+        table.add_column(title, width=width, no_wrap=True, overflow="ellipsis")
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    return _printed(table)
+
+
+def _printed(table: Table) -> str:
+    output = io.StringIO()
+    Console(file=output, width=TABLE_COLUMNS, color_system=None, legacy_windows=False).print(table)
+    return "\n".join(line.rstrip() for line in output.getvalue().rstrip("\n").splitlines())
 
 
 def shared_folder(manifest: Manifest) -> str:
@@ -99,39 +87,48 @@ def shared_folder(manifest: Manifest) -> str:
 def summary(manifest: Manifest) -> str:
     """The window and the counts per status, on one line."""
     counts = ", ".join(f"{count} {status.replace('_', ' ')}" for status, count in manifest["counts"].items() if count)
-    start, end = (_utc(manifest[bound]) for bound in ("window_start", "window_end"))
+    start, end = (_time(manifest["window_start"]), _time(manifest["window_end"]))
     return f"Sessions that ended from {start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} UTC: {counts or 'none'}"
 
 
 def transcript_beginning(manifest: Manifest, archive: Path, *, lines: int) -> str | None:
     """The title and first lines of the longest readable transcript, or None if none was archived."""
-    archived = [session for session in manifest["sessions"] if _file(session, "txt")]
+    archived = [(session, file) for session in manifest["sessions"] if (file := _file(session, "txt"))]
     if not archived:
         return None
-    longest = max(archived, key=lambda session: session["segments"] or 0)
-    file = cast("ArchivedFile", _file(longest, "txt"))
+    longest, file = max(archived, key=lambda pair: pair[0]["segments"] or 0)
     text = (archive / file["path"]).read_text(encoding="utf-8").splitlines()
-    shown = [fit(line, TABLE_COLUMNS - 2).rstrip() for line in text if line.strip()][:lines]
+    shown = [Text(visible(line)) for line in text if line.strip()][:lines]
+    for line in shown:
+        line.truncate(TABLE_COLUMNS - 2, overflow="ellipsis")
     title = f"The beginning of {file['path']} ({visible(longest['name'] or 'no name')}):"
-    return "\n".join([title, *(f"  {line}" for line in shown)])
+    return "\n".join([title, *(f"  {line.plain}" for line in shown)])
+
+
+def visible(text: str) -> str:
+    """The text on one line, isolated, without what could move the cursor or turn the reading direction."""
+    spaced = "".join(" " if unicodedata.category(c) in {"Cc", "Zl", "Zp"} else c for c in text)
+    kept = (c for c in spaced if unicodedata.category(c) != "Cf" or c == ZERO_WIDTH_JOINER)
+    line = " ".join("".join(kept).split())
+    turned = any(unicodedata.bidirectional(c) in {"R", "AL", "AN"} for c in line)
+    return f"{FIRST_STRONG_ISOLATE}{line}{POP_ISOLATE}" if turned else line
 
 
 def _row(session: ManifestSession, shared: str) -> list[str]:
     file = _file(session, "json") or next(iter(session["files"]), None)
     return [
-        session["name"] or "(no name)",
-        f"{_utc(session['start_time']):%H:%M}-{_utc(session['end_time']):%H:%M}",
+        visible(session["name"] or "(no name)"),
+        f"{_time(session['start_time']):%H:%M}-{_time(session['end_time']):%H:%M}",
         str(session["participants"]),
         "-" if session["segments"] is None else str(session["segments"]),
         session["status"].replace("_", " "),
-        os.path.relpath(file["path"], shared or ".") if file else f"({session['reason'] or 'no file'})",
+        visible(os.path.relpath(file["path"], shared or ".") if file else f"({session['reason'] or 'no file'})"),
     ]
 
 
-def _file(session: ManifestSession, format_name: str) -> ArchivedFile | None:
+def _file(session: ManifestSession, format_name: str) -> ManifestFile | None:
     return next((file for file in session["files"] if file["format"] == format_name), None)
 
 
-def _utc(time: str) -> datetime:
-    # The "Z" of ISO times means nothing to datetime before Python 3.11.
-    return datetime.fromisoformat(time.replace("Z", "+00:00")).astimezone(timezone.utc)
+def _time(time: str | None) -> datetime:
+    return cast("datetime", read_time(time))

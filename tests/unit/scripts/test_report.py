@@ -6,25 +6,24 @@ import json
 from pathlib import Path
 
 import pytest
+from rich.cells import cell_len
 
+from lessonspace_provider.archive import Manifest, ManifestFile, ManifestSession
 from scripts.report import (
     TABLE_COLUMNS,
-    ArchivedFile,
-    Manifest,
-    ManifestSession,
     damaged_files,
     read_manifest,
     session_table,
     shared_folder,
     summary,
     transcript_beginning,
+    visible,
 )
-from scripts.text_width import width
 
 ID = "3dc1712d-e396-4976-b036-1ed846618999"
 
 
-def archived_file(format_name: str, content: bytes = b"hello", day: str = "2026/11/22") -> ArchivedFile:
+def archived_file(format_name: str, content: bytes = b"hello", day: str = "2026/11/22") -> ManifestFile:
     return {
         "format": format_name,
         "path": f"{day}/{ID}.{format_name}",
@@ -34,7 +33,7 @@ def archived_file(format_name: str, content: bytes = b"hello", day: str = "2026/
 
 
 def archived(
-    name: str | None = "Maths", *, segments: int = 7, files: list[ArchivedFile] | None = None
+    name: str | None = "Maths", *, segments: int = 7, files: list[ManifestFile] | None = None
 ) -> ManifestSession:
     return {
         "session_id": ID,
@@ -65,7 +64,7 @@ def manifest(*sessions: ManifestSession) -> Manifest:
     }
 
 
-def write(archive: Path, file: ArchivedFile, content: str) -> None:
+def write(archive: Path, file: ManifestFile, content: str) -> None:
     path = archive / file["path"]
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(content, encoding="utf-8")
@@ -98,7 +97,7 @@ def test_a_session_without_a_name_says_so() -> None:
 @pytest.mark.parametrize("name", ["Physik " * 30, "日本語" * 30, "👩‍🏫" * 60, "שיעור " * 30])
 def test_no_line_is_wider_than_the_table_and_no_path_is_cut(name: str) -> None:
     table = session_table(manifest(archived(name), not_eligible("far too long a reason " * 10)))
-    assert max(width(line) for line in table.splitlines()) <= TABLE_COLUMNS
+    assert max(cell_len(line) for line in table.splitlines()) <= TABLE_COLUMNS
     assert f"{ID}.json" in table
 
 
@@ -109,7 +108,7 @@ def test_a_long_reason_does_not_shorten_names() -> None:
 
 def test_columns_begin_below_each_other_whatever_the_script() -> None:
     rows = session_table(manifest(archived("Maths"), archived("日本語の授業"), archived("👩‍🏫 art"))).splitlines()[2:]
-    assert len({width(row[: row.index("09:00")]) for row in rows}) == 1
+    assert len({cell_len(row[: row.index("09:00")]) for row in rows}) == 1
 
 
 def test_the_summary_counts_what_there_is() -> None:
@@ -120,7 +119,7 @@ def test_the_summary_counts_what_there_is() -> None:
 
 def test_the_manifest_is_found_in_the_archive(tmp_path: Path) -> None:
     (tmp_path / "manifests").mkdir()
-    (tmp_path / "manifests" / "window.json").write_text(json.dumps(manifest(archived())))
+    (tmp_path / "manifests" / "20261122T020000Z_20261123T020000Z.json").write_text(json.dumps(manifest(archived())))
     assert read_manifest(tmp_path) == manifest(archived())
 
 
@@ -155,3 +154,11 @@ def test_the_beginning_of_the_longest_transcript_is_shown(tmp_path: Path) -> Non
 
 def test_without_a_readable_transcript_there_is_no_beginning(tmp_path: Path) -> None:
     assert transcript_beginning(manifest(not_eligible("short")), tmp_path, lines=2) is None
+
+
+def test_text_cannot_move_the_cursor_or_turn_the_line() -> None:
+    assert visible("a\x1b[2Jb\nc\u202ed\te") == "a [2Jb cd e"
+
+
+def test_right_to_left_text_is_isolated_from_the_next_column() -> None:
+    assert visible("שלום") == "\u2068שלום\u2069"
