@@ -18,9 +18,9 @@ from lessonspace_provider.sessions import (
     end_time,
     ended_within,
     objects_in,
+    known_start,
     participant_count,
     space_of,
-    start_time,
     transcript_obstacle,
     wait_before_look,
 )
@@ -159,7 +159,7 @@ def transcript_path(session: Session, template: str = DEFAULT_PATH_TEMPLATE) -> 
     :param template: as ``check_path_template`` lets it pass.
     :return: path relative to the destination, without the formats' extensions. No name can lead out of it: what is
         unsafe in a name becomes ``_``.
-    :raises LessonspaceServerError: when the session has no uuid, no end, or a time that is none.
+    :raises LessonspaceServerError: when the session has no uuid, or no end that can be read.
     """
     session_id, space, end = session_id_of(session), space_of(session), end_time(session)
     if session_id != session.get("uuid"):
@@ -171,7 +171,7 @@ def transcript_path(session: Session, template: str = DEFAULT_PATH_TEMPLATE) -> 
         "name": _safe(session.get("name")),
         "space_id": _safe(space.get("id")),
         "space_name": _safe(space.get("name")),
-        "start": start_time(session) or end,
+        "start": known_start(session) or end,
         "end": end,
     }
     parts = template.format(**fields).split("/")

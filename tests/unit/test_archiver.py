@@ -390,7 +390,7 @@ ODD_SESSIONS = [
     ({"name": "\ud800"}, "archived"),
     ({"space": {"id": 5, "name": 5}}, "archived"),
     ({"space": 5}, "archived"),
-    ({"start_time": {"at": 1}}, "failed"),
+    ({"start_time": {"at": 1}}, "archived"),
     ({"end_time": 5}, "failed"),
     ({"end_time": None}, "failed"),
     ({"uuid": None}, "failed"),
