@@ -8,7 +8,7 @@ import re
 import string
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal, TypedDict, TypeGuard, cast
 
 from lessonspace_provider.destinations import is_below
@@ -17,8 +17,8 @@ from lessonspace_provider.parameters import is_text, refuse
 from lessonspace_provider.sessions import (
     end_time,
     ended_within,
-    objects_in,
     known_start,
+    objects_in,
     participant_count,
     space_of,
     transcript_obstacle,
@@ -54,8 +54,6 @@ _EXAMPLE: Session = {
 # {name:9999999999} takes all memory, and {end:{name}} lets whoever names a session write the style.
 _COSTLY_STYLE = re.compile(r"\{|\d{4}")
 _UNSAFE = re.compile(r"[^\w\-. ]+")
-_BOUND = "%Y%m%dT%H%M%S"
-_MANIFEST_NAME = re.compile(r"(\d{8}T\d{6})(\.\d+)?Z_(\d{8}T\d{6})(\.\d+)?Z\.json")
 
 
 class ManifestFile(TypedDict):
@@ -187,61 +185,6 @@ def session_id_of(session: Session) -> str:
 def _safe(value: object) -> str:
     text = _UNSAFE.sub("_", _text(value) or "").encode()[:LONGEST_NAME].decode(errors="ignore")
     return text.strip(" .") or "_"
-
-
-def manifest_path(window_start: datetime, window_end: datetime) -> str:
-    """
-    Say where a window's manifest lies.
-
-    :param window_start: aware.
-    :param window_end: aware.
-    :return: path relative to the destination, without colons, which some stores and systems refuse.
-    """
-    bounds = (write_time(bound).replace(":", "").replace("-", "") for bound in (window_start, window_end))
-    return f"manifests/{'_'.join(bounds)}.json"
-
-
-def window_end_of(manifest_name: str) -> datetime | None:
-    """Read when a manifest's window ends from the name of its file, to the second; None for any other file."""
-    match = _MANIFEST_NAME.fullmatch(manifest_name)
-    return _bound(match[3]) if match else None
-
-
-def gap_before(manifest_names: Iterable[str], window_start: datetime) -> tuple[datetime, datetime] | None:
-    """
-    Find out what time before a window no manifest accounts for, back to the last one that ends before it.
-
-    What lies before the first manifest of all is no gap: there the archive begins.
-
-    :param manifest_names: the names of all files beside the manifests, in any order.
-    :param window_start: aware.
-    :return: from when and until when, to the second; None when there is no gap.
-    """
-    start = window_start.astimezone(timezone.utc).replace(microsecond=0)
-    windows = [(_bound(match[1]), _bound(match[3])) for match in map(_MANIFEST_NAME.fullmatch, manifest_names) if match]
-    gap_from = max((end for _, end in windows if end <= start), default=start)
-    # A window that ends later may have begun earlier and so account for some of it, or for all.
-    gap_until = min((begin for begin, end in windows if end > start), default=start)
-    gap_until = min(gap_until, start)
-    return (gap_from, gap_until) if gap_from < gap_until else None
-
-
-def backfill_command(dag_id: str, gap: tuple[datetime, datetime]) -> str:
-    """
-    Write the command that has Airflow run the windows of a gap.
-
-    :param dag_id: of a DAG whose runs have a data interval; its start is a run's logical date.
-    :param gap: see ``gap_before``. Both dates of the command belong to its range.
-    """
-    first, last = gap[0], gap[1] - timedelta(seconds=1)
-    # Without it, Airflow leaves out the dates that have a run, and one that failed may have left no manifest.
-    again = "--reprocess-behavior failed"
-    dates = f"--from-date {write_time(first)} --to-date {write_time(last)}"
-    return f"airflow backfill create --dag-id {dag_id} {dates} {again}"
-
-
-def _bound(text: str) -> datetime:
-    return datetime.strptime(text, _BOUND).replace(tzinfo=timezone.utc)
 
 
 def is_described(data: bytes, file: ManifestFile) -> bool:

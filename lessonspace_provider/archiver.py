@@ -13,6 +13,7 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Protocol, cast
 
 from lessonspace_provider import archive, json_list, transcripts
+from lessonspace_provider.archive_windows import MANIFESTS, Window, gaps, manifest_name, window_of
 from lessonspace_provider.exceptions import LessonspaceError, LessonspaceTranscriptNotReady
 from lessonspace_provider.storage import names_in, read_whole, write_pieces, write_whole
 from lessonspace_provider.times import write_time
@@ -131,7 +132,7 @@ class Archiver:
         :param window_end: aware.
         :return: the window's manifest, as written, or as a dry run would write it.
         """
-        path = self._layout.destination / archive.manifest_path(window_start, window_end)
+        path = self._layout.destination / MANIFESTS / manifest_name(Window(window_start, window_end))
         empty = archive.manifest(window_start, window_end, ())
         known = archive.by_session(self._read_manifest(path))
         entries = self._entries_of(sessions, known)
@@ -171,22 +172,27 @@ class Archiver:
                 changed += [window] if window else []
         return changed, problems
 
-    def gap_before(self, window_start: datetime) -> tuple[datetime, datetime] | None:
+    def gaps(self, until: datetime) -> list[Window]:
         """
-        Find out what time before a window no manifest accounts for; see ``archive.gap_before``.
+        Find the times that no manifest accounts for, since the archive began; see ``archive_windows.gaps``.
 
         To be asked last: runs of earlier windows that go on beside this one have written their manifests by then.
         """
+        return gaps(self.windows(), until)
+
+    def windows(self) -> list[Window]:
+        """Read the windows of all manifests from their names; none where they can't be listed."""
         try:
-            return archive.gap_before(names_in(self._layout.destination / "manifests"), window_start)
+            names = names_in(self._layout.destination / MANIFESTS)
         except Exception:  # what is wrong with manifests, take_up_pending tells
-            return None
+            return []
+        return [window for window in map(window_of, names) if window is not None]
 
     def _earlier_manifests(self, before: datetime) -> list[ObjectStoragePath]:
-        folder = self._layout.destination / "manifests"
+        folder = self._layout.destination / MANIFESTS
         oldest = self._now() - self._give_up_after - LOOK_BACK
-        ends = {name: archive.window_end_of(name) for name in names_in(folder)}
-        return [folder / name for name, end in ends.items() if end is not None and oldest < end <= before]
+        windows = {name: window_of(name) for name in names_in(folder)}
+        return [folder / name for name, window in windows.items() if window and oldest < window.end <= before]
 
     def _take_up(self, path: ObjectStoragePath, late: Iterable[Session], by: str) -> ArchivedWindow | None:
         account = self._read_manifest(path)

@@ -5,8 +5,10 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import tzinfo
 from typing import TYPE_CHECKING, Any, Generic
 
+import pendulum
 from airflow.providers.common.compat.sdk import BaseOperator
 
 from lessonspace_provider.fields import as_fields, pick
@@ -85,3 +87,20 @@ def as_filters(filters: object) -> dict[str, FilterValue | None]:
     if not isinstance(filters, Mapping) or not all(isinstance(name, str) for name in filters):
         raise refuse("filters", filters, "a mapping of the API's filter names to values")
     return dict(filters)
+
+
+def time_zone_of(dag: object) -> tzinfo | None:
+    """
+    Find the time zone of a DAG's schedule, by whose clocks it runs.
+
+    :param dag: as it is in a task's context.
+    :return: None where the schedule has none.
+    """
+    timetable: Any = getattr(dag, "timetable", None)
+    try:
+        # Airflow's own timetables give it only when they are serialised, those of the task SDK as a field.
+        zone = timetable.serialize()["timezone"] if hasattr(timetable, "serialize") else timetable.timezone
+        zone = pendulum.timezone(zone) if isinstance(zone, str) else zone
+    except Exception:  # a timetable of somebody's own
+        return None
+    return zone if isinstance(zone, tzinfo) else None

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict, cast
 from airflow.providers.common.compat.sdk import AirflowSkipException
 
 from lessonspace_provider import archive, transcripts
+from lessonspace_provider.archive_windows import Window, backfill_command, clocks_change
 from lessonspace_provider.archiver import ArchiveLayout, Archiver
 from lessonspace_provider.destinations import as_place
 from lessonspace_provider.exceptions import LessonspaceError, LessonspaceInputError, LessonspaceTranscriptNotReady
-from lessonspace_provider.operators.base import LessonspaceOperator, as_filters
+from lessonspace_provider.operators.base import LessonspaceOperator, as_filters, time_zone_of
 from lessonspace_provider.parameters import (
     SESSION_FILTERS,
     SPACE_SESSION_FILTERS,
@@ -29,6 +30,7 @@ from lessonspace_provider.parameters import (
 )
 from lessonspace_provider.sessions import ended_within
 from lessonspace_provider.storage import write_pieces
+from lessonspace_provider.times import write_time
 from lessonspace_provider.waiting import DEFAULT_GIVE_UP_AFTER, OVERLAP, AwaitedTranscript, asked_with
 
 if TYPE_CHECKING:
@@ -48,6 +50,9 @@ _FILTERS_OF_THE_WINDOW = ("end_time_after", "end_time_before", "include_single_u
 
 #: How many failed sessions the archive's error names.
 MOST_NAMED = 20
+
+#: How many gaps of the archive a run names one by one.
+MOST_GAPS = 5
 
 ON_MISSING = ("fail", "skip", "none")
 
@@ -279,23 +284,28 @@ class LessonspaceArchiveTranscriptsOperator(LessonspaceOperator):
             context["outlet_events"][asset].extra = cast("dict[str, Any]", {**result})
         if not self.only_plan:
             interval = (context.get("data_interval_start"), context.get("data_interval_end"))
-            self._warn_of_gap(archiver.gap_before(start), is_interval=(start, end) == interval)
+            self._warn_of_gaps(archiver.gaps(until=start), end - start, are_intervals=(start, end) == interval)
             _fail_if_any_failed([window, *earlier], problems)
         for problem in problems:
             self.log.warning("%s", problem)
         return result
 
-    def _warn_of_gap(self, gap: tuple[datetime, datetime] | None, *, is_interval: bool) -> None:
-        if gap is None:
-            return
-        # It goes by logical dates, which are the starts of data intervals, but not of other windows.
-        command = archive.backfill_command(self.dag_id, gap) if is_interval else None
-        self.log.warning(
-            "No manifest accounts for the sessions that ended from %s to %s. Unless a run for that time is under way, "
-            "or it was left out on purpose, archive it: %s",
-            *(bound.isoformat() for bound in gap),
-            command or "run this task with window_start and window_end for that time",
-        )
+    def _warn_of_gaps(self, gaps: Sequence[Window], interval: timedelta, *, are_intervals: bool) -> None:
+        """Name the latest gaps with what fills them, in each run until they are filled."""
+        for gap in gaps[-MOST_GAPS:]:
+            # It goes by logical dates, which are the starts of data intervals, but not of other windows.
+            command = backfill_command(self.dag_id, gap, interval) if are_intervals else None
+            self.log.warning(
+                "No manifest accounts for the sessions that ended from %s to %s. Unless a run for that time is in "
+                "progress, or it was left out on purpose, archive it: %s",
+                *(bound.isoformat() for bound in gap),
+                command or "run this task with window_start and window_end for that time",
+            )
+        if len(gaps) > MOST_GAPS:
+            first = gaps[0].start.isoformat()
+            self.log.warning(
+                "No manifest accounts for %d earlier gaps, the first from %s", len(gaps) - MOST_GAPS, first
+            )
 
     def _window(self, context: Context) -> tuple[datetime, datetime]:
         """Take the window that was given, or else the run's data interval, which not every run has."""
@@ -306,7 +316,30 @@ class LessonspaceArchiveTranscriptsOperator(LessonspaceOperator):
                 "There is no window to archive: window_start and window_end were not given, and this run has no data "
                 "interval, since it was triggered without a logical date. Trigger it with one, or give both."
             )
-        return as_window(start, end)
+        if isinstance(start, datetime) and start == end and self.window_start is None and self.window_end is None:
+            self._check_clocks(start, context)
+        start, end = as_window(start, end)
+        self.log.info("Archiving sessions that ended from %s until %s", write_time(start), write_time(end))
+        return start, end
+
+    def _check_clocks(self, moment: datetime, context: Context) -> None:
+        """Refuse an empty data interval, which Airflow makes where clocks skip the hour of the schedule."""
+        zone = time_zone_of(context.get("dag"))
+        if zone is None or not clocks_change(moment, zone):
+            return
+        end = moment.astimezone(timezone.utc)
+        archived = [window.end for window in self._archiver().windows() if window.end <= end]
+        start = max([end - timedelta(days=1), *archived])
+        advice = (
+            f"Give window_start={write_time(start)} and window_end={write_time(end)}"
+            if start < end
+            else f"What ended before it is archived already: give the window that starts at {write_time(end)}"
+        )
+        raise LessonspaceInputError(
+            f"There is no window to archive: this run's data interval starts and ends at {write_time(end)}, since the "
+            f"clocks of {zone} change then and skip the hour of the schedule. {advice}. A schedule in UTC, or at an "
+            f"hour that no clock skips, has no such day."
+        )
 
     def _archiver(self) -> Archiver:
         layout = ArchiveLayout(

@@ -14,7 +14,9 @@ import pytest
 from airflow.cli.cli_parser import get_parser
 from airflow.providers.common.compat.sdk import AirflowSkipException
 from airflow.sdk import DAG, Asset, ObjectStoragePath
+from airflow.timetables.interval import CronDataIntervalTimetable
 
+from lessonspace_provider.archive_windows import Window, manifest_name
 from lessonspace_provider.exceptions import (
     LessonspaceError,
     LessonspaceInputError,
@@ -232,7 +234,70 @@ def test_nights_that_were_skipped_are_warned_of_with_the_command_that_archives_t
                 assert f"from {nights[1].isoformat()} to {nights[2].isoformat()}" in line
                 command = shlex.split(line.partition("archive it: airflow ")[2])
                 arguments = get_parser().parse_args(command)
-                assert (arguments.dag_id, arguments.from_date) == ("nightly", nights[1])
+                assert (arguments.dag_id, arguments.from_date) == ("nightly", nights[1] - timedelta(days=1))
+
+
+def archive_intervals(tmp_path, *intervals):
+    for start, end in intervals:
+        archiver(tmp_path, [], window_start=start, window_end=end).execute({})
+
+
+def test_every_gap_since_the_archive_began_is_warned_of_until_it_is_filled(tmp_path, monkeypatch):
+    nights = [END - timedelta(days=day) for day in range(20, -1, -1)]
+    archive_intervals(tmp_path, *((nights[day], nights[day + 1]) for day in (0, 2, 4)))
+    for _ in range(2):
+        warned = warnings_of(archiver(tmp_path, [], window_start=nights[6], window_end=nights[7]), monkeypatch)
+        assert [line.count(f"from {nights[day].isoformat()} to") for line, day in zip(warned, (1, 3, 5))] == [1, 1, 1]
+    archive_intervals(tmp_path, (nights[3], nights[4]))
+    warned = warnings_of(archiver(tmp_path, [], window_start=nights[6], window_end=nights[7]), monkeypatch)
+    assert len(warned) == 2
+    archive_intervals(tmp_path, *((nights[day], nights[day + 1]) for day in (8, 10, 12, 14)))
+    warned = warnings_of(archiver(tmp_path, [], window_start=nights[16], window_end=nights[17]), monkeypatch)
+    assert len(warned) == 6
+    assert f"2 earlier gaps, the first from {nights[1].isoformat()}" in warned[-1]
+
+
+def on_the_day_the_clocks_skip(zone, hour):
+    with DAG("nightly", schedule=CronDataIntervalTimetable(f"30 {hour} * * *", timezone=zone)) as dag:
+        pass
+    moment = datetime(2027, 3, 28, 1, 30, tzinfo=timezone.utc)
+    return {"dag": dag, "data_interval_start": moment, "data_interval_end": moment}
+
+
+@pytest.mark.parametrize(
+    ("archived_until", "advice"),
+    [
+        (None, "window_start=2027-03-27T01:30:00Z and window_end=2027-03-28T01:30:00Z"),
+        ((2027, 3, 27, 22), "window_start=2027-03-27T22:00:00Z and window_end=2027-03-28T01:30:00Z"),
+        ((2027, 3, 28, 1, 30), "give the window that starts at 2027-03-28T01:30:00Z"),
+    ],
+)
+def test_a_manual_run_on_a_day_that_the_clocks_skip_is_told_which_window_to_give(tmp_path, archived_until, advice):
+    if archived_until:
+        end = datetime(*archived_until, tzinfo=timezone.utc)
+        (tmp_path / "manifests").mkdir()
+        (tmp_path / "manifests" / manifest_name(Window(end - timedelta(hours=20), end))).touch()
+    operator = archiver(tmp_path, [], window_start=None, window_end=None)
+    with pytest.raises(LessonspaceInputError, match="clocks of Europe/London change then") as told:
+        operator.execute(on_the_day_the_clocks_skip("Europe/London", 1))
+    assert advice in str(told.value)
+    assert operator.hook.asked == []
+
+
+def test_an_empty_interval_on_any_other_day_is_told_of_the_timetable(tmp_path):
+    operator = archiver(tmp_path, [], window_start=None, window_end=None)
+    with pytest.raises(LessonspaceInputError, match="use a CronDataIntervalTimetable"):
+        operator.execute(on_the_day_the_clocks_skip("UTC", 1))
+
+
+@pytest.mark.parametrize("given", [True, False])
+def test_the_window_is_logged(tmp_path, monkeypatch, given):
+    window = {} if given else {"window_start": None, "window_end": None}
+    operator, lines = archiver(tmp_path, [], **window), []
+    monkeypatch.setattr(operator.log, "info", lambda message, *said: lines.append(message % said))
+    operator.execute({"data_interval_start": START, "data_interval_end": END})
+    bounds = [f"{bound:%Y-%m-%dT%H:%M:%SZ}" for bound in (START, END)]
+    assert f"Archiving sessions that ended from {bounds[0]} until {bounds[1]}" in lines
 
 
 def test_a_gap_between_windows_that_are_no_data_intervals_is_told_with_what_to_run(tmp_path, monkeypatch):
