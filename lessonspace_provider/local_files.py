@@ -1,21 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-Reads and writes whole files on a local disk, in folders where other users may write, too.
+Files on a local disk that has other users, too.
 
-What has a file's name already may be a link, a FIFO or somebody else's file: it is never opened for writing, and no
-read or write waits for another process.
+Whole files may be in a folder that others can write to. What has a file's name already may be a link, a FIFO or another
+user's file: it is never opened for writing, and no read or write waits for another process. Files that the processes of
+one user share and lock are in a private folder, which belongs to that user and lets nobody else in.
 """
 
 from __future__ import annotations
 
 import errno
+import fcntl
 import hashlib
 import os
 import re
 import secrets
 import stat
+import time
 from collections.abc import Iterable
 from contextlib import suppress
+from io import FileIO
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -25,6 +29,9 @@ LONGEST_READ = 512 * 2**20
 #: Seconds after which a part file belongs to no running task.
 LEFTOVER_AGE = 24 * 3600.0
 
+#: The longest pause between two attempts to lock a file, in seconds.
+LOCK_INTERVAL = 0.02
+
 _PART_NAME = re.compile(r"\.lessonspace-[0-9a-f]{16}\.part")
 _CHUNK = 2**20
 
@@ -33,6 +40,10 @@ _NO_FOLDER_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EACCES, errno.EPERM, errno
 
 # Listing a folder for each of its files would take the square of their number.
 _swept: set[Path] = set()
+
+
+class NotPrivateError(PermissionError):
+    """A folder or file that must be this user's alone is not; ``strerror`` says why."""
 
 
 class Written(NamedTuple):
@@ -112,6 +123,78 @@ def refuse_foreign_links(path: Path) -> None:
         status = step.lstat()
         if stat.S_ISLNK(status.st_mode) and status.st_uid not in (0, os.geteuid(), step.parent.stat().st_uid):
             raise OSError(errno.ELOOP, f"{step} is a link that the user with id {status.st_uid} made")
+
+
+def make_private_folder(path: Path) -> None:
+    """
+    Make a folder with mode 0700, or check the one that is there.
+
+    :raises NotPrivateError: when another user made it or its link, or other users are let in.
+    :raises OSError: when it can't be made.
+    """
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _check_private(path)
+
+
+def open_private_file(path: Path) -> FileIO:
+    """
+    Open a file that the processes of this user share, and make it and its folder when they are not there (any more).
+
+    :param path: the file.
+    :return: the file, open for reading and writing; neither a link is followed nor a child process inherits it.
+    :raises NotPrivateError: see ``make_private_folder``.
+    :raises OSError: when it can't be used.
+    """
+    try:
+        return _opened_in_private(path)
+    except FileNotFoundError:
+        make_private_folder(path.parent)
+        return _opened_in_private(path)
+
+
+def lock_within(file: FileIO, seconds: float) -> None:
+    """
+    Lock a file that is locked for moments only.
+
+    :param seconds: how long to try; a process that was stopped may hold it for ever.
+    :raises OSError: when it is still locked, or the disk knows no locks.
+    """
+    deadline, interval = time.monotonic() + seconds, 0.0005
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise OSError(errno.EBUSY, f"another process has locked it for {seconds:g} s") from None
+        time.sleep(interval)
+        interval = min(2 * interval, LOCK_INTERVAL)
+
+
+def _check_private(folder: Path) -> None:
+    link, status = folder.lstat(), folder.stat()
+    if stat.S_ISLNK(link.st_mode) and link.st_uid not in (0, os.geteuid()):
+        raise NotPrivateError(errno.EPERM, f"it is a link that the user with id {link.st_uid} made")
+    if not stat.S_ISDIR(status.st_mode):
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+    if status.st_uid != os.geteuid():
+        raise NotPrivateError(errno.EPERM, f"it belongs to the user with id {status.st_uid}, and not to this one")
+    if status.st_mode & 0o077:
+        raise NotPrivateError(errno.EPERM, f"its mode {stat.S_IMODE(status.st_mode):04o} lets other users in")
+
+
+def _opened_in_private(path: Path) -> FileIO:
+    _check_private(path.parent)
+    file = FileIO(path, "r+", opener=_open_or_create)
+    status = os.fstat(file.fileno())
+    if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid():
+        file.close()
+        raise NotPrivateError(errno.EPERM, f"{path.name} in it is no regular file of this user's")
+    return file
+
+
+def _open_or_create(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
 
 
 def _opened_to_read(path: Path, flags: int = 0) -> BinaryIO:

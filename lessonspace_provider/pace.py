@@ -28,6 +28,15 @@ SHORTEST_PAUSE = 1.0
 #: Seconds that everybody pauses at most: a server that means longer says so again.
 LONGEST_PAUSE = 300.0
 
+#: Most hosts that may have a slot reserved: a pace with more is damaged, and Redis' Lua could not write it.
+MOST_HOSTS = 1000
+
+#: The latest time that a store's clock may show, in seconds: some 30,000 years.
+LATEST = 1e12
+
+#: Bytes of the longest pace, as JSON.
+LONGEST_PACE = 2**20
+
 #: What a 429 does to the spacing, how far that goes, and what each slot takes back of it, used or not.
 SLOW_DOWN, SLOWEST, RECOVERY = 1.25, 20.0, 0.985
 
@@ -55,13 +64,26 @@ class Pace:
 
     @classmethod
     def decode(cls, data: bytes | str | None) -> Pace:
-        """Read what ``encode`` wrote; a fresh pace for nothing, or for what a killed writer left behind."""
+        """Read what ``encode`` wrote; a fresh pace for nothing, and for what no pace can be."""
         try:
             pace = cls(**json.loads(data or b""))
-            times = [pace.next_slot, pace.slowness, pace.paused_until, *pace.slots.values()]
-            return pace if all(isinstance(value, (int, float)) for value in times) else cls()
-        except (ValueError, TypeError, AttributeError):
+            return pace if _is_possible(pace) else cls()
+        except (ValueError, TypeError, AttributeError, RecursionError):
             return cls()
+
+
+def _is_possible(pace: Pace) -> bool:
+    """Whether a pace holds numbers only, none negative, NaN or infinite, and a slowness that 429s can have led to."""
+    times = [pace.next_slot, pace.paused_until, *pace.slots.values()]
+    return (
+        len(pace.slots) <= MOST_HOSTS
+        and all(_is_between(0, time, LATEST) for time in times)
+        and _is_between(1, pace.slowness, SLOWEST)
+    )
+
+
+def _is_between(least: float, value: object, most: float) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and least <= value <= most
 
 
 def take(pace: Pace, now: float, *, per_second: float, host: str) -> tuple[Pace, float]:
@@ -116,8 +138,9 @@ def slow_down(pace: Pace, now: float, *, retry_after: float | None) -> Pace:
         LONGEST_PAUSE.
     :return: the pace as it becomes, with all reservations void.
     """
-    until = max(now + min(max(retry_after or 0.0, SHORTEST_PAUSE), LONGEST_PAUSE), pace.paused_until)
-    known = now < pace.paused_until
+    paused_until = _plausible_pause(pace, now)
+    until = max(now + min(max(retry_after or 0.0, SHORTEST_PAUSE), LONGEST_PAUSE), paused_until)
+    known = now < paused_until
     # The slots of void reservations are free again, or nobody would call until after the last of them.
     earliest_unused = min([pace.next_slot, *pace.slots.values()])
     return Pace(
@@ -133,18 +156,22 @@ def _gap(slowness: float, per_second: float) -> float:
 
 def _plausible(pace: Pace, now: float, per_second: float) -> Pace:
     """
-    Begin anew where times lie further ahead than a pause, and then a slot of each host, can explain.
+    Begin anew where times are further ahead than a pause, and then a slot of each host, can explain.
 
     The store's clock was set back then, or counts from another start of the machine. A step back that is smaller than
     that, or comes in a pause, can't be told from them: it is waited out.
     """
-    furthest_slot = max(now, pace.paused_until) + (len(pace.slots) + 1) * (
-        _gap(SLOWEST, per_second) + RESERVATION_LAPSES
-    )
-    paused_too_long = pace.paused_until > now + LONGEST_PAUSE
-    if not paused_too_long and max(pace.next_slot, *pace.slots.values(), now) <= furthest_slot:
+    paused_until = _plausible_pause(pace, now)
+    begin = max(now, paused_until)
+    furthest_slot = begin + (len(pace.slots) + 1) * (_gap(SLOWEST, per_second) + RESERVATION_LAPSES)
+    if paused_until == pace.paused_until and max(pace.next_slot, *pace.slots.values(), now) <= furthest_slot:
         return pace
-    return Pace(next_slot=now, slowness=pace.slowness)
+    return Pace(next_slot=begin, slowness=pace.slowness, paused_until=paused_until)
+
+
+def _plausible_pause(pace: Pace, now: float) -> float:
+    """Say when the pause ends; 0.0 for one that is longer than any, which does not count."""
+    return pace.paused_until if pace.paused_until <= now + LONGEST_PAUSE else 0.0
 
 
 def _rested(pace: Pace, now: float, per_second: float) -> Pace:

@@ -22,6 +22,8 @@ _CONSTANTS = (
     "SLOW_DOWN",
     "SLOWEST",
     "RECOVERY",
+    "MOST_HOSTS",
+    "LATEST",
 )
 
 #: Apart, so that the tests can set the clock.
@@ -34,16 +36,29 @@ local now = time[1] + time[2] / 1e6
 # with all their digits: Lua's own 14 are too few for the microseconds of a date.
 _CHANGE = """
 local pace, slots, hosts = {next_slot = 0, slowness = 1, paused_until = 0}, {}, 0
-local stored = redis.call('HGETALL', KEYS[1])
+local is_possible = true
+local stored = redis.pcall('HGETALL', KEYS[1])
+if stored.err then stored = {} end
 for i = 1, #stored, 2 do
   local name, value = stored[i], tonumber(stored[i + 1])
-  if string.sub(name, 1, 5) == 'slot ' then
+  local least, most = 0, LATEST
+  if name == 'slowness' then least, most = 1, SLOWEST end
+  if not value or not (least <= value and value <= most) then
+    is_possible = false
+  elseif string.sub(name, 1, 5) == 'slot ' then
     slots[string.sub(name, 6)] = value
     hosts = hosts + 1
-  else
+  elseif pace[name] then
     pace[name] = value
+  else
+    is_possible = false
   end
 end
+if not is_possible or hosts > MOST_HOSTS then
+  pace, slots, hosts = {next_slot = 0, slowness = 1, paused_until = 0}, {}, 0
+end
+local pause_end = pace.paused_until
+if pause_end > now + LONGEST_PAUSE then pause_end = 0 end
 local earliest_slot, latest_slot = pace.next_slot, pace.next_slot
 for _, slot in pairs(slots) do
   earliest_slot, latest_slot = math.min(earliest_slot, slot), math.max(latest_slot, slot)
@@ -64,8 +79,8 @@ end
 
 local function slow_down(retry_after)
   local pause = math.min(math.max(retry_after, SHORTEST_PAUSE), LONGEST_PAUSE)
-  local till = math.max(now + pause, pace.paused_until)
-  if now >= pace.paused_until then
+  local till = math.max(now + pause, pause_end)
+  if now >= pause_end then
     pace.slowness = math.min(pace.slowness * SLOW_DOWN, SLOWEST)
   end
   pace.next_slot = math.max(till, earliest_slot)
@@ -83,8 +98,9 @@ end
 
 local function take(per_second, host)
   local slot_of_each = (hosts + 1) * (SPACING_MARGIN * SLOWEST / per_second + RESERVATION_LAPSES)
-  if pace.paused_until > now + LONGEST_PAUSE or latest_slot > math.max(now, pace.paused_until) + slot_of_each then
-    pace.next_slot, pace.paused_until, slots = now, 0, {}
+  local begin = math.max(now, pause_end)
+  if pause_end ~= pace.paused_until or latest_slot > begin + slot_of_each then
+    pace.next_slot, pace.paused_until, slots = begin, pause_end, {}
   end
   local unused = math.max(0, now - pace.next_slot) / (SPACING_MARGIN * pace.slowness / per_second)
   pace.slowness = 1 + (pace.slowness - 1) * RECOVERY ^ unused

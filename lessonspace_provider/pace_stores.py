@@ -12,15 +12,18 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from lessonspace_provider.pace import Pace, delay, slow_down, take
+from lessonspace_provider.local_files import lock_within, open_private_file
+from lessonspace_provider.pace import LONGEST_PACE, Pace, delay, slow_down, take
 from lessonspace_provider.pace_script import pace_script
-from lessonspace_provider.turnstile import open_for_this_user
 
 if TYPE_CHECKING:
     from redis import Redis
 
 #: How long Redis is left alone after it failed, in seconds.
 REDIS_RETRY_INTERVAL = 30.0
+
+#: Seconds that the pace's file may be locked by another process, which needs it for less than a millisecond.
+LOCK_SECONDS = 10.0
 
 Answer = TypeVar("Answer")
 
@@ -76,10 +79,10 @@ class LocalPaceStore:
 
     def _update(self, change: Callable[[Pace, float], tuple[Pace, float]]) -> float:
         """Apply a change, and give back its answer; the file is locked for less than a millisecond."""
-        with open_for_this_user(self._path) as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+        with open_private_file(self._path) as file:
+            lock_within(file, LOCK_SECONDS)
             try:
-                pace, answer = change(Pace.decode(file.read()), time.monotonic())
+                pace, answer = change(Pace.decode(file.read(LONGEST_PACE)), time.monotonic())
                 os.ftruncate(file.fileno(), os.pwrite(file.fileno(), pace.encode(), 0))
             finally:
                 fcntl.flock(file, fcntl.LOCK_UN)  # closing alone would leave it to a child that was forked meanwhile
@@ -143,7 +146,7 @@ class RedisOutage:
 
         :raises OSError: when the file can't be used.
         """
-        with open_for_this_user(self._path) as file:
+        with open_private_file(self._path) as file:
             # Always as long as before: written at once, and nothing to cut off.
             os.pwrite(file.fileno(), b"%020.6f" % (self._clock() + REDIS_RETRY_INTERVAL), 0)
 
@@ -153,8 +156,8 @@ class RedisOutage:
 
         :raises OSError: when the file can't be used.
         """
-        with open_for_this_user(self._path) as file:
-            written = file.read()
+        with open_private_file(self._path) as file:
+            written = file.read(LONGEST_PACE)
         try:
             left = float(written or b"0") - self._clock()
         except ValueError:

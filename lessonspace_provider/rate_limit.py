@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Protocol
 from urllib.parse import parse_qsl, urlsplit
 
 from lessonspace_provider.exceptions import LessonspaceError, LessonspaceInputError, LessonspaceRateLimitedError
+from lessonspace_provider.local_files import NotPrivateError, make_private_folder
 from lessonspace_provider.pace import RESERVATION_LAPSES, TOLERATED_LATENESS
 from lessonspace_provider.pace_stores import FallbackPaceStore, LocalPaceStore, PaceStore, RedisOutage, RedisPaceStore
 from lessonspace_provider.turnstile import Turnstile
@@ -239,8 +240,8 @@ def state_directory(configured: str | None, environment: Mapping[str, str]) -> P
     :param configured: ``rate_limit_dir`` of the connection.
     :param environment: its AIRFLOW_HOME is used when it can be written to, else the temporary directory.
     :return: the folder, made with mode 0700.
-    :raises LessonspaceInputError: when nobody has such a home, it can't be made, or somebody else put it into the
-        temporary directory.
+    :raises LessonspaceInputError: when nobody has such a home, the folder can't be made, belongs to another user, or
+        lets other users in.
     """
     if configured:
         directory = Path(os.path.expanduser(configured))  # noqa: PTH111 - Path's raises for users without a home
@@ -253,24 +254,24 @@ def state_directory(configured: str | None, environment: Mapping[str, str]) -> P
     home = Path(environment.get("AIRFLOW_HOME") or os.path.expanduser("~/airflow"))  # noqa: PTH111
     if home.is_dir() and os.access(home, os.W_OK):
         return _made(home / "lessonspace_rate_limit")
-    directory = _made(Path(tempfile.gettempdir()) / f"lessonspace_rate_limit_{os.getuid()}")
-    if directory.is_symlink() or directory.stat().st_uid != os.getuid():
-        raise LessonspaceInputError(
-            f"rate_limit_dir is not set, and {str(directory)!r} was not made by this user: set rate_limit_dir in the "
-            f"connection to a folder on a local disk."
-        )
-    return directory
+    return _made(Path(tempfile.gettempdir()) / f"lessonspace_rate_limit_{os.geteuid()}")
 
 
 def _made(directory: Path) -> Path:
     try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private_folder(directory)
     except OSError as error:
         raise LessonspaceInputError(_unusable(directory, error)) from None
     return directory
 
 
 def _unusable(directory: Path, error: OSError) -> str:
+    if isinstance(error, NotPrivateError):
+        return (
+            f"rate_limit_dir={str(directory)!r} was refused: {error.strerror}. It must belong to the user that runs "
+            f"Airflow, with mode 0700: set rate_limit_dir in the connection to such a folder, or to one that is not "
+            f"there yet, which is then made so."
+        )
     return (
         f"rate_limit_dir={str(directory)!r} can't be used ({error.strerror or type(error).__name__}): give a folder on "
         f"a local disk with room left, that this user may write to."

@@ -4,13 +4,13 @@
 from __future__ import annotations
 
 import fcntl
-import os
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from io import FileIO
 from pathlib import Path
+
+from lessonspace_provider.local_files import open_private_file
 
 #: How long whoever leaves keeps away, in seconds: flock is not fair to those who wait if one comes back at once.
 STEP_ASIDE = 0.003
@@ -23,7 +23,7 @@ class Turnstile:
     The file is opened anew for each passage, and unlocked before it is closed: a child that was forked meanwhile has
     the same open file, but not the lock. Only when the holder is killed before that, the child keeps it until it ends.
 
-    :param path: the lock file, on a local disk; it and its folder are made when needed.
+    :param path: the lock file, on a local disk; it and its folder are made when needed, the folder for this user only.
     """
 
     def __init__(self, path: Path) -> None:
@@ -47,25 +47,6 @@ class Turnstile:
         time.sleep(STEP_ASIDE)
 
 
-def open_for_this_user(path: Path) -> FileIO:
-    """
-    Open a file that the processes of this user share, and make it and its folder when they are not there (any more).
-
-    :param path: the file.
-    :return: the file, open for reading and writing; neither a link is followed nor a child process inherits it.
-    :raises OSError: when it can't be used.
-    """
-    try:
-        return FileIO(path, "r+", opener=_open)
-    except FileNotFoundError:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return FileIO(path, "r+", opener=_open)
-
-
-def _open(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_CREAT | os.O_NOFOLLOW, 0o600)
-
-
 class _Passage:
     """
     One caller's way through the turnstile.
@@ -75,7 +56,7 @@ class _Passage:
     """
 
     def __init__(self, path: Path) -> None:
-        self._file = open_for_this_user(path)  # whatever interrupts the caller, the lock ends with this object
+        self._file = open_private_file(path)  # whatever interrupts the caller, the lock ends with this object
         self._mutex = threading.Lock()
         self._queueing = False
         self._left = False

@@ -18,9 +18,7 @@ import pytest
 
 from lessonspace_provider import local_files
 from lessonspace_provider.local_files import LEFTOVER_AGE, read_file, write_file
-
-NEEDS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file to another user")
-ANOTHER_USER = 12345
+from tests.users import ANOTHER_USER, NEEDS_ROOT
 
 
 @pytest.fixture(autouse=True)

@@ -12,6 +12,7 @@ import pytest
 
 from lessonspace_provider.pace import (
     LONGEST_PAUSE,
+    MOST_HOSTS,
     RECOVERY,
     SHORTEST_PAUSE,
     SLOW_DOWN,
@@ -251,10 +252,44 @@ def test_nobody_passes_before_the_slot_that_busy_late_and_refused_hosts_have_lef
         b'{"slots": null}',
         b'{"slots": {"a": "x"}}',
         b'{"next_slot": "x"}',
+        b'{"slots": []}',
+        b'{"slots": {"a": {"b": 1}}}',
+        b"[" * 100_000,
+        b"\xff",
     ],
 )
 def test_what_a_killed_writer_left_behind_is_a_fresh_pace(left_behind):
     assert Pace.decode(left_behind) == Pace()
+
+
+NO_TIMES = ["NaN", "Infinity", "-Infinity", "-1", "-1e-9", "1e300", "1" * 400, "true", "null", '"1"', "[1]"]
+
+
+@pytest.mark.parametrize("value", NO_TIMES)
+@pytest.mark.parametrize("field", ["next_slot", "paused_until", "slots"])
+def test_time_that_can_be_none_resets_the_pace(field, value):
+    written = f'{{"{field}": {value}}}' if field != "slots" else f'{{"slots": {{"a": 5.0, "b": {value}}}}}'
+    assert Pace.decode(written) == Pace()
+
+
+@pytest.mark.parametrize("value", [*NO_TIMES, "0", "0.99", f"{SLOWEST + 0.1}"])
+def test_slowness_that_no_429_can_have_led_to_resets_the_pace(value):
+    assert Pace.decode(f'{{"next_slot": 100.0, "slowness": {value}}}') == Pace()
+
+
+def test_more_reservations_than_there_can_be_hosts_reset_the_pace():
+    many = Pace(slots={str(number): 1.0 for number in range(MOST_HOSTS + 1)})
+    assert Pace.decode(many.encode()) == Pace()
+
+
+@pytest.mark.parametrize(
+    "absurd", [Pace(100.0, 1.0, 1e9), Pace(1e9, 1.0, 1e9), Pace(1e9), Pace(100.0, slots={"b": 1e9})]
+)
+def test_absurd_pause_does_not_swallow_the_pause_of_a_429(absurd):
+    pace = slow_down(absurd, 100.0, retry_after=7.0)
+    pace, moments = permits(pace, 100.1, 2)
+    assert moments[0] == pytest.approx(107.0)
+    assert pace.slowness == pytest.approx(SLOW_DOWN, rel=0.02)
 
 
 def test_a_pace_survives_being_written():

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import shutil
 import sys
@@ -16,6 +17,7 @@ from lessonspace_provider.pace_stores import REDIS_RETRY_INTERVAL, FallbackPaceS
 from lessonspace_provider.rate_limit import OpenGate, RateGate, RateLimitSettings, gate_for, state_directory
 from lessonspace_provider.turnstile import Turnstile
 from tests.unit.hooks.known import messages_of
+from tests.users import ANOTHER_USER, NEEDS_ROOT
 
 KEY = "3f0d3c7e-8d2f-4c37-9d0c-3b7f0f5d6a11"
 
@@ -114,19 +116,119 @@ def test_otherwise_it_lies_in_a_private_folder_of_the_user_under_the_temporary_d
     assert directory.stat().st_mode & 0o777 == 0o700
 
 
-def test_a_folder_that_somebody_else_put_into_the_temporary_directory_is_refused(tmp_path, monkeypatch):
+@pytest.mark.parametrize("mode", [0o755, 0o770, 0o701, 0o1777])
+@pytest.mark.parametrize("configured", [True, False])
+def test_folder_that_other_users_can_enter_is_refused_with_the_cure(tmp_path, monkeypatch, mode, configured):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    (tmp_path / f"lessonspace_rate_limit_{os.getuid()}").symlink_to(tmp_path)
-    with pytest.raises(LessonspaceInputError, match=r"rate_limit_dir.*not made by this user"):
+    folder = tmp_path / f"lessonspace_rate_limit_{os.geteuid()}"
+    folder.mkdir()
+    folder.chmod(mode)
+    with pytest.raises(LessonspaceInputError) as caught:
+        state_directory(str(folder) if configured else None, {"AIRFLOW_HOME": str(tmp_path / "nowhere")})
+    assert str(caught.value) == (
+        f"rate_limit_dir='{folder}' was refused: its mode {mode:04o} lets other users in. It must belong to the user "
+        f"that runs Airflow, with mode 0700: set rate_limit_dir in the connection to such a folder, or to one that is "
+        f"not there yet, which is then made so."
+    )
+    folder.chmod(0o700)
+    assert state_directory(str(folder), {}) == folder
+
+
+def test_folder_of_another_user_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr("os.geteuid", lambda: 4711)
+    (tmp_path / "lessonspace_rate_limit_4711").mkdir(mode=0o700)
+    with pytest.raises(LessonspaceInputError, match=r"rate_limit_dir=.* was refused: it belongs to the user with id"):
         state_directory(None, {"AIRFLOW_HOME": str(tmp_path / "nowhere")})
 
 
-def test_a_real_folder_that_another_user_owns_is_refused_too(tmp_path, monkeypatch):
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    monkeypatch.setattr("os.getuid", lambda: 4711)
-    (tmp_path / "lessonspace_rate_limit_4711").mkdir()
-    with pytest.raises(LessonspaceInputError, match=r"rate_limit_dir.*not made by this user"):
-        state_directory(None, {"AIRFLOW_HOME": str(tmp_path / "nowhere")})
+@NEEDS_ROOT
+def test_link_of_another_user_is_refused(tmp_path):
+    (tmp_path / "real").mkdir(mode=0o700)
+    (tmp_path / "state").symlink_to("real")
+    os.lchown(tmp_path / "state", ANOTHER_USER, -1)
+    os.chown(tmp_path, ANOTHER_USER, -1)
+    with pytest.raises(
+        LessonspaceInputError, match=f"was refused: it is a link that the user with id {ANOTHER_USER} made"
+    ):
+        state_directory(str(tmp_path / "state"), {})
+    assert list((tmp_path / "real").iterdir()) == []
+
+
+def test_own_link_to_a_private_folder_is_followed(tmp_path):
+    (tmp_path / "real").mkdir(mode=0o700)
+    (tmp_path / "state").symlink_to("real")
+    gate_for(KEY, "http://own-link", RateLimitSettings(50, 600.0, str(tmp_path / "state"))).acquire()
+    assert len(list((tmp_path / "real").iterdir())) == 2
+
+
+def test_file_in_place_of_the_folder_is_an_error(tmp_path):
+    (tmp_path / "state").write_bytes(b"")
+    with pytest.raises(LessonspaceInputError, match=r"rate_limit_dir=.* can't be used"):
+        state_directory(str(tmp_path / "state"), {})
+
+
+def test_folder_that_is_opened_to_others_later_is_refused_then(tmp_path):
+    folder = tmp_path / "state"
+    gate = gate_for(KEY, "http://opened-later", RateLimitSettings(50, 600.0, str(folder)))
+    gate.acquire()
+    folder.chmod(0o777)
+    for ask in (gate.acquire, lambda: gate.pause(1.0)):
+        with pytest.raises(LessonspaceError, match="its mode 0777 lets other users in") as caught:
+            ask()
+        assert not isinstance(caught.value, LessonspaceInputError)
+
+
+@pytest.mark.parametrize("suffix", ["turnstile", "pace"])
+@pytest.mark.parametrize("target", ["fifo", "/dev/zero", "nowhere"])
+def test_link_in_place_of_a_file_is_an_error_at_once(tmp_path, suffix, target):
+    os.mkfifo(tmp_path / "fifo")
+    folder = tmp_path / "state"
+    gate = gate_for(KEY, f"http://link-{suffix}-{target}", RateLimitSettings(50, 600.0, str(folder)))
+    gate.acquire()
+    (path,) = folder.glob(f"*.{suffix}")
+    path.unlink()
+    path.symlink_to(tmp_path / target)
+    with pytest.raises(LessonspaceError, match=r"rate_limit_dir=.* can't be used"):
+        gate.acquire()
+    assert not (tmp_path / "nowhere").exists()
+
+
+@pytest.mark.parametrize("suffix", ["turnstile", "pace"])
+def test_fifo_in_place_of_a_file_is_an_error_at_once(tmp_path, suffix):
+    folder = tmp_path / "state"
+    gate = gate_for(KEY, f"http://fifo-{suffix}", RateLimitSettings(50, 600.0, str(folder)))
+    gate.acquire()
+    (path,) = folder.glob(f"*.{suffix}")
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(LessonspaceError, match=rf"{path.name} in it is no regular file of this user's"):
+        gate.acquire()
+
+
+@NEEDS_ROOT
+def test_file_of_another_user_is_an_error_at_once(tmp_path):
+    folder = tmp_path / "state"
+    gate = gate_for(KEY, "http://foreign-file", RateLimitSettings(50, 600.0, str(folder)))
+    gate.acquire()
+    (path,) = folder.glob("*.pace")
+    os.chown(path, ANOTHER_USER, -1)
+    with pytest.raises(LessonspaceError, match="no regular file of this user's"):
+        gate.acquire()
+
+
+def test_pace_that_a_stopped_process_has_locked_is_an_error_and_not_a_wait_without_end(tmp_path, monkeypatch):
+    monkeypatch.setattr("lessonspace_provider.pace_stores.LOCK_SECONDS", 0.05)
+    folder = tmp_path / "state"
+    gate = gate_for(KEY, "http://stopped", RateLimitSettings(50, 600.0, str(folder)))
+    gate.acquire()
+    (path,) = folder.glob("*.pace")
+    with path.open("rb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        for ask in (gate.acquire, lambda: gate.pause(1.0)):
+            with pytest.raises(LessonspaceError, match=r"can't be used \(another process has locked it for 0.05 s\)"):
+                ask()
+    gate.acquire()
 
 
 def test_a_directory_in_the_home_of_nobody_is_refused(tmp_path, monkeypatch):

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from redis import Redis
 
-from lessonspace_provider.pace import LONGEST_PAUSE, SLOWEST, Pace, delay, slow_down, take
+from lessonspace_provider.pace import LONGEST_PAUSE, SLOW_DOWN, SLOWEST, Pace, delay, slow_down, take
 from lessonspace_provider.pace_script import pace_script
 from lessonspace_provider.pace_stores import LocalPaceStore, RedisPaceStore
 from lessonspace_provider.rate_limit import RateLimitSettings, gate_for
@@ -82,7 +82,7 @@ def test_the_script_and_python_agree_on_thousands_of_states(redis, at):
     chance, permits, waits, anew = random.Random(7), 0, 0, 0
     for _ in range(3000):
         now = chance.choice([100.0, 1.7e9]) + chance.uniform(0, 1000)
-        before = some_pace(chance, now)
+        before = Pace.decode(some_pace(chance, now).encode())
         redis.delete(KEY)
         redis.hset(KEY, mapping=written(before))
         drawn = chance.random()
@@ -132,6 +132,59 @@ def test_a_pace_far_ahead_of_redis_clock_stops_nobody(redis):
     store.take(5.0, "a")
     redis.hset(KEY, mapping=written(Pace(2e10, 1.0, 2e10, {"a": 2e10})))
     assert store.take(5.0, "a") == 0.0
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"next_slot": "nan"},
+        {"next_slot": "inf"},
+        {"next_slot": "-1"},
+        {"next_slot": "x"},
+        {"next_slot": "1e300"},
+        {"next_slot": "2e10"},
+        {"slowness": "nan"},
+        {"slowness": "0.001"},
+        {"slowness": "-1"},
+        {"slowness": "1e9"},
+        {"slowness": "1e999"},
+        {"paused_until": "nan"},
+        {"paused_until": "inf"},
+        {"paused_until": "-1"},
+        {"paused_until": "2e10"},
+        {"slot a": "nan"},
+        {"slot a": "inf"},
+        {"slot a": "-1"},
+        {"slot a": ""},
+        {"slot b": "2e10"},
+        {"unknown": "1"},
+        {f"slot {number}": "1" for number in range(10_000)},
+    ],
+    ids=lambda damage: str(next(iter(damage.items()))),
+)
+def test_damaged_pace_in_redis_is_reset(redis, damage):
+    store = RedisPaceStore(redis, KEY)
+    now = redis.time()[0]
+    for ask in (lambda: store.slow_down(5.0), lambda: store.delay(0.1), lambda: None):
+        redis.delete(KEY)
+        redis.hset(KEY, mapping={**written(Pace(float(now), 1.0, 0.0)), **damage})
+        ask()
+        waits = [store.take(5.0, host) for host in "abc"]
+        assert waits == sorted(waits)
+        assert 0 <= waits[0] <= 5.0
+        assert 0.15 < waits[1] - waits[0] < 0.4
+        kept = stored(redis)
+        assert 1.0 <= kept.slowness <= SLOW_DOWN
+        assert kept.slots.keys() <= set("abc")
+
+
+@pytest.mark.parametrize("kind", ["text", "list"])
+def test_key_of_another_type_is_replaced(redis, kind):
+    redis.delete(KEY)
+    redis.set(KEY, "x") if kind == "text" else redis.rpush(KEY, "x")
+    store = RedisPaceStore(redis, KEY)
+    assert store.take(5.0, "a") == 0.0
+    assert 0.15 < store.take(5.0, "a") <= 0.21
 
 
 def take_permits(gates, count):
