@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import wraps
 from pathlib import Path
@@ -140,6 +140,30 @@ def names_in(folder: ObjectStoragePath) -> list[str]:
             return []
         raise
     return sorted(path.rstrip("/").rpartition("/")[2] for path in paths)
+
+
+def remove_files(paths: Sequence[ObjectStoragePath]) -> None:
+    """
+    Remove files of one store; one that is not there is fine.
+
+    :param paths: all in the same folder.
+    :raises LessonspaceDestinationError: when the store refuses.
+    """
+    if paths:
+        _remove(paths[0], [path.path for path in paths])
+
+
+@_naming_place
+def _remove(first: ObjectStoragePath, paths: list[str]) -> None:
+    if is_local(first):
+        for path in paths:
+            Path(path).unlink(missing_ok=True)
+        return
+    try:
+        _filesystem(first).rm(paths)
+    except OSError as error:
+        if not _says(error, errno.ENOENT):
+            raise
 
 
 def _filesystem(path: ObjectStoragePath) -> AbstractFileSystem:

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The items of a job, and what became of each. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Generic, Literal, TypedDict, TypeVar
+
+from lessonspace_provider.exceptions import LessonspaceError
+
+Task = TypeVar("Task")
+
+#: What may become of an item. ``refused`` items were never sent: their input has to be corrected.
+Status = Literal["done", "failed", "refused", "not_attempted"]
+
+STATUSES: tuple[Status, ...] = ("done", "failed", "refused", "not_attempted")
+
+#: Characters of a reason that an account keeps.
+LONGEST_REASON = 500
+
+_EMAIL, _LINK = re.compile(r"[^\s@'\"<>]+@[^\s@'\"<>]+"), re.compile(r"\w+://\S+")
+
+
+@dataclass(frozen=True, repr=False)
+class Item(Generic[Task]):
+    """
+    One item of a job. It has no repr of its fields, since they may hold personal data.
+
+    :param key: identifies the item in its account, over all runs of the job.
+    :param label: names the item in logs and accounts: a ``launch_id``, or a session's uuid.
+    :param place: where the input has it: ``line 3``, ``item 3``.
+    :param task: what has to be done.
+    :param after: key of the item that must have been attempted before this one; None for none.
+    :param name: a person's name, for accounts that have names.
+    :param private: texts that may not appear in a reason, such as names and e-mail addresses.
+    """
+
+    key: str
+    label: str
+    place: str
+    task: Task
+    after: str | None = None
+    name: str | None = None
+    private: tuple[str, ...] = ()
+
+
+class Record(TypedDict):
+    """
+    A line of an account: what became of an item.
+
+    ``item`` is the item's label, ``place`` where the input had it, ``tries`` how often it was attempted in all runs,
+    ``time`` when the status was set (ISO 8601, UTC), ``name`` a person's name in accounts that have names.
+    """
+
+    key: str
+    item: str
+    place: str
+    status: Status
+    reason: str | None
+    tries: int
+    time: str
+    name: str | None
+
+
+def count(records: Iterable[Record]) -> dict[Status, int]:
+    """Count the records of each status; those that did not occur are 0."""
+    occurred = Counter(record["status"] for record in records)
+    return {status: occurred[status] for status in STATUSES}
+
+
+def described(record: Record) -> str:
+    """Describe in a line of the log what became of an item."""
+    reason = f": {record['reason']}" if record["reason"] else ""
+    return f"{record['item']} ({record['place']}){reason}"
+
+
+def reason_of(error: BaseException, private: Iterable[str] = ()) -> str:
+    """
+    Write an error as the reason of an item, without what accounts never hold.
+
+    :param error: texts of other errors than ``LessonspaceError`` may hold anything and are left out.
+    :param private: texts to hide.
+    :return: one line, without links, e-mail addresses and ``private``.
+    """
+    if not isinstance(error, LessonspaceError):
+        return f"unexpected {type(error).__name__}, see the task's log"
+    text = _EMAIL.sub("<e-mail>", _LINK.sub("<link>", " ".join(str(error).split())))
+    for word in sorted(private, key=len, reverse=True):
+        text = text.replace(word, "<hidden>")
+    return text[:LONGEST_REASON]

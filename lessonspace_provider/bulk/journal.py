@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Appends to an account: to a file on a local disk; as small numbered files on an object store, which can't append."""
+
+from __future__ import annotations
+
+import os
+import re
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from lessonspace_provider.exceptions import LessonspaceDestinationError
+from lessonspace_provider.local_files import refuse_foreign_links
+from lessonspace_provider.storage import is_local, names_in, read_whole, remove_files, write_whole
+
+if TYPE_CHECKING:
+    from airflow.sdk import ObjectStoragePath
+
+#: Numbered files after which they are merged into the account.
+MOST_SEGMENTS = 200
+
+_NAME = re.compile(r"journal-([0-9]{6,})-[0-9a-f]{8}\.jsonl")
+
+
+class Journal(Protocol):
+    """What is appended to an account before it is merged into its main file."""
+
+    @property
+    def last_number(self) -> int:
+        """The number of the newest file."""
+
+    @property
+    def is_full(self) -> bool:
+        """Whether there are so many files that they are to be merged."""
+
+    def append(self, data: bytes) -> None:
+        """Append lines; they are durable when this returns."""
+
+    def close(self) -> None:
+        """Free what is open."""
+
+
+def open_journal(folder: ObjectStoragePath, owner: str, after: int) -> Journal:
+    """
+    Begin a journal of a run's own.
+
+    :param folder: of the account.
+    :param owner: eight hexadecimal digits of this run, so that no two runs write one file.
+    :param after: the number of the newest file that is there.
+    """
+    return _LocalJournal(folder, owner, after + 1) if is_local(folder) else _StoreJournal(folder, owner, after)
+
+
+def read_journals(folder: ObjectStoragePath, merged: int) -> tuple[list[bytes], int]:
+    """
+    Read the lines of all journals that are not merged yet.
+
+    :param merged: number of the newest file that is merged into the account.
+    :return: the lines, oldest first, without one that a killed process left unfinished; and the newest number.
+    """
+    numbered = _numbered(folder)
+    lines: list[bytes] = []
+    for number, name in numbered:
+        if number > merged:
+            whole, _, _unfinished = (read_whole(folder / name) or b"").rpartition(b"\n")
+            lines += whole.splitlines()
+    return lines, max([merged, *(number for number, _ in numbered)])
+
+
+def remove_journals(folder: ObjectStoragePath, merged: int) -> None:
+    """Remove the files that are merged; one that stays is ignored by its number."""
+    with suppress(LessonspaceDestinationError):
+        remove_files([folder / name for number, name in _numbered(folder) if number <= merged])
+
+
+def _numbered(folder: ObjectStoragePath) -> list[tuple[int, str]]:
+    return sorted((int(found[1]), found[0]) for name in names_in(folder) if (found := _NAME.fullmatch(name)))
+
+
+def _name(number: int, owner: str) -> str:
+    return f"journal-{number:06d}-{owner}.jsonl"
+
+
+class _LocalJournal:
+    is_full = False
+
+    def __init__(self, folder: ObjectStoragePath, owner: str, number: int) -> None:
+        self.last_number = number
+        path = Path((folder / _name(number, owner)).path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        refuse_foreign_links(path.parent)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_APPEND
+        self._descriptor = os.open(path, flags, 0o600)
+
+    def append(self, data: bytes) -> None:
+        view = memoryview(data)
+        while view:
+            view = view[os.write(self._descriptor, view) :]
+        os.fsync(self._descriptor)
+
+    def close(self) -> None:
+        os.close(self._descriptor)
+
+
+class _StoreJournal:
+    def __init__(self, folder: ObjectStoragePath, owner: str, after: int) -> None:
+        self._folder = folder
+        self._owner = owner
+        self.last_number = after
+
+    @property
+    def is_full(self) -> bool:
+        return self.last_number % MOST_SEGMENTS == 0
+
+    def append(self, data: bytes) -> None:
+        write_whole(self._folder / _name(self.last_number + 1, self._owner), data)
+        self.last_number += 1
+
+    def close(self) -> None:
+        """Nothing is open."""

@@ -1,0 +1,272 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Accounts on a disk and in a store in memory. S3, kills and many items: see the integration tests."""
+
+from __future__ import annotations
+
+import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from uuid import uuid4
+
+import pytest
+from airflow.sdk import ObjectStoragePath
+
+from lessonspace_provider.bulk import account_lock, journal
+from lessonspace_provider.bulk.account import Account, _read, open_account
+from lessonspace_provider.exceptions import LessonspaceError
+from tests.airflow_version import needs_airflow
+from tests.unit.bulk.test_items import a_record
+
+
+@pytest.fixture(autouse=True)
+def hurried(monkeypatch):
+    monkeypatch.setattr(account_lock, "SETTLE_TIME", 0.0)
+    monkeypatch.setattr(account_lock, "RETRY_INTERVAL", 0.01)
+
+
+@pytest.fixture(
+    params=[
+        "disk",
+        pytest.param("memory", marks=needs_airflow("3.2", "ObjectStoragePath of older ones reads no memory:// file")),
+    ]
+)
+def folder(request, tmp_path):
+    places = {"disk": f"file://{tmp_path}/account", "memory": f"memory:///{uuid4().hex}"}
+    return ObjectStoragePath(places[request.param])
+
+
+def records(*keys, status="done"):
+    return [a_record(status, key=key) for key in keys]
+
+
+def lines_of(folder):
+    return [json.loads(line) for line in (folder / "account.jsonl").read_bytes().splitlines()]
+
+
+def names(folder):
+    return sorted(entry.name for entry in folder.iterdir())
+
+
+def abandoned(folder, *written):
+    """Write as a process that is killed does: nothing is closed and nothing is freed."""
+    account = open_account(folder, "launches")
+    opened = account.__enter__()
+    for record in written:
+        opened.write([record])
+    return account, opened
+
+
+def test_an_account_has_a_line_for_each_item_and_the_newest_counts(folder):
+    with open_account(folder, "launches") as account:
+        account.write(records("a", "b", status="not_attempted"))
+        account.write(records("a"))
+    header, *lines = lines_of(folder)
+    assert (header["lessonspace_account"], header["job"]) == (1, "launches")
+    assert [(line["key"], line["status"]) for line in lines] == [("a", "done"), ("b", "not_attempted")]
+    assert [name for name in names(folder) if name not in ("account.jsonl", "account.lock")] == []
+
+
+def test_a_later_run_goes_on_with_what_was_recorded(folder):
+    with open_account(folder, "launches") as account:
+        key = account.key_of("maths", "ann")
+        account.write(records(key))
+    with open_account(folder, "launches") as account:
+        assert account.key_of("maths", "ann") == key
+        assert account.record_of(key)["status"] == "done"
+        assert account.record_of("another") is None
+
+
+def test_keys_tell_nothing_and_differ_between_accounts(tmp_path):
+    keys = []
+    for name in ("x", "y"):
+        with open_account(ObjectStoragePath(f"file://{tmp_path}/{name}"), "launches") as account:
+            keys.append(account.key_of("maths", "ann"))
+            assert account.key_of("maths", "an", "n") != account.key_of("maths", "ann")
+    assert keys[0] != keys[1]
+
+
+def test_what_was_recorded_is_durable_before_the_account_is_closed(folder, monkeypatch):
+    monkeypatch.setattr(account_lock, "LEASE_DURATION", 0.05)
+    _, first = abandoned(folder, *records("a"), *records("b", status="failed"))
+    first._is_lost = lambda: False
+    header, left = _read(folder, "launches")
+    assert {key: record["status"] for key, record in left.items()} == {"a": "done", "b": "failed"}
+    assert header["merged"] >= 1
+
+
+def test_a_line_that_a_killed_process_left_unfinished_is_left_out(tmp_path):
+    folder = ObjectStoragePath(f"file://{tmp_path}")
+    with open_account(folder, "launches") as account:
+        account.write(records("a"))
+    whole = (tmp_path / "account.jsonl").read_bytes().splitlines()[1]
+    torn = b'{"key": "c", "item": "mat'
+    (tmp_path / "journal-000007-0123abcd.jsonl").write_bytes(whole.replace(b'"a"', b'"b"') + b"\n" + torn)
+    with open_account(folder, "launches") as account:
+        assert account.record_of("b")["status"] == "done"
+        assert account.record_of("c") is None
+        account.write(records("c"))
+    assert [line["key"] for line in lines_of(folder)[1:]] == ["a", "b", "c"]
+
+
+def test_journals_that_are_merged_and_still_there_are_ignored(folder, monkeypatch):
+    with open_account(folder, "launches") as account:
+        account.write(records("a", status="failed"))
+        old = next(name for name in names(folder) if name.startswith("journal"))
+        stale = (folder / old).read_bytes()
+        account.write(records("a"))
+    (folder / old).write_bytes(stale)
+    with open_account(folder, "launches") as account:
+        assert account.record_of("a")["status"] == "done"
+
+
+def test_many_small_files_of_a_store_are_merged_meanwhile(monkeypatch):
+    monkeypatch.setattr(journal, "MOST_SEGMENTS", 5)
+    folder = ObjectStoragePath(f"memory:///{uuid4().hex}")
+    with open_account(folder, "launches") as account:
+        for number in range(23):
+            account.write(records(str(number)))
+            assert len(names(folder)) <= 5 + 2
+    assert [line["key"] for line in lines_of(folder)[1:]] == [str(number) for number in range(23)]
+
+
+def test_threads_write_together(folder, monkeypatch):
+    with open_account(folder, "launches") as account:
+        appended, first_is_in, release = [], threading.Event(), threading.Event()
+        append = account._journal.append
+
+        def slow(data):
+            appended.append(len(data.splitlines()))
+            if len(appended) == 1:
+                first_is_in.set()
+                assert release.wait(30)
+            append(data)
+
+        monkeypatch.setattr(account._journal, "append", slow)
+        with ThreadPoolExecutor(8) as pool:
+            first = pool.submit(account.write, records("0"))
+            assert first_is_in.wait(30)
+            others = [pool.submit(account.write, records(str(number))) for number in range(1, 8)]
+            while account._appended < 8:
+                threading.Event().wait(0.001)
+            assert not any(future.done() for future in (first, *others))
+            release.set()
+            for future in (first, *others):
+                future.result(30)
+    assert appended == [1, 7]
+    assert len(lines_of(folder)) == 9
+
+
+def test_an_account_that_can_not_be_written_fails_all_writers_and_those_after(folder, monkeypatch):
+    with open_account(folder, "launches") as account:
+        account.write(records("a"))
+
+        def refuses(data):
+            raise OSError("no space left")
+
+        monkeypatch.setattr(account._journal, "append", refuses)
+        with pytest.raises(OSError, match="no space"):
+            account.write(records("b"))
+        with pytest.raises(LessonspaceError, match="could not be written"):
+            account.write(records("c"))
+    with open_account(folder, "launches") as account:
+        assert account.record_of("a") is not None
+        assert account.record_of("b") is account.record_of("c") is None
+
+
+def test_a_closed_account_takes_nothing(folder):
+    with open_account(folder, "launches") as account:
+        pass
+    with pytest.raises(LessonspaceError, match="is closed"):
+        account.write(records("a"))
+    with pytest.raises(LessonspaceError, match="is closed"):
+        account.check_open()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"x\n", b"[]\n", b'{"lessonspace_account": 2, "salt": "x", "job": "launches"}\n'],
+)
+def test_an_account_that_can_not_be_read_is_not_begun_anew(folder, content):
+    (folder / "account.jsonl").parent.mkdir(parents=True, exist_ok=True)
+    (folder / "account.jsonl").write_bytes(content)
+    with pytest.raises(LessonspaceError, match="can't be read at line 1"), open_account(folder, "launches"):
+        pass
+    assert (folder / "account.jsonl").read_bytes() == content
+
+
+def test_a_damaged_line_is_named(folder):
+    with open_account(folder, "launches") as account:
+        account.write(records("a"))
+    path = folder / "account.jsonl"
+    path.write_bytes(path.read_bytes() + b'{"key": "b"}\n')
+    with (
+        pytest.raises(LessonspaceError, match=r"can't be read at line 3.*restore it"),
+        open_account(folder, "launches"),
+    ):
+        pass
+
+
+def test_an_account_of_another_job_is_refused(folder):
+    with open_account(folder, "launches"):
+        pass
+    with pytest.raises(LessonspaceError, match="is one of launches, not of updates"), open_account(folder, "updates"):
+        pass
+
+
+def test_two_runs_do_not_share_an_account(folder):
+    with open_account(folder, "launches") as account:
+        account.write(records("a"))
+        with (
+            pytest.raises(LessonspaceError, match="Another run has used the account"),
+            open_account(folder, "launches", timeout=0.05),
+        ):
+            pass
+        account.write(records("b"))
+    with open_account(folder, "launches", timeout=0.05) as account:
+        assert account.record_of("b") is not None
+
+
+def test_a_run_waits_for_the_one_before_it(folder):
+    opened, closed, order = threading.Event(), threading.Event(), []
+
+    def first():
+        with open_account(folder, "launches") as account:
+            opened.set()
+            assert closed.wait(30)
+            order.append("first")
+            account.write(records("a"))
+
+    def second():
+        with open_account(folder, "launches", timeout=30) as account:
+            order.append("second")
+            assert account.record_of("a") is not None
+
+    with ThreadPoolExecutor(2) as pool:
+        one = pool.submit(first)
+        assert opened.wait(30)
+        other = pool.submit(second)
+        closed.set()
+        one.result(30)
+        other.result(30)
+    assert order == ["first", "second"]
+
+
+@needs_airflow("3.2", "ObjectStoragePath of older ones reads no memory:// file")
+def test_a_lease_that_nothing_renews_is_taken_over_and_its_holder_stops(monkeypatch):
+    folder = ObjectStoragePath(f"memory:///{uuid4().hex}")
+    with open_account(folder, "launches") as frozen:
+        frozen.write(records("a"))
+        monkeypatch.setattr(account_lock, "LEASE_DURATION", 0.05)
+        with open_account(folder, "launches", timeout=30) as account:
+            monkeypatch.undo()
+            assert account.record_of("a") is not None
+            account.write(records("b"))
+            lease = frozen._is_lost.__self__
+            assert not lease._is_own(lease._read())
+            lease._is_taken_over = True  # as its next renewal finds
+            with pytest.raises(LessonspaceError, match="taken over by another run"):
+                frozen.write(records("c"))
+    assert isinstance(frozen, Account)
+    with open_account(folder, "launches") as account:
+        assert account.record_of("c") is None
+        assert account.record_of("b") is not None
