@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from lessonspace_provider.sandbox.api import Api
 from lessonspace_provider.sandbox.control import Control
 from lessonspace_provider.sandbox.front import Front
+from lessonspace_provider.sandbox.hosts import OwnHostOnly
 from lessonspace_provider.sandbox.settings import SandboxSettings
 from lessonspace_provider.sandbox.state import State
 from lessonspace_provider.sandbox.store import Store
@@ -32,4 +33,6 @@ def make_applications(
         chosen = control if scope["path"].startswith("/sandbox/") else api
         await chosen(scope, receive, send)
 
-    return api_or_control, store
+    if settings.allow_remote:  # it may be reached by any name
+        return api_or_control, store
+    return OwnHostOnly(api_or_control, settings.host), OwnHostOnly(store, settings.host)

@@ -88,6 +88,11 @@ class Control:
         try:
             if command is None:
                 response = json_answer({"detail": f"Commands: {', '.join(self._commands)}"}, 404)
+            elif request.method != "POST":
+                response = json_answer({"detail": "Commands are sent with POST."}, 405, {"Allow": "POST"})
+            elif request.headers.get("content-type", "").split(";")[0].strip().lower() != "application/json":
+                # A page of another origin can send other types without asking.
+                response = json_answer({"detail": "Commands are sent as application/json."}, 415)
             else:
                 payload = json.loads(await request.body() or b"{}")
                 response = json_bytes(pydantic_core.to_json(command(payload)))
