@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal, TypedDict, TypeGuard, cast
 
 from lessonspace_provider.destinations import is_below
 from lessonspace_provider.exceptions import LessonspaceServerError
+from lessonspace_provider.foreign_words import clean_message, clean_words
 from lessonspace_provider.parameters import is_text, refuse
 from lessonspace_provider.sessions import (
     end_time,
@@ -179,7 +180,7 @@ def transcript_path(session: Session, template: str = DEFAULT_PATH_TEMPLATE) -> 
 def session_id_of(session: Session) -> str:
     """Name a session in a manifest: by its uuid, or by what else there is. Those without any id share one entry."""
     uuid = session.get("uuid")
-    return uuid if isinstance(uuid, str) and uuid else f"no uuid, id {session.get('id')}"
+    return uuid if isinstance(uuid, str) and uuid else f"no uuid, id {clean_words(session.get('id'), longest=40)}"
 
 
 def _safe(value: object) -> str:
@@ -450,8 +451,9 @@ def progress(done: Collection[ManifestSession], total: int, seconds: float) -> s
 
 def outcome(entry: ManifestSession) -> str:
     """Say in a line of the log what became of a session."""
-    detail = f"{entry['segments']} segments" if entry["status"] == "archived" else entry["reason"]
-    return f"{entry['session_id']} {entry['end_time']}: {detail}"
+    is_archived, segments = entry["status"] == "archived", clean_words(entry["segments"])
+    detail = f"{segments} segments" if is_archived else clean_message(entry["reason"])
+    return f"{clean_words(entry['session_id'])} {clean_words(entry['end_time'], longest=80)}: {detail}"
 
 
 def is_manifest(read: object) -> TypeGuard[Manifest]:

@@ -43,6 +43,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal, cast
 
 from lessonspace_provider.exceptions import LessonspaceInputError
+from lessonspace_provider.foreign_words import clean_words
 from lessonspace_provider.parameters import as_aware_datetime, refuse
 from lessonspace_provider.sessions import end_time, has_ended, objects_in, start_time
 from lessonspace_provider.times import read_time
@@ -244,7 +245,7 @@ def _add_session(people: dict[_Person, _Record], session: Session, now: datetime
     """Add one session to what is known of each person; return how many of its rows are nobody's."""
     end = end_time(session)
     if end is None and now is None:
-        raise LessonspaceInputError(f"Session {session.get('uuid')} still runs: give now, or wait until it has ended.")
+        raise LessonspaceInputError(f"{_named(session)} still runs: give now, or wait until it has ended.")
     _add_people(people, session)
     rows_of_nobody = 0
     rows: dict[_Person, list[tuple[datetime, LogRow]]] = {}
@@ -266,6 +267,10 @@ def _add_session(people: dict[_Person, _Record], session: Session, now: datetime
     return rows_of_nobody
 
 
+def _named(session: Session) -> str:
+    return f"Session {clean_words(session.get('uuid'))}"
+
+
 def _add_people(people: dict[_Person, _Record], session: Session) -> None:
     for user_id, profile in profiles_by_user(session).items():
         record = people.setdefault(user_id, _Record())
@@ -281,7 +286,7 @@ def _rows(session: Session) -> list[LogRow]:
     logs = session.get("logs")
     if not isinstance(logs, list):
         raise LessonspaceInputError(
-            f"Session {session.get('uuid')} has no logs: only LessonspaceHook.list_space_sessions gives them."
+            f"{_named(session)} has no logs: only LessonspaceHook.list_space_sessions gives them."
         )
     return [row for row in logs if isinstance(row, Mapping) and row.get("log_type") in ("user-joined", "user-left")]
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeGuard
 from urllib.parse import urlsplit
 
 from lessonspace_provider.exceptions import LessonspaceDestinationError, LessonspaceInputError
+from lessonspace_provider.foreign_words import clean_words
 from lessonspace_provider.parameters import is_text, refuse, shown
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ _PACKAGES = {
 _SHARED_LIBRARIES = ("s3", "s3a", "gs", "gcs", "abfs", "abfss")
 
 # What follows a "?" or "&" may be a signature, what stands before an "@" a password.
-_QUERY, _USER = re.compile(r"[?&]\S*=\S*"), re.compile(r"(?<=://)[^/\s@]*@")
+_QUERY, _USER = re.compile(r"\?\S*|&[^\s&=]*=\S*"), re.compile(r"(?<=://)[^/\s@]*@")
 
 # Some stores decode what is percent-encoded, take a backslash for a slash, or drop dots and blanks at a name's end.
 _LEADS_OUT = re.compile(
@@ -211,8 +212,7 @@ def _said(error: Exception) -> str:
     kind = type(error).__name__
     if not isinstance(error, (OSError, ImportError)) or isinstance(error, RequestException):
         return kind
-    words = " ".join(str(getattr(error, "strerror", None) or error).split())
-    return f"{kind}: {_without_secrets(words)[:_LONGEST_SAID]}"
+    return f"{kind}: {clean_words(str(getattr(error, 'strerror', None) or error), longest=_LONGEST_SAID)}"
 
 
 def _without_secrets(text: str) -> str:

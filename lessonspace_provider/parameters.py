@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, TypeGuard
 from uuid import UUID
 
 from lessonspace_provider.exceptions import LessonspaceInputError
+from lessonspace_provider.foreign_words import LONGEST_READ, clean_message
 from lessonspace_provider.times import EARLIEST, LATEST, read_time, write_time
 
 if TYPE_CHECKING:
@@ -71,12 +72,16 @@ def _about_templates(value: object) -> str:
 
 
 def shown(value: object) -> str:
-    """Write a value for a message: as Python does, unless that is long, or can't be done."""
+    """
+    Write a value for a message: as Python does, unless that is long, or can't be done.
+
+    It may have come from a server, through XCom and a template: what follows a ``?`` is left out.
+    """
     try:
-        text = repr(value)
+        text = repr(value[:LONGEST_READ] if isinstance(value, str) else value)
     except Exception:  # a number of thousands of digits, a list that is nested too deeply
         return f"<{type(value).__name__}>"
-    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}..."
+    return clean_message(text, longest=LONGEST_SHOWN)
 
 
 def is_text(value: object) -> TypeGuard[str]:

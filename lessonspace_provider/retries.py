@@ -33,6 +33,9 @@ LONGEST_BACKOFF = 30.0
 #: Seconds waited at least when the server says "at once" (Retry-After: 0), or it would be asked without a pause.
 SHORTEST_WAIT = 0.2
 
+#: Characters of a Retry-After: a longer one is none.
+LONGEST_HEADER = 100
+
 _backoff = wait_random_exponential(multiplier=1, max=LONGEST_BACKOFF)
 
 
@@ -44,7 +47,7 @@ def retry_after_seconds(header: str | None, now: datetime | None = None) -> floa
     :param now: aware datetime, for the HTTP date; the present by default.
     :return: seconds from now, never negative; None when there is none or it can't be read.
     """
-    if not header:
+    if not header or len(header) > LONGEST_HEADER:
         return None
     try:
         seconds = float(header)

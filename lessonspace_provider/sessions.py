@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal, TypedDict
 
 from lessonspace_provider.exceptions import LessonspaceInputError, LessonspaceServerError
+from lessonspace_provider.foreign_words import clean_words
 from lessonspace_provider.times import read_time, write_time
 
 if TYPE_CHECKING:
@@ -38,8 +39,9 @@ def _time(session: Session, field: str) -> datetime | None:
         return None
     moment = read_time(value)
     if moment is None:
+        session_id, words = clean_words(session.get("uuid")), clean_words(value, longest=80)
         raise LessonspaceServerError(
-            f"Session {session.get('uuid')} has the {field} {value!r}, which is no time: ask Lessonspace about it."
+            f"Session {session_id} has the {field} {words!r}, which is no time: ask Lessonspace about it."
         )
     return moment
 
@@ -306,8 +308,9 @@ def session_verdict(session_id: str, session: Session | None) -> EndVerdict:
             f"Check that it is not the id of a space.",
         )
     if not has_ended(session):
-        return EndVerdict("waiting", f"Session {session_id} is running.")
-    return EndVerdict("ended", f"Session {session_id} ended at {session.get('end_time')}.", session)
+        return EndVerdict("waiting", f"Session {clean_words(session_id)} is running.")
+    ended_at = clean_words(session.get("end_time"), longest=80)
+    return EndVerdict("ended", f"Session {clean_words(session_id)} ended at {ended_at}.", session)
 
 
 def lesson_verdict(lesson: Lesson, sessions: Iterable[Session], now: datetime, room: str = "the room") -> EndVerdict:

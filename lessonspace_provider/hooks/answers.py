@@ -7,7 +7,6 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from lessonspace_provider import json_list, plain_json
 from lessonspace_provider.exceptions import (
@@ -20,22 +19,23 @@ from lessonspace_provider.exceptions import (
     LessonspaceServerError,
 )
 from lessonspace_provider.fields import KEYS_TO_ROOMS
+from lessonspace_provider.foreign_words import LONGEST_READ, clean_host, clean_words, holds_key, without_key
 from lessonspace_provider.hooks.connection_settings import DEFAULT_BASE_URL
 from lessonspace_provider.retries import retry_after_seconds
 
-#: The server's own words are cut at this many characters.
-LONGEST_DETAIL = 500
+#: How deeply the messages in an error's body may be nested, and how much of a field's name is shown.
+_DEEPEST_MESSAGE, _LONGEST_NAME = 8, 64
 
-#: A link in the server's own words: it may be a signed one, or lead into a classroom.
-_LINK = re.compile(r"\w+://\S+")
+#: How much of a Content-Type is shown.
+LONGEST_TYPE = 80
 
 #: What a path asks for, when it names one of them.
 _OF_A_SESSION = re.compile(r"/sessions/[^/]+/")
 _OF_A_SPACE = re.compile(r"/spaces/[^/]+/sessions/$")
 _OF_A_USER = re.compile(r"/users/[^/]+/$")
 
-#: Fields that are in no message, should an error's body have them; what is wrong with a ``url`` of ours has to be told.
-_NEVER_QUOTED = KEYS_TO_ROOMS - {"url"}
+#: Fields that are in no message, should an error's body have them; what is wrong with a ``url`` of ours is shown.
+_NEVER_QUOTED = (KEYS_TO_ROOMS | {"token"}) - {"url"}
 
 
 @dataclass(frozen=True, repr=False)
@@ -99,7 +99,7 @@ def read_answer(reply: Reply, call: Call, api_key: str) -> Answer:
         raise _error_for(reply, call, api_key)
     if reply.status == 204 or (call.method == "DELETE" and not reply.body):
         return Answer(reply.status, None)
-    return Answer(reply.status, _read_json(reply, call, plain_json.parse))
+    return Answer(reply.status, _read_json(reply, call, lambda body: _parsed_without_key(body, api_key), api_key))
 
 
 def read_file(reply: Reply, call: Call) -> object:
@@ -135,12 +135,19 @@ def read_file(reply: Reply, call: Call) -> object:
     )
 
 
-def _read_json(reply: Reply, call: Call, parse: Callable[[bytes], object]) -> object:
+def _parsed_without_key(body: bytes, api_key: str) -> object:
+    """Parse JSON, and take the API key out of it: what is read here goes into XCom, files and messages."""
+    parsed = plain_json.parse(body)
+    return without_key(parsed, api_key) if holds_key(body.decode(errors="replace"), api_key) else parsed
+
+
+def _read_json(reply: Reply, call: Call, parse: Callable[[bytes], object], api_key: str = "") -> object:
     # Not requests' json(): that takes "text/..." for Latin-1, and JSON is UTF-8 whatever its Content-Type says.
     try:
         return parse(reply.body)
     except (ValueError, RecursionError):
-        kind = reply.headers.get("Content-Type", "of no stated type")
+        media_type, _, _ = reply.headers.get("Content-Type", "of no stated type").partition(";")
+        kind = clean_words(media_type, api_key=api_key, longest=LONGEST_TYPE)
     raise LessonspaceServerError(
         f"{call}: the answer ({reply.status}, {kind}) is not JSON. If this lasts, check that the host of "
         f"connection {call.conn_id!r} is the API's base URL and no proxy answers in its place.",
@@ -152,7 +159,7 @@ def _read_json(reply: Reply, call: Call, parse: Callable[[bytes], object]) -> ob
 
 def _error_for(reply: Reply, call: Call, api_key: str) -> LessonspaceError:
     status = reply.status
-    kind, advice = _kind_and_advice(reply, call)
+    kind, advice = _kind_and_advice(reply, call, api_key)
     detail = _detail(reply.body, api_key)
     return kind(
         f"{call} failed with {status}: {advice}{f' The server says: {detail}' if detail else ''}",
@@ -163,11 +170,11 @@ def _error_for(reply: Reply, call: Call, api_key: str) -> LessonspaceError:
     )
 
 
-def _kind_and_advice(reply: Reply, call: Call) -> tuple[type[LessonspaceError], str]:
+def _kind_and_advice(reply: Reply, call: Call, api_key: str) -> tuple[type[LessonspaceError], str]:
     status, connection = reply.status, f"connection {call.conn_id!r}"
     if 300 <= status < 400:
         return LessonspaceServerError, (
-            f"a redirect to {_target(reply)} was not followed, the key stays with the host of {connection}: "
+            f"a redirect to {_target(reply, api_key)} was not followed, the key stays with the host of {connection}: "
             f"check that it is the API's base URL."
         )
     if status == 401:
@@ -214,48 +221,57 @@ def _not_found(call: Call) -> str:
     )
 
 
-def _target(reply: Reply) -> str:
-    """Say where a redirect leads: its scheme and host, as its path and query may hold what is nobody's business."""
+def _target(reply: Reply, api_key: str) -> str:
+    """Name the host that a redirect leads to; its path and query may open something."""
     try:
-        target = urlsplit(reply.headers.get("Location", ""))
-        return f"{target.scheme}://{target.hostname}" if target.hostname else "another path of the same host"
+        host = clean_host(reply.headers.get("Location", ""), api_key=api_key)
     except ValueError:
         return "an address that can't be read"
+    return f"host {host}" if host else "another path of the same host"
 
 
 def _detail(body: bytes, api_key: str) -> str:
     """
     Take the server's own words: ``{"field": ["message"]}`` or ``{"detail": "..."}`` (facts, D).
 
-    They are put on one line, without the API key and without links, should the server repeat what it was sent, and
-    without characters that no log can write. Other bodies, such as a proxy's HTML, are left out.
+    Other bodies, such as a proxy's HTML, are left out.
     """
     try:
-        said = json.loads(body)
-        words = " ".join("; ".join(_messages(said)).split()) if isinstance(said, Mapping) else ""
+        parsed = json.loads(body)
+        words = _first(_messages(parsed)) if isinstance(parsed, Mapping) else ""
     except (ValueError, RecursionError):
         return ""
-    printable = "".join(char if char.isprintable() else "\ufffd" for char in words)
-    return _LINK.sub("<link>", printable).replace(api_key, "<API key>")[:LONGEST_DETAIL]
+    return clean_words(words, api_key=api_key)
 
 
-def _messages(body: Mapping[str, object], prefix: str = "") -> Iterator[str]:
+def _first(messages: Iterator[str]) -> str:
+    """Join messages up to the length that is read of them."""
+    joined = ""
+    for message in messages:
+        joined += f"; {message}" if joined else message
+        if len(joined) > LONGEST_READ:
+            break
+    return joined
+
+
+def _messages(body: Mapping[str, object], prefix: str = "", depth: int = 0) -> Iterator[str]:
     for name, value in body.items():
         if name in _NEVER_QUOTED:
             continue
         entries = list(_entries(value))
-        label = "" if name in ("detail", "non_field_errors") else f"{prefix}{name}: "
+        label = "" if name in ("detail", "non_field_errors") else f"{prefix}{name[:_LONGEST_NAME]}: "
         words = [str(entry) for entry in entries if not isinstance(entry, Mapping)]
         if words or not entries:
             yield label + " ".join(words)
         for entry in entries:
-            if isinstance(entry, Mapping):
-                yield from _messages(entry, f"{prefix}{name}.")
+            if isinstance(entry, Mapping) and depth < _DEEPEST_MESSAGE:
+                yield from _messages(entry, f"{prefix}{name[:_LONGEST_NAME]}.", depth + 1)
 
 
-def _entries(value: object) -> Iterator[object]:
-    if isinstance(value, list):
-        for entry in value:
-            yield from _entries(entry)
-    else:
+def _entries(value: object, depth: int = 0) -> Iterator[object]:
+    """Yield what is in a list and the lists in it; what is nested too deeply is left out."""
+    if not isinstance(value, list):
         yield value
+    elif depth < _DEEPEST_MESSAGE:
+        for entry in value:
+            yield from _entries(entry, depth + 1)

@@ -21,6 +21,9 @@ DEFAULT_MAX_WAIT = 600.0
 #: No number in a connection is larger: an operating system can't wait for any number of seconds, but for these.
 LARGEST_NUMBER = 1_000_000
 
+#: Characters of an organisation's id: it stands in paths, and paths in messages.
+LONGEST_ORGANISATION_ID = 64
+
 #: Where the rate limit can be kept: on this machine, or in Redis for several.
 BACKENDS = ("local", "redis")
 
@@ -121,7 +124,7 @@ class ConnectionSettings:
 
 def is_organisation_id(text: str) -> bool:
     """Whether a text can be the id of an organisation, which is an integer in practice (facts, C)."""
-    return text != "" and all(c.isalnum() or c in "-_" for c in text)
+    return 0 < len(text) <= LONGEST_ORGANISATION_ID and text.isascii() and all(c.isalnum() or c in "-_" for c in text)
 
 
 def redis_url_of(connection: AirflowConnection) -> str:

@@ -21,6 +21,7 @@ from lessonspace_provider.exceptions import (
     LessonspaceServerError,
     LessonspaceTranscriptNotReady,
 )
+from lessonspace_provider.foreign_words import clean_words
 from lessonspace_provider.hooks import older_form
 from lessonspace_provider.hooks.connection_settings import ConnectionSettings, is_organisation_id, redis_url_of
 from lessonspace_provider.hooks.masking import mask_secret
@@ -197,7 +198,8 @@ class LessonspaceHook(BaseHook):
                 f"The API key is good, but belongs to organisation {own_id} and not to {configured}: correct "
                 f"organisation_id, or leave it blank."
             )
-        return True, f"Connected to organisation {own_id}. Lessonspace says: {greeting}"
+        words = clean_words(greeting, api_key=self.settings.api_key)
+        return True, f"Connected to organisation {own_id}. Lessonspace says: {words}"
 
     def _hurried(self) -> LessonspaceHook:
         """Make the same hook for somebody who waits for its answer."""

@@ -30,6 +30,7 @@ from lessonspace_provider.exceptions import (
     LessonspaceServerError,
     LessonspaceTlsError,
 )
+from lessonspace_provider.foreign_words import clean_host
 from lessonspace_provider.hooks.answers import Answer, Call, Reply, read_answer, read_file
 from lessonspace_provider.hooks.connection_settings import ConnectionSettings
 from lessonspace_provider.rate_limit import Gate
@@ -314,7 +315,7 @@ class Transport:
             there = urlsplit(link)
             if there.hostname == here.hostname and there.path.rstrip("/") == here.path.rstrip("/"):
                 return parse_qsl(there.query, keep_blank_values=True)
-            place = f"host {there.hostname!r}"
+            place = f"host {clean_host(link, api_key=self._settings.api_key)}"
         except ValueError:
             place = "no address at all"
         raise LessonspaceServerError(

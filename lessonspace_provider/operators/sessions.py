@@ -10,6 +10,7 @@ from lessonspace_provider.api_types import Recording, Session
 from lessonspace_provider.delivery import check_deliver, deliver_link
 from lessonspace_provider.exceptions import LessonspaceServerError
 from lessonspace_provider.fields import as_fields, pick
+from lessonspace_provider.foreign_words import clean_words
 from lessonspace_provider.operators.base import LessonspaceListOperator, LessonspaceOperator
 from lessonspace_provider.parameters import (
     SPACE_SESSION_FILTERS,
@@ -244,7 +245,8 @@ def _name_and_policy(session: Session | SessionUpdate) -> SessionUpdate:
 def _check_policy_taken(session_id: str, policy: list[str] | None, answer: SessionUpdate) -> None:
     """Notice a policy that was not taken. What the answer to ``[]`` looks like is unknown, so it is not looked at."""
     if policy and answer.get("recording_access_policy") is not None and not is_policy(answer, policy):
+        taken = clean_words(answer.get("recording_access_policy")) or "empty"
         raise LessonspaceServerError(
             f"Session {session_id}: the recording access policy {policy} was sent, and the API answers that it is "
-            f"{answer.get('recording_access_policy')}. Look in Lessonspace who may watch, and run the task again."
+            f"{taken}. Look in Lessonspace who may watch, and run the task again."
         )

@@ -12,6 +12,7 @@ from lessonspace_provider.api_types import Space
 from lessonspace_provider.delivery import check_deliver, deliver_link, log_frames
 from lessonspace_provider.exceptions import LessonspaceError, begin_with
 from lessonspace_provider.fields import without_keys
+from lessonspace_provider.foreign_words import clean_words
 from lessonspace_provider.launch_request import DEFAULT_MARGIN, LAUNCH_PARAMETERS, LaunchRequest, launch_request
 from lessonspace_provider.launch_settings import refused_settings
 from lessonspace_provider.links import LessonspaceSpaceLink
@@ -201,7 +202,8 @@ class LessonspaceLaunchSpaceOperator(LessonspaceOperator):
             **request.options,
         )
         self.space_page = space_page(launch)
-        self.log.info("Space %r is room %s, created: %s", self.launch_id, launch.get("room_id"), launch["created"])
+        room_id = clean_words(launch.get("room_id"), longest=100)
+        self.log.info("Space %r is room %s, created: %s", self.launch_id, room_id, launch["created"])
         self._heed_refused_settings(refused_settings(request.body, launch.get("room_settings")))
         self._deliver(launch, context)
         return self._result(launch)

@@ -15,6 +15,7 @@ from lessonspace_provider.archive_windows import Window, backfill_command, clock
 from lessonspace_provider.archiver import ArchiveLayout, Archiver
 from lessonspace_provider.destinations import as_place
 from lessonspace_provider.exceptions import LessonspaceError, LessonspaceInputError, LessonspaceTranscriptNotReady
+from lessonspace_provider.foreign_words import clean_message, clean_words
 from lessonspace_provider.operators.base import LessonspaceOperator, as_filters, time_zone_of
 from lessonspace_provider.parameters import (
     SESSION_FILTERS,
@@ -133,7 +134,7 @@ class LessonspaceGetTranscriptOperator(LessonspaceOperator):
 
     def execute_complete(self, context: Context, event: Mapping[str, Any]) -> list[Segment] | list[str] | None:
         """Take what the trigger fired."""
-        message = str(event.get("message"))
+        message = clean_message(event.get("message"))
         if event.get("status") == "ready":
             return self._keep(self.hook.open_transcript(self.session_id), transcripts.check_formats(self.formats))
         if event.get("status") in ("not_eligible", "given_up"):
@@ -406,7 +407,11 @@ def _belongs(session: Session, start: datetime, end: datetime) -> bool:
 
 def _fail_if_any_failed(windows: Sequence[ArchivedWindow], problems: Sequence[str]) -> None:
     """Fail for sessions first, then for manifests of earlier windows."""
-    failed = [f"{entry['session_id']}: {entry['reason']}" for window in windows for entry in window.failed]
+    failed = [
+        f"{clean_words(entry['session_id'])}: {clean_message(entry['reason'])}"
+        for window in windows
+        for entry in window.failed
+    ]
     complaints = []
     if failed:
         more = f"; and {len(failed) - MOST_NAMED} more, see the manifest" if len(failed) > MOST_NAMED else ""

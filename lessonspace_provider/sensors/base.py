@@ -19,6 +19,7 @@ from airflow.providers.common.compat.sdk import (
 )
 
 from lessonspace_provider.exceptions import PASSING_ERRORS, LessonspaceError, LessonspaceInputError
+from lessonspace_provider.foreign_words import clean_message, clean_words
 from lessonspace_provider.hooks.on_worker import DEFAULT_CONN_ID, HookOnWorker
 from lessonspace_provider.parameters import as_margin
 from lessonspace_provider.waiting import DEFAULT_INTERVAL, asked_with, check_interval
@@ -130,17 +131,18 @@ class LessonspaceSensor(HookOnWorker, BaseSensorOperator):
         """Take what the trigger fired."""
         if event.get("status") == "error":
             reason = event.get("reason")
-            message = f"{event.get('message')} ({reason} in the triggerer)"
+            message = f"{clean_message(event.get('message'))} ({clean_words(reason)} in the triggerer)"
             if reason in [kind.__name__ for kind in PASSING_ERRORS]:
                 raise LessonspaceError(message)  # an outage may be over at the next try
             raise LessonspaceWaitFailed(message)
         result = self.result_of(event)
         if result is None:
+            status = clean_words(event.get("status"))
             raise LessonspaceWaitFailed(
-                f"The trigger fired an event that this version does not know (status {event.get('status')!r}): restart "
-                f"the triggerer, so that it has the same version as the workers, and clear the task."
+                f"The trigger fired an event that this version does not know (status {status!r}): restart the "
+                f"triggerer, so that it has the same version as the workers, and clear the task."
             )
-        self.log.info("%s", event.get("message"))
+        self.log.info("%s", clean_message(event.get("message")))
         return result
 
     def _first_look(self) -> object | None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from airflow.providers.common.compat.sdk import AirflowSkipException
 
 from lessonspace_provider.exceptions import LessonspaceError, LessonspaceInputError
+from lessonspace_provider.foreign_words import clean_message
 from lessonspace_provider.parameters import as_duration, as_one_of, as_uuid, as_window, shown
 from lessonspace_provider.sensors.base import LessonspaceSensor, LessonspaceWaitFailed
 from lessonspace_provider.sessions import summary
@@ -109,7 +110,7 @@ class LessonspaceSessionEndSensor(LessonspaceSensor):
     def result_of(self, event: Mapping[str, Any]) -> SessionSummary | None:
         """Read what the trigger fired."""
         if event.get("status") == "no_session":
-            self._end_without_session(str(event.get("message")))
+            self._end_without_session(clean_message(event.get("message")))
         session: SessionSummary | None = event.get("session") if event.get("status") == "ended" else None
         return session
 

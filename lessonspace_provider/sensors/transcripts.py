@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from lessonspace_provider.foreign_words import clean_message
 from lessonspace_provider.parameters import LONGEST_DURATION, as_duration, as_uuid
 from lessonspace_provider.sensors.base import LessonspaceSensor, LessonspaceWaitFailed
 from lessonspace_provider.sessions import FIRST_LOOK, LONGEST_LOOK
@@ -94,5 +95,5 @@ class LessonspaceTranscriptSensor(LessonspaceSensor):
     def result_of(self, event: Mapping[str, Any]) -> str | None:
         """Read what the trigger fired."""
         if event.get("status") in ("not_eligible", "given_up"):
-            raise LessonspaceWaitFailed(str(event.get("message")))
+            raise LessonspaceWaitFailed(clean_message(event.get("message")))
         return as_uuid("session_id", self.session_id) if event.get("status") == "ready" else None

@@ -25,6 +25,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, TypeVar
 
 from lessonspace_provider.exceptions import PASSING_ERRORS, LessonspaceError
+from lessonspace_provider.foreign_words import clean_words
 from lessonspace_provider.parameters import as_connection_id, refuse
 from lessonspace_provider.sessions import end_time, summary
 from lessonspace_provider.times import read_time
@@ -303,7 +304,9 @@ def _list_ended(hook: LessonspaceHook, since: datetime) -> tuple[EndedSessions, 
             summary(session), EndedSessions([session])  # all that whoever waits will ask of it
             end = end_time(session)
         except Exception as error:
-            _log.warning("Session %s can't be read and is left out (%s)", session.get("uuid"), type(error).__name__)
+            _log.warning(
+                "Session %s can't be read and is left out (%s)", clean_words(session.get("uuid")), type(error).__name__
+            )
             continue
         if end is not None:
             sessions.append(session)

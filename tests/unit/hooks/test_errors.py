@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+import json
+import time
+from base64 import b64encode
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
 
@@ -19,6 +22,8 @@ from lessonspace_provider.exceptions import (
     LessonspaceRateLimitedError,
     LessonspaceServerError,
 )
+from lessonspace_provider.foreign_words import holds_key
+from lessonspace_provider.hooks.answers import Call, Reply, read_answer
 from tests.unit.hooks.known import (
     API,
     KEY,
@@ -42,7 +47,7 @@ ANSWERS = [
     (
         {"status_code": 301, "headers": {"Location": "https://evil.example/take?it=all"}},
         LessonspaceServerError,
-        ["redirect to https://evil.example was not followed", "'lessonspace_default'", "base URL"],
+        ["redirect to host evil.example was not followed", "'lessonspace_default'", "base URL"],
     ),
     (
         {"status_code": 302, "headers": {"Location": "/login/?next=x"}},
@@ -266,6 +271,57 @@ def test_what_the_server_repeats_of_key_and_links_is_left_out(hook, requests_moc
     with pytest.raises(LessonspaceBadRequestError) as caught:
         hook.hello()
     assert str(caught.value).endswith(f"The server says: {left}")
+
+
+def test_servers_words_are_read_up_to_a_limit_however_they_are_nested(hook, requests_mock):
+    deep = {"name": "x"}
+    for _ in range(300):
+        deep = {"n" * 300: [deep] * 2 if len(json.dumps(deep)) < 100_000 else deep}
+    body = {"detail": "first", "deep": deep, "many": [{"a": "b"}] * 50_000, "long": "x" * 500_000}
+    requests_mock.get(f"{API}/hello/", status_code=400, json=body)
+    with pytest.raises(LessonspaceBadRequestError, match="The server says: first; ") as caught:
+        hook.hello()
+    assert len(str(caught.value)) < 700
+
+
+@pytest.mark.parametrize("piece", ["a", "a://", "/", "\\", "&", "%2", "?", "://\u202e", "@"])
+def test_servers_words_cost_time_in_proportion(hook, requests_mock, piece):
+    def seconds(size):
+        reply = Reply(400, {}, json.dumps({"detail": piece * (size // len(piece))}).encode())
+        times = []
+        for _ in range(3):
+            began = time.thread_time()
+            with pytest.raises(LessonspaceBadRequestError):
+                read_answer(reply, Call("GET", "/hello/", "c"), KEY)
+            times.append(time.thread_time() - began)
+        return min(times)
+
+    assert seconds(800_000) < 16 * seconds(100_000) + 0.05
+
+
+@pytest.mark.parametrize(
+    "spelling", [KEY.upper(), KEY.replace("-", ""), b64encode(f"Organisation {KEY}".encode()).decode()]
+)
+@pytest.mark.parametrize("status", [200, 302, 400, 401, 500])
+def test_key_is_in_no_answer_and_no_error_in_any_spelling(connect, requests_mock, spelling, status):
+    headers = {"Location": f"https://{spelling}.example/", "Content-Type": f"text/{spelling}"}
+    requests_mock.get(
+        URL, status_code=status, json={"uuid": spelling, "detail": spelling, spelling: 1}, headers=headers
+    )
+    requests_mock.get(f"{API}/hello/", status_code=status, text=spelling, headers=headers)
+    hook = connect(rate_limit_max_wait=1)
+    for call in (lambda: hook.get_session(SESSION), hook.hello):
+        try:
+            answer = str(call())
+        except LessonspaceError as error:
+            answer = messages_of(error)
+        assert not holds_key(answer, KEY)
+
+
+def test_content_type_is_shown_without_its_parameters_and_cut(hook, requests_mock):
+    requests_mock.get(f"{API}/hello/", text="x", headers={"Content-Type": "text/html; boundary=\x1b[31m" + "x" * 9000})
+    with pytest.raises(LessonspaceServerError, match=r"\(200, text/html\) is not JSON"):
+        hook.hello()
 
 
 @pytest.mark.parametrize(

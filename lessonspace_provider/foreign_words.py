@@ -1,0 +1,240 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+Words of a server or a file, made fit for a log line or a message. Pure.
+
+A server may be hostile, or repeat what it was sent. What is shown of its words is one short line of printable
+characters, without the API key, links, addresses and tokens. All of it takes time in proportion to the text's length,
+and no more than a bounded time for ``clean_words``.
+"""
+
+from __future__ import annotations
+
+import re
+from base64 import b64encode
+from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
+from html import unescape
+from urllib.parse import unquote, urlsplit
+
+#: Characters of foreign words that a message shows, of a message of our own, and that are read at all.
+LONGEST_WORDS, LONGEST_MESSAGE, LONGEST_READ = 500, 2000, 4096
+
+#: Entries of a list that are read.
+MOST_ENTRIES = 20
+
+#: What is shown in place of what is taken out.
+KEY, LINK, ADDRESS, TOKEN = "<API key>", "<link>", "<address>", "<token>"
+
+#: How often text is decoded that was percent-encoded several times.
+_DECODINGS = 3
+
+#: The shortest piece of a key at the end of a text that was cut off: a shorter one tells nothing.
+_SHORTEST_PIECE = 8
+
+#: A value of so many characters behind a ``=`` may be a signature or a password.
+_LONG_VALUE = 16
+
+_LOWER = bytes(range(256)).lower()
+_NO_LETTER = bytes(code for code in range(256) if not chr(code).isascii() or not chr(code).isalnum())
+_ESCAPED = re.compile(r"\\u([0-9a-fA-F]{4})")
+_LONG_REFERENCE = re.compile("&#[0-9]{16,}")  # a number that Python may refuse to read
+_UNPRINTABLE = re.compile("\ufffd+")
+_PUNCTUATION = "\"'`<>()[]{},.;:!?*"
+_DIGITS = frozenset("0123456789/.:-")
+
+
+def clean_words(value: object, *, api_key: str = "", longest: int = LONGEST_WORDS) -> str:
+    """
+    Make a value that a server or a file holds fit for a message.
+
+    :param value: text; of numbers and flags, what Python writes; a list of these; of anything else its kind.
+    :param api_key: taken out in every spelling, such as without dashes, percent-encoded or in base64.
+    :param longest: characters after which the words are cut.
+    :return: one line of printable characters, without links, addresses and tokens; may be blank.
+    """
+    text = _text_of(value)
+    is_cut, text = len(text) > LONGEST_READ, text[:LONGEST_READ]
+    if api_key and is_cut and _ends_with_key(text, api_key):
+        return KEY
+    words = _without_key(" ".join(_without_link(word) for word in _printable(text).split()), api_key)
+    return _cut(words, longest)
+
+
+def clean_message(text: object, *, longest: int = LONGEST_MESSAGE) -> str:
+    """
+    Make a message of this provider fit to be shown again, that was read from a file or came from the triggerer.
+
+    :param text: somebody else may have written it by now; paths and links in it stay, but nothing behind a ``?``.
+    :param longest: characters after which it is cut.
+    :return: one line of printable characters.
+    """
+    words = _printable(_text_of(text)[:LONGEST_READ]).split(" ")
+    return _cut(" ".join(_without_query(word) for word in words), longest)
+
+
+def clean_host(url: object, *, api_key: str = "") -> str | None:
+    """
+    Give the host of a foreign link for a message; its path and query may open something.
+
+    :param url: the link.
+    :param api_key: taken out.
+    :return: None when the link names no host.
+    :raises ValueError: it can't be read as a link.
+    """
+    host = urlsplit(_text_of(url)[:LONGEST_READ]).hostname
+    return clean_words(host, api_key=api_key, longest=100) if host else None
+
+
+def without_key(value: object, api_key: str) -> object:
+    """
+    Take the API key out of parsed JSON, in every spelling.
+
+    :param value: what was parsed.
+    :return: the same, with ``KEY`` in place of the key in all texts and names of fields.
+    :raises RecursionError: it is nested too deeply.
+    """
+    if isinstance(value, str):
+        return _without_key(value, api_key)
+    if isinstance(value, Mapping):
+        return {_without_key(str(name), api_key): without_key(entry, api_key) for name, entry in value.items()}
+    if isinstance(value, list):
+        return [without_key(entry, api_key) for entry in value]
+    return value
+
+
+def holds_key(text: str, api_key: str) -> bool:
+    """Whether a text holds the API key, in any spelling that ``_spellings`` knows, also with signs in between."""
+    if not api_key:
+        return False
+    squeezed = _squeezed(text)
+    return any(spelling in squeezed for spelling in _spellings(api_key))
+
+
+def _text_of(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    if value is None or isinstance(value, (int, float)):
+        try:
+            return str(value)
+        except ValueError:  # a number of thousands of digits
+            pass
+    if isinstance(value, list) and not any(isinstance(entry, (list, Mapping)) for entry in value[:MOST_ENTRIES]):
+        return ", ".join(_text_of(entry)[:LONGEST_READ] for entry in value[:MOST_ENTRIES])
+    return f"({type(value).__name__})"
+
+
+def _printable(text: str) -> str:
+    """Write blanks for white space, and replace control, bidi and unassigned characters and lone surrogates."""
+    marked = "".join(" " if char.isspace() else char if char.isprintable() else "\ufffd" for char in text)
+    return _UNPRINTABLE.sub("\ufffd", marked)
+
+
+def _without_key(text: str, api_key: str) -> str:
+    if not holds_key(text, api_key):
+        return text
+    shown = _plain_key(api_key).sub(KEY, text)
+    return KEY if holds_key(shown, api_key) else shown
+
+
+def _ends_with_key(text: str, api_key: str) -> bool:
+    """Whether a text that was cut off ends amid the API key."""
+    end = _squeezed(text)
+    return any(
+        end.endswith(spelling[:length])
+        for spelling in _spellings(api_key)
+        for length in range(_SHORTEST_PIECE, len(spelling))
+    )
+
+
+def _squeezed(text: str) -> bytes:
+    """Keep letters and digits, decoded and in lower case, so that a key is found however it is spelled."""
+    return _decoded(text).encode("ascii", "ignore").translate(_LOWER, _NO_LETTER)
+
+
+def _decoded(text: str) -> str:
+    """Undo the encodings in which text travels: JSON's escapes, percent signs, HTML's references."""
+    for _ in range(_DECODINGS):
+        before = text
+        text = _ESCAPED.sub(_character, text) if "\\u" in text else text
+        text = unquote(text) if "%" in text else text
+        text = unescape(_LONG_REFERENCE.sub("", text)) if "&" in text else text
+        if text == before:
+            break
+    return text
+
+
+def _character(escape: re.Match[str]) -> str:
+    return chr(int(escape[1], 16))
+
+
+@lru_cache(maxsize=16)
+def _spellings(api_key: str) -> tuple[bytes, ...]:
+    """Give the spellings of a key as ``_squeezed`` leaves them: itself, as hexadecimal digits, and in base64."""
+    bare = api_key.replace("-", "")
+    forms = [form.encode() for form in (api_key, api_key.upper(), bare, bare.upper())]
+    spelled = [bare, *(form.hex() for form in forms), *(core for form in forms for core in _base64_cores(form))]
+    return tuple(dict.fromkeys(_squeezed(text) for text in spelled))
+
+
+def _base64_cores(form: bytes) -> Iterator[str]:
+    """Give the base64 of bytes wherever they stand in a text, which has one of three alignments to them."""
+    for shift in range(3):
+        first, end = -(-8 * shift // 6), 8 * (shift + len(form)) // 6  # characters that depend on nothing else
+        yield b64encode(bytes(shift) + form + bytes(2)).decode()[first:end]
+
+
+@lru_cache(maxsize=16)
+def _plain_key(api_key: str) -> re.Pattern[str]:
+    return re.compile("-?".join(map(re.escape, api_key.split("-"))), re.IGNORECASE)
+
+
+def _cut(words: str, longest: int) -> str:
+    return words if len(words) <= longest else f"{words[:longest]}..."
+
+
+def _without_query(word: str) -> str:
+    plain = _decoded(word).strip(_PUNCTUATION)
+    before, mark, _ = word.partition("?")
+    if _is_token(plain):
+        return TOKEN
+    if mark and "?" in plain:
+        return f"{before}?"
+    return LINK if "?" in plain or ("&" in plain and _has_query(plain)) else word
+
+
+def _without_link(word: str) -> str:
+    """Replace a word that is a link, an address or a token, and leave out what follows a question mark."""
+    plain = _decoded(word).replace("\\", "").strip(_PUNCTUATION)
+    for replacement, is_one in _KINDS:
+        if is_one(plain):
+            return replacement
+    if "?" not in plain:
+        return word
+    before, mark, _ = word.partition("?")
+    return f"{before}?" if mark else LINK
+
+
+def _is_link(plain: str) -> bool:
+    """Whether a word is a link, also one without a scheme or a host, or a piece of one's query."""
+    head, slash, rest = plain.partition("/")
+    path = slash and plain != "/" and (head.strip(".~") == "" or "." in head or ":" in head or "/" in rest)
+    if path and not (head and "//" not in plain and _DIGITS.issuperset(plain)):  # a date is none
+        return True
+    return plain.lower().startswith("www.") or _has_query(plain)
+
+
+def _has_query(plain: str) -> bool:
+    name, sign, value = plain.partition("=")
+    return bool(sign) and ("?" in name or "&" in name or "&" in value or len(value) >= _LONG_VALUE)
+
+
+def _is_token(plain: str) -> bool:
+    """Whether a word holds a JWT: that is how JSON's first characters look in base64."""
+    return "eyJ" in plain
+
+
+_KINDS: tuple[tuple[str, Callable[[str], bool]], ...] = (
+    (LINK, _is_link),
+    (ADDRESS, lambda plain: "@" in plain),
+    (TOKEN, _is_token),
+)
