@@ -86,7 +86,7 @@ def lowest(session: nox.Session) -> None:
     pin = "import importlib.metadata as m; print(*(f'{d.name}=={d.version}' for d in m.distributions()), sep='\\n')"
     Path(constraints).write_text(str(session.run("python", "-c", pin, silent=True)))
     # The tests' own tools are not what is tested here, so they are the newest that go with the lowest.
-    tools = ("hatchling", "hypothesis", "jsonschema", "pytest", "redis", "requests-mock", "srt", "webvtt-py", "wtforms")
+    tools = ("hatchling", "hypothesis", "jsonschema", "pytest", "apache-airflow-providers-redis", "requests-mock", "srt", "webvtt-py", "wtforms")
     session.install("--no-deps", "--editable", ".")
     session.install("--constraint", constraints, *tools)
     session.run("python", "-c", SHOWN, "apache-airflow", "requests", "tenacity", "universal-pathlib")

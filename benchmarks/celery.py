@@ -158,8 +158,9 @@ def running_sessions(number: int) -> list[NewSession]:
 def provider_settings(server: RunningSandbox, gate_redis: str, archive: Path) -> dict[str, str]:
     """Write the connection and the archive's place as environment variables, the same everywhere."""
     archive.mkdir()
-    shared = {"rate_limit_backend": "redis", "rate_limit_redis_url": gate_redis}
+    shared = {"rate_limit_backend": "redis", "rate_limit_redis_conn_id": "gate"}
     return {
+        "AIRFLOW_CONN_GATE": gate_redis,
         "AIRFLOW_CONN_LESSONSPACE_DEFAULT": lessonspace_connection(server, RATE, **shared),
         "AIRFLOW_VAR_LESSONSPACE_ARCHIVE": f"file://{archive}",
     }

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 
 import requests
 from pyrate_limiter import AbstractBucket, BucketAsyncWrapper, Duration, InMemoryBucket, Limiter, Rate, SQLiteBucket
+from redis import Redis
 from tenacity import retry, retry_if_result, wait_random_exponential
 
 from lessonspace_provider.hooks.connection_settings import ConnectionSettings
@@ -134,9 +135,11 @@ def _async_caller(way: Way, place: Place, client: httpx.AsyncClient) -> Callable
 
 
 def _transport(place: Place) -> Transport:
-    settings = RateLimitSettings(place.per_second, MAX_WAIT, str(place.directory), place.redis_url)
+    settings = RateLimitSettings(place.per_second, MAX_WAIT, str(place.directory), place.redis_url and "redis_default")
+    redis = Redis.from_url(place.redis_url) if place.redis_url else None
     connection = ConnectionSettings(conn_id="benchmark", base_url=place.base_url, api_key=place.api_key)
-    return Transport(connection, gate_for(place.api_key, place.base_url, settings), logging.getLogger("benchmark"))
+    gate = gate_for(place.api_key, place.base_url, settings, redis)
+    return Transport(connection, gate, logging.getLogger("benchmark"))
 
 
 def _headers(place: Place, name: str) -> dict[str, str]:

@@ -105,9 +105,9 @@ def get_provider_info() -> dict[str, object]:
                         "description": "local: for all processes of a machine. redis: for several machines.",
                         "schema": {"type": ["string", "null"], "enum": ["local", "redis"], "default": "local"},
                     },
-                    "rate_limit_redis_url": {
+                    "rate_limit_redis_conn_id": {
                         "label": "Redis for the rate limit",
-                        "description": "For redis: an Airflow connection's id, or a redis:// address without password.",
+                        "description": "For redis: the id of an Airflow connection of type redis.",
                         "schema": {"type": ["string", "null"]},
                     },
                     "rate_limit_dir": {

@@ -14,13 +14,33 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from lessonspace_provider.local_files import lock_within, open_private_file
 from lessonspace_provider.pace import LONGEST_PACE, Pace, delay, slow_down, take
-from lessonspace_provider.pace_script import pace_script
 
 if TYPE_CHECKING:
     from redis import Redis
 
 #: How long Redis is left alone after it failed, in seconds.
 REDIS_RETRY_INTERVAL = 30.0
+
+#: Seconds that a key's pace is kept in Redis after its last use.
+KEPT_IN_REDIS = 86_400
+
+#: How often a change is tried that other machines forestall. Each time, one of them has made progress.
+CHANGES_TRIED = 100
+
+#: Seconds after which a permit is asked for again when none of these changes succeeded.
+CONTENDED_WAIT = 0.05
+
+# The policy is in pace.py alone. This stores its result, unless the pace has changed since it was read: then it returns
+# the pace and the time for another try.
+_COMPARE_AND_SET = """
+local present = redis.call('GET', KEYS[1]) or ''
+if present ~= ARGV[1] then
+  local time = redis.call('TIME')
+  return {present, time[1], time[2]}
+end
+redis.call('SET', KEYS[1], ARGV[2], 'EX', ARGV[3])
+return false
+"""
 
 #: Seconds that the pace's file may be locked by another process, which needs it for less than a millisecond.
 LOCK_SECONDS = 10.0
@@ -98,32 +118,57 @@ class RedisPaceStore:
     """
 
     def __init__(self, client: Redis, key: str) -> None:
+        self._client = client
         self._key = key
-        self._script = client.register_script(pace_script())
+        self._compare_and_set = client.register_script(_COMPARE_AND_SET)
 
     def take(self, per_second: float, host: str) -> float:
         """
-        Ask for a permit, in one round trip.
+        Ask for a permit.
 
-        :raises redis.RedisError: when Redis is gone.
+        :raises redis.RedisError: when Redis is unavailable.
         """
-        return float(self._script(keys=[self._key], args=["take", repr(per_second), host]))
+        return self._update(lambda pace, now: take(pace, now, per_second=per_second, host=host))
 
     def delay(self, seconds: float) -> None:
         """
-        Take note that a permit is used so much later than it was given, in one round trip.
+        Take note that a permit is used so much later than it was given.
 
-        :raises redis.RedisError: when Redis is gone.
+        :raises redis.RedisError: when Redis is unavailable.
         """
-        self._script(keys=[self._key], args=["delay", repr(seconds)])
+        self._update(lambda pace, _: (delay(pace, seconds), 0.0))
 
     def slow_down(self, retry_after: float | None) -> None:
         """
-        Take note of a 429, in one round trip.
+        Take note of a 429.
 
-        :raises redis.RedisError: when Redis is gone.
+        :raises redis.RedisError: when Redis is unavailable.
         """
-        self._script(keys=[self._key], args=["slow_down", repr(retry_after or 0.0)])
+        self._update(lambda pace, now: (slow_down(pace, now, retry_after=retry_after), 0.0))
+
+    def _update(self, change: Callable[[Pace, float], tuple[Pace, float]]) -> float:
+        """Apply a change to the present pace, again if another machine has changed it meanwhile."""
+        stored, time_parts = self._read()
+        for _ in range(CHANGES_TRIED):
+            pace, answer = change(Pace.decode(stored), int(time_parts[0]) + int(time_parts[1]) / 1e6)
+            present = self._compare_and_set([self._key], [stored, pace.encode(), KEPT_IN_REDIS])
+            if present is None:
+                return answer
+            stored, *time_parts = present
+        return CONTENDED_WAIT
+
+    def _read(self) -> tuple[bytes, list[int]]:
+        from redis import ResponseError
+
+        with self._client.pipeline(transaction=False) as pipeline:
+            pipeline.getrange(self._key, 0, LONGEST_PACE)
+            pipeline.time()
+            try:
+                stored, time_parts = pipeline.execute()
+            except ResponseError:  # the key holds another type than a string
+                self._client.delete(self._key)
+                return b"", list(self._client.time())
+        return stored, list(time_parts)
 
 
 class RedisOutage:
@@ -219,7 +264,7 @@ class FallbackPaceStore:
         if not self._warned:
             _log.warning(
                 "The rate limit's Redis can't be used (%s): until it is back, the limit holds on this machine only. "
-                "Check rate_limit_redis_url in the connection.",
+                "Check rate_limit_redis_conn_id in the connection.",
                 reason,
             )
         self._warned = True

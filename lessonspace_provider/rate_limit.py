@@ -12,15 +12,14 @@ import hashlib
 import logging
 import os
 import platform
-import re
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import urlsplit
 
 from lessonspace_provider.exceptions import LessonspaceError, LessonspaceInputError, LessonspaceRateLimitedError
 from lessonspace_provider.local_files import NotPrivateError, make_private_folder
@@ -32,9 +31,6 @@ if TYPE_CHECKING:
     from redis import Redis
 
 _log = logging.getLogger(__name__)
-
-#: Seconds after which a Redis that does not answer counts as gone.
-REDIS_TIMEOUT = 2.0
 
 #: Docker makes this file in each container.
 DOCKER_MARK = Path("/.dockerenv")
@@ -172,32 +168,33 @@ class RateLimitSettings:
     :param per_second: the key's limit, may be a fraction; 0 turns the gate off.
     :param max_wait: seconds that one caller may be made to wait.
     :param directory: where this machine's queue and pace lie; None chooses, see ``state_directory``.
-    :param redis_url: address of the Redis that several machines share, may hold a password; None for one machine.
+    :param redis_conn_id: Airflow connection to the Redis that several machines share; None for one machine.
     """
 
     per_second: float
     max_wait: float
     directory: str | None = None
-    redis_url: str | None = field(default=None, repr=False)
+    redis_conn_id: str | None = None
 
 
 _gates: dict[tuple[str, str, RateLimitSettings], Gate] = {}
 
 
-def gate_for(api_key: str, base_url: str, settings: RateLimitSettings) -> Gate:
+def gate_for(api_key: str, base_url: str, settings: RateLimitSettings, redis: Redis | None = None) -> Gate:
     """
     Find the gate for a key: every thread, process and machine that uses it passes the same queue.
 
     :param api_key: the key whose limit is guarded; it is written nowhere, only a hash of it.
     :param base_url: the API it is used at.
     :param settings: see RateLimitSettings.
+    :param redis: client of the Redis that ``redis_conn_id`` names.
     :return: the gate.
-    :raises LessonspaceInputError: when the directory can't be used, or the redis extra is not installed.
+    :raises LessonspaceInputError: when the directory can't be used.
     """
     known = (api_key, base_url, settings)
     if known not in _gates:
         # Without a lock, which a child forked meanwhile would find locked for good: two gates of a key are one queue.
-        return _gates.setdefault(known, _make_gate(_queue_name(api_key, base_url), settings))
+        return _gates.setdefault(known, _make_gate(_queue_name(api_key, base_url), settings, redis))
     return _gates[known]
 
 
@@ -208,15 +205,15 @@ def _queue_name(api_key: str, base_url: str) -> str:
     return hashlib.sha256(f"{api_key} {parts.hostname}:{port}".encode()).hexdigest()[:32]
 
 
-def _make_gate(name: str, settings: RateLimitSettings) -> Gate:
+def _make_gate(name: str, settings: RateLimitSettings, redis: Redis | None) -> Gate:
     if not settings.per_second:
         return OpenGate()
     directory = state_directory(settings.directory, os.environ)
     # Monotonic time begins anew with each start of the machine, so what was written before it must not count.
     written_since = f"{name}.{_boot_id()}"
     store: PaceStore = LocalPaceStore(directory / f"{written_since}.pace")
-    if settings.redis_url:
-        shared = RedisPaceStore(_redis_client(settings.redis_url), f"lessonspace:pace:{name}")
+    if redis is not None:
+        shared = RedisPaceStore(redis, f"lessonspace:pace:{name}")
         store = FallbackPaceStore(shared, store, RedisOutage(directory / f"{written_since}.outage"))
     elif _in_container():
         _log.info(
@@ -289,41 +286,3 @@ def _boot_id() -> str:
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except OSError:
         return "boot"
-
-
-def _redis_client(url: str) -> Redis:
-    try:
-        from redis import Redis, RedisError
-    except ImportError:
-        raise LessonspaceInputError(
-            "rate_limit_backend='redis' needs the package redis: run pip install 'redis>=5' on every machine that runs "
-            "tasks or the triggerer."
-        ) from None
-    try:
-        if _is_redis_address(url):
-            client: Redis = Redis.from_url(url, socket_timeout=REDIS_TIMEOUT, socket_connect_timeout=REDIS_TIMEOUT)
-            pool = client.connection_pool
-            pool.connection_class(**pool.connection_kwargs)  # does not connect yet, but refuses what it does not know
-            return client
-    except (ValueError, TypeError, RedisError):
-        pass  # its message may hold a piece of the password
-    raise LessonspaceInputError(
-        "rate_limit_redis_url was refused: it must be an address such as redis://host:6379/0, or rediss:// with "
-        "options that begin with ssl_, or the id of an Airflow connection of type redis."
-    )
-
-
-def _is_redis_address(url: str) -> bool:
-    """
-    Check what the redis package would ignore, or refuse only when it connects.
-
-    :raises ValueError: it can't be read.
-    """
-    parts = urlsplit(url)
-    (parts.hostname or "").encode("idna")
-    options = [name for name, _ in parse_qsl(parts.query, keep_blank_values=True)]
-    return (
-        parts.scheme in ("redis", "rediss")
-        and re.fullmatch(r"(/[0-9]*)?", parts.path) is not None
-        and all(name == "db" or name.startswith("ssl_") for name in options)
-    )

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, field
 from math import nan
 from typing import Protocol
-from urllib.parse import SplitResult, parse_qsl, quote, urlencode, urlsplit
+from urllib.parse import urlsplit
 
 from lessonspace_provider.exceptions import LessonspaceInputError
 from lessonspace_provider.parameters import shown
@@ -32,12 +32,6 @@ _PORTS = {"http": 80, "https": 443}
 
 #: What an API key looks like (facts, D).
 _KEY = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-
-#: How a switch may be written in a connection's extra.
-_SWITCHES = {
-    **dict.fromkeys(("", "false", "0", "no", "off"), False),
-    **dict.fromkeys(("true", "1", "yes", "on"), True),
-}
 
 
 class AirflowConnection(Protocol):
@@ -70,10 +64,10 @@ class ConnectionSettings:
         the same key share one queue, so a lower figure in one of them holds up whoever stands behind its calls.
     :param rate_limit_max_wait: seconds after which a wait for the rate limit ends in an error.
     :param rate_limit_backend: ``local`` for the processes of one machine, ``redis`` for several machines.
-    :param rate_limit_redis_url: for ``redis``: a ``redis://`` address without a password, or the id of an Airflow
-        connection to it; in no repr, as no address is.
+    :param rate_limit_redis_conn_id: for ``redis``: the id of an Airflow connection of type ``redis``.
     :param rate_limit_dir: folder on a local disk for this machine's queue; None chooses one.
     :param unknown_extras: names of extra fields that mean nothing here, perhaps misspelt; sorted.
+    :param ignored_fields: ``port`` and ``schema`` where they contradict the host.
     """
 
     conn_id: str
@@ -85,15 +79,10 @@ class ConnectionSettings:
     rate_limit_per_second: float = DEFAULT_RATE
     rate_limit_max_wait: float = DEFAULT_MAX_WAIT
     rate_limit_backend: str = "local"
-    rate_limit_redis_url: str | None = field(default=None, repr=False)
+    rate_limit_redis_conn_id: str | None = None
     rate_limit_dir: str | None = None
     unknown_extras: tuple[str, ...] = ()
-
-    @property
-    def redis_conn_id(self) -> str | None:
-        """The Airflow connection to the rate limit's Redis; None when there is no Redis, or its address is given."""
-        url = self.rate_limit_redis_url
-        return url if self.rate_limit_backend == "redis" and url and "://" not in url else None
+    ignored_fields: tuple[str, ...] = ()
 
     @classmethod
     def from_connection(cls, connection: AirflowConnection) -> ConnectionSettings:
@@ -106,9 +95,10 @@ class ConnectionSettings:
         :raises LessonspaceInputError: naming the connection, the field and what is allowed.
         """
         fields = _Extra(connection.conn_id, _extra_fields(connection))
+        base_url = _base_url(connection)
         return cls(
             conn_id=connection.conn_id,
-            base_url=_base_url(connection),
+            base_url=base_url,
             api_key=_api_key(connection),
             organisation_id=fields.organisation_id(),
             connect_timeout=fields.number("connect_timeout", DEFAULT_CONNECT_TIMEOUT),
@@ -116,46 +106,16 @@ class ConnectionSettings:
             rate_limit_per_second=fields.number("rate_limit_per_second", DEFAULT_RATE, zero_allowed=True),
             rate_limit_max_wait=fields.number("rate_limit_max_wait", DEFAULT_MAX_WAIT),
             rate_limit_backend=fields.backend(),
-            rate_limit_redis_url=fields.redis_url(),
+            rate_limit_redis_conn_id=fields.text("rate_limit_redis_conn_id"),
             rate_limit_dir=fields.directory("rate_limit_dir"),
             unknown_extras=fields.never_read(),
+            ignored_fields=_ignored_fields(connection, base_url),
         )
 
 
 def is_organisation_id(text: str) -> bool:
     """Whether a text can be the id of an organisation, which is an integer in practice (facts, C)."""
     return 0 < len(text) <= LONGEST_ORGANISATION_ID and text.isascii() and all(c.isalnum() or c in "-_" for c in text)
-
-
-def redis_url_of(connection: AirflowConnection) -> str:
-    """
-    Write the address of the Redis that an Airflow connection of type ``redis`` leads to.
-
-    :param connection: its extra may hold ``db`` and ``ssl``, as numbers and booleans or as text, and what begins with
-        ``ssl_``, such as ``ssl_ca_certs``, as the redis package takes it in an address.
-    :return: a ``redis://`` or ``rediss://`` address, with the connection's password.
-    :raises LessonspaceInputError: naming the connection, the field and what is allowed.
-    """
-    extra = _extra_fields(connection)
-    database = str(extra.get("db") or 0).strip()
-    if not (database.isascii() and database.isdigit()):
-        raise LessonspaceInputError(
-            f"Connection {connection.conn_id!r}: db={extra['db']!r} was refused: it must be the number of a Redis "
-            f"database, such as 0."
-        )
-    ssl = _SWITCHES.get(str(extra.get("ssl") or "").strip().lower())
-    if ssl is None:
-        raise LessonspaceInputError(
-            f"Connection {connection.conn_id!r}: ssl={extra['ssl']!r} was refused: it must be true or false."
-        )
-    host = (connection.host or "").strip() or "localhost"
-    host = f"[{host}]" if ":" in host and not host.startswith("[") else host
-    login = quote(connection.login or "", safe="")
-    password = f":{quote(connection.password, safe='')}" if connection.password else ""
-    at = f"{login}{password}@" if login or password else ""
-    options = {name: value for name, value in extra.items() if ssl and name.startswith("ssl_") and value is not None}
-    query = f"?{urlencode(options)}" if options else ""
-    return f"{'rediss' if ssl else 'redis'}://{at}{host}:{connection.port or 6379}/{database}{query}"
 
 
 def _extra_fields(connection: AirflowConnection) -> dict[str, object]:
@@ -223,29 +183,18 @@ class _Extra:
             )
         return folder
 
-    def redis_url(self) -> str | None:
-        """Read where Redis is: Airflow encrypts a connection's password, but everybody may read its extra."""
-        url = self.text("rate_limit_redis_url")
-        if url is not None and _has_password(url):
-            raise LessonspaceInputError(
-                f"Connection {self._conn_id!r}: rate_limit_redis_url was refused: it holds a password, which anybody "
-                f"who sees the connection could read. Make an Airflow connection of type redis with that password, and "
-                f"give its id here. Then change the password."
-            )
-        return url
-
     def backend(self) -> str:
-        """Read where the rate limit is kept; redis needs to know which."""
+        """Read where the rate limit is kept."""
         backend = self.text("rate_limit_backend") or "local"
         if backend not in BACKENDS:
             raise LessonspaceInputError(
                 f"Connection {self._conn_id!r}: rate_limit_backend={backend!r} was refused: it must be one of "
                 f"{', '.join(BACKENDS)}."
             )
-        if backend == "redis" and self.text("rate_limit_redis_url") is None:
+        if backend == "redis" and self.text("rate_limit_redis_conn_id") is None:
             raise LessonspaceInputError(
-                f"Connection {self._conn_id!r}: rate_limit_backend 'redis' needs rate_limit_redis_url: a redis:// "
-                f"address, or the id of an Airflow connection to it."
+                f"Connection {self._conn_id!r}: rate_limit_backend 'redis' needs rate_limit_redis_conn_id: the id of "
+                f"an Airflow connection of type redis."
             )
         return backend
 
@@ -263,15 +212,6 @@ class _Extra:
         return text
 
 
-def _has_password(url: str) -> bool:
-    """Find a password in an address, also in one that can't be read otherwise."""
-    try:
-        parts = urlsplit(url)
-        return parts.password is not None or any(name == "password" for name, _ in parse_qsl(parts.query))
-    except ValueError:
-        return "@" in url
-
-
 def _base_url(connection: AirflowConnection) -> str:
     host = (connection.host or "").strip() or DEFAULT_BASE_URL
     host = (host if "://" in host else f"https://{host}").rstrip("/")
@@ -282,41 +222,18 @@ def _base_url(connection: AirflowConnection) -> str:
             f"Connection {connection.conn_id!r}: the host was refused: it must be the API's base URL, such as "
             f"{DEFAULT_BASE_URL}, and https for Lessonspace's own."
         )
-    base_url = host if path else f"{host}/v2"
-    _refuse_another_url(connection, base_url)
-    return base_url
+    return host if path else f"{host}/v2"
 
 
-def _refuse_another_url(connection: AirflowConnection, base_url: str) -> None:
-    """
-    Refuse a port and a schema that say something else than the host, which is all of the base URL.
-
-    Airflow's own form, and its URIs, have three fields for one URL: a URI's path becomes the schema, and for the HTTP
-    provider the schema is http or https.
-    """
-    parts, schema = urlsplit(base_url), str(connection.schema or "").strip().strip("/")
-    port = parts.port or _PORTS[parts.scheme]
-    refused = []
-    if connection.port and connection.port != port:
-        refused.append(f"port={connection.port}")
-    if schema and schema.lower() not in (parts.scheme, parts.path.strip("/").lower()):
-        # Another one stands in what is meant only, and not where it looks like a key: it is the path of a URI.
-        refused.append(f"schema={schema!r}" if schema in _PORTS else "schema")
-    if refused:
-        raise LessonspaceInputError(
-            f"Connection {connection.conn_id!r}: {' and '.join(refused)} refused, the host alone is the base URL and "
-            f"leads to port {port}. Write all of the URL into the host, such as {_meant(connection, schema, parts)}, "
-            f"in a URI percent-encoded; leave schema blank, and give the URL's own port or none."
-        )
-
-
-def _meant(connection: AirflowConnection, schema: str, parts: SplitResult) -> str:
-    """Put the URL together that the three fields may mean; an example when they can mean none, or hold a key."""
-    scheme, path = (schema, parts.path) if schema in _PORTS else (parts.scheme, f"/{schema}" if schema else parts.path)
-    port = connection.port or parts.port or _PORTS[scheme]
-    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
-    meant = f"{scheme}://{host}{'' if port == _PORTS[scheme] else f':{port}'}{path}"
-    return meant if _path_of_base_url(meant) and not _KEY.search(meant.lower()) else "https://host:8443/v2"
+def _ignored_fields(connection: AirflowConnection, base_url: str) -> tuple[str, ...]:
+    """Name port and schema where they contradict the host, which alone is the base URL."""
+    parts, schema = urlsplit(base_url), str(connection.schema or "").strip().strip("/").lower()
+    ignored = []
+    if connection.port and connection.port != (parts.port or _PORTS[parts.scheme]):
+        ignored.append("port")
+    if schema and schema not in (parts.scheme, parts.path.strip("/").lower()):
+        ignored.append("schema")
+    return tuple(ignored)
 
 
 def _path_of_base_url(host: str) -> str | None:

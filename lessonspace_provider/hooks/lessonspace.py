@@ -23,7 +23,7 @@ from lessonspace_provider.exceptions import (
 )
 from lessonspace_provider.foreign_words import clean_words
 from lessonspace_provider.hooks import older_form
-from lessonspace_provider.hooks.connection_settings import ConnectionSettings, is_organisation_id, redis_url_of
+from lessonspace_provider.hooks.connection_settings import ConnectionSettings, is_organisation_id
 from lessonspace_provider.hooks.masking import mask_secret
 from lessonspace_provider.hooks.transport import Query, Transport
 from lessonspace_provider.json_list import JsonList
@@ -43,11 +43,13 @@ from lessonspace_provider.parameters import (
     encode_filters,
 )
 from lessonspace_provider.rate_limit import Gate, RateLimitSettings, gate_for
+from lessonspace_provider.redis_client import redis_client
 from lessonspace_provider.sessions import name_to_keep
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from redis import Redis
     from typing_extensions import Unpack
 
     from lessonspace_provider.api_types import (
@@ -125,6 +127,13 @@ class LessonspaceHook(BaseHook):
                 settings.conn_id,
                 ", ".join(settings.unknown_extras),
             )
+        if settings.ignored_fields:
+            self.log.warning(
+                "Connection %r: %s ignored, the host alone is the base URL: %s. Write the whole URL into the host.",
+                settings.conn_id,
+                " and ".join(settings.ignored_fields),
+                settings.base_url,
+            )
         return settings
 
     async def load_settings(self) -> None:
@@ -136,9 +145,7 @@ class LessonspaceHook(BaseHook):
         # While an extra is read, Airflow 3.0 tells the triggerer what to mask in it: not even that may be done in the
         # event loop's own thread.
         self.settings = await sync_to_async(self._read)(await get_async_connection(self.lessonspace_conn_id))
-        if self.settings.redis_conn_id is not None:
-            redis = await get_async_connection(self.settings.redis_conn_id)
-            self._redis_url = await sync_to_async(redis_url_of)(redis)
+        self._redis = await sync_to_async(self._redis_client)()
 
     def get_conn(self) -> Transport:
         """
@@ -167,16 +174,21 @@ class LessonspaceHook(BaseHook):
             per_second=settings.rate_limit_per_second,
             max_wait=settings.rate_limit_max_wait,
             directory=settings.rate_limit_dir,
-            redis_url=self._redis_url if settings.rate_limit_backend == "redis" else None,
+            redis_conn_id=self._redis_conn_id,
         )
-        return gate_for(settings.api_key, settings.base_url, rate_limit)
+        return gate_for(settings.api_key, settings.base_url, rate_limit, self._redis)
+
+    @property
+    def _redis_conn_id(self) -> str | None:
+        settings = self.settings
+        return settings.rate_limit_redis_conn_id if settings.rate_limit_backend == "redis" else None
 
     @cached_property
-    def _redis_url(self) -> str:
-        conn_id = self.settings.redis_conn_id
-        if conn_id is None:
-            return self.settings.rate_limit_redis_url or ""
-        return redis_url_of(self.get_connection(conn_id))
+    def _redis(self) -> Redis | None:
+        return self._redis_client()
+
+    def _redis_client(self) -> Redis | None:
+        return None if self._redis_conn_id is None else redis_client(self._redis_conn_id)
 
     def test_connection(self) -> tuple[bool, str]:
         """

@@ -180,7 +180,7 @@ def test_a_connection_saved_from_the_form_tests_well_and_keeps_its_types(page, e
         "rate_limit_per_second": 4.5,
         "rate_limit_max_wait": 60,
         "rate_limit_backend": "local",
-        "rate_limit_redis_url": None,
+        "rate_limit_redis_conn_id": None,
         "rate_limit_dir": str(tmp_path),
     }
     good, message = press_test(page, "good")

@@ -5,18 +5,15 @@ import errno
 import fcntl
 import os
 import shutil
-import sys
 
 import pytest
-import redis
 
 from lessonspace_provider import rate_limit
 from lessonspace_provider.exceptions import LessonspaceError, LessonspaceInputError, LessonspaceRateLimitedError
 from lessonspace_provider.pace import RESERVATION_LAPSES
-from lessonspace_provider.pace_stores import REDIS_RETRY_INTERVAL, FallbackPaceStore, LocalPaceStore, RedisOutage
+from lessonspace_provider.pace_stores import LocalPaceStore
 from lessonspace_provider.rate_limit import OpenGate, RateGate, RateLimitSettings, gate_for, state_directory
 from lessonspace_provider.turnstile import Turnstile
-from tests.unit.hooks.known import messages_of
 from tests.users import ANOTHER_USER, NEEDS_ROOT
 
 KEY = "3f0d3c7e-8d2f-4c37-9d0c-3b7f0f5d6a11"
@@ -99,10 +96,6 @@ def test_the_files_carry_a_hash_and_not_the_key_and_belong_to_this_user_alone(tm
         assert KEY not in path.name
         assert KEY.encode() not in path.read_bytes()
         assert path.stat().st_mode & 0o077 == 0
-
-
-def test_the_redis_address_is_in_no_repr():
-    assert "hunter2" not in repr(RateLimitSettings(5, 1.0, None, "redis://:hunter2@example.org"))
 
 
 def test_the_state_lies_in_airflows_home_when_that_can_be_written_to(tmp_path):
@@ -381,115 +374,3 @@ def test_a_user_without_a_home_needs_none(tmp_path, monkeypatch):
 def test_a_pace_far_ahead_of_a_machine_that_was_started_again_stops_nobody(tmp_path):
     (tmp_path / "p").write_bytes(b'{"next_slot": 1e12, "slowness": 1.0, "paused_until": 1e12, "slots": {}}')
     RateGate(Turnstile(tmp_path / "t"), LocalPaceStore(tmp_path / "p"), "here", per_second=5, max_wait=0.1).acquire()
-
-
-# --- Redis -----------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "redis://:s3cr3t@h/0?socket_timeout=abc",
-        "redis://:s3cr3t@h/0?socket_timeout=60",
-        "redis://:s3cr3t@h/0?db=x",
-        "redis://:s3cr3t@h/0?unknown=1",
-        "redis://:s3cr3t@h/0?retry_on_error=3",
-        "redis://:s3cr3t@h/0?protocol=9",
-        "redis://:s3cr3t@h/0?ssl_ca_certs=x",
-        "rediss://:s3cr3t@h/0?ssl_cert_reqs=x",
-        "redis://:s3cr3t@h/x",
-        "redis://:s3cr3t@h:99999/0",
-        "redis://:s3cr3t@[h/0",
-        "redis://:s3cr3t@h..example/0",
-        f"redis://:s3cr3t@{'h' * 300}/0",
-        "http://:s3cr3t@h",
-        "unix:///s3cr3t",
-    ],
-)
-def test_an_odd_address_is_refused_without_its_password(tmp_path, url):
-    with pytest.raises(LessonspaceInputError, match="rate_limit_redis_url was refused") as caught:
-        gate_for(KEY, "http://odd", RateLimitSettings(5, 600.0, str(tmp_path), url))
-    assert "s3cr3t" not in messages_of(caught.value)
-
-
-@pytest.mark.parametrize(
-    "url",
-    ["redis://h", "redis://h/", "redis://h/3", "redis://u:p%40@[::1]:7000/0?db=4", "rediss://h?ssl_cert_reqs=none"],
-)
-def test_a_good_address_is_not(tmp_path, url):
-    gate_for(KEY, "http://good", RateLimitSettings(5, 600.0, str(tmp_path), url))
-
-
-def test_without_the_package_redis_the_error_says_what_to_install_and_where(tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "redis", None)
-    with pytest.raises(LessonspaceInputError, match=r"pip install 'redis>=5' on every machine that runs tasks or the"):
-        gate_for(KEY, "http://no-package", RateLimitSettings(5, 600.0, str(tmp_path), "redis://h"))
-
-
-class MayBeGone:
-    """A store of Redis that is gone when told to."""
-
-    def __init__(self):
-        self.gone = False
-
-    def take(self, per_second, host):
-        if self.gone:
-            raise redis.ConnectionError("s3cr3t")
-        return 0.0
-
-    def slow_down(self, retry_after):
-        self.take(0, "")
-
-
-def test_each_outage_of_redis_is_warned_of_once(tmp_path, caplog):
-    shared, now = MayBeGone(), [0.0]
-    outage = RedisOutage(tmp_path / "o", clock=lambda: now[0])
-    store = FallbackPaceStore(shared, LocalPaceStore(tmp_path / "p"), outage)
-
-    def ask(times):
-        for _ in range(times):
-            now[0] += REDIS_RETRY_INTERVAL / 4
-            store.take(5, "here")
-            store.slow_down(None)
-        return len(caplog.records)
-
-    assert ask(10) == 0
-    shared.gone = True
-    assert ask(20) == 1
-    shared.gone = False
-    assert ask(10) == 1
-    shared.gone = True
-    assert ask(20) == 2
-    assert "s3cr3t" not in caplog.text
-
-
-def test_a_pause_holds_also_when_redis_goes_during_it(tmp_path):
-    shared = MayBeGone()
-    store = FallbackPaceStore(shared, LocalPaceStore(tmp_path / "p"), RedisOutage(tmp_path / "o"))
-    store.slow_down(60.0)
-    shared.gone = True
-    assert store.take(5, "here") > 50
-
-
-@pytest.mark.parametrize("written", [b"", b"rubbish", b"1e99", b"0000000000999.000000"])
-def test_an_outage_that_nobody_can_have_noted_is_none(tmp_path, written):
-    (tmp_path / "o").write_bytes(written)
-    assert not RedisOutage(tmp_path / "o", clock=lambda: 100.0).lasts()
-
-
-def test_an_outage_is_known_to_all_of_the_machine_until_redis_is_asked_again(tmp_path):
-    now = [1000.0]
-    finder, other = (RedisOutage(tmp_path / "o", clock=lambda: now[0]) for _ in range(2))
-    assert not other.lasts()
-    finder.begin()
-    assert other.lasts()
-    now[0] += REDIS_RETRY_INTERVAL
-    assert not other.lasts()
-
-
-def test_the_first_local_permit_keeps_its_distance_from_the_last_one_of_redis(tmp_path):
-    shared = MayBeGone()
-    store = FallbackPaceStore(shared, LocalPaceStore(tmp_path / "p"), RedisOutage(tmp_path / "o"))
-    assert store.take(0.01, "here") == 0.0
-    shared.gone = True
-    assert store.take(0.01, "here") > 90

@@ -8,6 +8,8 @@ import multiprocessing
 from collections import Counter
 from contextlib import contextmanager
 
+from redis import Redis
+
 from lessonspace_provider.hooks.connection_settings import ConnectionSettings
 from lessonspace_provider.hooks.transport import Transport
 from lessonspace_provider.rate_limit import RateLimitSettings, gate_for
@@ -15,10 +17,11 @@ from lessonspace_provider.rate_limit import RateLimitSettings, gate_for
 SPAWN = multiprocessing.get_context("spawn")
 
 
-def make_transport(base_url: str, key: str, settings: RateLimitSettings) -> Transport:
+def make_transport(base_url: str, key: str, settings: RateLimitSettings, redis_url: str | None = None) -> Transport:
     """Make what a hook of one task would call through."""
     connection = ConnectionSettings(conn_id="test", base_url=base_url, api_key=key)
-    return Transport(connection, gate_for(key, base_url, settings), logging.getLogger("callers"))
+    gate = gate_for(key, base_url, settings, Redis.from_url(redis_url) if redis_url else None)
+    return Transport(connection, gate, logging.getLogger("callers"))
 
 
 def _call(name, transport_arguments, count, ready, start, finished):

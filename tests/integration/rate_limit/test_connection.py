@@ -20,7 +20,7 @@ def asked_for(monkeypatch):
     """What gate_for was asked for."""
     asked = []
 
-    def gate_for(api_key, base_url, settings):
+    def gate_for(api_key, base_url, settings, redis):
         asked.append(settings)
         return rate_limit.OpenGate()
 
@@ -52,39 +52,16 @@ def test_settings_written_as_text_are_understood(connect, asked_for):
     assert settings_of(asked_for) == rate_limit.RateLimitSettings(0.5, 30.0, "/run/x", None)
 
 
-@pytest.mark.parametrize(
-    ("redis", "url"),
-    [
-        ({"host": "cache"}, "redis://cache:6379/0"),
-        (
-            {"host": "cache", "port": 6380, "login": "me", "password": "p@ss/1", "extra": {"db": 3, "ssl": True}},
-            "rediss://me:p%40ss%2F1@cache:6380/3",
-        ),
-    ],
-)
-def test_redis_may_be_an_airflow_connection(connect, asked_for, redis, url):
-    extra = {"rate_limit_backend": "redis", "rate_limit_redis_url": "my_redis"}
-    connect(conn_type="lessonspace", password=KEY, extra=extra)
-    connect("my_redis", conn_type="redis", **redis)
-    assert settings_of(asked_for).redis_url == url
-
-
-def test_redis_may_be_an_address(connect, asked_for):
-    extra = {"rate_limit_backend": "redis", "rate_limit_redis_url": "redis://cache/1"}
-    connect(conn_type="lessonspace", password=KEY, extra=extra)
-    assert settings_of(asked_for).redis_url == "redis://cache/1"
-
-
-def test_an_address_that_is_not_chosen_as_backend_is_not_used(connect, asked_for):
-    connect(conn_type="lessonspace", password=KEY, extra={"rate_limit_redis_url": "redis://cache/1"})
-    assert settings_of(asked_for).redis_url is None
+def test_redis_connection_is_not_read_unless_it_is_the_backend(connect, asked_for):
+    connect(conn_type="lessonspace", password=KEY, extra={"rate_limit_redis_conn_id": "not_there"})
+    assert settings_of(asked_for).redis_conn_id is None
 
 
 @pytest.mark.parametrize(
     ("extra", "message"),
     [
         ({"rate_limit_backend": "memcached"}, "rate_limit_backend='memcached'.*local, redis"),
-        ({"rate_limit_backend": "redis"}, "needs rate_limit_redis_url"),
+        ({"rate_limit_backend": "redis"}, "needs rate_limit_redis_conn_id"),
         ({"rate_limit_dir": 3}, "rate_limit_dir"),
         ({"rate_limit_per_second": -1}, "rate_limit_per_second"),
     ],

@@ -34,8 +34,8 @@ def sandbox(lessonspace_sandbox):
 
 
 def arguments(sandbox, directory, per_second=RATE, redis_url=None):
-    settings = RateLimitSettings(per_second, 120.0, str(directory), redis_url)
-    return sandbox.base_url, sandbox.api_key, settings
+    settings = RateLimitSettings(per_second, 120.0, str(directory), redis_url and "redis_default")
+    return sandbox.base_url, sandbox.api_key, settings, redis_url
 
 
 def answers(sandbox):
