@@ -40,6 +40,17 @@ if TYPE_CHECKING:
 
     from lessonspace_provider.api_types import FilterValue, Session
 
+
+class Log(Protocol):
+    """The part of a task's logger that is used here."""
+
+    def info(self, message: str, /, *values: object) -> object:
+        """Write a line."""
+
+    def warning(self, message: str, /, *values: object) -> object:
+        """Write a warning."""
+
+
 #: Seconds between two looks: as a rule, and at least.
 DEFAULT_INTERVAL, SHORTEST_INTERVAL = 30.0, 5.0
 
@@ -52,6 +63,10 @@ OVERLAP = timedelta(minutes=10)
 
 #: No session is longer than this, which is an assumption; it keeps a room's history out of the answers.
 LONGEST_SESSION = timedelta(hours=12)
+
+
+#: How often a wait is logged, at most.
+LOG_INTERVAL = timedelta(minutes=5)
 
 
 class SessionSource(Protocol):
@@ -84,6 +99,58 @@ def check_interval(name: str, seconds: float) -> float:
     if not is_number or not SHORTEST_INTERVAL <= seconds <= LONGEST_DURATION.total_seconds():
         raise refuse(name, seconds, f"a number of seconds, at least {SHORTEST_INTERVAL:g}")
     return seconds
+
+
+class Progress:
+    """
+    What a wait found last. Its first check is logged, and then one every few minutes.
+
+    :param log: of the task or trigger.
+    """
+
+    def __init__(self, log: Log) -> None:
+        self.checks = 0
+        self._log = log
+        self._found = ""
+        self._failure = ""
+        self._logged_at: datetime | None = None
+
+    def found(self, message: str, now: datetime, next_check: datetime | None = None) -> None:
+        """
+        Note what a check found.
+
+        :param message: one sentence.
+        :param now: aware.
+        :param next_check: aware; None where it is not known.
+        """
+        self.checks += 1
+        self._found, self._failure = f"Found at {_to_the_second(now)}: {message}", ""
+        if self._is_due(now):
+            following = f" Next check at {_to_the_second(next_check)}." if next_check else ""
+            self._log.info("%s%s", message, following)
+
+    def failed(self, error: Exception, now: datetime) -> None:
+        """Note that a check failed, which the next one may not."""
+        self.checks += 1
+        self._failure = f"The last check failed: {error}"
+        if self._is_due(now):
+            self._log.warning("This check failed, the next one may not: %s", error)
+
+    def _is_due(self, now: datetime) -> bool:
+        is_due = self._logged_at is None or now - self._logged_at >= LOG_INTERVAL
+        if is_due:
+            self._logged_at = now
+        return is_due
+
+    def __str__(self) -> str:
+        """Say what was found last, for the message of a timeout."""
+        if not self.checks:
+            return "No check was finished: look into the triggerer's log, it may be overloaded or Lessonspace slow."
+        return " ".join(part for part in (self._found or "No check succeeded.", self._failure) if part)
+
+
+def _to_the_second(moment: datetime) -> str:
+    return write_time(moment.replace(microsecond=0))
 
 
 class EndedSessions:
@@ -170,7 +237,13 @@ class AwaitedSession:
 
     def verdict(self, sessions: Iterable[Session], now: datetime) -> EndVerdict:
         """Decide by sessions that were found among those that ended."""
-        return session_verdict(self.session_id, next(iter(sessions), None))
+        for session in sessions:
+            return session_verdict(self.session_id, session)
+        return EndVerdict(
+            "waiting",
+            f"Session {self.session_id} is not among those that have ended. If people have left it, check that this is "
+            f"the uuid of a session and not the id of a space.",
+        )
 
     def is_certain(self, verdict: EndVerdict) -> bool:
         """Whether a verdict by such sessions holds, whatever else the API knows."""

@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, cast
 
-from airflow.providers.common.compat.sdk import AirflowSkipException
+from airflow.providers.common.compat.sdk import AirflowSkipException, AirflowTaskTimeout
 
 from lessonspace_provider import archive, transcripts
 from lessonspace_provider.archive_windows import Window, backfill_command, clocks_change
@@ -32,6 +33,7 @@ from lessonspace_provider.parameters import (
 from lessonspace_provider.sessions import ended_within
 from lessonspace_provider.storage import write_pieces
 from lessonspace_provider.times import write_time
+from lessonspace_provider.triggers.time_limits import NO_REPORT, deferral_timeout, ended_without_report, report_time
 from lessonspace_provider.waiting import DEFAULT_GIVE_UP_AFTER, OVERLAP, AwaitedTranscript, asked_with
 
 if TYPE_CHECKING:
@@ -86,8 +88,8 @@ class LessonspaceGetTranscriptOperator(LessonspaceOperator):
         None: the segments become the task's result. A transcript of an hour has over 100 kB and people's names,
         so a destination is the better choice.
     :param formats: which files to write, any of the names in ``transcripts.WRITERS``.
-    :param wait: wait in the triggerer until the transcript is there; see ``LessonspaceTranscriptTrigger``. A session
-        that can't have one is not waited for.
+    :param wait: wait in the triggerer until the transcript is there, at most for ``execution_timeout`` if that is set;
+        see ``LessonspaceTranscriptTrigger``. A session that can't have one is not waited for.
     :param give_up_after: how long after the session's end it is waited for; timedelta or seconds.
     :param on_missing: what a transcript that is not there does, or that never came: ``fail`` the task (which its
         retries try again), ``skip`` the task, or ``none``: the task succeeds with None.
@@ -116,9 +118,11 @@ class LessonspaceGetTranscriptOperator(LessonspaceOperator):
         self.wait = wait
         self.give_up_after = give_up_after
         self.on_missing = on_missing
+        self._began = 0.0
 
     def execute(self, context: Context) -> list[Segment] | list[str] | None:
         """Fetch the transcript, and write it if there is a destination; or go and wait for it."""
+        self._began = time.monotonic()
         formats = transcripts.check_formats(self.formats)
         give_up_after = as_duration("give_up_after", self.give_up_after)
         as_flag("wait", self.wait)
@@ -135,12 +139,20 @@ class LessonspaceGetTranscriptOperator(LessonspaceOperator):
     def execute_complete(self, context: Context, event: Mapping[str, Any]) -> list[Segment] | list[str] | None:
         """Take what the trigger fired."""
         message = clean_message(event.get("message"))
+        if event.get("status") == "timeout":
+            raise self._timed_out(message)
         if event.get("status") == "ready":
             return self._keep(self.hook.open_transcript(self.session_id), transcripts.check_formats(self.formats))
         if event.get("status") in ("not_eligible", "given_up"):
             self._go_without(message)
             return None
         raise LessonspaceError(f"Waiting for the transcript of session {self.session_id} failed: {message}")
+
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> object:
+        """Come back from the triggerer."""
+        if ended_without_report(next_method, next_kwargs):
+            raise self._timed_out(NO_REPORT)
+        return super().resume_execution(next_method, next_kwargs, context)
 
     def _without_transcript(self, give_up_after: timedelta) -> None:
         """Ask the session why a transcript is 404; then wait for it, or act as ``on_missing`` says."""
@@ -159,14 +171,23 @@ class LessonspaceGetTranscriptOperator(LessonspaceOperator):
     def _defer(self, awaited: AwaitedTranscript) -> None:
         from lessonspace_provider.triggers.transcripts import LessonspaceTranscriptTrigger
 
+        timeout = deferral_timeout(None, self.execution_timeout, time.monotonic() - self._began)
         trigger = LessonspaceTranscriptTrigger(
             session_id=awaited.session_id,
             lessonspace_conn_id=self.lessonspace_conn_id,
             give_up_after=awaited.give_up_after.total_seconds(),
             began_at=awaited.began_at.timestamp(),
             ended_at=awaited.ended_at.timestamp() if awaited.ended_at else None,
+            timeout_at=report_time(timeout, awaited.began_at),
         )
-        self.defer(trigger=trigger, method_name="execute_complete")
+        self.defer(trigger=trigger, method_name="execute_complete", timeout=timeout)
+
+    def _timed_out(self, found: str) -> AirflowTaskTimeout:
+        message = (
+            f"Timed out after {self.execution_timeout} (execution_timeout). It waited for the transcript of session "
+            f"{self.session_id}. {found}"
+        )
+        return AirflowTaskTimeout(asked_with(self.lessonspace_conn_id, message))
 
     def _go_without(self, message: str) -> None:
         if self.on_missing == "fail":

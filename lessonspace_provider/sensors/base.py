@@ -1,18 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What all Lessonspace sensors share: poked, rescheduled or deferred, they ask and end the same way."""
+"""What all Lessonspace sensors share: poked, rescheduled or deferred, they check and end the same way."""
 
 from __future__ import annotations
 
+import time
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
 from airflow.providers.common.compat.sdk import (
     AirflowFailException,
     AirflowSensorTimeout,
     AirflowSkipException,
+    AirflowTaskTimeout,
     BaseSensorOperator,
     PokeReturnValue,
     conf,
@@ -22,7 +26,8 @@ from lessonspace_provider.exceptions import PASSING_ERRORS, LessonspaceError, Le
 from lessonspace_provider.foreign_words import clean_message, clean_words
 from lessonspace_provider.hooks.on_worker import DEFAULT_CONN_ID, HookOnWorker
 from lessonspace_provider.parameters import as_margin
-from lessonspace_provider.waiting import DEFAULT_INTERVAL, asked_with, check_interval
+from lessonspace_provider.triggers.time_limits import NO_REPORT, deferral_timeout, ended_without_report, report_time
+from lessonspace_provider.waiting import DEFAULT_INTERVAL, Progress, asked_with, check_interval
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -37,14 +42,28 @@ class LessonspaceWaitFailed(LessonspaceError, AirflowFailException):  # noqa: N8
     """
 
 
+@dataclass(frozen=True)
+class Check:
+    """
+    What one check found.
+
+    :param message: one sentence for the log.
+    :param result: the task's result; None as long as there is something to wait for.
+    """
+
+    message: str
+    result: object | None = None
+
+
 class LessonspaceSensor(HookOnWorker, BaseSensorOperator):
     """
     Base of the sensors.
 
     :param lessonspace_conn_id: the connection to use.
     :param deferrable: wait in the triggerer, which takes no worker slot; by default as the configuration
-        ``[operators] default_deferrable`` says. The first look is made on the worker in any case.
-    :param poke_interval: seconds between two looks, or timedelta, at least 5 s.
+        ``[operators] default_deferrable`` says. The first check is made on the worker in any case. A deferred sensor
+        ends at ``timeout`` or ``execution_timeout``, whichever comes first.
+    :param poke_interval: seconds between two checks, or timedelta, at least 5 s.
     :param timeout: as for any sensor of Airflow, seconds or timedelta; None is what Airflow is configured to.
     :param max_wait: likewise, of ``poke_interval`` with ``exponential_backoff``; None is no limit.
     """
@@ -70,24 +89,24 @@ class LessonspaceSensor(HookOnWorker, BaseSensorOperator):
         check_interval("poke_interval", self.poke_interval)
         self.lessonspace_conn_id = lessonspace_conn_id
         self.deferrable = deferrable
-        self._looked_at: datetime | None = None
+        self._checked_at: datetime | None = None
 
     @abstractmethod
-    def look(self, now: datetime) -> object | None:
+    def check(self, now: datetime) -> Check:
         """
         Ask once.
 
         :param now: aware.
-        :return: the result, or None as long as there is something to wait for.
-        :raises LessonspaceWaitFailed: when there is not.
+        :raises LessonspaceWaitFailed: when there is nothing to wait for any more.
         """
 
     @abstractmethod
-    def trigger(self, looked_at: datetime | None) -> BaseTrigger:
+    def trigger(self, checked_at: datetime | None, timeout_at: float | None) -> BaseTrigger:
         """
         Make what waits in the triggerer.
 
-        :param looked_at: when it was found that there is something to wait for, aware; None when that look failed.
+        :param checked_at: when it was found that there is something to wait for, aware; None when that check failed.
+        :param timeout_at: epoch seconds at which it is to report that the time is up.
         """
 
     @abstractmethod
@@ -105,30 +124,35 @@ class LessonspaceSensor(HookOnWorker, BaseSensorOperator):
 
     def execute(self, context: Context) -> object:
         """Wait, in the way that ``deferrable`` and ``mode`` say."""
+        began = time.monotonic()
         with self._soft_failures():
             if not self.deferrable:
                 return super().execute(context)
-            result = self._first_look()
+            result = self._first_check()
         if result is None:
+            timeout = deferral_timeout(self.timeout, self.execution_timeout, time.monotonic() - began)
+            timeout_at = report_time(timeout, datetime.now(timezone.utc))
             self.defer(
-                trigger=self.trigger(self._looked_at),
-                method_name="execute_complete",
-                timeout=timedelta(seconds=self.timeout),
+                trigger=self.trigger(self._checked_at, timeout_at), method_name="execute_complete", timeout=timeout
             )
         return result
 
     def poke(self, context: Context) -> PokeReturnValue:
         """Ask once."""
-        result = self._patient_look()
+        result = self._patient_check()
         return PokeReturnValue(is_done=result is not None, xcom_value=result)
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> object:
         """Come back from the triggerer."""
         with self._soft_failures():
+            if ended_without_report(next_method, next_kwargs):
+                raise self._timed_out(NO_REPORT)
             return super().resume_execution(next_method, next_kwargs, context)
 
     def execute_complete(self, context: Context, event: Mapping[str, Any]) -> object:
         """Take what the trigger fired."""
+        if event.get("status") == "timeout":
+            raise self._timed_out(str(event.get("message")))
         if event.get("status") == "error":
             reason = event.get("reason")
             message = f"{clean_message(event.get('message'))} ({clean_words(reason)} in the triggerer)"
@@ -145,10 +169,14 @@ class LessonspaceSensor(HookOnWorker, BaseSensorOperator):
         self.log.info("%s", clean_message(event.get("message")))
         return result
 
-    def _first_look(self) -> object | None:
-        """Look as Airflow's loop of pokes does: ``never_fail`` skips the task for errors of any kind."""
+    @cached_property
+    def _progress(self) -> Progress:
+        return Progress(self.log)
+
+    def _first_check(self) -> object | None:
+        """Check as Airflow's loop of pokes does: ``never_fail`` skips the task for errors of any kind."""
         try:
-            return self._patient_look()
+            return self._patient_check()
         except AirflowSkipException:
             raise
         except Exception as error:
@@ -157,21 +185,38 @@ class LessonspaceSensor(HookOnWorker, BaseSensorOperator):
             reason = str(error)
         raise cast("Exception", AirflowSkipException(f"Skipped, as never_fail says: {reason}"))
 
-    def _patient_look(self) -> object | None:
+    def _patient_check(self) -> object | None:
         now = datetime.now(timezone.utc)
         try:
-            result = self.look(now)
+            check = self.check(now)
         except (LessonspaceWaitFailed, LessonspaceInputError):
             raise
         except PASSING_ERRORS as error:
-            self.log.warning("This look failed, the next one may not: %s", error)
+            self._progress.failed(error, now)
             return None
         except LessonspaceError as error:
             failure = LessonspaceWaitFailed(str(error), status=error.status, method=error.method, path=error.path)
         else:
-            self._looked_at = now
-            return result
+            self._checked_at = now
+            if check.result is None:
+                self._progress.found(check.message, now, self._next_check(now))
+            else:
+                self.log.info("%s", check.message)
+            return check.result
         raise failure
+
+    def _next_check(self, now: datetime) -> datetime | None:
+        """Say when it is checked next; Airflow's own backoff is not known here."""
+        if self.exponential_backoff or self.deferrable:
+            return None
+        return now + timedelta(seconds=self.poke_interval)
+
+    def _timed_out(self, found: str) -> BaseException:
+        """Make the exception that a poked sensor would end with: a task that timed out has its retries."""
+        limit = self.execution_timeout
+        if limit is not None and limit.total_seconds() <= self.timeout:
+            return AirflowTaskTimeout(f"Timed out after {limit} (execution_timeout). {found}")
+        return cast("Exception", AirflowSensorTimeout(f"Timed out after {self.timeout:g} s (timeout). {found}"))
 
     @contextmanager
     def _soft_failures(self) -> Iterator[None]:
@@ -179,15 +224,26 @@ class LessonspaceSensor(HookOnWorker, BaseSensorOperator):
         soft = self.soft_fail or self.never_fail
         try:
             yield
+        except AirflowSkipException as error:
+            if error.__cause__ is None:
+                raise
+            failure = error.__cause__  # Airflow's own text says that soft_fail is set, and no more
         except AirflowFailException as error:
             if not soft:
                 raise
-            reason = str(error)
-        except AirflowSensorTimeout as error:
-            ended = str(error).rstrip(".")
-            reason = asked_with(self.lessonspace_conn_id, f"{ended}. It waited for {self.awaited_name()}.")
+            failure = error
+        except (AirflowSensorTimeout, AirflowTaskTimeout) as error:
+            failure = error
         else:
             return
+        is_timeout = isinstance(failure, (AirflowSensorTimeout, AirflowTaskTimeout))
+        reason = self._about_timeout(str(failure)) if is_timeout else str(failure)
         if not soft:
-            raise AirflowSensorTimeout(reason)  # Airflow's own says neither for what nor where
+            raise type(failure)(reason)
         raise cast("Exception", AirflowSkipException(f"Skipped, as soft_fail or never_fail says: {reason}"))
+
+    def _about_timeout(self, ended: str) -> str:
+        """Add for what it was waited, where, and what was found last: Airflow's own texts say none of it."""
+        found = f" {self._progress}" if self._progress.checks else ""
+        waited_for = f"It waited for {self.awaited_name()}."
+        return asked_with(self.lessonspace_conn_id, f"{ended.rstrip('.')}. {waited_for}{found}")

@@ -12,7 +12,7 @@ from airflow.providers.common.compat.sdk import AirflowSkipException
 from lessonspace_provider.exceptions import LessonspaceError, LessonspaceInputError
 from lessonspace_provider.foreign_words import clean_message
 from lessonspace_provider.parameters import as_duration, as_one_of, as_uuid, as_window, shown
-from lessonspace_provider.sensors.base import LessonspaceSensor, LessonspaceWaitFailed
+from lessonspace_provider.sensors.base import Check, LessonspaceSensor, LessonspaceWaitFailed
 from lessonspace_provider.sessions import summary
 from lessonspace_provider.waiting import AwaitedLesson, AwaitedSession, asked_with
 
@@ -46,7 +46,7 @@ class LessonspaceSessionEndSensor(LessonspaceSensor):
         ``fail`` the task, ``skip`` it, or ``wait`` for a later session, until ``timeout``.
     :param grace: timedelta or seconds.
     :return: what ended, see ``SessionSummary``: ids, name, times, counts; no people.
-    :raises LessonspaceWaitFailed: when no session was the lesson, and for errors that no later look can mend.
+    :raises LessonspaceWaitFailed: when no session was the lesson, and for errors that no later check can fix.
     """
 
     template_fields: Sequence[str] = (
@@ -81,22 +81,21 @@ class LessonspaceSessionEndSensor(LessonspaceSensor):
         self.on_no_session = on_no_session
         self.grace = grace
 
-    def look(self, now: datetime) -> SessionSummary | None:
+    def check(self, now: datetime) -> Check:
         """Ask whether it has ended."""
         verdict = self._awaited().look(self.hook, now)
-        self.log.info("%s", verdict.message)
         if verdict.status == "no_session":
             self._end_without_session(asked_with(self.lessonspace_conn_id, verdict.message))
-        return summary(verdict.session) if verdict.session else None
+        return Check(verdict.message, summary(verdict.session) if verdict.session else None)
 
     def awaited_name(self) -> str:
         """Name the session or the room."""
         awaited = self._awaited()
         if isinstance(awaited, AwaitedSession):
-            return f"the end of session {awaited.session_id}, which has to be a session's uuid and not its space's id"
+            return f"the end of session {awaited.session_id}"
         return f"the end of a lesson in {awaited.room}"
 
-    def trigger(self, looked_at: datetime | None) -> LessonspaceSessionEndTrigger:
+    def trigger(self, checked_at: datetime | None, timeout_at: float | None) -> LessonspaceSessionEndTrigger:
         """Make what waits in the triggerer."""
         from lessonspace_provider.triggers.sessions import LessonspaceSessionEndTrigger
 
@@ -104,7 +103,8 @@ class LessonspaceSessionEndSensor(LessonspaceSensor):
             self._recognisable(self._awaited()),
             lessonspace_conn_id=self.lessonspace_conn_id,
             poll_interval=self.poke_interval,
-            asked_at=looked_at.timestamp() if looked_at else None,
+            asked_at=checked_at.timestamp() if checked_at else None,
+            timeout_at=timeout_at,
         )
 
     def result_of(self, event: Mapping[str, Any]) -> SessionSummary | None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from lessonspace_provider.foreign_words import clean_message
 from lessonspace_provider.parameters import LONGEST_DURATION, as_duration, as_uuid
-from lessonspace_provider.sensors.base import LessonspaceSensor, LessonspaceWaitFailed
+from lessonspace_provider.sensors.base import Check, LessonspaceSensor, LessonspaceWaitFailed
 from lessonspace_provider.sessions import FIRST_LOOK, LONGEST_LOOK
 from lessonspace_provider.waiting import DEFAULT_GIVE_UP_AFTER, AwaitedTranscript
 
@@ -21,7 +21,7 @@ class LessonspaceTranscriptSensor(LessonspaceSensor):
     """
     Wait until the transcript of a session is there.
 
-    It is looked for ever more rarely. Deferred: about 5 minutes after the session's end, then after twice as long each
+    It is checked ever more rarely. Deferred: about 5 minutes after the session's end, then after twice as long each
     time, up to 12 hours, with the connection's one poll for the end. Poked or rescheduled: after 5 minutes at first,
     then by Airflow's own backoff; a session that never existed is then waited for until ``timeout``. That a session
     can't have a transcript (too short, one person only, not recorded) is known from the session itself, and ends the
@@ -34,8 +34,8 @@ class LessonspaceTranscriptSensor(LessonspaceSensor):
     :param give_up_after: how long after the session's end, timedelta or seconds. ``timeout``, counted from the task's
         beginning, ends the wait too; unless you give it, it is a day longer.
     :return: the session's uuid.
-    :raises LessonspaceWaitFailed: when there will be no transcript, with the reason, and for errors that no later look
-        can mend. With ``soft_fail`` the task is skipped instead.
+    :raises LessonspaceWaitFailed: when there will be no transcript, with the reason, and for errors that no later check
+        can fix. With ``soft_fail`` the task is skipped instead.
     """
 
     template_fields: Sequence[str] = ("lessonspace_conn_id", "session_id")
@@ -64,23 +64,22 @@ class LessonspaceTranscriptSensor(LessonspaceSensor):
         self.give_up_after = give_up_after
         self._ended_at: datetime | None = None
 
-    def look(self, now: datetime) -> str | None:
+    def check(self, now: datetime) -> Check:
         """Ask whether it is there."""
         session_id = as_uuid("session_id", self.session_id)
         give_up_after = as_duration("give_up_after", self.give_up_after)
         awaited = AwaitedTranscript(session_id, give_up_after, began_at=now, ended_at=self._ended_at)
         verdict = awaited.look(self.hook, now)
-        self.log.info("%s", verdict.message)
         self._ended_at = verdict.ended_at
         if verdict.status in ("not_eligible", "given_up"):
             raise LessonspaceWaitFailed(verdict.message)
-        return session_id if verdict.status == "ready" else None
+        return Check(verdict.message, session_id if verdict.status == "ready" else None)
 
     def awaited_name(self) -> str:
         """Name the session."""
         return f"the transcript of session {self.session_id}"
 
-    def trigger(self, looked_at: datetime | None) -> LessonspaceTranscriptTrigger:
+    def trigger(self, checked_at: datetime | None, timeout_at: float | None) -> LessonspaceTranscriptTrigger:
         """Make what waits in the triggerer."""
         from lessonspace_provider.triggers.transcripts import LessonspaceTranscriptTrigger
 
@@ -88,8 +87,9 @@ class LessonspaceTranscriptSensor(LessonspaceSensor):
             session_id=as_uuid("session_id", self.session_id),
             lessonspace_conn_id=self.lessonspace_conn_id,
             give_up_after=as_duration("give_up_after", self.give_up_after).total_seconds(),
-            began_at=looked_at.timestamp() if looked_at else None,
+            began_at=checked_at.timestamp() if checked_at else None,
             ended_at=self._ended_at.timestamp() if self._ended_at else None,
+            timeout_at=timeout_at,
         )
 
     def result_of(self, event: Mapping[str, Any]) -> str | None:

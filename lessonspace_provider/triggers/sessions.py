@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Hashable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from airflow.triggers.base import BaseEventTrigger, BaseTrigger, TriggerEvent
@@ -21,6 +22,7 @@ from lessonspace_provider.triggers.shared import (
     as_lessonspace_error,
     from_epoch,
     now,
+    seconds_until,
     shared_connection,
 )
 from lessonspace_provider.waiting import (
@@ -28,6 +30,7 @@ from lessonspace_provider.waiting import (
     AwaitedLesson,
     AwaitedSession,
     Cursor,
+    Progress,
     asked_with,
     check_interval,
 )
@@ -46,7 +49,7 @@ class SessionEndEvent(TypedDict):
     ``reason`` is the kind of the error; ``message`` one sentence; ``session`` what ended, without people.
     """
 
-    status: Literal["ended", "no_session", "error"]
+    status: Literal["ended", "no_session", "timeout", "error"]
     reason: str | None
     message: str
     session_id: str | None
@@ -74,6 +77,8 @@ class LessonspaceSessionEndTrigger(BaseTrigger):
     :param give_up_at: see ``Lesson``; epoch seconds, None for never.
     :param asked_at: epoch seconds at which somebody asked and it had not ended: what ended since is found in the
         list. None: the trigger asks once for itself before it listens.
+    :param timeout_at: epoch seconds at which the wait ends with the status ``timeout`` and what was found last; None
+        for never.
     """
 
     def __init__(
@@ -89,6 +94,7 @@ class LessonspaceSessionEndTrigger(BaseTrigger):
         min_participants: int = 2,
         give_up_at: float | None = None,
         asked_at: float | None = None,
+        timeout_at: float | None = None,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Airflow's is untyped
         self.lessonspace_conn_id = lessonspace_conn_id
@@ -101,6 +107,7 @@ class LessonspaceSessionEndTrigger(BaseTrigger):
         self.min_participants = min_participants
         self.give_up_at = give_up_at
         self.asked_at = asked_at
+        self.timeout_at = timeout_at
 
     @classmethod
     def awaiting(
@@ -110,6 +117,7 @@ class LessonspaceSessionEndTrigger(BaseTrigger):
         lessonspace_conn_id: str,
         poll_interval: float,
         asked_at: float | None,
+        timeout_at: float | None,
     ) -> LessonspaceSessionEndTrigger:
         """Make the trigger for what a sensor waits for."""
         if isinstance(awaited, AwaitedSession):
@@ -118,6 +126,7 @@ class LessonspaceSessionEndTrigger(BaseTrigger):
                 poll_interval=poll_interval,
                 session_id=awaited.session_id,
                 asked_at=asked_at,
+                timeout_at=timeout_at,
             )
         lesson = awaited.lesson
         return cls(
@@ -130,6 +139,7 @@ class LessonspaceSessionEndTrigger(BaseTrigger):
             min_participants=lesson.min_participants,
             give_up_at=lesson.give_up_at.timestamp() if lesson.give_up_at else None,
             asked_at=asked_at,
+            timeout_at=timeout_at,
         )
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
@@ -147,30 +157,42 @@ class LessonspaceSessionEndTrigger(BaseTrigger):
                 "min_participants": self.min_participants,
                 "give_up_at": self.give_up_at,
                 "asked_at": self.asked_at,
+                "timeout_at": self.timeout_at,
             },
         )
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait, and fire once."""
+        progress = Progress(self.log)
         try:
-            event = self._event_of(await self._verdict())
-        except Exception as error:
-            event = self._event_of_failure(as_lessonspace_error(error))
+            seconds = seconds_until("timeout_at", self.timeout_at)
+            event = await asyncio.wait_for(self._event(progress), seconds)
+        except asyncio.TimeoutError:
+            event = self._event_without_session("timeout", None, str(progress))
+        except LessonspaceError as error:  # of timeout_at itself
+            event = self._event_of_failure(error)
         yield TriggerEvent(event)
 
-    async def _verdict(self) -> EndVerdict:
+    async def _event(self, progress: Progress) -> SessionEndEvent:
+        try:
+            return self._event_of(await self._verdict(progress))
+        except Exception as error:
+            return self._event_of_failure(as_lessonspace_error(error))
+
+    async def _verdict(self, progress: Progress) -> EndVerdict:
         awaited = self._awaited()
         since = self._since(awaited)
         async with shared_connection(self.lessonspace_conn_id) as connection:
-            waiter = _Waiter(connection, awaited)
+            waiter = _Waiter(connection, awaited, progress, self.poll_interval)
             if self.asked_at is None:
                 verdict = await waiter.look()
                 if verdict is not None and verdict.status != "waiting":
                     return verdict
             async with connection.ended_sessions(since, self.poll_interval) as poll:
-                while (verdict := await waiter.heard(await poll.next())) is None or verdict.status == "waiting":
-                    pass
-                return verdict
+                while True:
+                    verdict = await waiter.heard(await poll.next(waiter.failed))
+                    if verdict is not None and verdict.status != "waiting":
+                        return verdict
 
     def _since(self, awaited: AwaitedSession | AwaitedLesson) -> datetime:
         """Say from when on the list has to be known: of a lesson, all sessions count, not only the last one."""
@@ -206,13 +228,12 @@ class LessonspaceSessionEndTrigger(BaseTrigger):
         )
 
     def _event_of_failure(self, error: LessonspaceError) -> SessionEndEvent:
-        return SessionEndEvent(
-            status="error",
-            reason=type(error).__name__,
-            message=str(error),
-            session_id=self.session_id,
-            session=None,
-        )
+        return self._event_without_session("error", type(error).__name__, str(error))
+
+    def _event_without_session(
+        self, status: Literal["timeout", "error"], reason: str | None, message: str
+    ) -> SessionEndEvent:
+        return SessionEndEvent(status=status, reason=reason, message=message, session_id=self.session_id, session=None)
 
 
 class _Waiter:
@@ -221,11 +242,21 @@ class _Waiter:
 
     :param connection: what the calls are made with.
     :param awaited: what is waited for.
+    :param progress: what was found last.
+    :param interval: seconds between two polls.
     """
 
-    def __init__(self, connection: SharedConnection, awaited: AwaitedSession | AwaitedLesson) -> None:
+    def __init__(
+        self,
+        connection: SharedConnection,
+        awaited: AwaitedSession | AwaitedLesson,
+        progress: Progress,
+        interval: float,
+    ) -> None:
         self._connection = connection
         self._awaited = awaited
+        self._progress = progress
+        self._interval = timedelta(seconds=interval)
         self._found: dict[str, Session] = {}
         self._doubted: tuple[str, int] | None = None
         self._looked_at = now()
@@ -236,12 +267,17 @@ class _Waiter:
         for session in self._awaited.among(news.ended, now()):
             self._found[session["uuid"]] = session
         verdict = self._awaited.verdict(self._found.values(), now())
+        self._progress.found(verdict.message, now(), now() + self._interval)
         if verdict.status == "ended" and self._awaited.is_certain(verdict):
             return verdict
         is_deaf = not self._awaited.is_listed and self._looked_long_ago()
         if news.is_turn or is_deaf or self._is_in_doubt(verdict):
             return await self.look()
         return None
+
+    def failed(self, error: LessonspaceError) -> None:
+        """Note that a poll failed."""
+        self._progress.failed(error, now())
 
     def _is_in_doubt(self, verdict: EndVerdict) -> bool:
         """Whether the poll's sessions settle it, but others may speak against it; asked again rarely."""
@@ -266,10 +302,12 @@ class _Waiter:
             verdict = await self._connection.call(lambda hook: self._awaited.look(hook, now()))
         except LessonspaceError as error:
             self._doubted = None
+            self.failed(error)
             if self._patience.ends_with(error):
                 raise
             return None
         self._patience = Patience()
+        self._progress.found(verdict.message, now(), now() + self._interval)
         return verdict
 
 

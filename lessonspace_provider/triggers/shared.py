@@ -81,6 +81,18 @@ class News:
     is_turn: bool
 
 
+@dataclass(frozen=True)
+class FailedPoll:
+    """
+    A poll that failed.
+
+    :param is_last: whether too many in a row have.
+    """
+
+    error: LessonspaceError
+    is_last: bool
+
+
 @dataclass(eq=False)
 class Subscription:
     """
@@ -94,21 +106,24 @@ class Subscription:
     interval: float
     confirmed_at: float
     patience: Patience = field(default_factory=Patience)
-    _news: asyncio.Queue[News | LessonspaceError] = field(default_factory=asyncio.Queue)
+    _news: asyncio.Queue[News | FailedPoll] = field(default_factory=asyncio.Queue)
 
-    def tell(self, news: News | LessonspaceError) -> None:
-        """Leave it what was found, or why nothing can be found."""
+    def tell(self, news: News | FailedPoll) -> None:
+        """Leave it what was found, or why nothing was."""
         self._news.put_nowait(news)
 
-    async def next(self) -> News:
+    async def next(self, failed: Callable[[LessonspaceError], None] | None = None) -> News:
         """
-        Wait for the next poll.
+        Wait for the next poll that succeeds.
 
+        :param failed: called with the error of each poll that does not.
         :raises LessonspaceError: when too many polls in a row failed, see ``Patience``.
         """
-        news = await self._news.get()
-        if isinstance(news, LessonspaceError):
-            raise news
+        while isinstance(news := await self._news.get(), FailedPoll):
+            if news.is_last:
+                raise news.error
+            if failed is not None:
+                failed(news.error)
         return news
 
 
@@ -273,9 +288,10 @@ class _Poll:
     def _tell_failure(self, listeners: list[Subscription], error: LessonspaceError) -> None:
         _log.warning("Looking for ended sessions failed, next try in a while: %s", error)
         for subscription in listeners:
-            if subscription.patience.ends_with(error):
+            is_last = subscription.patience.ends_with(error)
+            if is_last:
                 subscription.patience = Patience()
-                subscription.tell(error)
+            subscription.tell(FailedPoll(error, is_last))
 
     def _whose_turn(self) -> Subscription | None:
         moment = asyncio.get_running_loop().time()
@@ -345,6 +361,19 @@ def from_epoch(parameter: str, seconds: float | None) -> datetime | None:
     if moment is None:
         raise refuse(parameter, seconds, "seconds since 1970-01-01T00:00:00Z")
     return moment
+
+
+def seconds_until(parameter: str, epoch: float | None) -> float | None:
+    """
+    Say how long it is until a moment.
+
+    :param parameter: the keyword's name, for the message.
+    :param epoch: see ``from_epoch``.
+    :return: seconds, 0 or more; None for None.
+    :raises LessonspaceInputError: for anything else.
+    """
+    moment = from_epoch(parameter, epoch)
+    return None if moment is None else max((moment - now()).total_seconds(), 0.0)
 
 
 class _Thread:

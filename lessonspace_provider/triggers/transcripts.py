@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
@@ -20,15 +20,16 @@ from lessonspace_provider.triggers.shared import (
     as_lessonspace_error,
     from_epoch,
     now,
+    seconds_until,
     shared_connection,
 )
-from lessonspace_provider.waiting import DEFAULT_INTERVAL, AwaitedTranscript, check_interval
+from lessonspace_provider.waiting import DEFAULT_INTERVAL, AwaitedTranscript, Progress, check_interval
 
 if TYPE_CHECKING:
     from lessonspace_provider.sessions import TranscriptVerdict
 
 
-TranscriptStatus = Literal["pending", "ready", "not_eligible", "given_up", "error"]
+TranscriptStatus = Literal["pending", "ready", "not_eligible", "given_up", "timeout", "error"]
 
 
 class TranscriptEvent(TypedDict):
@@ -58,6 +59,8 @@ class LessonspaceTranscriptTrigger(BaseTrigger):
         then.
     :param ended_at: epoch seconds of the session's end, if it had ended when somebody asked.
     :param poll_interval: seconds between two polls for the session's end, at least 5.
+    :param timeout_at: epoch seconds at which the wait ends with the status ``timeout`` and what was found last; None
+        for never.
     """
 
     def __init__(
@@ -69,6 +72,7 @@ class LessonspaceTranscriptTrigger(BaseTrigger):
         began_at: float | None = None,
         ended_at: float | None = None,
         poll_interval: float = DEFAULT_INTERVAL,
+        timeout_at: float | None = None,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Airflow's is untyped
         self.session_id = session_id
@@ -77,6 +81,7 @@ class LessonspaceTranscriptTrigger(BaseTrigger):
         self.began_at = began_at
         self.ended_at = ended_at
         self.poll_interval = check_interval("poll_interval", poll_interval)
+        self.timeout_at = timeout_at
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Give what a triggerer needs to make this trigger again."""
@@ -89,42 +94,54 @@ class LessonspaceTranscriptTrigger(BaseTrigger):
                 "began_at": self.began_at,
                 "ended_at": self.ended_at,
                 "poll_interval": self.poll_interval,
+                "timeout_at": self.timeout_at,
             },
         )
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait, and fire once."""
+        progress = Progress(self.log)
+        try:
+            seconds = seconds_until("timeout_at", self.timeout_at)
+            event = await asyncio.wait_for(self._waited(progress), seconds)
+        except asyncio.TimeoutError:
+            event = self._event("timeout", None, str(progress))
+        except LessonspaceError as error:  # of timeout_at itself
+            event = self._event("error", type(error).__name__, str(error))
+        yield TriggerEvent(event)
+
+    async def _waited(self, progress: Progress) -> TranscriptEvent:
         try:
             async with shared_connection(self.lessonspace_conn_id) as connection:
-                verdict = await self._verdict(connection)
-            event = self._event(verdict.status, None, verdict.message)
+                verdict = await self._verdict(connection, progress)
+            return self._event(verdict.status, None, verdict.message)
         except Exception as error:
             known = as_lessonspace_error(error)
-            event = self._event("error", type(known).__name__, str(known))
-        yield TriggerEvent(event)
+            return self._event("error", type(known).__name__, str(known))
 
     def _event(self, status: TranscriptStatus, reason: str | None, message: str) -> TranscriptEvent:
         return TranscriptEvent(status=status, reason=reason, message=message, session_id=self.session_id)
 
-    async def _verdict(self, connection: SharedConnection) -> TranscriptVerdict:
+    async def _verdict(self, connection: SharedConnection, progress: Progress) -> TranscriptVerdict:
         awaited, patience = self._awaited(), Patience()
         looked_at = from_epoch("began_at", self.began_at)
         while True:
             try:
                 if looked_at is not None:
-                    await self._until_next_look(connection, awaited, looked_at)
+                    await self._until_next_look(connection, awaited, looked_at, progress)
                 looked_at = now()
                 verdict = await _look(connection, awaited)
             except LessonspaceError as error:
                 if patience.ends_with(error):
                     raise
-                self.log.warning("Looking for a transcript failed, next try in %s: %s", FIRST_LOOK, error)
+                progress.failed(error, now())
                 await asyncio.sleep(FIRST_LOOK.total_seconds())
                 looked_at = None
                 continue
             if verdict.status != "pending":
                 return verdict
             awaited, patience = replace(awaited, ended_at=verdict.ended_at), Patience()
+            progress.found(verdict.message, now(), self._next_look(awaited))
 
     def _awaited(self) -> AwaitedTranscript:
         return AwaitedTranscript(
@@ -135,25 +152,39 @@ class LessonspaceTranscriptTrigger(BaseTrigger):
         )
 
     async def _until_next_look(
-        self, connection: SharedConnection, awaited: AwaitedTranscript, looked_at: datetime
+        self, connection: SharedConnection, awaited: AwaitedTranscript, looked_at: datetime, progress: Progress
     ) -> None:
         if awaited.ended_at is None:
-            await self._until_ended(connection, awaited, looked_at)
+            await self._until_ended(connection, awaited, looked_at, progress)
             return
-        scheduled = next_transcript_look(self.session_id, awaited.ended_at, now())
-        next_look = min(scheduled, awaited.ended_at + awaited.give_up_after)
-        await asyncio.sleep(max((next_look - now()).total_seconds(), self.poll_interval))
+        await asyncio.sleep((self._next_look(awaited) - now()).total_seconds())
 
-    async def _until_ended(self, connection: SharedConnection, awaited: AwaitedTranscript, looked_at: datetime) -> None:
+    def _next_look(self, awaited: AwaitedTranscript) -> datetime:
+        """Say when it is looked for next; while its session runs, for the end of that."""
+        soonest = now() + timedelta(seconds=self.poll_interval)
+        if awaited.ended_at is None:
+            return soonest
+        scheduled = next_transcript_look(self.session_id, awaited.ended_at, now())
+        return max(min(scheduled, awaited.ended_at + awaited.give_up_after), soonest)
+
+    async def _until_ended(
+        self, connection: SharedConnection, awaited: AwaitedTranscript, looked_at: datetime, progress: Progress
+    ) -> None:
         """Listen to the poll until the session has ended, or it is time to ask for it: nobody may ever join it."""
         deadline = awaited.began_at + awaited.give_up_after
         is_ahead = looked_at < deadline  # a session that runs on after it is not asked for again and again
+
+        def failed(error: LessonspaceError) -> None:
+            progress.failed(error, now())
+
         async with connection.ended_sessions(awaited.began_at, self.poll_interval) as poll:
-            news = await poll.next()
+            news = await poll.next(failed)
             while awaited.session_id not in news.ended.by_id and not news.is_turn:
                 if is_ahead and now() >= deadline:
                     return
-                news = await poll.next()
+                message = f"Session {awaited.session_id} is not among those that have ended."
+                progress.found(message, now(), self._next_look(awaited))
+                news = await poll.next(failed)
 
 
 async def _look(connection: SharedConnection, awaited: AwaitedTranscript) -> TranscriptVerdict:

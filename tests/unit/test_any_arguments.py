@@ -335,7 +335,7 @@ TRIGGERS = {
         {
             **CONNECTION,
             **each(or_none(is_time), "window_start", "window_end"),
-            **each(or_none(is_seconds), "give_up_at", "asked_at"),
+            **each(or_none(is_seconds), "give_up_at", "asked_at", "timeout_at"),
             "poll_interval": is_seconds,
             "session_id": or_none(is_uuid),
             "space_id": or_none(is_space_id),
@@ -351,7 +351,7 @@ TRIGGERS = {
         {"lessonspace_conn_id": "lessonspace_default", "session_id": SESSION, "give_up_after": 1e9},
         {
             **CONNECTION,
-            **each(or_none(is_seconds), "began_at", "ended_at"),
+            **each(or_none(is_seconds), "began_at", "ended_at", "timeout_at"),
             "session_id": is_uuid,
             "give_up_after": is_duration,
             "poll_interval": is_seconds,
@@ -544,7 +544,7 @@ def _one_poll(monkeypatch):
     """Whoever has heard a poll and waits for the next, or sleeps, is known to wait; no failure is borne."""
     heard = Subscription.next
 
-    async def next_once(subscription):
+    async def next_once(subscription, *_):
         if hasattr(subscription, "has_heard"):
             raise StillWaits
         subscription.has_heard = True
@@ -556,7 +556,9 @@ def _one_poll(monkeypatch):
     monkeypatch.setattr("lessonspace_provider.triggers.shared.FAILURES_ALLOWED", 1)
     monkeypatch.setattr(Subscription, "next", next_once)
     # In that module only: the loops of other threads, such as a sandbox that serves other tests, sleep as well.
-    monkeypatch.setattr("lessonspace_provider.triggers.transcripts.asyncio", SimpleNamespace(sleep=still_waits))
+    monkeypatch.setattr(
+        "lessonspace_provider.triggers.transcripts.asyncio", SimpleNamespace(**{**vars(asyncio), "sleep": still_waits})
+    )
 
 
 @pytest.mark.usefixtures("_one_poll")

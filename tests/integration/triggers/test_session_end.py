@@ -236,6 +236,30 @@ def test_the_loop_goes_on_while_a_call_is_slow(lessonspace_connection, control, 
     asyncio.run(scenario())
 
 
+def test_when_the_time_is_up_the_trigger_reports_what_it_found_last(lessonspace_connection, control, running, present):
+    what = {"session_id": running(1)[0], "asked_at": present.timestamp()}
+
+    async def scenario():
+        timeout_at = (present + timedelta(seconds=2)).timestamp()
+        event = await fired(a_trigger(lessonspace_connection, timeout_at=timeout_at, **what))
+        assert not shared._shared
+        return event
+
+    event = asyncio.run(scenario())
+    assert (event["status"], event["session"]) == ("timeout", None)
+    assert "is not among those that have ended" in event["message"]
+
+
+def test_when_the_time_is_up_in_an_outage_the_trigger_reports_that(lessonspace_connection, control, running, present):
+    control.inject_fault("status", status=503, path=LIST)
+    what = {"session_id": running(1)[0], "asked_at": present.timestamp()}
+    timeout_at = (present + timedelta(seconds=2)).timestamp()
+    event = asyncio.run(fired(a_trigger(lessonspace_connection, timeout_at=timeout_at, **what)))
+    assert event["status"] == "timeout"
+    assert "No check succeeded" in event["message"]
+    assert "503" in event["message"]
+
+
 def test_keywords_survive_the_way_to_the_triggerer(lessonspace_connection, present):
     what = {
         "space_id": "abc",
@@ -243,6 +267,7 @@ def test_keywords_survive_the_way_to_the_triggerer(lessonspace_connection, prese
         "window_end": present + timedelta(hours=1),
         "give_up_at": present.timestamp(),
         "asked_at": present.timestamp(),
+        "timeout_at": present.timestamp(),
     }
     trigger = a_trigger(lessonspace_connection, **what)
     assert trigger.serialize()[0] == "lessonspace_provider.triggers.sessions.LessonspaceSessionEndTrigger"

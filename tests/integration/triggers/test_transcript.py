@@ -94,6 +94,18 @@ def test_after_a_look_on_the_worker_the_session_is_not_asked_for_again(lessonspa
     assert not control.calls(path=f"{session_id}/$")
 
 
+@pytest.mark.parametrize("has_ended", [False, True])
+def test_when_the_time_is_up_it_reports_what_it_found_last(lessonspace_connection, control, present, has_ended):
+    end = present - timedelta(hours=1)
+    session_id = control.add_session(
+        end - timedelta(minutes=50), end if has_ended else None, users=["Ann", "Ben"], transcript="never"
+    )
+    timeout_at = (present + timedelta(seconds=2)).timestamp()
+    event = asyncio.run(fired(a_trigger(lessonspace_connection, session_id, timeout_at=timeout_at)))
+    assert event["status"] == "timeout"
+    assert ("is not there yet, 1:00" if has_ended else "is not among those that have ended") in event["message"]
+
+
 def test_failures_end_in_an_error_that_says_what_failed(lessonspace_connection, control, present, monkeypatch):
     monkeypatch.setattr("lessonspace_provider.triggers.transcripts.FIRST_LOOK", timedelta(0))
     end = present - timedelta(hours=1)

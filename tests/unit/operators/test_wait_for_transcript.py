@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
+import time
 from datetime import datetime, timedelta, timezone
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowSkipException, TaskDeferred
+from airflow.providers.common.compat.sdk import AirflowSkipException, AirflowTaskTimeout, TaskDeferred
 
 from lessonspace_provider.exceptions import LessonspaceError, LessonspaceNotFoundError, LessonspaceTranscriptNotReady
 from lessonspace_provider.operators.transcripts import LessonspaceGetTranscriptOperator
@@ -61,6 +62,33 @@ def test_what_is_not_there_yet_is_waited_for_from_the_sessions_end():
     assert (trigger.session_id, trigger.give_up_after) == (SESSION, 5 * 3600)
     assert trigger.ended_at == ENDED.timestamp()
     assert caught.value.method_name == "execute_complete"
+    assert (caught.value.timeout, trigger.timeout_at) == (None, None)
+
+
+def test_it_is_not_waited_for_longer_than_execution_timeout():
+    before = time.time()
+    with pytest.raises(TaskDeferred) as caught:
+        an_operator(Hook(MISSING), execution_timeout=timedelta(minutes=10)).execute({})
+    assert 300 < caught.value.timeout.total_seconds() <= 600
+    assert before + 300 < caught.value.trigger.timeout_at < before + 600
+
+
+@pytest.mark.parametrize(
+    ("resumed", "found"),
+    [
+        (
+            ("execute_complete", {"event": {"status": "timeout", "message": "Found at noon: nothing"}}),
+            "at noon: nothing",
+        ),
+        (("__fail__", {"error": "Trigger timeout"}), "check that a triggerer runs"),
+    ],
+)
+def test_a_wait_that_times_out_is_a_tasks_timeout_whatever_on_missing_says(resumed, found):
+    operator = an_operator(Hook(), execution_timeout=timedelta(minutes=10), on_missing="skip")
+    with pytest.raises(AirflowTaskTimeout) as caught:
+        operator.resume_execution(*resumed, {})
+    parts = ("0:10:00 (execution_timeout)", SESSION, found, "connection 'lessonspace_default'")
+    assert [part for part in parts if part not in str(caught.value)] == []
 
 
 @pytest.mark.parametrize("session", [{"end_time": None}, {"uuid": None}])

@@ -217,6 +217,7 @@ def test_an_event_of_another_version_fails_and_says_what_to_do(unknown):
 
 def test_a_wait_that_times_out_names_the_session_and_the_connection():
     with pytest.raises(
-        AirflowSensorTimeout, match=f"imeout\\. It waited for the transcript of session {SESSION_ID}.*default'"
+        AirflowSensorTimeout,
+        match=f"Timed out after 691200 s \\(timeout\\).*It waited for the transcript of session {SESSION_ID}.*default'",
     ):
         a_sensor().resume_execution("__fail__", {"error": "Trigger timeout"}, {})

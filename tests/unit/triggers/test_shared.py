@@ -16,7 +16,7 @@ from lessonspace_provider.sessions import Lesson
 from lessonspace_provider.triggers import sessions as session_triggers
 from lessonspace_provider.triggers import shared
 from lessonspace_provider.triggers.sessions import LessonspaceSessionEndedEventTrigger
-from lessonspace_provider.waiting import OVERLAP, AwaitedLesson, EndedSessions
+from lessonspace_provider.waiting import OVERLAP, AwaitedLesson, EndedSessions, Progress
 
 MINUTE = timedelta(minutes=1)
 PRESENT = datetime(2026, 11, 23, 10, 0, tzinfo=timezone.utc)
@@ -213,7 +213,7 @@ def test_a_doubt_is_asked_about_once_and_again_after_a_while(clock):
     running = a_session("running", None, start=PRESENT - 38 * MINUTE)
     answer = [short, running]
     connection = Connection(*[answer] * 9)
-    waiter = session_triggers._Waiter(connection, AwaitedLesson(lesson, SPACE_ID))
+    waiter = session_triggers._Waiter(connection, AwaitedLesson(lesson, SPACE_ID), Progress(logging.getLogger()), 30)
 
     def hear(*ended):
         news = shared.News(clock.now(), EndedSessions(ended), is_turn=False)

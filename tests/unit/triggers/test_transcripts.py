@@ -32,7 +32,7 @@ class Connection:
     async def ended_sessions(self, since, interval):
         yield self
 
-    async def next(self):
+    async def next(self, failed):
         await asyncio.sleep(0)
         if not self.polls:
             raise PolledEnough
