@@ -152,7 +152,7 @@ class LessonspaceSensor(HookOnWorker, BaseSensorOperator):
     def execute_complete(self, context: Context, event: Mapping[str, Any]) -> object:
         """Take what the trigger fired."""
         if event.get("status") == "timeout":
-            raise self._timed_out(str(event.get("message")))
+            raise self._timed_out(clean_message(event.get("message")))
         if event.get("status") == "error":
             reason = event.get("reason")
             message = f"{clean_message(event.get('message'))} ({clean_words(reason)} in the triggerer)"
