@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from datetime import timedelta
 
 from attendance_figures import GUEST, STRANGER, Report, week_name
 from attendance_lessons import STUDENT, TEACHER
+
+from lessonspace_provider.spreadsheets import without_formulas
 
 COLUMNS = [
     "week",
@@ -27,10 +28,6 @@ COLUMNS = [
     "billable_minutes",
     "sessions_unsure",
 ]
-
-#: Where a spreadsheet may see a formula begin: at a cell's start, and at what another separator would make one. Some
-#: read full-width signs as the plain ones, and leave out blanks and marks before them.
-FORMULA = re.compile(r"^(?=[\t\r\n])|(?:^|(?<=[;,\t\r\n]))(?=[^\w;,\t\r\n]*[=+\-@＝＋－＠﹦﹢﹣﹫])")
 
 
 def as_csv(report: Report) -> bytes:
@@ -59,5 +56,4 @@ def as_csv(report: Report) -> bytes:
 def _cell(value: str | float | None) -> str:
     if value is None or isinstance(value, int):
         return "" if value is None else str(value)
-    # A spreadsheet would compute a formula, and may send what it finds to somebody else.
-    return f"{value:.1f}" if isinstance(value, float) else FORMULA.sub("'", value)
+    return f"{value:.1f}" if isinstance(value, float) else without_formulas(value)

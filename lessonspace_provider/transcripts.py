@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 from lessonspace_provider import json_list
 from lessonspace_provider.parameters import ROLES, refuse
+from lessonspace_provider.spreadsheets import without_formulas
 
 if TYPE_CHECKING:
     from lessonspace_provider.api_types import Profile, Segment, Speaker
@@ -55,8 +56,6 @@ _PRINTABLE: Mapping[int, str | None] = {
     **{ord(char): char for char in "\t\n\r"},
     **dict.fromkeys(range(0xD800, 0xE000), "\ufffd"),
 }
-# What spreadsheets take for the start of a formula, full-width forms and skipped white space included.
-_FORMULA = re.compile(r"'*\s*[=+\-@＝＋－＠]|'*[\t\r\n]")
 _TYPES = {"start_time": (int, float), "end_time": (int, float), "user": (object,), "text": (str,)}
 _KINDS = "|".join((*(role.capitalize() for role in ROLES), UNKNOWN_ROLE))
 _LABEL = re.compile(rf"({_KINDS})( \d+)?|{UNKNOWN_SPEAKER}")
@@ -91,9 +90,8 @@ def to_csv(segments: Iterable[Segment]) -> Iterator[bytes]:
     Times are in seconds as the API gave them; what is missing is an empty cell, and so is NaN. Control characters
     other than tabs and line breaks are left out.
 
-    A cell that a spreadsheet would run as a formula gets an apostrophe before it: anybody can join a class as
-    ``=HYPERLINK(...)``, and it is a teacher who opens the file. To read the exact text back, take one apostrophe
-    off every cell that starts with apostrophes and then such a formula's beginning, or use ``json``.
+    What a spreadsheet could take for a formula gets an apostrophe before it, see ``spreadsheets.without_formulas``.
+    For the exact text use ``json``.
     """
     yield _csv_row(CSV_HEADER)
     for segment in segments:
@@ -334,8 +332,7 @@ def _clock(milliseconds: int) -> str:
 def _cell(value: object) -> object:
     if not isinstance(value, str):
         return _finite(value) if isinstance(value, (int, float)) else None
-    cell = value.translate(_PRINTABLE)
-    return f"'{cell}" if _FORMULA.match(cell) else cell
+    return without_formulas(value.translate(_PRINTABLE))
 
 
 def _finite(value: object) -> object:

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from lessonspace_provider.exceptions import LessonspaceInputError
 from lessonspace_provider.transcripts import WRITERS, are_redacted, check_formats, pieces_of, redacted_speakers
+from tests.spreadsheet import is_formula, split_as_a_spreadsheet
 
 SEGMENTS = [
     {"start_time": 0.5, "end_time": 2.0, "user": {"id": 1, "name": "Ann"}, "breakout_id": "main", "text": "Hello 🎉"},
@@ -62,7 +63,9 @@ def read_csv(data):
 
 
 def without_guard(cell):
-    return cell[1:] if re.match(r"'+\s*[=+\-@＝＋－＠]|'+[\t\r\n]", cell) else cell
+    """Take the apostrophes off that stand before what could be a formula."""
+    formula = r"(?:[^\w;,\t\n\r\x0b\x0c\x85\u2028\u2029]|[\u115f\u1160\u3164\uffa0])*[=+\-@＝＋－＠﹦﹢﹣﹫]"
+    return re.sub(rf"^'(?='*[\t\n\r])|(?:^|(?<=[;,\t\n\r]))'(?={formula})", "", cell)
 
 
 def times(cues):
@@ -240,6 +243,17 @@ def test_no_csv_cell_begins_a_formula_and_its_exact_text_can_be_read_back(start)
         assert row["text"] == f"'{text}"
         assert row["speaker"] == "'=HYPERLINK(1)"
         assert without_guard(row["text"]) == text
+
+
+@pytest.mark.parametrize(
+    "text", ["x;=1+cmd|' /C calc'!A0", "x\t=1", "\u200b=1", "\ufeff=1", "\u2060\u00a0＝1", "x;\u200b@SUM(1)", "x\n+1"]
+)
+def test_csv_cell_is_harmless_when_a_spreadsheet_splits_it(text):
+    for delimiters in (",", ";", "\t", ",;\t"):
+        cells = split_as_a_spreadsheet(write([segment(name=text, text=text)], "csv").decode(), delimiters)
+        assert not [cell for cell in cells if is_formula(cell)]
+    (row,) = read_csv(write([segment(text=text)], "csv"))
+    assert without_guard(row["text"]) == text
 
 
 def test_csv_leaves_apostrophes_and_negative_numbers_alone():

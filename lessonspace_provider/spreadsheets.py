@@ -1,0 +1,224 @@
+# SPDX-License-Identifier: Apache-2.0
+"""CSV files as spreadsheet programs write and read them. Pure: bytes in, rows out, and cells that are no formulas."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from lessonspace_provider.exceptions import LessonspaceInputError
+
+#: What may be between the cells of a row, unless the file's first line is ``sep=`` and another character.
+DELIMITERS = (",", ";", "\t")
+
+#: What to do about a file that can't be read as it was saved.
+SAVE_AGAIN = "Save it from the spreadsheet as 'CSV UTF-8'"
+
+_BREAKS = "\t\n\r\x0b\x0c\x85\u2028\u2029"
+_SEPARATORS = f";,{_BREAKS}"
+# Letters to Python, and blank on screen.
+_BLANK_LETTERS = "\u115f\u1160\u3164\uffa0"
+# Where a spreadsheet may see a formula begin: at a cell's start, and at what another separator would make one. Some
+# read full-width signs as the plain ones, and leave out blanks, marks and invisible characters before them.
+_FORMULA = re.compile(
+    rf"^(?='*[{_BREAKS}])|(?:^|(?<=[{_SEPARATORS}]))(?=(?:[^\w{_SEPARATORS}]|[{_BLANK_LETTERS}])*[=+\-@＝＋－＠﹦﹢﹣﹫])"
+)
+
+_BYTE_ORDER_MARKS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),  # begins as the one of UTF-16
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+# The first bytes of what is no text: .xlsx and .ods, .xls, PDF.
+_WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0", b"%PDF")
+_SEPARATOR_LINE = re.compile(r'"?sep=([^\w"\r\n])"?[,;\t ]*(?:\r\n|\n|\r|$)', re.IGNORECASE)
+_LOST = re.compile("[\udc80-\udcff\ufffd]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
+
+@dataclass(frozen=True)
+class Row:
+    """
+    A row of a CSV file.
+
+    :param file: the file's name.
+    :param line: the line on which the row begins, the file's first line being 1.
+    :param cells: column -> text without blanks around it, line breaks and runs of blanks being one blank; empty where
+        the row has none.
+    :param problem: why the row can't be read, with file, line, column and what to do; None when it can.
+    """
+
+    file: str
+    line: int
+    cells: Mapping[str, str]
+    problem: str | None
+
+    def __getitem__(self, column: str) -> str:
+        """Give a cell's text."""
+        return self.cells[column]
+
+    def error(self, reason: str, column: str | None = None) -> LessonspaceInputError:
+        """
+        Make the error for a row that can't be used.
+
+        :param reason: what is wrong and what to write instead.
+        :param column: where, if it is one cell.
+        """
+        return LessonspaceInputError(_at(self.file, self.line, column, reason))
+
+
+def read_rows(data: bytes, file: str, columns: Sequence[str], *, optional: Sequence[str] = ()) -> list[Row]:
+    """
+    Read the rows of a CSV file: UTF-8 or UTF-16, separated by comma, semicolon or tab, or as a line ``sep=`` says.
+
+    Names of columns are matched however their letters are written. Other columns are left out, and so are empty rows.
+
+    :param data: the whole file.
+    :param file: its name, for messages.
+    :param columns: those that it must have.
+    :param optional: those that it may have; their cells are empty where it has not.
+    :return: the rows in their order, also those with a ``problem``.
+    :raises LessonspaceInputError: when it is no such file, a column is missing or there twice, or a quotation mark
+        makes it unsure where a row ends.
+    """
+    text = _decoded(data, file)
+    first_line, delimiter = 1, None
+    if match := _SEPARATOR_LINE.match(text):
+        text, first_line, delimiter = text[match.end() :], 2, match[1]
+    wanted = [*columns, *optional]
+    records = _records(text, file, first_line, delimiter or _delimiter(text, wanted))
+    _, header = next(records, (0, []))
+    names = [_name(cell) for cell in header]
+    places = {column: _place(file, names, column) for column in wanted}
+    if missing := [column for column in columns if places[column] is None]:
+        raise LessonspaceInputError(
+            f"{file} lacks the columns {', '.join(missing)}: its first line has to name them, with commas, semicolons "
+            f"or tabs between them."
+        )
+    return [_row(file, line, record, names, places) for line, record in records]
+
+
+def without_formulas(cell: str) -> str:
+    """
+    Put an apostrophe before whatever in a cell a spreadsheet could take for a formula.
+
+    A spreadsheet would compute it, and may send what it finds elsewhere; anybody can join a class as
+    ``=HYPERLINK(...)``. The cell stays harmless when the file is split at semicolons or tabs.
+
+    :param cell: text of others.
+    """
+    return _FORMULA.sub("'", cell)
+
+
+def _decoded(data: bytes, file: str) -> str:
+    if data.startswith(_WORKBOOKS):
+        raise LessonspaceInputError(f"{file} is a workbook, and no CSV file. {SAVE_AGAIN}.")
+    mark, encoding = next(((mark, name) for mark, name in _BYTE_ORDER_MARKS if data.startswith(mark)), (b"", "utf-8"))
+    if not mark and b"\0" in data[:2]:  # the first column's name begins with a plain letter
+        encoding = "utf-16-be" if data.startswith(b"\0") else "utf-16-le"
+    try:
+        # What is not UTF-8 is named with its cell; guessing would write another name.
+        return data[len(mark) :].decode(encoding, "surrogateescape" if encoding == "utf-8" else "strict")
+    except UnicodeDecodeError:
+        raise LessonspaceInputError(
+            f"{file} is damaged: it can't be read as {encoding.upper()}. {SAVE_AGAIN}."
+        ) from None
+
+
+def _delimiter(text: str, wanted: Sequence[str]) -> str:
+    """Choose the delimiter that makes most of the wanted columns of the first line; a comma where none does."""
+
+    def found(delimiter: str) -> int:
+        try:
+            _, header = next(_records(text, "", 1, delimiter), (0, []))
+        except LessonspaceInputError:
+            return 0
+        return len({_name(cell) for cell in header} & {_name(column) for column in wanted})
+
+    return max(DELIMITERS, key=found)
+
+
+def _records(text: str, file: str, first_line: int, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield the line on which each record begins, and its cells; those without any text are left out."""
+    # Strict, or a stray quotation mark would join the beginning of a row with the end of another one.
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    while True:
+        line = first_line + reader.line_num
+        try:
+            cells = next(reader, None)
+        except csv.Error as error:
+            raise LessonspaceInputError(
+                f"{file}, line {line}: it is unsure where this row ends ({error}). Look for a stray quotation mark: "
+                f'one within a cell is written twice, as "".'
+            ) from None
+        if cells is None:
+            return
+        if any(_tidy(cell) for cell in cells):
+            yield line, cells
+
+
+def _place(file: str, names: Sequence[str], column: str) -> int | None:
+    places = [place for place, name in enumerate(names) if name == _name(column)]
+    if len(places) > 1:
+        letters = " and ".join(_letters(place) for place in places)
+        raise LessonspaceInputError(
+            f"{file} has the column {column} {len(places)} times, as columns {letters}: rename or remove all but one."
+        )
+    return places[0] if places else None
+
+
+def _row(file: str, line: int, record: Sequence[str], names: Sequence[str], places: Mapping[str, int | None]) -> Row:
+    cells = {
+        column: _tidy(record[place]) if place is not None and place < len(record) else ""
+        for column, place in places.items()
+    }
+    beyond = [cell for place, cell in enumerate(record) if place >= len(names) or not names[place]]
+    if any(_tidy(cell) for cell in beyond):
+        reason = "there are more cells than columns: a cell that holds a separator needs quotation marks around it"
+        return Row(file, line, cells, _at(file, line, None, reason))
+    for column, cell in cells.items():
+        if _LOST.search(cell):
+            return Row(file, line, cells, _at(file, line, column, f"a letter can't be read as UTF-8. {SAVE_AGAIN}"))
+        if _CONTROL.search(cell):
+            return Row(file, line, cells, _at(file, line, column, "there is a control character: write the cell anew"))
+    return Row(file, line, cells, None)
+
+
+def _at(file: str, line: int, column: str | None, reason: str) -> str:
+    return f"{file}, line {line}{f', column {column}' if column else ''}: {reason}"
+
+
+def _tidy(cell: str) -> str:
+    """Make runs of blanks and line breaks one blank, and take blank and invisible characters from both ends."""
+    text = " ".join(cell.split())
+    begin, end = 0, len(text)
+    while begin < end and _is_invisible(text[begin]):
+        begin += 1
+    while begin < end and _is_invisible(text[end - 1]):
+        end -= 1
+    return text[begin:end]
+
+
+def _is_invisible(character: str) -> bool:
+    return character == " " or character in _BLANK_LETTERS or unicodedata.category(character) == "Cf"
+
+
+def _name(cell: str) -> str:
+    return _tidy(cell).casefold()
+
+
+def _letters(place: int) -> str:
+    """Name a column as spreadsheets do: A, B, ..., Z, AA."""
+    letters = ""
+    place += 1
+    while place:
+        place, rest = divmod(place - 1, 26)
+        letters = chr(ord("A") + rest) + letters
+    return letters
