@@ -3,10 +3,14 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 
 class LessonspaceError(Exception):
     """
     Base of everything this provider raises.
+
+    ``code`` is a stable name of the kind, for programs and for docs/troubleshooting.md, where it is an anchor.
 
     :param message: what happened, to which session or space, and what to do; never a URL's query, a header,
         a key or a body.
@@ -15,6 +19,8 @@ class LessonspaceError(Exception):
     :param path: path of the call without its query, e.g. ``/organisations/1/sessions/``.
     :param retry_after: seconds the server asked to wait, None when it named none.
     """
+
+    code: ClassVar[str] = "lessonspace_error"
 
     def __init__(
         self,
@@ -45,37 +51,55 @@ def begin_with(subject: str, error: LessonspaceError) -> None:
 class LessonspaceInputError(LessonspaceError, ValueError):
     """A parameter was refused before any request: the message names it, its value and what is allowed."""
 
+    code = "invalid_argument"
+
 
 class LessonspaceAuthError(LessonspaceError):
     """401 or 403: the API key is wrong, or not allowed to do this."""
+
+    code = "authentication_failed"
 
 
 class LessonspaceNotFoundError(LessonspaceError):
     """404: no such session, space or user in this organisation."""
 
+    code = "not_found"
+
 
 class LessonspaceBadRequestError(LessonspaceError):
     """Any other 4xx: the server refused the request, its field messages are in the text."""
+
+    code = "bad_request"
 
 
 class LessonspaceRateLimitedError(LessonspaceError):
     """The key's requests per second are used up, and waiting longer than ``rate_limit_max_wait`` is not allowed."""
 
+    code = "rate_limit_timeout"
+
 
 class LessonspaceServerError(LessonspaceError):
     """5xx, or an answer that is not what the API documents, after all retries."""
+
+    code = "server_error"
 
 
 class LessonspaceConnectionError(LessonspaceError):
     """No answer: connection refused, broken or timed out, after all retries."""
 
+    code = "connection_failed"
+
 
 class LessonspaceTlsError(LessonspaceConnectionError):
     """No answer, and none at once on another try: the server's certificate was refused, or it speaks no TLS."""
 
+    code = "tls_failed"
+
 
 class LessonspaceDestinationError(LessonspaceError, OSError):
     """A destination can't be written or read: its store refused, or is not there."""
+
+    code = "destination_failed"
 
 
 class LessonspaceTranscriptNotReady(LessonspaceError):  # noqa: N818 - the design's public name
@@ -85,6 +109,8 @@ class LessonspaceTranscriptNotReady(LessonspaceError):  # noqa: N818 - the desig
     The API does not tell the three apart (facts, C): ``sessions.transcript_obstacle`` works out the second
     from the session's detail.
     """
+
+    code = "transcript_not_ready"
 
 
 #: What a later call may not meet any more: an outage, not a mistake. A certificate may be renewed.
@@ -98,3 +124,5 @@ PASSING_ERRORS = (
 
 class LessonspaceLinkExpiredError(LessonspaceError):
     """The store refused a signed link: it works for a limited time (about 12 hours for transcripts; facts, C)."""
+
+    code = "link_expired"

@@ -6,9 +6,17 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from airflow.providers.common.compat.sdk import AirflowFailException
 from airflow.sdk import RetryDecision, RetryPolicy
 
-from lessonspace_provider.exceptions import LessonspaceBadRequestError, LessonspaceError, LessonspaceInputError
+from lessonspace_provider.exceptions import (
+    LessonspaceAuthError,
+    LessonspaceBadRequestError,
+    LessonspaceError,
+    LessonspaceInputError,
+    LessonspaceNotFoundError,
+    LessonspaceTlsError,
+)
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -16,15 +24,28 @@ if TYPE_CHECKING:
 #: A server that asks for a longer wait than this many seconds (a day) is not believed.
 LONGEST_DELAY = 86_400.0
 
+#: What a person has to correct first: a parameter, the connection, an id, a certificate.
+NOT_RETRIED = (
+    LessonspaceInputError,
+    LessonspaceAuthError,
+    LessonspaceNotFoundError,
+    LessonspaceBadRequestError,
+    LessonspaceTlsError,
+    AirflowFailException,  # LessonspaceWaitFailed
+)
+
+#: Statuses 4xx by which a server asks for the same request again: Request Timeout, Too Early.
+RETRIED_STATUSES = (408, 425)
+
 
 class LessonspaceRetryPolicy(RetryPolicy):
     """
     Retries a task when the server said, and not at all when a retry can't help.
 
     A failure that names a ``retry_after`` is retried after so many seconds, or after the task's ``retry_delay`` when
-    that is longer: a server asks for the shortest wait that makes sense, and an outage may last longer. What
-    ``retry_exponential_backoff`` makes of the delay is not looked at. A parameter or
-    request that was refused fails the task at once; everything else is left to the task's own ``retries`` and
+    that is longer: a server asks for the shortest wait that makes sense, and an outage may last longer. It does not
+    consider what ``retry_exponential_backoff`` makes of the delay. The errors in ``NOT_RETRIED``, and a redirect, fail
+    the task at once: the next try would end the same way. Everything else is left to the task's own ``retries`` and
     ``retry_delay``. The number of ``retries`` holds in any case.
     """
 
@@ -44,10 +65,15 @@ class LessonspaceRetryPolicy(RetryPolicy):
         :param context: of the task, for its ``retry_delay``.
         :return: the decision.
         """
-        if isinstance(exception, (LessonspaceInputError, LessonspaceBadRequestError)):
-            return RetryDecision.fail("Lessonspace was asked something it refuses: a retry would ask the same.")
+        if isinstance(exception, LessonspaceError) and _ends_the_same_way(exception):
+            return RetryDecision.fail(f"A retry would end the same way ({exception.code}).")
         if isinstance(exception, LessonspaceError) and exception.retry_after is not None:
             asked = timedelta(seconds=min(exception.retry_after, LONGEST_DELAY))
             if context is None or asked > context["task"].retry_delay:
                 return RetryDecision.retry(asked, f"Lessonspace asked to wait {asked.total_seconds():.0f} s.")
         return RetryDecision.default()
+
+
+def _ends_the_same_way(error: LessonspaceError) -> bool:
+    is_redirect = error.status is not None and 300 <= error.status < 400
+    return is_redirect or (isinstance(error, NOT_RETRIED) and error.status not in RETRIED_STATUSES)

@@ -41,6 +41,8 @@ class LessonspaceWaitFailed(LessonspaceError, AirflowFailException):  # noqa: N8
     Airflow's sensors heed ``soft_fail`` and ``never_fail`` only for exceptions of its own.
     """
 
+    code = "wait_failed"
+
 
 @dataclass(frozen=True)
 class Check:

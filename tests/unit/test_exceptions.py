@@ -1,11 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import importlib
 import inspect
 import pickle
+import pkgutil
+import re
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
+import lessonspace_provider
 from lessonspace_provider import exceptions
 from lessonspace_provider.exceptions import LessonspaceConnectionError, LessonspaceError
 
@@ -14,6 +20,8 @@ KINDS = {
     for name, kind in inspect.getmembers(exceptions, inspect.isclass)
     if kind.__module__ == exceptions.__name__
 }
+
+TROUBLESHOOTING = Path(__file__).parent.parent.parent / "docs" / "troubleshooting.md"
 
 #: The kinds and what they derive from directly: users catch by these.
 TAXONOMY = {
@@ -41,6 +49,28 @@ def test_an_error_says_its_message_and_keeps_its_details(kind):
     error = kind("What happened.", status=429, method="GET", path="/hello/", retry_after=1.5)
     assert str(error) == "What happened."
     assert (error.status, error.method, error.path, error.retry_after) == (429, "GET", "/hello/", 1.5)
+
+
+def all_kinds(kind=LessonspaceError):
+    """Every error of the package, also of modules that import more than this one."""
+    for module in pkgutil.walk_packages(lessonspace_provider.__path__, "lessonspace_provider."):
+        if ".sandbox" not in module.name and not module.name.endswith("__main__"):
+            with suppress(ImportError):  # needs a newer Airflow
+                importlib.import_module(module.name)
+    todo, found = [kind], []
+    while todo:
+        found.append(todo.pop())
+        todo += [k for k in found[-1].__subclasses__() if k.__module__.startswith("lessonspace_provider")]
+    return found
+
+
+def test_every_error_has_a_code_of_its_own_that_is_documented():
+    codes = {kind: vars(kind).get("code") for kind in all_kinds()}
+    assert len(codes) > len(KINDS)
+    assert [kind for kind, code in codes.items() if not code or not re.fullmatch("[a-z_]+", code)] == []
+    assert len(set(codes.values())) == len(codes)
+    documented = re.findall(r"^### (\w+)\n\n`(\w+)`", TROUBLESHOOTING.read_text(), re.MULTILINE)
+    assert sorted(documented) == sorted((code, kind.__name__) for kind, code in codes.items())
 
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=list(KINDS))
