@@ -84,10 +84,18 @@ class LessonspaceServerError(LessonspaceError):
     code = "server_error"
 
 
+class LessonspaceReplyTooLargeError(LessonspaceServerError):
+    """A reply was larger than any of its kind should be, and was not read to its end; it is not retried at once."""
+
+
 class LessonspaceConnectionError(LessonspaceError):
     """No answer: connection refused, broken or timed out, after all retries."""
 
     code = "connection_failed"
+
+
+class LessonspaceReplyTimeoutError(LessonspaceConnectionError):
+    """A reply had not ended after five times the connection's ``timeout``; it is not retried at once."""
 
 
 class LessonspaceTlsError(LessonspaceConnectionError):

@@ -20,6 +20,8 @@ from lessonspace_provider.exceptions import (
     LessonspaceConnectionError,
     LessonspaceError,
     LessonspaceRateLimitedError,
+    LessonspaceReplyTimeoutError,
+    LessonspaceReplyTooLargeError,
     LessonspaceServerError,
     LessonspaceTlsError,
 )
@@ -64,6 +66,8 @@ def http_date(text: str) -> datetime | None:
 
     :return: aware, in UTC; None when it can't be read.
     """
+    if len(text) > LONGEST_HEADER:
+        return None
     try:
         moment = parsedate_to_datetime(text)
         # Without an offset, it is in UTC.
@@ -84,11 +88,17 @@ def _is_429(error: BaseException) -> bool:
     return isinstance(error, LessonspaceRateLimitedError) and error.status == 429
 
 
+#: Failures that would be the same at once. A reply without an end would also hold its thread for as long again.
+_LASTING = (LessonspaceTlsError, LessonspaceReplyTimeoutError, LessonspaceReplyTooLargeError)
+
+
 def _is_fault(error: BaseException) -> bool:
-    """No answer, 5xx, or an answer that can't be read; a redirect or certificate will be the same the next time."""
+    """No answer, 5xx, or an answer that can't be read; a redirect will be the same the next time, as _LASTING will."""
+    if isinstance(error, _LASTING):
+        return False
     if isinstance(error, LessonspaceServerError):
         return error.status is None or not 300 <= error.status < 400
-    return isinstance(error, LessonspaceConnectionError) and not isinstance(error, LessonspaceTlsError)
+    return isinstance(error, LessonspaceConnectionError)
 
 
 class _StopAfterFaults(stop_base):

@@ -58,8 +58,8 @@ class ConnectionSettings:
     :param base_url: API root without a trailing slash.
     :param api_key: the organisation's key; in no repr.
     :param organisation_id: None means: ask ``/my-organisation/``.
-    :param connect_timeout: seconds.
-    :param read_timeout: seconds without a byte; a whole reply may take five times that.
+    :param connect_timeout: seconds, for each address of the host.
+    :param read_timeout: seconds without a byte; a whole reply, with its connection, may take five times that.
     :param rate_limit_per_second: what all calls of the key together may make; 0 turns the gate off. Connections with
         the same key share one queue, so a lower figure in one of them holds up whoever stands behind its calls.
     :param rate_limit_max_wait: seconds after which a wait for the rate limit ends in an error.

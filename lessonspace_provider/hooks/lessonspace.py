@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import closing
 from copy import copy
 from dataclasses import replace
 from functools import cached_property
@@ -23,6 +24,7 @@ from lessonspace_provider.exceptions import (
 )
 from lessonspace_provider.foreign_words import clean_words
 from lessonspace_provider.hooks import older_form
+from lessonspace_provider.hooks.bodies import LARGEST_OBJECT, LARGEST_PAGE
 from lessonspace_provider.hooks.connection_settings import ConnectionSettings, is_organisation_id
 from lessonspace_provider.hooks.masking import mask_secret
 from lessonspace_provider.hooks.transport import Query, Transport
@@ -68,6 +70,9 @@ LINKS_PER_TRANSCRIPT = 3
 
 #: Seconds in which the connection's test begins retries: somebody sits before it, and a proxy may not wait for long.
 TEST_PATIENCE = 5.0
+
+#: Entries that a page may have; how many the API puts on one is not documented.
+MOST_RESULTS = 10_000
 
 #: How the API's 404 calls a page that is not there (facts, I); any other 404 amid a list is an error.
 PAGE_PAST_THE_END = "Invalid page"
@@ -200,8 +205,9 @@ class LessonspaceHook(BaseHook):
         """
         try:
             hurried = self._hurried()
-            greeting = hurried.hello()
-            own_id = hurried.my_organisation_id()
+            with closing(hurried.get_conn()):
+                greeting = hurried.hello()
+                own_id = hurried.my_organisation_id()
         except LessonspaceError as error:
             return False, self._about_this_connection(str(error))
         configured = self.settings.organisation_id
@@ -356,7 +362,8 @@ class LessonspaceHook(BaseHook):
         :return: False for 404: not ready, never to come, or no such session.
         """
         try:
-            self._transport.call("GET", f"{self._session_path(as_uuid('session_id', session_id))}transcript/")
+            path = f"{self._session_path(as_uuid('session_id', session_id))}transcript/"
+            self._transport.call("GET", path, largest=LARGEST_PAGE)
         except LessonspaceNotFoundError:
             return False
         return True
@@ -450,8 +457,9 @@ class LessonspaceHook(BaseHook):
         """Give the path of a session whose uuid was checked."""
         return f"/organisations/{self._organisation}/sessions/{session_id}/"
 
-    def _get_object(self, path: str, query: Query = ()) -> dict[str, object]:
-        return self._checked_object(self._transport.call("GET", path, query=query).body, "GET", path)
+    def _get_object(self, path: str, query: Query = (), *, largest: int = LARGEST_OBJECT) -> dict[str, object]:
+        answer = self._transport.call("GET", path, query=query, largest=largest)
+        return self._checked_object(answer.body, "GET", path)
 
     def _checked_object(self, body: object, method: str, path: str) -> dict[str, object]:
         if not isinstance(body, dict):
@@ -471,7 +479,7 @@ class LessonspaceHook(BaseHook):
         yield from self._pages(f"/organisations/{self._organisation}/{resource}/", query)
 
     def _pages(self, path: str, query: Query) -> Iterator[dict[str, object]]:
-        yield from self._from_page(self._get_object(path, query), path, query)
+        yield from self._from_page(self._get_object(path, query, largest=LARGEST_PAGE), path, query)
 
     def _from_page(self, page: Mapping[str, object], path: str, query: Query) -> Iterator[dict[str, object]]:
         """Yield what is on a page and on all that follow, each asked for when the one before it has been read."""
@@ -485,7 +493,7 @@ class LessonspaceHook(BaseHook):
                 raise self._unexpected("GET", path, "pages that come to an end: a next link led back")
             seen.add(tuple(query))
             try:
-                page = self._get_object(path, query)
+                page = self._get_object(path, query, largest=LARGEST_PAGE)
             except LessonspaceNotFoundError as error:
                 if PAGE_PAST_THE_END not in str(error):
                     raise
@@ -496,12 +504,14 @@ class LessonspaceHook(BaseHook):
         results = page.get("results")
         if not isinstance(results, list) or not all(isinstance(entry, dict) for entry in results):
             raise self._unexpected("GET", path, "a page with a list of objects as results")
+        if len(results) > MOST_RESULTS:
+            raise self._unexpected("GET", path, f"a page of at most {MOST_RESULTS} results")
         return results
 
     def _fetch_transcript(self, session_id: str, query: Query) -> Collection[Segment]:
         path = f"{self._session_path(session_id)}transcript/"
         try:
-            body = self._transport.call("GET", path, query=query).body
+            body = self._transport.call("GET", path, query=query, largest=LARGEST_PAGE).body
         except LessonspaceNotFoundError as error:
             raise self._no_transcript(session_id, error) from None
         if isinstance(body, dict) and isinstance(body.get("transcriptionUrl"), str):

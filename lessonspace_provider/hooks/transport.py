@@ -3,55 +3,39 @@
 
 from __future__ import annotations
 
-import io
-import logging
-import ssl
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
-from contextvars import ContextVar
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Protocol, TypeVar, cast
+from http.cookiejar import DefaultCookiePolicy
+from typing import Protocol, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
 import requests
-from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 from tenacity import RetryCallState
-from urllib3.connectionpool import ConnectionPool, HTTPConnectionPool
 from urllib3.exceptions import HTTPError
 
 from lessonspace_provider import __version__
 from lessonspace_provider.exceptions import (
-    LessonspaceConnectionError,
     LessonspaceError,
     LessonspaceInputError,
     LessonspaceRateLimitedError,
     LessonspaceServerError,
-    LessonspaceTlsError,
 )
 from lessonspace_provider.foreign_words import clean_host
 from lessonspace_provider.hooks.answers import Answer, Call, Reply, read_answer, read_file
+from lessonspace_provider.hooks.bodies import ACCEPTED_ENCODING, LARGEST_FILE, LARGEST_OBJECT, read_reply
+from lessonspace_provider.hooks.connection_errors import no_reply, no_whole_reply
 from lessonspace_provider.hooks.connection_settings import ConnectionSettings
-from lessonspace_provider.rate_limit import Gate
+from lessonspace_provider.hooks.connections import Exchange, ExchangeAdapter, Permits, under_way
+from lessonspace_provider.hooks.deadline import Deadline
+from lessonspace_provider.rate_limit import Gate, OpenGate
 from lessonspace_provider.retries import http_date, retry_policy
 from lessonspace_provider.times import read_time
 
-if TYPE_CHECKING:
-    from urllib3.connection import HTTPConnection
-
-#: How many read timeouts a whole reply may take, since a timeout of requests only says how long to wait for its next
-#: byte: a server that drips them out would hold a task for ever.
+#: How many read timeouts an exchange may take from its connection's beginning to the reply's end, the wait for the
+#: rate limit excepted: a timeout of requests only bounds the wait for the reply's next byte.
 READ_TIMEOUTS_PER_REPLY = 5
-
-#: No reply may be larger, in bytes; the transcript of a long day's session has some 50 MB at most (assumption).
-LARGEST_BODY = 256 * 1024 * 1024
-
-#: Bytes that are asked for at once.
-_PIECE = 64 * 1024
-
-#: How OpenSSL calls an answer that is no TLS: up to 3.1, and from 3.2 on.
-_NO_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE")
 
 Query = Sequence[tuple[str, str]]
 Result = TypeVar("Result")
@@ -80,106 +64,20 @@ def _no_authorisation(request: requests.PreparedRequest) -> requests.PreparedReq
     return request
 
 
-_sending: ContextVar[bool] = ContextVar("lessonspace_sending", default=False)
+class _Session(requests.Session):
+    """Keeps no cookie, and follows no redirect."""
 
-
-class _NotOurCalls(logging.Filter):
-    """Drops urllib3's lines about our calls: they hold signed links, and queries with people's names."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        return not _sending.get()
-
-
-# All of urllib3's loggers that ever write a URL: a filter does not reach the loggers below its own.
-for _name in ("connection", "connectionpool", "poolmanager", "response", "util.retry"):
-    logging.getLogger(f"urllib3.{_name}").addFilter(_NotOurCalls())
-
-
-@contextmanager
-def _unlogged() -> Iterator[None]:
-    token = _sending.set(True)
-    try:
-        yield
-    finally:
-        _sending.reset(token)
-
-
-class _GatedAdapter(HTTPAdapter):
-    """
-    Sends a request when it has its permit, over a connection that is open by then.
-
-    A handshake between the permit and the request would let a new process call later than its turn, and whoever follows
-    over an open connection too soon after it.
-    """
-
-    def __init__(self, gate: Gate, connect_timeout: float) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self._gate = gate
-        self._connect_timeout = connect_timeout
+        self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
+        self.headers["User-Agent"] = f"airflow-provider-lessonspace/{__version__}"
+        self.headers["Accept"] = "application/json"
+        self.headers["Accept-Encoding"] = ACCEPTED_ENCODING
+        for scheme in ("https://", "http://"):
+            self.mount(scheme, ExchangeAdapter())
 
-    def send(
-        self,
-        request: requests.PreparedRequest,
-        stream: bool = False,
-        timeout: float | tuple[float, float] | tuple[float, None] | None = None,
-        verify: bool | str = True,
-        cert: bytes | str | tuple[bytes | str, bytes | str] | None = None,
-        proxies: Mapping[str, str] | None = None,
-    ) -> requests.Response:
-        with ExitStack() as held:
-            with suppress(OSError, ValueError, HTTPError):  # what goes wrong here does so again below, and is told then
-                # Its stubs know a narrower ``cert`` than send() is given, and no types for what follows.
-                pool = self.get_connection_with_tls_context(request, verify, proxies, cert)  # type: ignore[arg-type]
-                # As requests does before it connects: without it, the machine's own certificates would be trusted.
-                self.cert_verify(pool, request.url, verify, cert)  # type: ignore[no-untyped-call]
-                held.enter_context(_open_connection(pool, self._connect_timeout))
-            self._gate.acquire()
-        return super().send(request, stream, timeout, verify, cert, proxies)
-
-
-@contextmanager
-def _open_connection(pool: ConnectionPool, timeout: float) -> Iterator[None]:
-    """Hold a connection open for the request that follows, unless a proxy's is to be made with the request."""
-    if not isinstance(pool, HTTPConnectionPool) or pool.proxy is not None:
-        yield
-        return
-    connection = cast("HTTPConnection", pool._get_conn())
-    try:
-        if connection.is_closed:
-            connection.timeout = timeout
-            _connect(connection)
-        yield
-        _read_tickets(connection)
-    finally:
-        pool._put_conn(connection)
-
-
-def _connect(connection: HTTPConnection) -> None:
-    try:
-        connection.connect()
-    except BaseException:
-        connection.close()  # or it would count as open after a handshake that failed
-        raise
-
-
-def _read_tickets(connection: HTTPConnection) -> None:
-    """Read what a TLS server sends after its handshake: urllib3 opens a connection anew that has something to read."""
-    if isinstance(connection.sock, ssl.SSLSocket):
-        connection.sock.settimeout(0)  # the request sets its own
-        try:
-            connection.sock.recv(1)
-        except ssl.SSLWantReadError:
-            return
-        except OSError:
-            pass
-        connection.close()  # it has ended, or the server says what nobody has asked for
-
-
-def _session() -> requests.Session:
-    session = requests.Session()
-    session.headers["User-Agent"] = f"airflow-provider-lessonspace/{__version__}"
-    session.headers["Accept"] = "application/json"
-    return session
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """Find none: where there is one, requests reads the body to its end, however large it is."""
 
 
 class Transport:
@@ -207,15 +105,12 @@ class Transport:
         self._log = log
         self._sleep = sleep
         self._clock = clock
+        self._session = _Session()
         self._server_date: tuple[datetime, float] | None = None
-        self._to_api, self._to_store = _session(), _session()
-        for scheme in ("https://", "http://"):
-            self._to_api.mount(scheme, _GatedAdapter(gate, settings.connect_timeout))
 
     def close(self) -> None:
-        """Close the connections."""
-        self._to_api.close()
-        self._to_store.close()
+        """Close the connections that are not in use."""
+        self._session.close()
 
     def call(
         self,
@@ -225,6 +120,7 @@ class Transport:
         query: Query = (),
         body: Mapping[str, object] | None = None,
         headers: Mapping[str, str] | None = None,
+        largest: int = LARGEST_OBJECT,
     ) -> Answer:
         """
         Make one API call, retried as the guarantees say.
@@ -237,6 +133,7 @@ class Transport:
         :param query: name and text of each query parameter.
         :param body: JSON material.
         :param headers: headers beside the usual ones.
+        :param largest: bytes that the answer's body may have.
         :return: the first good answer.
         :raises LessonspaceError: of the kind that fits, when there is none.
         """
@@ -249,10 +146,10 @@ class Transport:
             headers=dict(headers or {}),
             auth=_OrganisationKey(self._settings.api_key),
         )
-        prepared = self._prepare(self._to_api, request, call)
+        prepared = self._prepare(request, call)
 
         def attempt() -> Answer:
-            reply = self._send(self._to_api, prepared, call)
+            reply = self._send(prepared, call, self._gate, largest)
             self._keep_date(reply)
             try:
                 return read_answer(reply, call, self._settings.api_key)
@@ -284,7 +181,7 @@ class Transport:
         :param url: the signed link; it appears in no message.
         :param what: names the file in messages, e.g. ``transcript file of session <uuid>``.
         :return: the file's JSON, a list as a ``JsonList``.
-        :raises LessonspaceLinkExpiredError: 403, ask for a new link.
+        :raises LessonspaceLinkExpiredError: 403 or 400 of an expired link, ask for a new one.
         :raises LessonspaceError: of the kind that fits, after all retries.
         """
         call = Call("GET", what, self._settings.conn_id)
@@ -295,8 +192,8 @@ class Transport:
                 method=call.method,
                 path=call.path,
             )
-        prepared = self._prepare(self._to_store, requests.Request("GET", url, auth=_no_authorisation), call)
-        return self._retried(lambda: read_file(self._send(self._to_store, prepared, call), call))
+        prepared = self._prepare(requests.Request("GET", url, auth=_no_authorisation), call)
+        return self._retried(lambda: read_file(self._send(prepared, call, OpenGate(), LARGEST_FILE), call))
 
     def query_of_next_page(self, link: str, path: str) -> Query:
         """
@@ -339,9 +236,9 @@ class Transport:
         longest = self._settings.rate_limit_max_wait / 2
         self._gate.pause(None if retry_after is None else min(retry_after, longest))
 
-    def _prepare(self, session: requests.Session, request: requests.Request, call: Call) -> requests.PreparedRequest:
+    def _prepare(self, request: requests.Request, call: Call) -> requests.PreparedRequest:
         try:
-            return session.prepare_request(request)
+            return self._session.prepare_request(request)
         except (requests.RequestException, ValueError) as error:
             # Its message holds the URL or the body, so only the kind goes on, and no chain of exceptions.
             reason = type(error).__name__
@@ -352,45 +249,24 @@ class Transport:
             path=call.path,
         )
 
-    def _send(self, session: requests.Session, prepared: requests.PreparedRequest, call: Call) -> Reply:
-        environment = session.merge_environment_settings(prepared.url, {}, True, None, None)
+    def _send(self, prepared: requests.PreparedRequest, call: Call, permits: Permits, largest: int) -> Reply:
+        environment = self._session.merge_environment_settings(prepared.url, {}, True, None, None)
         timeouts = (self._settings.connect_timeout, self._settings.read_timeout)
-        try:
-            with (
-                _unlogged(),
-                session.send(prepared, timeout=timeouts, allow_redirects=False, **environment) as response,
-            ):
-                return Reply(response.status_code, response.headers, self._read_body(response, call))
-        except LessonspaceError:
-            raise
-        except (OSError, ValueError, HTTPError) as error:
-            # All of requests' own are OSErrors. The message holds the URL with its query, so only the kind goes on.
-            failure = _no_answer(error, call)
-        raise failure
-
-    def _read_body(self, response: requests.Response, call: Call) -> bytes:
-        body = io.BytesIO()
-        deadline = self._clock() + READ_TIMEOUTS_PER_REPLY * self._settings.read_timeout
-        # Not iter_content(): that returns only when a piece is full, however slowly it fills.
-        while piece := response.raw.read1(_PIECE, decode_content=True):
-            body.write(piece)
-            if body.tell() > LARGEST_BODY:
-                raise LessonspaceServerError(
-                    f"{call}: the answer is larger than {LARGEST_BODY >> 20} MB and was not read to its end. Check "
-                    f"that the host of connection {call.conn_id!r} is the API's base URL, or ask Lessonspace.",
-                    status=response.status_code,
-                    method=call.method,
-                    path=call.path,
-                )
-            if self._clock() > deadline:
-                raise LessonspaceConnectionError(
-                    f"{call}: the answer had not come to its end after {READ_TIMEOUTS_PER_REPLY} read timeouts of "
-                    f"{self._settings.read_timeout:g} s: the connection is slow, or the server. Raise timeout in "
-                    f"connection {call.conn_id!r} if this lasts.",
-                    method=call.method,
-                    path=call.path,
-                )
-        return body.getvalue()
+        seconds = READ_TIMEOUTS_PER_REPLY * self._settings.read_timeout
+        deadline, failure = Deadline(seconds), None
+        with under_way(Exchange(permits, deadline)):
+            try:
+                with self._session.send(prepared, timeout=timeouts, allow_redirects=False, **environment) as response:
+                    reply = read_reply(response, call, largest, deadline)
+            except LessonspaceError:
+                raise
+            except (OSError, ValueError, HTTPError) as error:  # all of requests' own are OSErrors
+                failure = no_reply(error, call)
+        if deadline.has_passed:
+            failure = no_whole_reply(call, seconds)
+        if failure:
+            raise failure
+        return reply
 
     def _retried(self, attempt: Callable[[], Result]) -> Result:
         longest = self._settings.rate_limit_max_wait
@@ -400,42 +276,3 @@ class Transport:
     def _report(self, state: RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None
         self._log.warning("Try %d failed, next in %.1f s: %s", state.attempt_number, state.upcoming_sleep, error)
-
-
-def _no_answer(error: BaseException, call: Call) -> LessonspaceConnectionError:
-    """Say why there was no answer, and what to do."""
-    kind, what = _kind_and_reason(error, call)
-    return kind(f"{call}: {what}", method=call.method, path=call.path)
-
-
-def _kind_and_reason(error: BaseException, call: Call) -> tuple[type[LessonspaceConnectionError], str]:
-    of_api = call.path.startswith("/")  # else it is a file's name
-    host = f"the host of connection {call.conn_id!r}" if of_api else "the store behind the signed link"
-    tls = _tls_error(error)
-    if isinstance(tls, ssl.SSLCertVerificationError):
-        return LessonspaceTlsError, (
-            f"the server's certificate was refused ({getattr(tls, 'verify_message', tls.reason)}). Check {host}, or "
-            f"let this machine trust whoever signed it (REQUESTS_CA_BUNDLE names a file of certificates)."
-        )
-    if tls is not None and tls.reason in _NO_TLS:
-        advice = f"begin {host} with http://, or give the port that does" if of_api else f"check the way to {host}"
-        return LessonspaceTlsError, f"the server, or a proxy before it, speaks no TLS there: {advice}."
-    spelling = ", that it begins with the right http:// or https://," if of_api else ""
-    return LessonspaceConnectionError, (
-        f"no answer ({_kind_of(error)}). Check that this machine reaches {host}{spelling} and that the timeouts of "
-        f"connection {call.conn_id!r} are long enough."
-    )
-
-
-def _tls_error(error: BaseException | None) -> ssl.SSLError | None:
-    """Find Python's own error, which knows the reason, below those of requests and urllib3."""
-    while error is not None and not isinstance(error, ssl.SSLError):
-        error = error.__cause__ or error.__context__
-    return error
-
-
-def _kind_of(error: BaseException) -> str:
-    """Name the kind of a failure: urllib3's, which tells more than requests' own, where there is one."""
-    cause = error.args[0] if error.args else error
-    cause = getattr(cause, "reason", cause)
-    return type(cause if isinstance(cause, Exception) else error).__name__

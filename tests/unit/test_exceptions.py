@@ -13,7 +13,7 @@ import pytest
 
 import lessonspace_provider
 from lessonspace_provider import exceptions
-from lessonspace_provider.exceptions import LessonspaceConnectionError, LessonspaceError
+from lessonspace_provider.exceptions import LessonspaceConnectionError, LessonspaceError, LessonspaceServerError
 
 KINDS = {
     name: kind
@@ -32,7 +32,9 @@ TAXONOMY = {
     "LessonspaceBadRequestError": (LessonspaceError,),
     "LessonspaceRateLimitedError": (LessonspaceError,),
     "LessonspaceServerError": (LessonspaceError,),
+    "LessonspaceReplyTooLargeError": (LessonspaceServerError,),
     "LessonspaceConnectionError": (LessonspaceError,),
+    "LessonspaceReplyTimeoutError": (LessonspaceConnectionError,),
     "LessonspaceTlsError": (LessonspaceConnectionError,),
     "LessonspaceDestinationError": (LessonspaceError, OSError),
     "LessonspaceTranscriptNotReady": (LessonspaceError,),

@@ -1,17 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A hook whose waits cost no time."""
+"""A hook whose waits cost no time, and servers behind real sockets."""
 
 from __future__ import annotations
 
 import json
+import logging
+from datetime import datetime, timedelta, timezone
+from ipaddress import ip_address
 
 import pytest
 import tenacity
 from airflow.sdk import Connection
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
+from lessonspace_provider.hooks.connection_settings import ConnectionSettings
 from lessonspace_provider.hooks.lessonspace import LessonspaceHook
 from lessonspace_provider.hooks.transport import Transport
-from tests.unit.hooks.known import connection_json
+from tests.unit.hooks.known import KEY, connection_json
+from tests.unit.hooks.servers import Proxy, Server
 
 
 class Clock:
@@ -68,3 +76,58 @@ def connect(monkeypatch):
 def hook(connect):
     """A hook for organisation 42, without a rate limit of its own."""
     return connect()
+
+
+@pytest.fixture
+def serve(monkeypatch):
+    """Start servers that give these replies; no proxy of the machine's own stands before them."""
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    servers = []
+
+    def start(*replies, certificate=None):
+        servers.append(Server(*replies, certificate=certificate))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.close()
+
+
+@pytest.fixture
+def proxy():
+    """Start a proxy that opens tunnels."""
+    with Proxy() as proxy:
+        yield proxy
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    """Make a file with a certificate of 127.0.0.1 that nobody has signed, and its key."""
+    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(timezone.utc)
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+    itself = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
+    builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+    builder = builder.not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=1))
+    signed = builder.add_extension(itself, critical=False).sign(key, hashes.SHA256())
+    file = tmp_path_factory.mktemp("tls") / "certificate.pem"
+    pem = serialization.Encoding.PEM
+    written = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    file.write_bytes(written + signed.public_bytes(pem))
+    return str(file)
+
+
+@pytest.fixture
+def transport_to():
+    """Make a transport to a server, with a gate."""
+    transports = []
+
+    def make(url, gate, **settings):
+        connection = ConnectionSettings("lessonspace_default", f"{url}/v2", KEY, **settings)
+        transports.append(Transport(connection, gate, logging.getLogger("quiet")))
+        return transports[-1]
+
+    yield make
+    for transport in transports:
+        transport.close()

@@ -24,6 +24,7 @@ from lessonspace_provider.exceptions import (
 )
 from lessonspace_provider.foreign_words import holds_key
 from lessonspace_provider.hooks.answers import Call, Reply, read_answer
+from lessonspace_provider.hooks.bodies import LARGEST_ERROR
 from tests.unit.hooks.known import (
     API,
     KEY,
@@ -276,8 +277,9 @@ def test_what_the_server_repeats_of_key_and_links_is_left_out(hook, requests_moc
 def test_servers_words_are_read_up_to_a_limit_however_they_are_nested(hook, requests_mock):
     deep = {"name": "x"}
     for _ in range(300):
-        deep = {"n" * 300: [deep] * 2 if len(json.dumps(deep)) < 100_000 else deep}
-    body = {"detail": "first", "deep": deep, "many": [{"a": "b"}] * 50_000, "long": "x" * 500_000}
+        deep = {"n" * 30: [deep] * 2 if len(json.dumps(deep)) < 10_000 else deep}
+    body = {"detail": "first", "deep": deep, "many": [{"a": "b"}] * 1_000, "long": "x" * 10_000}
+    assert len(json.dumps(body)) < LARGEST_ERROR
     requests_mock.get(f"{API}/hello/", status_code=400, json=body)
     with pytest.raises(LessonspaceBadRequestError, match="The server says: first; ") as caught:
         hook.hello()

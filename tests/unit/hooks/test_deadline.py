@@ -1,0 +1,234 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How long an exchange may take, behind real sockets that give bytes without an end."""
+
+from __future__ import annotations
+
+import gc
+import select
+import socket
+import ssl
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+
+import pytest
+
+from lessonspace_provider.exceptions import LessonspaceConnectionError, LessonspaceReplyTimeoutError
+from lessonspace_provider.hooks.deadline import Deadline
+from lessonspace_provider.hooks.transport import READ_TIMEOUTS_PER_REPLY
+from lessonspace_provider.rate_limit import OpenGate
+from tests.endless_replies import ENDLESS, pieces_of
+from tests.unit.hooks.servers import GOOD, Gate
+
+#: A read timeout, and what a whole exchange may then take.
+TIMEOUT = 0.2
+DEADLINE = READ_TIMEOUTS_PER_REPLY * TIMEOUT
+
+
+@contextmanager
+def dripping(pieces, *, waits_for_request=True, reads=True, pause=0.01):
+    """Serve pieces one after another to each who connects, until it hangs up."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        clients, served, ended = [], [], threading.Event()
+
+        def serve(client):
+            with client, suppress(OSError):
+                if waits_for_request and reads:
+                    client.recv(1 << 16)
+                for piece in pieces():
+                    client.sendall(piece)
+                    if ended.wait(pause):
+                        return
+
+        def accept():
+            while True:
+                try:
+                    client, _ = listening.accept()
+                except OSError:
+                    return
+                clients.append(client)
+                served.append(threading.Thread(target=serve, args=(client,), daemon=True))
+                served[-1].start()
+
+        accepting = threading.Thread(target=accept, daemon=True)
+        accepting.start()
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        ended.set()
+        for ending in [listening, *clients]:
+            with suppress(OSError):
+                ending.shutdown(socket.SHUT_RDWR)
+    for thread in [accepting, *served]:
+        thread.join(10)
+        assert not thread.is_alive()
+
+
+@pytest.fixture(autouse=True)
+def no_proxy(monkeypatch):
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+@pytest.fixture
+def impatient(transport_to):
+    """Make a transport whose exchanges end soon."""
+    return lambda base, gate=None, **settings: transport_to(
+        base, gate or OpenGate(), **{"read_timeout": TIMEOUT, "connect_timeout": TIMEOUT, **settings}
+    )
+
+
+def deadlines_taken(work):
+    """Run what fails, and give its error and how many deadlines it took."""
+    began = time.monotonic()
+    with pytest.raises(LessonspaceConnectionError) as caught:
+        work()
+    return caught.value, (time.monotonic() - began) / DEADLINE
+
+
+def server_side_is_open(server):
+    """Whether the server's newest connection has not been ended by the client."""
+    client = server.connections[-1]
+    return client.fileno() != -1 and not select.select([client], [], [], 1)[0]
+
+
+@pytest.mark.parametrize("kind", ENDLESS)
+def test_an_endless_reply_ends_with_the_deadline_and_is_not_retried(kind, impatient, clock):
+    with dripping(lambda: pieces_of(kind)) as base:
+        error, taken = deadlines_taken(lambda: impatient(base).call("GET", "/hello/"))
+    assert isinstance(error, LessonspaceReplyTimeoutError)
+    assert "GET /hello/: the reply had not ended after 1 s (five times timeout)" in str(error)
+    assert "Raise timeout in connection 'lessonspace_default'" in str(error)
+    assert 0.9 < taken < 1.5
+    assert clock.waits == []
+
+
+@pytest.mark.parametrize("kind", ENDLESS)
+def test_an_endless_file_ends_with_the_deadline(kind, impatient):
+    with dripping(lambda: pieces_of(kind)) as base:
+        error, taken = deadlines_taken(lambda: impatient(base).download(f"{base}/file?Signature=s", "the file"))
+    assert isinstance(error, LessonspaceReplyTimeoutError)
+    assert "GET the file: the reply had not ended" in str(error)
+    assert 0.9 < taken < 1.5
+
+
+@pytest.mark.parametrize("kind", ["interim replies", "gzip blocks", "gzip members", "trailers"])
+def test_an_endless_reply_that_comes_fast_ends_with_the_deadline(kind, impatient):
+    with dripping(lambda: pieces_of(kind, at_once=1000), pause=0) as base:
+        _, taken = deadlines_taken(lambda: impatient(base).call("GET", "/hello/"))
+    assert taken < 1.5
+
+
+def test_a_proxy_that_does_not_end_its_answer_to_connect_ends_with_the_deadline(impatient, monkeypatch, clock):
+    gate = Gate()
+    with dripping(lambda: pieces_of("header value")) as proxy:
+        monkeypatch.setenv("https_proxy", proxy)
+        error, taken = deadlines_taken(lambda: impatient("https://api.school.example", gate).call("GET", "/hello/"))
+    assert isinstance(error, LessonspaceReplyTimeoutError)
+    assert 0.9 < taken < 1.5
+    assert clock.waits == gate.events == []
+
+
+def test_a_handshake_without_an_end_ends_with_the_connect_timeout(impatient):
+    def hello_of_a_server():
+        yield b"\x16\x03\x03\x40\x00"
+        while True:
+            yield b"\x02"
+
+    with dripping(hello_of_a_server, waits_for_request=False) as base:
+        transport = impatient(base.replace("http", "https"), rate_limit_max_wait=0.001)
+        _, taken = deadlines_taken(lambda: transport.call("GET", "/hello/"))
+    assert taken < 1.5
+
+
+def test_a_request_that_the_server_does_not_read_ends_with_the_deadline(impatient):
+    def silence():
+        while True:
+            yield b""
+
+    with dripping(silence, reads=False) as base:
+        transport = impatient(base, connect_timeout=100 * DEADLINE, rate_limit_max_wait=0.001)
+        _, taken = deadlines_taken(lambda: transport.call("POST", "/spaces/launch/", body={"id": "x" * (1 << 24)}))
+    assert taken < 1.5
+
+
+def test_the_wait_for_the_permit_does_not_count(impatient, serve):
+    gate = Gate(lambda: time.sleep(1.2 * DEADLINE))
+    assert impatient(serve(GOOD).url, gate).call("GET", "/hello/").status == 200
+
+
+def test_no_thread_and_no_socket_is_left(impatient, serve):
+    server, threads = serve(GOOD), threading.active_count()
+    transport = impatient(server.url)
+    for _ in range(20):
+        transport.call("GET", "/hello/")
+    assert threading.active_count() == threads
+    with dripping(lambda: pieces_of("known length")) as base:
+        for _ in range(3):
+            with pytest.raises(LessonspaceReplyTimeoutError):
+                impatient(base, read_timeout=0.02).call("GET", "/hello/")
+    assert threading.active_count() == threads
+    gc.collect()
+    assert server_side_is_open(server)
+    transport.close()
+    assert not server_side_is_open(server)
+
+
+def test_a_deadline_shuts_down_only_while_it_runs():
+    ours, theirs = socket.socketpair()
+    deadline = Deadline(0.2)
+    with ours, theirs:
+        deadline.start(lambda: ours)
+        deadline.stop()
+        time.sleep(0.5)
+        assert not deadline.has_passed
+        deadline.start(lambda: ours)
+        assert ours.recv(1) == b""
+        assert deadline.has_passed
+        deadline.stop()
+        assert theirs.recv(1) == b""
+
+
+def test_what_is_left_of_one_period_is_what_the_next_has():
+    ours, theirs = socket.socketpair()
+    deadline = Deadline(0.5)
+    with ours, theirs:
+        deadline.start(lambda: None)
+        time.sleep(0.3)
+        deadline.stop()
+        assert deadline.left < 0.21
+        deadline.start(lambda: ours)
+        assert ours.recv(1) == b""
+        deadline.stop()
+    assert deadline.left < 0.1
+
+
+def test_a_socket_that_comes_after_the_deadline_is_shut_down_too():
+    ours, theirs = socket.socketpair()
+    in_use = []
+    deadline = Deadline(0.0)
+    with ours, theirs:
+        deadline.start(lambda: in_use[0] if in_use else None)
+        time.sleep(0.05)
+        in_use.append(ours)
+        assert ours.recv(1) == b""
+        deadline.stop()
+
+
+def test_an_encrypted_socket_is_shut_down_without_forgetting_its_encryption(certificate, monkeypatch):
+    """An SSLSocket's own shutdown() forgets it first, and what is sent then would be readable."""
+    forgetting = []
+    monkeypatch.setattr(ssl.SSLSocket, "shutdown", lambda *_: forgetting.append(True))
+    context = ssl.create_default_context(cafile=certificate)
+    serving = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    serving.load_cert_chain(certificate)
+    ours, theirs = socket.socketpair()
+    with ours, theirs, ThreadPoolExecutor() as pool:
+        peer = pool.submit(serving.wrap_socket, theirs, server_side=True)
+        with context.wrap_socket(ours, server_hostname="127.0.0.1") as encrypted, peer.result():
+            deadline = Deadline(0.0)
+            deadline.start(lambda: encrypted)
+            assert encrypted.recv(1) == b""
+            deadline.stop()
+    assert forgetting == []
