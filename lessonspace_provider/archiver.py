@@ -1,73 +1,29 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fills an archive: fetches what is missing, keeps what is right, and accounts for every session."""
+"""Runs an archive: files each session in a manifest, settles it, and takes care of what earlier windows left open."""
 
 from __future__ import annotations
 
-import json
-import time
-import traceback
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING
 
-from lessonspace_provider import archive, json_list, transcripts
-from lessonspace_provider.archive_windows import MANIFESTS, Window, gaps, manifest_name, window_of
-from lessonspace_provider.exceptions import LessonspaceError, LessonspaceTranscriptNotReady
-from lessonspace_provider.storage import names_in, read_whole, write_pieces, write_whole
+from lessonspace_provider import archive, archive_manifest
+from lessonspace_provider.archive import RETRY_FAILED_AFTER, Manifest, ManifestSession
+from lessonspace_provider.archive_files import ArchiveLayout
+from lessonspace_provider.archive_filing import Filed, KnownEntries, file_sessions, search_window
+from lessonspace_provider.archive_manifest import by_session, new_manifest
+from lessonspace_provider.archive_paths import session_id_of
+from lessonspace_provider.archive_settling import Entries, Logger, Settling, TranscriptSource, failures, reason_of
+from lessonspace_provider.archive_windows import LOOK_BACK, Window, gaps, manifest_name, window_of
+from lessonspace_provider.exceptions import LessonspaceError
+from lessonspace_provider.manifest_store import ManifestStore
 from lessonspace_provider.times import write_time
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
 
-    from lessonspace_provider.api_types import Segment, Session
-
-#: Threads that fetch and write: enough that downloads and writes never hold up the next call to the API.
-WORKERS = 8
-
-#: Manifests whose window ended longer ago than ``give_up_after`` and this are not looked into for pending ones.
-LOOK_BACK = timedelta(days=30)
-
-#: Seconds between two lines of progress.
-PROGRESS_INTERVAL = 5.0
-
-#: Entries as they become known, by their session's uuid.
-Entries = dict[str, archive.ManifestSession]
-
-
-class TranscriptSource(Protocol):
-    """The part of the hook that is used here."""
-
-    def open_transcript(self, session_id: str) -> Collection[Segment]:
-        """Get the segments of a session, to be read through more than once."""
-
-
-class Logger(Protocol):
-    """The part of a logger that is used here."""
-
-    def info(self, message: str, /, *args: object) -> None:
-        """Log a line."""
-
-    def warning(self, message: str, /, *args: object) -> None:
-        """Log a line that somebody should look at."""
-
-
-@dataclass(frozen=True)
-class ArchiveLayout:
-    """
-    How an archive is written.
-
-    :param destination: its folder.
-    :param formats: names of ``transcripts.WRITERS``, each transcript is written in all of them.
-    :param path_template: see ``archive.check_path_template``.
-    :param redact_speakers: whether roles and numbers stand in place of names.
-    """
-
-    destination: ObjectStoragePath
-    formats: Sequence[str]
-    path_template: str = archive.DEFAULT_PATH_TEMPLATE
-    redact_speakers: bool = False
+    from lessonspace_provider.api_types import Session
 
 
 @dataclass(frozen=True)
@@ -75,28 +31,30 @@ class ArchivedWindow:
     """
     What was done for a window.
 
-    :param path: where its manifest lies.
+    :param path: of its manifest.
     :param account: the manifest.
     :param failed: the sessions that failed just now; of an earlier window, those that had not failed before.
     :param changed: of an earlier window, the sessions whose status was changed by this run or a try of it before.
+    :param elsewhere: sessions that other manifests have or are to have, still to be settled, by the manifest's name.
     """
 
     path: ObjectStoragePath
-    account: archive.Manifest
-    failed: list[archive.ManifestSession]
-    changed: list[archive.ManifestSession]
+    account: Manifest
+    failed: list[ManifestSession]
+    changed: list[ManifestSession] = field(default_factory=list)
+    elsewhere: Mapping[str, Entries] = field(default_factory=dict)
 
 
 class Archiver:
     """
-    Archives the sessions of a window, and those of earlier windows that were still pending.
+    Archives the sessions of a window, and those of earlier windows that are open. To be used for one run.
 
     :param source: the hook.
     :param layout: how the archive is written.
     :param give_up_after: how long after its end a session's transcript is waited for.
     :param log: for progress, and for what became of each session.
     :param dry_run: ask for no transcript and write nothing; those whose files would be fetched or written are pending.
-    :param now: the present, aware.
+    :param now: the worker's clock, aware.
     """
 
     def __init__(
@@ -109,12 +67,11 @@ class Archiver:
         dry_run: bool = False,
         now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
     ) -> None:
-        self._source = source
         self._layout = layout
-        self._give_up_after = give_up_after
         self._log = log
-        self._dry_run = dry_run
-        self._now = now
+        self._manifests = ManifestStore(layout.destination, dry_run=dry_run)
+        self._settling = Settling(source, layout, give_up_after=give_up_after, log=log, dry_run=dry_run, clock=now)
+        self._problems: dict[str, str] = {}
 
     def archive_window(
         self, sessions: Iterable[Session], window_start: datetime, window_end: datetime
@@ -122,279 +79,213 @@ class Archiver:
         """
         Archive the sessions of a window, and account for them in its manifest.
 
-        The manifest is first written before any transcript is asked for, with the new sessions as failed: so a
+        The manifest is first written before any transcript is asked for, with the new sessions as not attempted: so a
         destination that can't be written costs the list and no call for a transcript, and what a killed run never
-        came to is on record. A session that is in the manifest of an earlier run and is not listed any more stays there
-        as it is.
+        came to is on record. Sessions that the manifest has and the list has not are settled, too.
 
-        :param sessions: every session that ended in the window; they are read to the end before any is asked for.
+        :param sessions: every session that ended in the window, or in the time of ``archive_windows.LOOK_BACK`` before;
+            they are read to the end before any is asked for.
         :param window_start: aware.
         :param window_end: aware.
         :return: the window's manifest, as written, or as a dry run would write it.
         """
-        path = self._layout.destination / MANIFESTS / manifest_name(Window(window_start, window_end))
-        empty = archive.manifest(window_start, window_end, ())
-        known = archive.by_session(self._read_manifest(path))
-        entries = self._entries_of(sessions, known)
-        begun = {session_id: self._begun(entry) for session_id, entry in entries.items() if session_id not in known}
-        self._update_manifest(path, empty, known, begun)
-        settled = self._settle_all(entries)
-        own = {session_id: archive.signed(entry, known, None) for session_id, entry in settled.items()}
-        account = self._update_manifest(path, empty, {**known, **begun}, own)
-        self._warn_of_given_up(settled, known)
-        return ArchivedWindow(path, account, _failed(settled), changed=[])
+        window = Window(window_start, window_end)
+        name, empty = manifest_name(window), new_manifest(window)
+        known = by_session(self._manifests.read(name))
+        listed = list(sessions)
+        self._check_end(window)
+        filed, others = self._file(listed, window, known)
+        own = {session_id: archive.reopened(entry) for session_id, entry in known.items()}
+        own.update(self._entries_of(filed.own, known))
+        begun = {session_id: self._begun(entry) for session_id, entry in own.items() if session_id not in known}
+        self._manifests.update(name, empty, known, begun)
+        elsewhere = self._begin_elsewhere(filed, others, write_time(window_start))
+        settled = self._settling.settle(own)
+        signed = {session_id: archive.signed(entry, known, None) for session_id, entry in settled.items()}
+        account = self._manifests.update(name, empty, {**known, **begun}, signed)
+        self._settling.warn_of_lost(settled, known)
+        return ArchivedWindow(self._manifests.path(name), account, failures(settled.values()), elsewhere=elsewhere)
 
-    def take_up_pending(self, before: datetime, late: Sequence[Session] = ()) -> tuple[list[ArchivedWindow], list[str]]:
+    def settle_earlier(
+        self, before: datetime, elsewhere: Mapping[str, Entries] | None = None
+    ) -> tuple[list[ArchivedWindow], list[str]]:
         """
-        Look again for the transcripts that earlier windows still miss, and bring their manifests up to date.
+        Settle what earlier windows have left open, however long ago, and bring their manifests up to date.
 
-        A pending one that fails here stays pending, so that it is looked for again, until it is given up. One that had
-        failed before is warned of if it does so again: the run of its own window has told it, and it must not stop all
-        that waits for this one. What can't be read, or would be given up before it is taken up, has failed for good.
+        One that had failed before is warned of if it does so again: the run of its own window has reported it, and it
+        must not stop all that waits for this one.
 
         :param before: only windows that ended by then: the start of the run's own.
-        :param late: sessions that ended shortly before; those that no manifest of their window has are taken up, too.
+        :param elsewhere: see ``ArchivedWindow``.
         :return: the windows whose manifests have changed, in this try or in an earlier one of this run, which may have
-            failed before it could tell; and what is wrong with those that could not be read or written; none of them
-            stops the others.
+            failed before it could report that; and what is wrong with those that could not be read or written; none of
+            them stops the others.
         """
-        changed, problems = [], []
+        changed: list[ArchivedWindow] = []
+        settled: dict[str, str] = {}
+        further = elsewhere or {}
         try:
-            paths = self._earlier_manifests(before)
+            listed, index = self._manifests.listed(), self._manifests.settled()
         except Exception as error:
-            return [], [f"earlier manifests can't be listed: {_reason(error)}"]
-        for path in paths:
+            self._problems["manifests"] = f"earlier manifests can't be listed: {reason_of(error)}"
+            listed, index = {}, {}
+        earlier = [name for name in listed if (window := window_of(name)) and window.end <= before]
+        unsettled = [name for name in earlier if listed[name] is None or listed[name] != index.get(name)]
+        for name in sorted({*unsettled, *further}):
             try:
-                window = self._take_up(path, late, write_time(before))
+                done, is_settled = self._settle_manifest(
+                    name, further.get(name, {}), write_time(before), with_open=name in earlier
+                )
             except Exception as error:  # whatever stands in a manifest, or a store's client raises
-                problems.append(f"{path.name}: {_reason(error)}")
-            else:
-                changed += [window] if window else []
-        return changed, problems
+                self._problems[name] = f"{name}: {reason_of(error)}"
+                continue
+            changed += [done] if done else []
+            if is_settled and (mark := listed.get(name)) is not None:
+                settled[name] = mark
+        self._add_settled(settled)
+        return changed, list(self._problems.values())
 
     def gaps(self, until: datetime) -> list[Window]:
         """
         Find the times that no manifest accounts for, since the archive began; see ``archive_windows.gaps``.
 
-        To be asked last: runs of earlier windows that go on beside this one have written their manifests by then.
+        To be asked last: runs of earlier windows beside this one have written their manifests by then.
         """
         return gaps(self.windows(), until)
 
     def windows(self) -> list[Window]:
         """Read the windows of all manifests from their names; none where they can't be listed."""
         try:
-            names = names_in(self._layout.destination / MANIFESTS)
-        except Exception:  # what is wrong with manifests, take_up_pending tells
+            names = self._manifests.listed()
+        except Exception:  # settle_earlier reports it
             return []
         return [window for window in map(window_of, names) if window is not None]
 
-    def _earlier_manifests(self, before: datetime) -> list[ObjectStoragePath]:
-        folder = self._layout.destination / MANIFESTS
-        oldest = self._now() - self._give_up_after - LOOK_BACK
-        windows = {name: window_of(name) for name in names_in(folder)}
-        return [folder / name for name, window in windows.items() if window and oldest < window.end <= before]
+    def _check_end(self, window: Window) -> None:
+        """Refuse a window that is far from over: its manifest would say that nothing is missing from it."""
+        present = self._settling.present()
+        if window.end > present.of_api + LOOK_BACK:
+            clock = "Lessonspace's clock" if present.is_confirmed else "the worker's clock"
+            raise LessonspaceError(
+                f"The window until {write_time(window.end)} is not over: {clock} shows {write_time(present.of_api)}. "
+                f"Nothing was archived. Check the worker's clock, and run the window when it is over."
+            )
 
-    def _take_up(self, path: ObjectStoragePath, late: Iterable[Session], by: str) -> ArchivedWindow | None:
-        account = self._read_manifest(path)
+    def _file(
+        self, sessions: list[Session], window: Window, known: KnownEntries
+    ) -> tuple[Filed, Mapping[str, Manifest]]:
+        """Decide where sessions are accounted for, by the manifests that may have them already."""
+        new = [session for session in sessions if session_id_of(session) not in known]
+        others = self._read_around(search_window(new, window), manifest_name(window)) if new else {}
+        filed = file_sessions(sessions, window, known, {name: by_session(others[name]) for name in others})
+        if filed.outside:
+            self._log.info(
+                "%d listed sessions ended before the window, when no manifest accounts for them", filed.outside
+            )
+        if filed.running:
+            self._log.warning("%d listed sessions have no end_time: they count as running", filed.running)
+        return filed, others
+
+    def _read_around(self, window: Window, own: str) -> dict[str, Manifest]:
+        found = {}
+        try:
+            names = self._manifests.around(window)
+        except Exception:  # settle_earlier reports it
+            return {}
+        for name in names:
+            try:
+                account = None if name == own else self._manifests.read(name)
+            except Exception as error:
+                self._problems[name] = f"{name}: {reason_of(error)}"
+            else:
+                found.update({name: account} if account else {})
+        return found
+
+    def _begin_elsewhere(self, filed: Filed, others: Mapping[str, Manifest], by: str) -> dict[str, Entries]:
+        """Put new sessions on record in other manifests, to be tried at once."""
+        elsewhere = {}
+        for name, sessions in filed.elsewhere.items():
+            known = by_session(others[name])
+            elsewhere[name] = entries = self._entries_of(sessions, known)
+            new = {
+                session_id: archive.signed(archive.not_attempted(entry, next_look=None), known, by)
+                for session_id, entry in entries.items()
+                if session_id not in known
+            }
+            if new:
+                self._log.info("%d sessions whose end was not known before are added to %s", len(new), name)
+                try:
+                    self._manifests.update(name, others[name], known, new)
+                except Exception as error:
+                    self._problems[name] = f"{name}: {reason_of(error)}"
+        return elsewhere
+
+    def _settle_manifest(
+        self, name: str, further: Entries, by: str, *, with_open: bool
+    ) -> tuple[ArchivedWindow | None, bool]:
+        """
+        Settle a manifest's open sessions, and others that are listed.
+
+        :param further: sessions that are settled even if they are not open.
+        :param by: see ``archive.signed``.
+        :param with_open: whether its open sessions are settled.
+        :return: the window when something has changed; and whether the manifest needs not be read again.
+        """
+        account = self._manifests.read(name)
         if account is None:
-            return None
-        now, known = self._now(), archive.by_session(account)
-        due = {session_id: entry for session_id, entry in known.items() if archive.is_due(entry, now)}
-        missed = [s for s in late if archive.session_id_of(s) not in known and archive.covers(account, s)]
-        entries = {**due, **self._entries_of(missed, known)}
-        if not entries:
-            changed = archive.changed_by(account, by)
-            return ArchivedWindow(path, account, [], changed) if changed else None
-        settled = self._settle_all(entries)
-        failed = _failed(settled)
-        told = [entry["session_id"] for entry in _failed(due)]
-        for entry in failed:
-            if entry["session_id"] in told:
-                last = "" if entry["next_look"] else ", and is not looked for any more"
-                self._log.warning("A session that failed before does so again%s: %s", last, archive.outcome(entry))
-            elif entries[entry["session_id"]]["status"] == "pending":
-                pending = archive.still_pending(entry, now=now, give_up_after=self._give_up_after)
-                settled[entry["session_id"]] = pending
-        untold = [entry for entry in failed if entry["session_id"] not in told]
-        signed = {session_id: archive.signed(entry, known, by) for session_id, entry in settled.items()}
-        account = self._update_manifest(path, account, known, signed)
-        self._warn_of_given_up(settled, known)
-        return ArchivedWindow(path, account, untold, archive.changed_by(account, by))
+            return None, False
+        now, known = self._settling.present().now, by_session(account)
+        due = {key: entry for key, entry in known.items() if with_open and archive.is_due(entry, now)}
+        entries = {**{key: _retried(entry) for key, entry in due.items()}, **further}
+        settled = self._settling.settle(entries) if entries else {}
+        signed = {key: archive.signed(entry, known, by) for key, entry in settled.items()}
+        new, again = _split_failures(settled, known)
+        if any(known.get(key) != entry for key, entry in signed.items()):
+            for entry in again:
+                self._log.warning("A session failed again: %s", archive.outcome(entry))
+            account = self._manifests.update(name, account, known, signed)
+            self._settling.warn_of_lost(settled, known)
+            return self._window(name, account, new, by), False
+        changed = archive_manifest.changed_by(account, by)
+        is_settled = not changed and not any(map(archive.is_open, known.values()))
+        return (self._window(name, account, new, by) if changed else None), is_settled
 
-    def _warn_of_given_up(self, settled: Entries, known: Mapping[str, archive.ManifestSession]) -> None:
-        for entry in settled.values():
-            if entry["status"] == "given_up" and archive.is_new_status(entry, known):
-                self._log.warning("A transcript was given up: session %s", archive.outcome(entry))
+    def _window(self, name: str, account: Manifest, failed: list[ManifestSession], by: str) -> ArchivedWindow:
+        changed = archive_manifest.changed_by(account, by)
+        return ArchivedWindow(self._manifests.path(name), account, failed, changed)
 
-    def _entries_of(self, sessions: Iterable[Session], known: Mapping[str, archive.ManifestSession]) -> Entries:
-        """Begin or go on with the entries of sessions, each once: a list that moves shows one twice."""
+    def _add_settled(self, found: Mapping[str, str]) -> None:
+        try:
+            self._manifests.add_settled(found)
+        except Exception as error:
+            self._log.warning("Each run reads all manifests, since their index can't be written: %s", reason_of(error))
+
+    def _entries_of(self, sessions: Iterable[Session], known: KnownEntries) -> Entries:
         entries = (self._entry_of(session, known) for session in sessions)
         return {entry["session_id"]: entry for entry in entries}
 
-    def _entry_of(self, session: Session, known: Mapping[str, archive.ManifestSession]) -> archive.ManifestSession:
-        """Begin a session's entry, go on with the one that is known, or write down why neither can be."""
-        before = known.get(archive.session_id_of(session))
+    def _entry_of(self, session: Session, known: KnownEntries) -> ManifestSession:
+        """Begin a session's entry, continue the one that is known, or write down why neither can be."""
+        before = known.get(session_id_of(session))
         try:
             return archive.entry_of(session, before, self._layout.path_template)
         except Exception as error:  # nor does one of a shape that nobody thought of
-            return archive.settled(before or archive.new_entry(session), "failed", reason=_reason(error))
+            return archive.unreadable(session, before, reason_of(error))
 
-    def _begun(self, entry: archive.ManifestSession) -> archive.ManifestSession:
-        return archive.begun(entry, now=self._now(), give_up_after=self._give_up_after)
-
-    def _settle_all(self, entries: Entries) -> Entries:
-        """Settle entries in a few threads, and say how far things are meanwhile."""
-        began = time.monotonic()
-        with ThreadPoolExecutor(WORKERS, thread_name_prefix="lessonspace-archive") as pool:
-            futures = [pool.submit(self._settle, entry) for entry in entries.values()]
-            try:
-                while wait(futures, PROGRESS_INTERVAL).not_done:
-                    done = [future.result() for future in futures if future.done()]
-                    self._log.info("%s", archive.progress(done, len(futures), time.monotonic() - began))
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
-        settled = {entry["session_id"]: entry for entry in (future.result() for future in futures)}
-        self._report_outcomes(settled.values())
-        return settled
-
-    def _report_outcomes(self, entries: Collection[archive.ManifestSession]) -> None:
-        """Log a folded group for each outcome that occurred."""
-        for status, number in archive.count(entries).items():
-            if number:
-                self._log.info("::group::%s (%d)", status, number)
-                for entry in entries:
-                    if entry["status"] == status:
-                        self._log.info("%s", archive.outcome(entry))
-                self._log.info("::endgroup::")
-
-    def _settle(self, entry: archive.ManifestSession) -> archive.ManifestSession:
-        try:
-            if self._is_settled(entry):
-                return entry
-            if self._dry_run:
-                return {**entry, "status": "pending", "reason": "would be fetched or written"}
-            return self._from_files(entry) or self._fetch(entry)
-        except Exception as error:  # one bad session stops no other, whatever a store's client raises
-            return archive.failed(entry, _reason(error), now=self._now(), give_up_after=self._give_up_after)
-
-    def _is_settled(self, entry: archive.ManifestSession) -> bool:
-        """Whether there is nothing to do for a session, now."""
-        if entry["status"] == "archived":
-            return self._is_complete(entry)
-        return not archive.is_due(entry, self._now())
-
-    def _is_complete(self, entry: archive.ManifestSession) -> bool:
-        if entry["redacted"] != self._layout.redact_speakers:
-            return False
-        if {file["format"] for file in entry["files"]} != set(self._layout.formats):
-            return False
-        return all(self._is_whole(file) for file in entry["files"])
-
-    def _is_whole(self, file: archive.ManifestFile) -> bool:
-        data = read_whole(self._layout.destination / file["path"])
-        return data is not None and archive.is_described(data, file)
-
-    def _from_files(self, entry: archive.ManifestSession) -> archive.ManifestSession | None:
-        """Complete a transcript from its JSON file, which a run that was killed has left whole, or not at all."""
-        if "json" not in self._layout.formats:
-            return None
-        segments = self._segments_in(self._layout.destination / f"{entry['path']}.json")
-        if segments is None or (not self._layout.redact_speakers and transcripts.are_redacted(segments)):
-            return None
-        return self._write(entry, segments)
-
-    def _segments_in(self, path: ObjectStoragePath) -> Collection[Segment] | None:
-        """Read the segments of a JSON file, if it is one that was written here."""
-        data = read_whole(path) or b""
-        try:
-            read = json_list.loads(data)
-        except ValueError:
-            return None
-        if not isinstance(read, json_list.JsonList) or not all(isinstance(segment, dict) for segment in read):
-            return None
-        segments, at = cast("Collection[Segment]", read), 0
-        for piece in transcripts.pieces_of(segments, "json"):
-            if not data.startswith(piece, at):
-                return None
-            at += len(piece)
-        return segments if at == len(data) else None
-
-    def _fetch(self, entry: archive.ManifestSession) -> archive.ManifestSession:
-        try:
-            segments = self._source.open_transcript(entry["session_id"])
-        except LessonspaceTranscriptNotReady:
-            if kept := [file for file in entry["files"] if self._is_whole(file)]:
-                return archive.still_archived(entry, kept)
-            return archive.not_there(entry, now=self._now(), give_up_after=self._give_up_after)
-        return self._write(entry, segments)
-
-    def _write(self, entry: archive.ManifestSession, segments: Collection[Segment]) -> archive.ManifestSession:
-        speakers = None
-        if self._layout.redact_speakers:
-            speakers = transcripts.redacted_speakers(segments, archive.profiles_of(entry))
-        files = [self._write_file(entry, segments, format_name, speakers) for format_name in self._layout.formats]
-        return archive.archived(entry, files, segments=len(segments), redacted=speakers is not None)
-
-    def _write_file(
-        self,
-        entry: archive.ManifestSession,
-        segments: Collection[Segment],
-        format_name: str,
-        speakers: Mapping[int, str] | None,
-    ) -> archive.ManifestFile:
-        path = f"{entry['path']}.{format_name}"
-        pieces = transcripts.pieces_of(segments, format_name, speakers=speakers)
-        written = write_pieces(self._layout.destination / path, pieces)
-        return archive.ManifestFile(format=format_name, path=path, size=written.size, sha256=written.sha256)
-
-    def _read_manifest(self, path: ObjectStoragePath) -> archive.Manifest | None:
-        data = read_whole(path)
-        if data is None:
-            return None
-        try:
-            read = json.loads(data)
-        except ValueError:
-            read = None
-        if not archive.is_manifest(read):
-            raise LessonspaceError(
-                f"The manifest {path} can't be read: restore it from a backup, or remove it to have its window "
-                f"archived anew."
-            )
-        return read
-
-    def _update_manifest(
-        self,
-        path: ObjectStoragePath,
-        empty: archive.Manifest,
-        seen: Mapping[str, archive.ManifestSession],
-        entries: Entries,
-    ) -> archive.Manifest:
-        """
-        Write what has changed into a manifest, and keep all others that it has by now.
-
-        Another run may have written it meanwhile, and a list may not show a session any more that is archived.
-
-        :param empty: the manifest where there is none yet.
-        :param seen: its entries as this run last saw them.
-        """
-        there = self._read_manifest(path) or empty
-        account = archive.updated(there, archive.changes(entries, seen, archive.by_session(there)))
-        if self._dry_run:
-            return account
-        write_whole(path, json_list.encoded(json.dumps(account, ensure_ascii=False, indent=1)))
-        return account
+    def _begun(self, entry: ManifestSession) -> ManifestSession:
+        return archive.not_attempted(entry, next_look=self._settling.present().now + RETRY_FAILED_AFTER)
 
 
-def _reason(error: Exception) -> str:
-    from requests import RequestException  # an OSError, whose text holds a URL, and of WebHDFS a token with it
-
-    if isinstance(error, (LessonspaceError, OSError)) and not isinstance(error, RequestException):
-        return str(error)
-    # Its own text is not ours to judge: it may hold a signed link.
-    frame = traceback.extract_tb(error.__traceback__)[-1]
-    return f"unexpected {type(error).__name__} at {frame.filename}:{frame.lineno}, please report it"
+def _retried(entry: ManifestSession) -> ManifestSession:
+    """Begin the retry of an open entry; one with files only has to be checked."""
+    return archive.reopened(entry) if entry["files"] else entry
 
 
-def _failed(entries: Entries) -> list[archive.ManifestSession]:
-    return [entry for entry in entries.values() if entry["status"] == "failed"]
+def _split_failures(settled: Entries, known: KnownEntries) -> tuple[list[ManifestSession], list[ManifestSession]]:
+    """Tell the sessions that failed now from those that have failed before."""
+    failed = failures(settled.values())
+    before = {key for key, entry in known.items() if entry["status"] == "failed"}
+    return (
+        [entry for entry in failed if entry["session_id"] not in before],
+        [entry for entry in failed if entry["session_id"] in before],
+    )

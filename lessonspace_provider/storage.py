@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import wraps
 from pathlib import Path
@@ -27,6 +27,22 @@ _R = TypeVar("_R")
 
 #: Protocols of stores that show an object when it has been put whole, and not before. Others may write in place.
 _ATOMIC_PUT = ("s3", "s3a", "s3n", "gs", "gcs", "az", "abfs", "abfss", "adl", "oss", "memory")
+
+
+#: What stores call that which each write of a file changes: a digest, a version, a time, or a number of the file.
+_CHANGED_BY_A_WRITE = (
+    "ETag",
+    "etag",
+    "generation",
+    "md5Hash",
+    "LastModified",
+    "last_modified",
+    "updated",
+    "modificationTime",
+    "mtime",
+    "created",
+    "ino",
+)
 
 
 def is_local(path: ObjectStoragePath) -> bool:
@@ -122,7 +138,6 @@ def _read_from_store(path: ObjectStoragePath) -> bytes:
     return data
 
 
-@_naming_place
 def names_in(folder: ObjectStoragePath) -> list[str]:
     """
     List the names of a folder's files.
@@ -131,15 +146,33 @@ def names_in(folder: ObjectStoragePath) -> list[str]:
     :return: the names in alphabetical order; none when the folder is not there.
     :raises LessonspaceDestinationError: when the store refuses.
     """
+    return sorted(fingerprints_in(folder))
+
+
+@_naming_place
+def fingerprints_in(folder: ObjectStoragePath) -> dict[str, str | None]:
+    """
+    List a folder's files with what tells whether they were written again, in one request of the store.
+
+    :param folder: which one.
+    :return: by each file's name a text that another write of the file changes; None where the store gives nothing of
+        the kind. Empty when the folder is not there.
+    :raises LessonspaceDestinationError: when the store refuses.
+    """
     store = _filesystem(folder)
     store.invalidate_cache()
     try:
-        paths: list[str] = store.ls(folder.path, detail=False)
+        listed: list[dict[str, object]] = store.ls(folder.path, detail=True)
     except OSError as error:
         if _says(error, errno.ENOENT):
-            return []
+            return {}
         raise
-    return sorted(path.rstrip("/").rpartition("/")[2] for path in paths)
+    return {str(info["name"]).rstrip("/").rpartition("/")[2]: _fingerprint(info) for info in listed}
+
+
+def _fingerprint(info: Mapping[str, object]) -> str | None:
+    found = [f"{field}={info[field]}" for field in _CHANGED_BY_A_WRITE if info.get(field) is not None]
+    return " ".join([f"size={info.get('size')}", *found]) if found else None
 
 
 def remove_files(paths: Sequence[ObjectStoragePath]) -> None:

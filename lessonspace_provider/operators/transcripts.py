@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict, cast
 from airflow.providers.common.compat.sdk import AirflowSkipException, AirflowTaskTimeout
 
 from lessonspace_provider import archive, transcripts
-from lessonspace_provider.archive_windows import Window, backfill_command, clocks_change
-from lessonspace_provider.archiver import ArchiveLayout, Archiver
+from lessonspace_provider.archive_files import ArchiveLayout
+from lessonspace_provider.archive_paths import DEFAULT_PATH_TEMPLATE, check_path_template, transcript_path
+from lessonspace_provider.archive_windows import LOOK_BACK, Window, backfill_command, clocks_change
+from lessonspace_provider.archiver import Archiver
 from lessonspace_provider.destinations import as_place
 from lessonspace_provider.exceptions import LessonspaceError, LessonspaceInputError, LessonspaceTranscriptNotReady
 from lessonspace_provider.foreign_words import clean_message, clean_words
@@ -30,7 +32,6 @@ from lessonspace_provider.parameters import (
     refuse,
     refuse_unknown,
 )
-from lessonspace_provider.sessions import ended_within
 from lessonspace_provider.storage import write_pieces
 from lessonspace_provider.times import write_time
 from lessonspace_provider.triggers.time_limits import NO_REPORT, deferral_timeout, ended_without_report, report_time
@@ -201,7 +202,7 @@ class LessonspaceGetTranscriptOperator(LessonspaceOperator):
         if self.destination is None:
             self.log.info("Returned %s as the task's result.", written)
             return list(segments)
-        path = archive.transcript_path(self.hook.get_session(self.session_id))
+        path = transcript_path(self.hook.get_session(self.session_id))
         files = [_folder(self.destination) / f"{path}.{format_name}" for format_name in formats]
         for file, format_name in zip(files, formats):
             write_pieces(file, transcripts.pieces_of(segments, format_name))
@@ -215,11 +216,10 @@ class LessonspaceArchiveTranscriptsOperator(LessonspaceOperator):
 
     Transcripts are written to ``<destination>/YYYY/MM/DD/<session uuid>.<format>`` (day of the session's end, UTC),
     the account to ``<destination>/manifests/<window>.json``. A transcript that is not there yet is pending and no
-    failure: the runs of later windows look for it again, until ``give_up_after``, and bring its manifest up to date;
-    so they do with a session that was listed only after its window's run.
-    Run again after a failure, it fetches only what is missing; after a kill, too, with ``json`` among the formats. When
-    a session fails, the others are archived all the same; the task then fails at its end and names those that did. Each
-    archive needs a destination of its own.
+    failure. Each run also settles what earlier windows have left open, however long ago, and files sessions whose end
+    became known late.
+    A retry downloads only what is missing. When a session fails, the others are archived anyway; the task then fails at
+    its end and names those that did. Each archive needs a destination of its own.
 
     .. seealso::
         For more information on how to use it, take a look at the guide: docs/transcripts.md#the-archive
@@ -230,7 +230,8 @@ class LessonspaceArchiveTranscriptsOperator(LessonspaceOperator):
     :param window_end: likewise, its end; sessions that ended at this moment belong to the next window.
     :param formats: which files to write per session, any of the names in ``transcripts.WRITERS``. With ``json`` among
         them, what a killed run has left is completed without fetching it again; without, it is fetched again.
-    :param path_template: where a transcript lies, of the fields in ``archive.PATH_FIELDS``; must hold ``{session_id}``.
+    :param path_template: where a transcript is written, of the fields in ``archive_paths.PATH_FIELDS``; must hold
+        ``{session_id}``.
     :param redact_speakers: write roles or numbers in place of speakers' names; names that were spoken stay.
     :param space_id: archive this space's sessions only; UUID, or slug (launch's ``room_id``).
     :param filters: further filters of ``LessonspaceHook.list_sessions``, such as ``tags`` or ``space``.
@@ -264,7 +265,7 @@ class LessonspaceArchiveTranscriptsOperator(LessonspaceOperator):
         window_start: datetime | str | None = None,
         window_end: datetime | str | None = None,
         formats: Sequence[str] = DEFAULT_FORMATS,
-        path_template: str = archive.DEFAULT_PATH_TEMPLATE,
+        path_template: str = DEFAULT_PATH_TEMPLATE,
         redact_speakers: bool = False,
         space_id: str | None = None,
         filters: Mapping[str, FilterValue | None] | None = None,
@@ -289,13 +290,12 @@ class LessonspaceArchiveTranscriptsOperator(LessonspaceOperator):
     def execute(self, context: Context) -> ArchiveResult:
         """Archive session by session, write the manifests, then fail if any session did."""
         start, end = self._window(context)
-        late: list[Session] = []
-        sessions = self._sessions(start, end, self._checked_filters(), late)
+        sessions = self._sessions(start, end, self._checked_filters())
         archiver = self._archiver()
         window = archiver.archive_window(sessions, start, end)
         counts, path = window.account["counts"], None if self.only_plan else str(window.path)
         self.log.info("%d sessions ended in the window: %s. Manifest: %s", sum(counts.values()), counts, path)
-        earlier, problems = archiver.take_up_pending(before=start, late=late)
+        earlier, problems = archiver.settle_earlier(start, window.elsewhere)
         result = ArchiveResult(
             counts=counts,
             manifest=path,
@@ -367,7 +367,7 @@ class LessonspaceArchiveTranscriptsOperator(LessonspaceOperator):
         layout = ArchiveLayout(
             destination=_folder(self.destination),
             formats=transcripts.check_formats(self.formats),
-            path_template=archive.check_path_template(self.path_template),
+            path_template=check_path_template(self.path_template),
             redact_speakers=as_flag("redact_speakers", self.redact_speakers),
         )
         give_up_after = as_duration("give_up_after", self.give_up_after)
@@ -385,20 +385,14 @@ class LessonspaceArchiveTranscriptsOperator(LessonspaceOperator):
         refuse_unknown(filters, SESSION_FILTERS if self.space_id is None else SPACE_SESSION_FILTERS, "filter")
         return filters
 
-    def _sessions(
-        self, start: datetime, end: datetime, filters: Mapping[str, FilterValue | None], late: list[Session]
-    ) -> Iterator[Session]:
-        """Yield the sessions of the window, some of them twice; put those that ended shortly before into ``late``."""
+    def _sessions(self, start: datetime, end: datetime, filters: Mapping[str, FilterValue | None]) -> Iterator[Session]:
+        """List the sessions of the window and of the time before, some of them twice."""
         began = datetime.now(timezone.utc)
-        # What ended lately is listed again, from its beginning: the list goes by the sessions' starts, and a long one
-        # that has just ended stands far down.
-        again = [max(start, began)] if began - end < OVERLAP else []
-        for after in (start, *again):
-            for session in self._listed(after, end, filters):
-                if _belongs(session, start, end):
-                    yield session
-                elif _belongs(session, start - OVERLAP, start):
-                    late.append(session)
+        yield from self._listed(start - LOOK_BACK, end, filters)
+        if began - end < OVERLAP:
+            # What ended lately is listed again, from its beginning: the list goes by the sessions' starts, and a long
+            # one that has just ended stands far down.
+            yield from self._listed(max(start, began), end, filters)
 
     def _listed(self, after: datetime, end: datetime, filters: Mapping[str, FilterValue | None]) -> Iterator[Session]:
         bounds: dict[str, FilterValue | None] = {
@@ -418,14 +412,6 @@ def _folder(destination: object) -> ObjectStoragePath:
     return as_place(destination, "an absolute folder or a URL, such as 's3://aws_default@bucket/folder'")
 
 
-def _belongs(session: Session, start: datetime, end: datetime) -> bool:
-    """Whether a session belongs to the window; one whose end can't be read does, to be accounted for as failed."""
-    try:
-        return ended_within(session, start, end)
-    except LessonspaceError:
-        return True
-
-
 def _fail_if_any_failed(windows: Sequence[ArchivedWindow], problems: Sequence[str]) -> None:
     """Fail for sessions first, then for manifests of earlier windows."""
     failed = [
@@ -438,7 +424,7 @@ def _fail_if_any_failed(windows: Sequence[ArchivedWindow], problems: Sequence[st
         more = f"; and {len(failed) - MOST_NAMED} more, see the manifest" if len(failed) > MOST_NAMED else ""
         complaints.append(
             f"{len(failed)} session(s) failed, all others are accounted for in {windows[0].path}. Run the task again, "
-            f"it takes up only what is missing: {'; '.join(failed[:MOST_NAMED])}{more}"
+            f"it asks only for what is missing: {'; '.join(failed[:MOST_NAMED])}{more}"
         )
     if problems:
         complaints.append(f"Earlier windows could not be brought up to date: {'; '.join(problems)}")

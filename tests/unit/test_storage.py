@@ -11,9 +11,9 @@ from airflow.sdk import ObjectStoragePath
 from fsspec import register_implementation
 from fsspec.implementations.memory import MemoryFileSystem
 
-from lessonspace_provider.archive import LONGEST_PART
+from lessonspace_provider.archive_paths import LONGEST_PART
 from lessonspace_provider.exceptions import LessonspaceDestinationError, LessonspaceInputError
-from lessonspace_provider.storage import names_in, read_whole, write_pieces, write_whole
+from lessonspace_provider.storage import fingerprints_in, read_whole, write_pieces, write_whole
 from tests.airflow_version import needs_airflow
 
 
@@ -189,7 +189,7 @@ def test_there_a_move_that_breaks_off_gives_the_old_file_its_name_back(in_place,
 @pytest.mark.filterwarnings("ignore:UPath 'inplace' filesystem not explicitly implemented")
 def test_there_what_is_missing_is_known_by_the_number_of_the_error(in_place):
     assert read_whole(in_place) is None
-    assert names_in(in_place.parent) == []
+    assert fingerprints_in(in_place.parent) == {}
 
 
 @pytest.mark.filterwarnings("ignore:UPath 'inplace' filesystem not explicitly implemented")
@@ -201,7 +201,7 @@ def test_there_the_longest_name_of_a_template_has_room_for_what_a_file_is_called
 
 
 @pytest.mark.parametrize(
-    "use", [read_whole, names_in, lambda path: write_whole(path, b""), lambda path: write_pieces(path, [])]
+    "use", [read_whole, fingerprints_in, lambda path: write_whole(path, b""), lambda path: write_pieces(path, [])]
 )
 def test_a_store_is_never_used_with_the_credentials_of_the_process_when_a_connection_is_given(use):
     with pytest.raises(LessonspaceInputError, match="could use the connection conn"):
@@ -209,7 +209,7 @@ def test_a_store_is_never_used_with_the_credentials_of_the_process_when_a_connec
 
 
 @pytest.mark.parametrize(
-    "use", [read_whole, names_in, lambda path: write_whole(path, b""), lambda path: write_pieces(path, [])]
+    "use", [read_whole, fingerprints_in, lambda path: write_whole(path, b""), lambda path: write_pieces(path, [])]
 )
 def test_a_file_in_the_place_of_a_folder_is_told_with_the_path(tmp_path, use):
     (tmp_path / "file").write_bytes(b"")
@@ -253,3 +253,21 @@ def test_object_that_is_too_long_is_not_read(monkeypatch):
     monkeypatch.setattr(MemoryFileSystem, "cat_file", None)
     with pytest.raises(LessonspaceDestinationError, match="it has 4 bytes, and at most 3 are read"):
         read_whole(path)
+
+
+def test_a_files_fingerprint_stays_until_it_is_written_again(folder):
+    for name in ("a", "b"):
+        write_whole(folder / name, b"one")
+    before = fingerprints_in(folder)
+    assert fingerprints_in(folder) == before
+    write_whole(folder / "a", b"two")
+    after = fingerprints_in(folder)
+    assert (after["a"] != before["a"], after["b"]) == (True, before["b"])
+
+
+def test_a_store_that_tells_no_writes_apart_gives_no_fingerprint(tmp_path, monkeypatch):
+    folder = ObjectStoragePath(f"file://{tmp_path}")
+    write_whole(folder / "a", b"one")
+    found = [{"name": f"{tmp_path}/a", "size": 3, "type": "file", "mtime": None}]
+    monkeypatch.setattr(type(folder.fs), "ls", lambda *_, **__: found)
+    assert fingerprints_in(folder) == {"a": None}

@@ -94,7 +94,14 @@ def test_a_thousand_sessions_cost_a_call_each_and_the_pages(control, tmp_path):
     alone = add_sessions(control, 100, users=["Ada Teacher"], transcript="by-rule")
     folder = ObjectStoragePath(f"file://{tmp_path}")
     result = run(folder, formats=["json"])
-    assert result["counts"] == {"archived": 900, "not_eligible": 100, "pending": 0, "given_up": 0, "failed": 0}
+    assert result["counts"] == {
+        "archived": 900,
+        "not_eligible": 100,
+        "pending": 0,
+        "given_up": 0,
+        "failed": 0,
+        "not_attempted": 0,
+    }
     assert {entry["session_id"] for entry in manifest_in(folder)["sessions"]} == {*eligible, *alone}
     assert sorted(asked_for(control)) == sorted(eligible)
     assert len(control.calls(target="api")) <= 900 + 50 + 2

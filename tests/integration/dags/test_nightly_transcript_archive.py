@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter
 from datetime import datetime, timedelta, timezone
 from types import SimpleNamespace
 
 import pytest
 
+from lessonspace_provider.archive_windows import LOOK_BACK
 from tests.airflow_version import needs_airflow
 from tests.integration.conftest import load_dag
 
@@ -52,14 +54,17 @@ def test_it_costs_the_list_pages_and_one_call_per_transcript(
     run_dag, lessonspace_connection, lessonspace_sandbox, archive
 ):
     control = lessonspace_sandbox.control
-    run_dag(load_dag("nightly_transcript_archive"), TODAY)
+    run = run_dag(load_dag("nightly_transcript_archive"), TODAY)
     (path,) = (archive / "manifests").iterdir()
     statuses = Counter(entry["status"] for entry in json.loads(path.read_text())["sessions"])
     asked_for = statuses["archived"] + statuses["pending"] + statuses["given_up"]
     calls = [call.path for call in control.calls(target="api")]
     assert len([path for path in calls if path.endswith("/transcript/")]) == asked_for
-    assert len([path for path in calls if path.endswith("/sessions/")]) == 1
-    assert len(calls) == asked_for + 2, "beside these, only the organisation is asked for"
+    first = run.data_interval_start - LOOK_BACK - timedelta(minutes=10)
+    listed = [s for s in control.sessions() if s.end_time and first <= s.end_time <= run.data_interval_end]
+    pages = math.ceil(len(listed) / lessonspace_sandbox.settings.page_size)
+    assert len([path for path in calls if path.endswith("/sessions/")]) == pages
+    assert len(calls) == asked_for + pages + 1, "beside these, only the organisation is asked for"
     assert len(control.calls(target="store")) == statuses["archived"]
 
 
@@ -90,7 +95,7 @@ def test_the_archives_asset_tells_the_dag_behind_it_the_counts_and_the_manifest(
 
 
 def test_the_dag_behind_the_archive_tells_what_came_late_and_what_never_came(capsys):
-    none = dict.fromkeys(("archived", "not_eligible", "pending", "given_up", "failed"), 0)
+    none = dict.fromkeys(("archived", "not_eligible", "pending", "given_up", "failed", "not_attempted"), 0)
     extra = {"counts": none, "manifest": "m/2", "updated_manifests": ["m/1"], "earlier": none}
     changed = {**extra, "counts": {**none, "given_up": 1}, "earlier": {**none, "archived": 3, "given_up": 2}}
     for sent, said in ((extra, []), (changed, ["3 came late, read these again: ['m/1']", "3 could not be archived"])):

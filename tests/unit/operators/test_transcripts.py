@@ -58,6 +58,9 @@ class Hook:
         self.asked.append(filters)
         return iter(self.sessions)
 
+    def server_time(self):
+        return datetime.now(timezone.utc)
+
     def get_session(self, session_id):
         for session in self.sessions:
             if session["uuid"] == session_id:
@@ -111,7 +114,14 @@ def test_every_session_of_the_window_is_accounted_for(tmp_path):
         window_start=old - timedelta(days=1),
     )
     result = operator.execute({})
-    assert result["counts"] == {"archived": 1, "not_eligible": 1, "pending": 1, "given_up": 1, "failed": 0}
+    assert result["counts"] == {
+        "archived": 1,
+        "not_eligible": 1,
+        "pending": 1,
+        "given_up": 1,
+        "failed": 0,
+        "not_attempted": 0,
+    }
     entries = {entry["session_id"]: entry for entry in manifest_of(tmp_path)["sessions"]}
     assert {number: entries[session["uuid"]]["status"] for number, session in enumerate(sessions, 1)} == {
         1: "archived",
@@ -312,7 +322,7 @@ def test_manifests_that_can_not_be_listed_are_told_once_and_no_gap(tmp_path, mon
     def refuses(_):
         raise PermissionError("no listing")
 
-    monkeypatch.setattr("lessonspace_provider.archiver.names_in", refuses)
+    monkeypatch.setattr("lessonspace_provider.manifest_store.fingerprints_in", refuses)
     operator, warned = archiver(tmp_path, []), []
     monkeypatch.setattr(operator.log, "warning", lambda message, *said: warned.append(message % said))
     with pytest.raises(LessonspaceError, match="no listing") as told:

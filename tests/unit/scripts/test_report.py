@@ -53,7 +53,7 @@ def not_eligible(reason: str) -> ManifestSession:
 
 
 def manifest(*sessions: ManifestSession) -> Manifest:
-    counts = dict.fromkeys(("archived", "not_eligible", "pending", "given_up", "failed"), 0)
+    counts = dict.fromkeys(("archived", "not_eligible", "pending", "given_up", "failed", "not_attempted"), 0)
     for session in sessions:
         counts[session["status"]] += 1
     return {

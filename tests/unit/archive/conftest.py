@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An archive on a local disk, and what it is fed with."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from airflow.sdk import ObjectStoragePath
+
+from lessonspace_provider.archive_files import ArchiveLayout
+from lessonspace_provider.archiver import Archiver
+from tests.unit.archive.kit import NOW, Log, Source
+
+
+@pytest.fixture
+def source():
+    return Source()
+
+
+@pytest.fixture
+def log():
+    return Log()
+
+
+@pytest.fixture
+def archiver(source, log, tmp_path):
+    """Make an archiver; ``now`` moves its clock."""
+
+    def make(now=NOW, *, dry_run=False, **layout):
+        layout = {"destination": ObjectStoragePath(f"file://{tmp_path}"), "formats": ["json", "txt"], **layout}
+        source.time = now
+        return Archiver(
+            source,
+            ArchiveLayout(**layout),
+            give_up_after=timedelta(days=7),
+            log=log,
+            dry_run=dry_run,
+            now=lambda: now,
+        )
+
+    return make

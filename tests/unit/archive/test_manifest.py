@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta, timezone
+
+import pytest
+
+from lessonspace_provider import archive
+from lessonspace_provider.archive_clock import Present
+from lessonspace_provider.archive_manifest import by_session, changes, new_manifest, read_manifest, updated
+from lessonspace_provider.archive_paths import transcript_path
+from lessonspace_provider.archive_windows import Window, manifest_name
+
+WINDOW = Window(datetime(2026, 11, 22, 2, tzinfo=timezone.utc), datetime(2026, 11, 23, 2, tzinfo=timezone.utc))
+NAME = manifest_name(WINDOW)
+UUID = "5b5f1a2c-3d4e-4f5a-8b9c-0d1e2f3a4b5c"
+FILE = {"format": "txt", "path": f"2026/11/22/{UUID}.txt", "size": 5, "sha256": "0" * 64}
+
+
+def an_entry(uuid=UUID, end="2026-11-22T23:30:00Z"):
+    session = {"uuid": uuid, "end_time": end}
+    return archive.new_entry(session, transcript_path(session))
+
+
+def archived(**fields):
+    return {**archive.archived(an_entry(), [FILE], segments=3, redacted=False), **fields}
+
+
+def written(*entries, **fields):
+    return json.dumps({**updated(new_manifest(WINDOW), entries), **fields}).encode()
+
+
+def test_a_manifest_counts_every_status_and_orders_by_end():
+    early = archive.missing(
+        an_entry("0" * 8 + UUID[8:], "2026-11-22T10:00:00Z"),
+        present=Present.of(WINDOW.end, WINDOW.end),
+        give_up_after=timedelta(days=7),
+    )
+    account = updated(new_manifest(WINDOW), [archived(), early])
+    assert account["counts"] == {
+        "archived": 1,
+        "not_eligible": 0,
+        "pending": 1,
+        "given_up": 0,
+        "failed": 0,
+        "not_attempted": 0,
+    }
+    assert [entry["session_id"] for entry in account["sessions"]] == ["0" * 8 + UUID[8:], UUID]
+    assert account["window_start"] == "2026-11-22T02:00:00Z"
+
+
+@pytest.mark.parametrize("more", [{}, {"added": {"by": "hand"}}])
+def test_a_manifest_is_read_with_whatever_was_added_to_it(more):
+    read = read_manifest(written(archived(**more), **more), NAME)
+    assert by_session(read) == {UUID: archived(**more)}
+    assert read.items() >= more.items()
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("path", "../EVIL"),
+        ("path", f"../{UUID}"),
+        ("path", f"/etc/{UUID}"),
+        ("path", f"a//{UUID}"),
+        ("path", f"a/./{UUID}"),
+        ("path", f"s3://bucket/{UUID}"),
+        ("path", f"file:///tmp/{UUID}"),
+        ("path", f"..\\{UUID}"),
+        ("path", f"%2e%2e/{UUID}"),
+        ("path", f"a\0/{UUID}"),
+        ("path", "manifests/20261122T020000Z_20261123T020000Z"),
+        ("path", "2026/11/22/other"),
+        ("path", None),
+        ("path", 7),
+        ("session_id", 7),
+        ("session_id", ""),
+        ("session_id", "../../x"),
+        ("session_id", "no uuid, id 7\nforged line"),
+        ("status", "done"),
+        ("status", None),
+        ("status", ["archived"]),
+        ("id", "7"),
+        ("tries", -1),
+        ("tries", 10**40),
+        ("tries", 1.5),
+        ("tries", True),
+        ("participants", None),
+        ("segments", -3),
+        ("redacted", None),
+        ("roles", []),
+        ("roles", {"7": 7}),
+        ("next_look", "soon"),
+        ("next_look", 7),
+        ("pending_until", {}),
+        ("reason", 7),
+        ("name", ["x"]),
+        ("end_time", 5),
+        ("changed_by", 7),
+        ("files", None),
+        ("files", {}),
+        ("files", [None]),
+        ("files", [{"format": "txt"}]),
+        ("files", [{**FILE, "path": "../../etc/passwd"}]),
+        ("files", [{**FILE, "path": f"2026/11/22/{UUID}.vtt"}]),
+        ("files", [{**FILE, "format": "../x", "path": f"2026/11/22/{UUID}.../x"}]),
+        ("files", [{**FILE, "size": -1}]),
+        ("files", [{**FILE, "size": "5"}]),
+        ("files", [{**FILE, "sha256": None}]),
+    ],
+)
+def test_an_entry_with_anything_else_than_it_may_have_is_refused_by_name(field, value):
+    data = json.dumps({**updated(new_manifest(WINDOW), []), "sessions": [archived(**{field: value})]}).encode()
+    with pytest.raises(ValueError, match=rf"^entry 1 has {field}\b") as refused:
+        read_manifest(data, NAME)
+    assert len(str(refused.value)) < 400
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        (b"", "not JSON"),
+        (b"{", "not JSON"),
+        (b"\xff", "not JSON"),
+        (b"[" * 100_000, "not JSON"),
+        (b"[]", "not a JSON object"),
+        (b"null", "not a JSON object"),
+        (b"{}", "has no counts and no sessions and no window_end and no window_start"),
+        (written(window_start="2026-11-21T02:00:00Z"), "not the one that it is named by"),
+        (written(window_end=None), "not the one that it is named by"),
+        (written(window_end={}), "not the one that it is named by"),
+        (written(sessions=None), "sessions are not a list"),
+        (written(sessions=[None]), "entry 1 is not an object"),
+        (written(sessions=[archived(), {"session_id": UUID}]), "entry 2 has no id"),
+        (written(sessions=[archived(), archived()]), "a session twice"),
+    ],
+)
+def test_what_is_no_manifest_is_refused_with_the_reason(data, why):
+    with pytest.raises(ValueError, match=why):
+        read_manifest(data, NAME)
+
+
+def test_numbers_without_end_are_not_read():
+    data = written(archived()).replace(b'"size": 5', b'"size": ' + b"9" * 100_000)
+    with pytest.raises(ValueError, match="entry 1 has files"):
+        read_manifest(data, NAME)
+
+
+def test_what_another_run_has_changed_meanwhile_stays_unless_this_one_has_archived_it():
+    seen, failed = {UUID: an_entry()}, {**an_entry(), "status": "failed"}
+    by_another = {UUID: {**an_entry(), "tries": 7}}
+    assert changes({UUID: failed}, seen, seen) == [failed]
+    assert changes({UUID: failed}, seen, {}) == [failed]
+    assert changes({UUID: failed}, seen, by_another) == []
+    assert changes({UUID: archived()}, seen, by_another) == [archived()]
