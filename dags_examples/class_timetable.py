@@ -2,7 +2,8 @@
 """
 Reads a school's timetable for the DAGs `class_launch` and `attendance_report`. No DAG itself: keep it beside them.
 
-The timetable is a CSV file with a row per lesson:
+The timetable is a CSV file with a row per lesson, saved from a spreadsheet as UTF-8 or UTF-16, with commas, semicolons
+or tabs between its cells:
 
 | column | meaning |
 |---|---|
@@ -13,11 +14,12 @@ The timetable is a CSV file with a row per lesson:
 | `teacher` | `Ada Byron <ada@school.example>` |
 | `students` | likewise, with `;` between them |
 | `cancelled` | the days on which it is cancelled, written as in `days`; blank for none |
+
+Format the columns of days and times as text in the spreadsheet, or it may save dates and times in another form.
 """
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Iterator
 from contextlib import suppress
@@ -26,9 +28,14 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from lessonspace_provider.spreadsheets import Row, read_rows
+
 COLUMNS = ("lesson", "subject", "days", "start", "end", "teacher", "students", "cancelled")
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-TIME = re.compile(r"[0-9]?[0-9]:[0-9][0-9]")
+# Spreadsheets add seconds.
+TIME = re.compile(r"([0-9]?[0-9]:[0-9][0-9])(:00)?")
+# Not all that is ISO 8601: Python 3.11 would read 20261214 as a date, and a spreadsheet may write numbers for days.
+DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 PERSON = re.compile(r"\s*([^<>,;]*[^<>,;\s])\s*<([^<>@,;\s]+@[^<>@,;\s]+\.[^<>@,;\s]+)>\s*")
 
 #: A launch's id has 64 characters at most, of which the date and its hyphen take 11.
@@ -46,23 +53,25 @@ def read_launches(path: Path, begin: datetime, now: datetime, zone: ZoneInfo) ->
     :param begin: aware; lessons from this moment until the same time of the next day in the school's zone.
     :param now: aware; later than ``begin`` when Airflow runs late, or when a DAG has just been unpaused.
     :param zone: the school's time zone.
-    :return: the launches of ``teachers`` and of ``students``, and which rows were ``refused`` and why.
-    :raises ValueError: when a column is missing, or a quotation mark makes it unsure where a row ends.
+    :return: the launches of ``teachers`` and of ``students``, and which rows were ``refused``: file, line, column, why
+        and what to write instead.
+    :raises ValueError: when it is no such file, a column is missing or there twice, or a quotation mark makes it unsure
+        where a row ends.
     """
     launches: dict[str, list[Any]] = {"teachers": [], "students": [], "refused": []}
     taken: set[str] = set()
-    for line, row in _rows(path):
+    for row in read_rows(path.read_bytes(), path.name, COLUMNS):
         try:
             lessons = [lesson for lesson in _lessons(row, begin.astimezone(zone)) if is_ahead(lesson, now)]
-            teacher, students = _person(row["teacher"], "teacher"), _students(row["students"])
+            teacher, students = _person(row, "teacher", row["teacher"]), _students(row)
             for lesson in lessons:
                 if lesson["launch_id"] in taken:
-                    raise ValueError(f"a row above is called {row['lesson']!r} on that day, too")
+                    raise row.error(f"a row above is called {row['lesson']!r} on that day, too", "lesson")
                 taken.add(lesson["launch_id"])
                 launches["teachers"].append({**lesson, "user": teacher})
                 launches["students"] += [{**lesson, "user": student} for student in students]
         except ValueError as error:
-            launches["refused"].append(f"line {line}: {error}")
+            launches["refused"].append(str(error))
     return launches
 
 
@@ -71,41 +80,26 @@ def is_ahead(launch: Launch, now: datetime) -> bool:
     return datetime.fromisoformat(launch["lesson_end"]) > now
 
 
-def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        # Strict, or a stray quotation mark would join this lesson's beginning with another one's people.
-        reader = csv.DictReader(file, strict=True)
-        if missing := set(COLUMNS) - set(reader.fieldnames or ()):
-            raise ValueError(f"{path} lacks the columns {', '.join(sorted(missing))}.")
-        try:
-            for row in reader:
-                cells = {column: " ".join((row[column] or "").split()) for column in COLUMNS}
-                yield reader.line_num, {**cells, "too much": str(row.get(None, ""))}
-        except csv.Error as error:
-            raise ValueError(
-                f"{path}: the row after line {reader.line_num} has a stray quotation mark ({error})."
-            ) from None
-
-
-def _lessons(row: dict[str, str], begin: datetime) -> Iterator[Launch]:
-    if any("{" in cell for cell in row.values()):
-        # Airflow would render it, with all that its connections and variables hold.
-        raise ValueError("there is a brace, and a timetable can't have templates")
-    if row["too much"]:
-        raise ValueError("there are more cells than columns: a cell with a comma needs quotation marks")
-    start, end = _time(row["start"]), _time(row["end"])
+def _lessons(row: Row, begin: datetime) -> Iterator[Launch]:
+    if row.problem:
+        raise ValueError(row.problem)
+    for column, cell in row.cells.items():
+        if "{" in cell:
+            # Airflow would render it, with all that its connections and variables hold.
+            raise row.error("there is a brace, and a timetable can't have templates", column)
+    start, end = _time(row, "start"), _time(row, "end")
     if not row["lesson"] or not row["days"] or start >= end:
-        raise ValueError("a lesson needs an id, a day, and an end after its start")
+        raise row.error("a lesson needs an id, a day, and an end after its start")
     if len(row["lesson"]) > LONGEST_ID:
-        raise ValueError(f"the lesson's id is longer than {LONGEST_ID} characters")
+        raise row.error(f"the lesson's id is longer than {LONGEST_ID} characters", "lesson")
     for day in (begin.date(), begin.date() + timedelta(days=1)):
-        if not _includes(row["days"], day) or _includes(row["cancelled"], day):
+        if not _includes(row, "days", day) or _includes(row, "cancelled", day):
             continue
         lesson_start = datetime.combine(day, start, begin.tzinfo)
         # Sums of local times: a day on which the clocks change has its night's lessons, too.
         if begin <= lesson_start < begin + timedelta(days=1):
             if _is_left_out(lesson_start):
-                raise ValueError(f"there is no {row['start']} on {day}: the clocks go forward")
+                raise row.error(f"there is no {row['start']} on {day}: the clocks go forward", "start")
             yield {
                 "launch_id": f"{row['lesson']}-{day}",  # without the day, it is the same room in all weeks
                 "name": row["subject"],
@@ -114,12 +108,12 @@ def _lessons(row: dict[str, str], begin: datetime) -> Iterator[Launch]:
             }
 
 
-def _time(text: str) -> time:
+def _time(row: Row, column: str) -> time:
     # Not all that is ISO 8601: Python reads 9.30 as nine o'clock and a fraction of a second.
-    if TIME.fullmatch(text):
+    if match := TIME.fullmatch(row[column]):
         with suppress(ValueError):
-            return time.fromisoformat(text.zfill(5))
-    raise ValueError(f"{text!r} is no time: write the school's local ones, such as 9:00")
+            return time.fromisoformat(match[1].zfill(5))
+    raise row.error(f"{row[column]!r} is no time: write the school's local ones, such as 9:00", column)
 
 
 def _is_left_out(moment: datetime) -> bool:
@@ -128,28 +122,29 @@ def _is_left_out(moment: datetime) -> bool:
     return back.replace(tzinfo=None) != moment.replace(tzinfo=None)
 
 
-def _includes(days: str, day: date) -> bool:
-    words = days.split()
+def _includes(row: Row, column: str, day: date) -> bool:
+    words = row[column].split()
     # Every word is read: a misspelt weekday must not pass for a day without the lesson.
-    dates = [_date(word) for word in words if word not in ("daily", *WEEKDAYS)]
+    dates = [_date(row, column, word) for word in words if word not in ("daily", *WEEKDAYS)]
     return "daily" in words or WEEKDAYS[day.weekday()] in words or day in dates
 
 
-def _date(word: str) -> date:
-    try:
-        return date.fromisoformat(word)
-    except ValueError:
-        raise ValueError(f"{word!r} is no weekday, date or 'daily'") from None
+def _date(row: Row, column: str, word: str) -> date:
+    if DATE.fullmatch(word):
+        with suppress(ValueError):
+            return date.fromisoformat(word)
+    raise row.error(f"{word!r} is no weekday, date or 'daily': write Monday, or a date as 2026-12-14", column)
 
 
-def _students(cell: str) -> list[Launch]:
-    return [_person(text, "student") for text in cell.split(";") if text.strip()]
+def _students(row: Row) -> list[Launch]:
+    return [_person(row, "student", text) for text in row["students"].split(";") if text.strip()]
 
 
-def _person(text: str, role: str) -> Launch:
+def _person(row: Row, role: str, text: str) -> Launch:
     found = PERSON.fullmatch(text)
     if found is None:
-        raise ValueError(f"the {role} must be written as Ada Byron <ada@school.example>")
+        column = "teacher" if role == "teacher" else "students"
+        raise row.error(f"the {role} must be written as Ada Byron <ada@school.example>", column)
     name, email = found.groups()
     # Name and address together: brothers and sisters may share an address, and namesakes a class.
     return {"id": f"{name} <{email}>", "name": name, "email": email, "role": role}

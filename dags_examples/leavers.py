@@ -7,8 +7,9 @@ no way back. Trigger it by hand. Rejected, or not answered within three days, no
 the ids that were shown, whatever happens to the file meanwhile. Needs Airflow 3.1.
 
 Set the Airflow Variable `lessonspace_leavers` to a CSV file such as `leavers.csv` beside this DAG, or
-`s3://aws_default@my-bucket/leavers.csv`: its column `user_id` holds the integers of `profiles[].user`. Other columns
-are not read. To let only certain people answer, give the task `approve` its `assigned_users`.
+`s3://aws_default@my-bucket/leavers.csv`: its column `user_id` holds the integers of `profiles[].user`. Commas,
+semicolons or tabs may be between its cells, and it may be saved as UTF-8 or UTF-16. Other columns are not read. To let
+only certain people answer, give the task `approve` its `assigned_users`.
 
 In XCom lie user ids, what became of each, and who answered: no names or e-mails of the users.
 More than 1024 leavers fail in `leavers` until `[core] max_map_length` is raised.
@@ -16,7 +17,7 @@ More than 1024 leavers fail in `leavers` until `[core] max_map_length` is raised
 
 from __future__ import annotations
 
-import csv
+import re
 from datetime import datetime, timedelta, timezone
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator
@@ -24,18 +25,19 @@ from airflow.sdk import DAG, ObjectStoragePath, Variable, task
 from airflow.sdk.exceptions import AirflowSkipException
 
 from lessonspace_provider.operators.users import LessonspaceRemoveUserOperator
+from lessonspace_provider.spreadsheets import read_rows
 
 
-def read_ids(text: str) -> list[int]:
+def read_ids(data: bytes, file: str) -> list[int]:
     """Read the column user_id, each id once; one that is no number stops everything."""
-    rows = csv.DictReader(text.splitlines())
-    if "user_id" not in (rows.fieldnames or []):
-        raise ValueError("The list of leavers has no column user_id: its first line has to name the columns.")
     ids: list[int] = []
-    for row in rows:
-        given = (row["user_id"] or "").strip()
-        if not (given.isascii() and given.isdigit() and int(given)):
-            raise ValueError(f"Line {rows.line_num} of the list of leavers has no user_id that is a positive integer.")
+    for row in read_rows(data, file, ["user_id"]):
+        given = row["user_id"]
+        if row.problem:
+            raise ValueError(row.problem)
+        # A spreadsheet may have written 1000001 as 1E+06, 1000001.0 or 1,000,001.
+        if not re.fullmatch(r"0*[1-9][0-9]{0,17}", given):
+            raise row.error("there is no positive integer: format the column as a number without decimals", "user_id")
         ids.append(int(given))
     return list(dict.fromkeys(ids))
 
@@ -54,7 +56,8 @@ with DAG(
     @task
     def leavers() -> list[int]:
         """Say who would be removed; nothing is sent."""
-        ids = read_ids(ObjectStoragePath(Variable.get("lessonspace_leavers")).read_text(encoding="utf-8-sig"))
+        path = ObjectStoragePath(Variable.get("lessonspace_leavers"))
+        ids = read_ids(path.read_bytes(), path.name)
         if not ids:
             raise AirflowSkipException("There is nobody on the list of leavers.")
         return ids

@@ -66,7 +66,7 @@ def lessons_between(timetable: Path, begin: datetime, end: datetime) -> list[Lau
     while moment < end:
         read = read_launches(timetable, moment, moment, zone)
         for problem in read["refused"]:
-            print(f"Not read of {timetable.name}: {problem}")  # noqa: T201 - for the task's log
+            print(f"Not read: {problem}")  # noqa: T201 - for the task's log
         lessons += read["teachers"]
         moment += day
     return lessons

@@ -179,8 +179,8 @@ def _row(file: str, line: int, record: Sequence[str], names: Sequence[str], plac
         column: _tidy(record[place]) if place is not None and place < len(record) else ""
         for column, place in places.items()
     }
-    beyond = [cell for place, cell in enumerate(record) if place >= len(names) or not names[place]]
-    if any(_tidy(cell) for cell in beyond):
+    # An empty cell too many is one that an unquoted separator has pushed out.
+    if len(record) > len(names) or any(_tidy(cell) for cell, name in zip(record, names) if not name):
         reason = "there are more cells than columns: a cell that holds a separator needs quotation marks around it"
         return Row(file, line, cells, _at(file, line, None, reason))
     for column, cell in cells.items():

@@ -44,7 +44,10 @@ def test_a_weeks_lessons_are_in_their_order_also_when_the_clocks_change(read, mo
 def test_a_row_that_cannot_be_read_is_told_once(read):
     lessons, refused = read(f"a,Art,Mondy,9:00,9:45,{ADA_AND_BEN},", f"b,Biology,Monday,9:00,9:45,{ADA_AND_BEN},")
     assert [lesson.subject for lesson in lessons] == ["Biology"]
-    assert refused == ["line 2: 'Mondy' is no weekday, date or 'daily'"]
+    (problem,) = refused
+    assert problem.startswith(
+        "timetable.csv, line 2, column days: 'Mondy' is no weekday, date or 'daily': write Monday"
+    )
 
 
 def test_a_student_who_is_listed_twice_is_one(read):

@@ -91,4 +91,4 @@ def test_rows_of_the_timetable_that_cannot_be_read_are_counted_in_the_result(rep
     result = report()
     assert (result["rows_refused"], result["lessons_planned"]) == (1, 0)
     (page,) = report.folder.glob("*.html")
-    assert "line 2: &#39;Mondy&#39; is no weekday" in page.read_text()
+    assert "line 2, column days: &#39;Mondy&#39; is no weekday" in page.read_text()

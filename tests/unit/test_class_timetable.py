@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from datetime import datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
@@ -122,7 +124,9 @@ def test_a_lesson_in_the_night_in_which_the_clocks_change_ends_after_it_begins_o
     launches = read(row, begin=datetime.fromisoformat(day_before).replace(hour=6, tzinfo=LONDON))
     if taught is None:
         assert launches["teachers"] == launches["students"] == []
-        assert launches["refused"] == [f"line 2: there is no {start} on 2026-03-29: the clocks go forward"]
+        assert launches["refused"] == [
+            f"timetable.csv, line 2, column start: there is no {start} on 2026-03-29: the clocks go forward"
+        ]
     else:
         assert [(launch["lesson_start"], launch["lesson_end"]) for launch in launches["teachers"]] == [taught]
 
@@ -142,31 +146,42 @@ def test_lessons_at_the_same_time_have_rooms_of_their_own(read):
 @pytest.mark.parametrize(
     ("wrong", "reason"),
     [
-        ({"lesson": ""}, "needs an id"),
-        ({"lesson": 54 * "m"}, "longer than 53"),
-        ({"days": ""}, "a day"),
-        ({"days": "Mondy"}, "'Mondy' is no weekday, date or 'daily'"),
-        ({"days": "daily Mondy"}, "'Mondy' is no weekday"),
-        ({"cancelled": "24.12.2026"}, "'24.12.2026' is no weekday, date or 'daily'"),
-        ({"start": "9 am"}, "9 am"),
-        ({"start": "9.30"}, "'9.30' is no time"),
-        ({"end": "25:00"}, "'25:00' is no time: write the school's local ones, such as 9:00"),
-        ({"start": "09:00+01:00"}, "local ones"),
-        ({"end": "08:00"}, "an end after its start"),
-        ({"teacher": "Ada Byron"}, "teacher must be written as"),
-        ({"students": f"Ito, {BEN}"}, "more cells than columns"),
-        ({"students": f'"Ito, {BEN}"'}, "student must be written as"),
-        ({"students": "{{ conn.lessonspace_default.password }} <ben@home.example>"}, "there is a brace"),
-        ({"subject": "{% set x = conn.lessonspace_default %}"}, "there is a brace"),
-        ({"lesson": "{{ conn.lessonspace_default.password }}"}, "there is a brace"),
-        ({"students": "Ben <ben@home>"}, "student must be written as"),
+        ({"lesson": ""}, ": a lesson needs an id"),
+        ({"lesson": 54 * "m"}, ", column lesson: the lesson's id is longer than 53"),
+        ({"days": ""}, ": a lesson needs an id, a day"),
+        ({"days": "Mondy"}, ", column days: 'Mondy' is no weekday, date or 'daily': write Monday, or a date as 2026"),
+        ({"days": "daily Mondy"}, ", column days: 'Mondy' is no weekday"),
+        ({"days": "30/11/2026"}, ", column days: '30/11/2026' is no weekday, date or 'daily': write Monday, or a date"),
+        ({"days": "46356"}, ", column days: '46356' is no weekday"),
+        ({"days": "20261130"}, ", column days: '20261130' is no weekday"),
+        ({"days": "2026-11-31"}, ", column days: '2026-11-31' is no weekday"),
+        ({"days": "2026-11-30 00:00:00"}, ", column days: '00:00:00' is no weekday"),
+        ({"cancelled": "24.12.2026"}, ", column cancelled: '24.12.2026' is no weekday, date or 'daily'"),
+        ({"start": "9 am"}, ", column start: '9 am' is no time"),
+        ({"start": "9.30"}, ", column start: '9.30' is no time"),
+        ({"start": "0.375"}, ", column start: '0.375' is no time"),
+        ({"start": '"0,375"'}, ", column start: '0,375' is no time"),
+        ({"start": "9:00:30"}, ", column start: '9:00:30' is no time"),
+        ({"start": "9:00 PM"}, ", column start: '9:00 PM' is no time"),
+        ({"end": "25:00"}, ", column end: '25:00' is no time: write the school's local ones, such as 9:00"),
+        ({"start": "09:00+01:00"}, ", column start: '09:00+01:00' is no time: write the school's local ones"),
+        ({"end": "08:00"}, ": a lesson needs an id, a day, and an end after its start"),
+        ({"teacher": "Ada Byron"}, ", column teacher: the teacher must be written as"),
+        ({"students": f"Ito, {BEN}"}, ": there are more cells than columns"),
+        ({"students": f'"Ito, {BEN}"'}, ", column students: the student must be written as"),
+        (
+            {"students": "{{ conn.lessonspace_default.password }} <ben@home.example>"},
+            ", column students: there is a brace",
+        ),
+        ({"subject": "{% set x = conn.lessonspace_default %}"}, ", column subject: there is a brace"),
+        ({"lesson": "{{ conn.lessonspace_default.password }}"}, ", column lesson: there is a brace"),
+        ({"students": "Ben <ben@home>"}, ", column students: the student must be written as"),
     ],
 )
 def test_a_row_that_cannot_be_read_is_named_and_the_others_are_launched(read, wrong, reason):
     launches = read({**ROW, **wrong}, {**ROW, "lesson": "other"})
     (refused,) = launches["refused"]
-    assert refused.startswith("line 2: ")
-    assert reason in refused
+    assert refused.startswith(f"timetable.csv, line 2{reason}")
     assert [launch["launch_id"] for launch in launches["teachers"]] == ["other-2026-11-30"]
     assert len(launches["students"]) == 2
 
@@ -174,19 +189,53 @@ def test_a_row_that_cannot_be_read_is_named_and_the_others_are_launched(read, wr
 @pytest.mark.parametrize("later", ['"Art"', "Art", '"Art, advanced"'])
 def test_a_stray_quotation_mark_never_brings_people_to_another_lesson(read, later):
     rows = [{**ROW, "subject": '"Maths'}, {**ROW, "lesson": "bio"}, {**ROW, "lesson": "art", "subject": later}]
-    with pytest.raises(ValueError, match="row after line 1 has a stray quotation mark"):
+    with pytest.raises(ValueError, match=r"^timetable.csv, line 2: it is unsure where this row ends .*quotation mark"):
         read(*rows)
 
 
 def test_two_lessons_never_share_a_room(read):
     launches = read(ROW, {**ROW, "start": "14:00", "end": "14:45", "students": CEM})
     assert len(launches["teachers"]) == 1
-    assert "line 3: a row above is called '7b-maths'" in launches["refused"][0]
+    assert "timetable.csv, line 3, column lesson: a row above is called '7b-maths'" in launches["refused"][0]
 
 
 def test_a_missing_column_is_named(read):
-    with pytest.raises(ValueError, match=r"lacks the columns cancelled"):
+    with pytest.raises(ValueError, match=r"^timetable.csv lacks the columns cancelled"):
         read(columns=COLUMNS[:-1])
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize("separator_line", [False, True])
+def test_a_timetable_is_read_as_spreadsheets_save_it(tmp_path, encoding, delimiter, separator_line):
+    file = io.StringIO(newline="")
+    if separator_line:
+        file.write(f"sep={delimiter}\r\n")
+    row = {**ROW, "start": "9:00:00", "subject": "Größen; \n1, 2", "note": "not read"}
+    writer = csv.DictWriter(file, [*COLUMNS, "note"], delimiter=delimiter)
+    writer.writeheader()
+    writer.writerow(row)
+    writer.writerows([dict.fromkeys(row, "")] * 3)
+    path = tmp_path / "timetable.csv"
+    path.write_bytes(file.getvalue().encode(encoding))
+    launches = read_launches(path, MONDAY, MONDAY, LONDON)
+    assert launches["refused"] == []
+    assert [(launch["name"], launch["lesson_start"]) for launch in launches["teachers"]] == [
+        ("Größen; 1, 2", "2026-11-30T09:00:00+00:00")
+    ]
+    assert [launch["user"]["name"] for launch in launches["students"]] == ["Ben Ito", "Cem Kaya"]
+
+
+def test_a_timetable_in_another_encoding_names_the_rows_and_launches_the_others(tmp_path):
+    rows = [ROW, {**ROW, "lesson": "8a", "teacher": "Gül Aydin <a@home.example>"}]
+    path = tmp_path / "timetable.csv"
+    path.write_bytes("\n".join([",".join(COLUMNS), *(",".join(row.values()) for row in rows)]).encode("cp1252"))
+    launches = read_launches(path, MONDAY, MONDAY, LONDON)
+    assert [launch["launch_id"] for launch in launches["teachers"]] == ["7b-maths-2026-11-30"]
+    assert launches["refused"] == [
+        "timetable.csv, line 3, column teacher: a letter can't be read as UTF-8. Save it from the spreadsheet as "
+        "'CSV UTF-8'"
+    ]
 
 
 class TaskInstance:

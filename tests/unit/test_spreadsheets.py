@@ -177,8 +177,16 @@ def test_row_whose_end_is_unsure_stops_everything_with_its_line(text, line):
         read(text)
 
 
-@pytest.mark.parametrize("row", ["7b,9:00,Ito, Ben", "7b,9:00,Ben,,,x"])
-@pytest.mark.parametrize("header", ["lesson,start,teacher", "lesson,start,teacher,,,"])
+@pytest.mark.parametrize(
+    ("header", "row"),
+    [
+        ("lesson,start,teacher", "7b,9:00,Ito, Ben"),
+        ("lesson,teacher,start", "7b,Ito, Ben,"),
+        ("lesson,start,teacher,,,", "7b,9:00,Ito, Ben"),
+        ("lesson,start,teacher,,,", "7b,9:00,Ben,,,x"),
+        ("lesson,start,teacher,,", "7b,9:00,Ben,,,"),
+    ],
+)
 def test_row_with_more_cells_than_columns_is_named(header, row):
     rows = read(f"{header}\n{row}\n8a,10:00,Cem\n")
     assert rows[0].problem.startswith("timetable.csv, line 2: there are more cells than columns")

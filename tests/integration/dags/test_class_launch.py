@@ -128,7 +128,7 @@ def test_a_row_that_cannot_be_read_fails_the_run_when_the_others_have_their_link
     (tmp_path / "timetable.csv").write_text(TIMETABLE.replace("english,English,daily", "english,English,dayly"))
     assert run_dag(class_launch).state == "failed"
     assert len(mailbox.mails) == 3
-    assert "line 3: 'dayly' is no weekday, date or 'daily'" in "".join(capfd.readouterr())
+    assert "line 3, column days: 'dayly' is no weekday, date or 'daily'" in "".join(capfd.readouterr())
 
 
 def test_the_sample_timetable_has_lessons_on_every_day(run_dag, class_launch, mailbox, monkeypatch, xcom):

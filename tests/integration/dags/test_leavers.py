@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from types import SimpleNamespace
 
@@ -92,13 +93,40 @@ def test_rejected_nobody_is_removed(run_dag, lessonspace_sandbox, leaving, answe
     assert lessonspace_sandbox.control.calls(method="DELETE") == []
 
 
-@pytest.mark.parametrize("text", ["id\n7\n", "user_id\n7\nAda\n", "user_id\n0\n", "user_id\n-7\n", ""])
-def test_a_list_that_is_not_clear_removes_nobody(text):
-    read_ids = load_dag("leavers").get_task("leavers").python_callable.__globals__["read_ids"]
-    with pytest.raises(ValueError, match="list of leavers"):
-        read_ids(text)
+def read_ids(data):
+    return load_dag("leavers").get_task("leavers").python_callable.__globals__["read_ids"](data, "leavers.csv")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("id\n7\n", "leavers.csv lacks the columns user_id"),
+        ("", "leavers.csv lacks the columns user_id"),
+        ("user_id\n7\nAda\n", "leavers.csv, line 3, column user_id: there is no positive integer: format the column"),
+        ("user_id\n0\n", "leavers.csv, line 2, column user_id"),
+        ("user_id\n-7\n", "leavers.csv, line 2, column user_id"),
+        ("user_id\n1E+06\n", "leavers.csv, line 2, column user_id"),
+        ("user_id\n1000001.0\n", "leavers.csv, line 2, column user_id"),
+        ("user_id\n1,000,001\n", "leavers.csv, line 2: there are more cells than columns"),
+        ("user_id;name\n1.000.001;Ada\n", "leavers.csv, line 2, column user_id"),
+        ("user_id,user_id\n7,8\n", "leavers.csv has the column user_id 2 times, as columns A and B"),
+        ("user_id,name\n,Ada\n", "leavers.csv, line 2, column user_id"),
+        (f"user_id\n{'9' * 5000}\n", "leavers.csv, line 2, column user_id"),
+        ('user_id,name\n7,"Ada\n8,Ben\n', "leavers.csv, line 2: it is unsure where this row ends"),
+    ],
+)
+def test_a_list_that_is_not_clear_removes_nobody(text, message):
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}") as caught:
+        read_ids(text.encode())
+    assert "Ada" not in str(caught.value)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_a_list_is_read_as_spreadsheets_save_it(encoding, delimiter):
+    text = f"name{delimiter}user_id\r\nGül{delimiter}7\r\nBen{delimiter}8\r\nGül{delimiter}7\r\n{delimiter}\r\n"
+    assert read_ids(text.encode(encoding)) == [7, 8]
 
 
 def test_the_sample_can_be_read():
-    read_ids = load_dag("leavers").get_task("leavers").python_callable.__globals__["read_ids"]
-    assert len(read_ids((EXAMPLES / "leavers.csv").read_text())) == 2
+    assert len(read_ids((EXAMPLES / "leavers.csv").read_bytes())) == 2

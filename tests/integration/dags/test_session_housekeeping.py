@@ -71,7 +71,7 @@ def test_every_session_of_the_interval_is_named_and_locked_and_a_second_run_send
         assert set(session["recording_access_policy"]) == {"teacher", "admin"}
     sent = [call.path.strip("/").split("/")[-1] for call in control.calls(method="PATCH")]
     assert sorted(sent) == sorted(ids)
-    assert "Not read of timetable.csv: line 5" in capfd.readouterr().out
+    assert "Not read: timetable.csv, line 5" in capfd.readouterr().out
 
     assert run_dag(load_dag("session_housekeeping"), TODAY + timedelta(minutes=1)).state == "success"
     assert len(control.calls(method="PATCH")) == len(ids)
