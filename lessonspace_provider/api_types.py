@@ -146,7 +146,8 @@ class Launch(TypedDict, total=False):
     """
     The answer to a launch, with ``created``: True for 201 (a new space), False for 200.
 
-    ``secret`` and ``client_url`` open the classroom to whoever holds them.
+    ``secret`` and ``client_url`` open the classroom to whoever holds them. ``deliver`` gets ``request``, too: the
+    parameters of the launch, such as ``launch_id`` and ``user``.
     """
 
     client_url: str
@@ -157,6 +158,7 @@ class Launch(TypedDict, total=False):
     user_id: int
     room_settings: dict[str, object]
     created: bool
+    request: Mapping[str, object]
 
 
 class LaunchUser(TypedDict, total=False):

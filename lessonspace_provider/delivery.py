@@ -35,8 +35,14 @@ _OWN_FOLDER = f"{Path(__file__).parent}{os.sep}"
 class Logger(Protocol):
     """The part of a logger that is used here."""
 
+    def debug(self, message: str, /, *args: object) -> None:
+        """Log a line for debugging."""
+
     def info(self, message: str, /, *args: object) -> None:
         """Log a line."""
+
+    def warning(self, message: str, /, *args: object) -> None:
+        """Log what a person should look at."""
 
     def error(self, message: str, /, *args: object) -> None:
         """Log what failed."""

@@ -64,12 +64,13 @@ class Place(NamedTuple):
     path: str
 
 
-def as_place(destination: object, allowed: str) -> ObjectStoragePath:
+def as_place(destination: object, allowed: str, parameter: str = "destination") -> ObjectStoragePath:
     """
     Check a file or a folder; a relative one would be wherever the worker happens to run.
 
     :param destination: text, or an ``ObjectStoragePath``.
     :param allowed: what would be right, as the end of "... must be".
+    :param parameter: its name, for the error.
     :raises LessonspaceInputError: for anything else, a relative path, and a store that nobody knows, or nobody here
         can write to.
     """
@@ -84,7 +85,7 @@ def as_place(destination: object, allowed: str) -> ObjectStoragePath:
         _check(_place_in(destination))
         with suppress(ValueError):  # a store that nobody knows
             return ObjectStoragePath(_with_one_slash(destination))
-    raise refuse("destination", _without_secrets(destination) if is_text(destination) else destination, allowed)
+    raise refuse(parameter, _without_secrets(destination) if is_text(destination) else destination, allowed)
 
 
 def check_store(path: ObjectStoragePath) -> None:

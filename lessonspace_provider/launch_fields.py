@@ -139,7 +139,7 @@ def _user_id(parameter: str, value: object) -> object:
 
 def _email(parameter: str, value: object) -> object:
     if not is_text(value) or not (value == "" or _EMAIL.fullmatch(value)):
-        raise refuse_hidden(parameter, value, "an e-mail address such as 'name@school.example'")
+        raise refuse_hidden(parameter, value, "an e-mail address: a name, an @ and a host")
     return value
 
 

@@ -95,6 +95,11 @@ class Account:
         with self._changed:
             return self._records.get(key)
 
+    def records(self) -> list[Record]:
+        """Give the newest record of each item."""
+        with self._changed:
+            return list(self._records.values())
+
     def check_open(self) -> None:
         """
         Check that what is done now can be recorded.
@@ -173,6 +178,41 @@ class Account:
         lines = [line_of(self._header), *(line_of(record) for record in self._records.values())]
         write_whole(self.path, b"".join(lines))
         remove_journals(self._folder, self._header["merged"])
+
+
+class Unrecorded:
+    """Stands in for an account where none is kept: it forgets everything when the task ends."""
+
+    path = None
+
+    def __init__(self) -> None:
+        self._records: dict[str, Record] = {}
+
+    @staticmethod
+    def key_of(*identity: str) -> str:
+        """Make the key of an item."""
+        return "\0".join(identity)
+
+    def record_of(self, key: str) -> Record | None:
+        """Give the newest record of an item."""
+        return self._records.get(key)
+
+    def records(self) -> list[Record]:
+        """Give the newest record of each item."""
+        return list(self._records.values())
+
+    def check_open(self) -> None:
+        """Take records always."""
+
+    def write(self, records: Iterable[Record]) -> None:
+        """Keep what became of items."""
+        self._records.update({record["key"]: record for record in records})
+
+
+@contextmanager
+def without_account() -> Iterator[Unrecorded]:
+    """Open no account."""
+    yield Unrecorded()
 
 
 @contextmanager

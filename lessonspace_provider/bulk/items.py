@@ -10,12 +10,15 @@ from dataclasses import dataclass
 from typing import Generic, Literal, TypedDict, TypeVar
 
 from lessonspace_provider.exceptions import LessonspaceError
+from lessonspace_provider.foreign_words import ADDRESS, LINK, clean_message
 
 Task = TypeVar("Task")
 
-#: What may become of an item. ``refused`` items were never sent: their input has to be corrected.
-Status = Literal["done", "failed", "refused", "not_attempted"]
+#: What may become of an item. ``refused`` items were not sent: their input has to be corrected. ``withdrawn`` items
+#: were not done when a later run's input no longer had them.
+Status = Literal["done", "failed", "refused", "not_attempted", "withdrawn"]
 
+#: What a run's own items may be.
 STATUSES: tuple[Status, ...] = ("done", "failed", "refused", "not_attempted")
 
 #: Characters of a reason that an account keeps.
@@ -65,8 +68,36 @@ class Record(TypedDict):
     name: str | None
 
 
+@dataclass(frozen=True, repr=False)
+class Refusal(Generic[Task]):
+    """
+    An item of the input that is not sent.
+
+    :param item: what it is.
+    :param reason: why, and what would be right.
+    """
+
+    item: Item[Task]
+    reason: str
+
+
+@dataclass(frozen=True, repr=False)
+class Plan(Generic[Task]):
+    """
+    The items of a job.
+
+    :param items: those to attempt, in the order in which to begin them.
+    :param refusals: those that are not sent.
+    :param warnings: sentences about what is allowed, and more likely a mistake.
+    """
+
+    items: list[Item[Task]]
+    refusals: list[Refusal[Task]]
+    warnings: list[str]
+
+
 def count(records: Iterable[Record]) -> dict[Status, int]:
-    """Count the records of each status; those that did not occur are 0."""
+    """Count the records of each of a run's statuses; those that did not occur are 0."""
     occurred = Counter(record["status"] for record in records)
     return {status: occurred[status] for status in STATUSES}
 
@@ -87,7 +118,12 @@ def reason_of(error: BaseException, private: Iterable[str] = ()) -> str:
     """
     if not isinstance(error, LessonspaceError):
         return f"unexpected {type(error).__name__}, see the task's log"
-    text = _EMAIL.sub("<e-mail>", _LINK.sub("<link>", " ".join(str(error).split())))
-    for word in sorted(private, key=len, reverse=True):
+    return without_private(str(error), private)
+
+
+def without_private(text: str, private: Iterable[str] = ()) -> str:
+    """Hide links, e-mail addresses and ``private`` in a text, and write it in one line."""
+    text = _EMAIL.sub(ADDRESS, _LINK.sub(LINK, " ".join(clean_message(text).split())))
+    for word in sorted(filter(None, private), key=len, reverse=True):
         text = text.replace(word, "<hidden>")
     return text[:LONGEST_REASON]

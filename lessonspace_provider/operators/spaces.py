@@ -3,33 +3,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, cast
 from urllib.parse import urlsplit, urlunsplit
 
 from lessonspace_provider.api_types import Space
-from lessonspace_provider.delivery import check_deliver, deliver_link, log_frames
+from lessonspace_provider.bulk.launch_job import LaunchJob
+from lessonspace_provider.bulk.launches import as_defaults, plan_launches
+from lessonspace_provider.delivery import log_frames
 from lessonspace_provider.exceptions import LessonspaceError, begin_with
 from lessonspace_provider.fields import without_keys
 from lessonspace_provider.foreign_words import clean_words
-from lessonspace_provider.launch_request import DEFAULT_MARGIN, LAUNCH_PARAMETERS, LaunchRequest, launch_request
-from lessonspace_provider.launch_settings import refused_settings
+from lessonspace_provider.launch_delivery import Deliver, LaunchDelivery
+from lessonspace_provider.launch_request import DEFAULT_MARGIN, LAUNCH_PARAMETERS, launch_request
 from lessonspace_provider.links import LessonspaceSpaceLink
 from lessonspace_provider.operators.base import LessonspaceListOperator, LessonspaceOperator
-from lessonspace_provider.parameters import as_flag, as_one_of, shown
+from lessonspace_provider.operators.bulk import JobResult, LessonspaceBulkOperator
+from lessonspace_provider.parameters import as_flag, as_positive, shown
 
 if TYPE_CHECKING:
-    from airflow.sdk import Context
+    from airflow.sdk import Context, ObjectStoragePath
     from airflow.sdk.bases.notifier import BaseNotifier
 
     from lessonspace_provider.api_types import AuthExternal, FilterValue, Launch, LaunchUser, Timeouts, Webhooks
-
-#: Delivers the link of one launch, inside the task.
-Deliver = Callable[["Launch", "Context"], object]
-
-#: What a task may do when a setting that it sent does not hold.
-ON_SETTING_REFUSED = ("warn", "fail")
 
 #: The launch parameters that Airflow renders and then shows: all but durations, and ``auth_external`` with its token.
 _TEMPLATED = tuple(name for name in LAUNCH_PARAMETERS if name not in ("join_early", "join_late", "auth_external"))
@@ -61,9 +59,10 @@ class LessonspaceLaunchSpaceOperator(LessonspaceOperator):
         For more information on how to use it, take a look at the guide: docs/launching.md#launching
 
     :param launch_id: your own id of the space, 1 to 64 characters.
-    :param deliver: ``deliver(launch, context)`` with the API's answer, the link in ``client_url``; or an Airflow
-        notifier, rendered with ``launch`` in its context. When it fails the task fails; a retry launches again (same
-        room, another link) and delivers that, so what was half delivered may come twice.
+    :param deliver: ``deliver(launch, context)`` with the API's answer, the link in ``client_url``, and the launch's own
+        parameters in ``request``; or an Airflow notifier, rendered with ``launch`` in its context. When it fails the
+        task fails; a retry launches again (same room, another link) and delivers that, so what was half delivered may
+        come twice.
     :param deliver_secret: hand ``secret`` to ``deliver`` too: it gives full control over the space.
     :param push_client_url: put ``client_url`` into XCom, where everybody who may read XCom can join in that name.
     :param on_setting_refused: what to do when the answer's ``room_settings`` report another value of a setting than was
@@ -188,11 +187,11 @@ class LessonspaceLaunchSpaceOperator(LessonspaceOperator):
             raise
 
     def _launch_and_deliver(self, context: Context) -> LaunchResult:
-        check_deliver(self.deliver, "launch")
-        as_flag("deliver_secret", self.deliver_secret)
+        delivery = LaunchDelivery(self.deliver, self.deliver_secret, self.on_setting_refused)
+        delivery.check()
         as_flag("push_client_url", self.push_client_url)
-        as_one_of("on_setting_refused", self.on_setting_refused, ON_SETTING_REFUSED)
-        request = self._request(context)
+        given = {name: getattr(self, name) for name in LAUNCH_PARAMETERS}
+        request = launch_request({**given, "auth_external": self._rendered_auth_external(context)})
         for warning in request.warnings:
             self.log.warning("Space %r: %s.", request.launch_id, warning)
         launch = self.hook.launch_space(
@@ -204,22 +203,17 @@ class LessonspaceLaunchSpaceOperator(LessonspaceOperator):
         self.space_page = space_page(launch)
         room_id = clean_words(launch.get("room_id"), longest=100)
         self.log.info("Space %r is room %s, created: %s", self.launch_id, room_id, launch["created"])
-        self._heed_refused_settings(refused_settings(request.body, launch.get("room_settings")))
-        self._deliver(launch, context)
+        for sentence in delivery.settings_to_warn_of(request, launch):
+            self.log.warning("Space %r: %s.", self.launch_id, sentence)
+        delivery.run(request, launch, given, context, self.log)
+        self._report_link()
         return self._result(launch)
 
-    def _request(self, context: Context) -> LaunchRequest:
-        given = {name: getattr(self, name) for name in LAUNCH_PARAMETERS}
-        return launch_request({**given, "auth_external": self._rendered_auth_external(context)})
-
-    def _heed_refused_settings(self, refused: list[str]) -> None:
-        if refused and self.on_setting_refused == "fail":
-            raise LessonspaceError(
-                f"Space {self.launch_id!r} exists, but its link was not delivered, as on_setting_refused='fail': "
-                f"{'; '.join(refused)}."
-            )
-        for sentence in refused:
-            self.log.warning("Space %r: %s.", self.launch_id, sentence)
+    def _report_link(self) -> None:
+        if self.push_client_url:
+            self.log.info("The link to space %r is in XCom (push_client_url).", self.launch_id)
+        elif self.deliver is None:
+            self.log.info("The link to space %r went nowhere: give deliver or push_client_url.", self.launch_id)
 
     def _rendered_auth_external(self, context: Context) -> object:
         try:
@@ -233,29 +227,79 @@ class LessonspaceLaunchSpaceOperator(LessonspaceOperator):
             f"the log lists its frames). Nothing was sent."
         )
 
-    def _deliver(self, launch: Launch, context: Context) -> None:
-        if self.deliver is None:
-            if not self.push_client_url:
-                self.log.info("The link to space %r went nowhere: give deliver or push_client_url.", self.launch_id)
-            return
-        handed = cast("Launch", {k: v for k, v in launch.items() if k != "secret" or self.deliver_secret})
-        deliver_link(
-            self.deliver,
-            handed,
-            context,
-            called="launch",
-            what=f"The link to space {self.launch_id!r}",
-            then="the space exists. Fix deliver and run the task again: it makes another link to the same room.",
-            log=self.log,
-        )
-
     def _result(self, launch: Launch) -> LaunchResult:
         kept = ("room_id", "session_id", "user_id", "created", "api_base", "room_settings")
         result = without_keys({name: launch[name] for name in kept if name in launch})  # type: ignore[literal-required]  # mypy reads no loop
         if self.push_client_url:
             result["client_url"] = launch.get("client_url")
-            self.log.info("The link to space %r is in XCom (push_client_url).", self.launch_id)
         return cast("LaunchResult", result)
+
+
+class LessonspaceLaunchSpacesOperator(LessonspaceBulkOperator):
+    """
+    Make many spaces and links in one task, and deliver each link as it is made.
+
+    All launches are checked before the first is sent. A launch that can't be sent is named, with its place in the
+    input, and the others are sent. The task fails at its end if any launch is not done. A retry launches only what is
+    not done, also after a kill; a launch that was in flight during the kill is repeated.
+
+    .. seealso::
+        For more information on how to use it, take a look at the guide: docs/launching.md#many-launches
+
+    :param launches: a list of mappings with the parameters of ``LessonspaceLaunchSpaceOperator``, also from another
+        task; or the path of a ``.jsonl`` file, a mapping per line, as ``ObjectStoragePath`` takes it. A further field
+        ``recipient`` is not sent: ``deliver`` finds it in ``launch["request"]``.
+    :param account: a folder as ``ObjectStoragePath`` takes it, one for each run of the DAG, such as
+        ``s3://aws_default@bucket/launches/{{ ds }}``. Its file ``account.jsonl`` has a line per launch: status, reason,
+        tries and time, see ``bulk.items.Record``. No link, secret or e-mail address is in it.
+    :param defaults: parameters of all launches that do not give their own, ``auth_external`` excepted.
+    :param deliver: see ``LessonspaceLaunchSpaceOperator``. It is called from several threads at a time.
+    :param deliver_secret: hand ``secret`` to ``deliver`` too: it gives full control over the space.
+    :param on_setting_refused: see ``LessonspaceLaunchSpaceOperator``.
+    :param on_refused: ``"continue"`` launches the others when some launches can't be sent; ``"fail"`` launches none.
+    :param accept_incomplete_file: launch what can be read of a file that breaks off in its last line.
+    :param max_links_per_space: all launches of a space that has more of them are refused.
+    :param account_names: write ``user.name`` into the account, too.
+    :param max_threads: launches and deliveries at a time. All pass the rate limit of the API key.
+    :return: see ``JobResult``.
+    :raises LessonspaceInputError: for a parameter that can't be used, and for a file that can't be read to its end.
+    :raises LessonspaceError: at the end, when launches are not done.
+    """
+
+    rows_parameter = "launches"
+    template_fields: Sequence[str] = ("lessonspace_conn_id", "launches", "account", "defaults")
+
+    def __init__(
+        self,
+        *,
+        launches: Iterable[Mapping[str, object]] | str | ObjectStoragePath,
+        account: str | ObjectStoragePath,
+        defaults: Mapping[str, object] | None = None,
+        deliver: Deliver | BaseNotifier | None = None,
+        deliver_secret: bool = False,
+        on_setting_refused: Literal["warn", "fail"] = "warn",
+        max_links_per_space: int = 200,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(account=account, **kwargs)
+        self.launches = launches
+        self.defaults = defaults
+        self.deliver = deliver
+        self.deliver_secret = deliver_secret
+        self.on_setting_refused = on_setting_refused
+        self.max_links_per_space = max_links_per_space
+
+    def execute(self, context: Context) -> JobResult:
+        """Check all launches, then send and deliver those that are not done."""
+        delivery = LaunchDelivery(self.deliver, self.deliver_secret, self.on_setting_refused)
+        delivery.check()
+        defaults = as_defaults(self.defaults)
+        most = as_positive("max_links_per_space", self.max_links_per_space)
+        job = LaunchJob(self.hook, delivery, context, self.log)
+        try:
+            return self._run_job(partial(plan_launches, defaults=defaults, max_links_per_space=most), job.attempts)
+        finally:
+            job.report_settings()
 
 
 def space_page(launch: Launch) -> str | None:

@@ -35,7 +35,7 @@ def test_an_outcome_names_item_place_and_reason():
 @pytest.mark.parametrize(
     ("message", "reason"),
     [
-        ("POST /x/ failed: 'ann@school.example' is taken", "POST /x/ failed: '<e-mail>' is taken"),
+        ("POST /x/ failed: 'ann@school.example' is taken", "POST /x/ failed: '<address>' is taken"),
         ("see https://x.example/space/y?user=JWT for it", "see <link> for it"),
         ("Ann Other is not allowed, says\n  Ann", "<hidden> is not allowed, says <hidden>"),
     ],

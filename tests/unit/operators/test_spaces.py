@@ -192,6 +192,18 @@ def test_deliver_gets_the_link_and_the_context_and_not_the_secret():
     assert context == {"ds": "2026-11-24"}
 
 
+def test_deliver_gets_the_parameters_of_the_launch_without_a_token():
+    delivered = []
+    external = {"method": "child", "url": "https://s.example", "token": "t0ken"}
+    operator = an_operator(
+        user={"name": "Ann"}, auth_external=external, deliver=lambda launch, _: delivered.append(launch)
+    )
+    operator.execute({})
+    request = delivered[0]["request"]
+    assert (request["launch_id"], request["user"]) == ("maths-7b", {"name": "Ann"})
+    assert not {"auth_external", "name", "secret"} & set(request)
+
+
 def test_deliver_gets_the_secret_when_it_is_to():
     delivered = []
     an_operator(deliver=lambda launch, _: delivered.append(launch), deliver_secret=True).execute({})

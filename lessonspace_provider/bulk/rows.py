@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reads the input of a job: a list, or a file of JSON Lines on any store."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sized
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lessonspace_provider.destinations import as_place
+from lessonspace_provider.exceptions import LessonspaceInputError
+from lessonspace_provider.parameters import refuse
+
+if TYPE_CHECKING:
+    from airflow.sdk import ObjectStoragePath
+
+
+class HiddenRows:
+    """
+    Rows that Airflow has rendered. It shows and stores only their number: they hold personal data.
+
+    :param rows: the rendered value.
+    """
+
+    def __init__(self, rows: object) -> None:
+        self.rows = rows
+
+    def __repr__(self) -> str:
+        return f"<{len(self.rows)} rows>" if isinstance(self.rows, Sized) else "<rows>"
+
+
+@dataclass(frozen=True, repr=False)
+class Row:
+    """
+    A row of the input.
+
+    :param place: where it is: ``item 3`` of a list, ``line 3`` of a file.
+    :param values: its fields; empty when it can't be read.
+    :param problem: why it can't be read; None when it can.
+    """
+
+    place: str
+    values: Mapping[str, object]
+    problem: str | None = None
+
+
+def read_rows(parameter: str, given: object, *, accept_incomplete_file: bool = False) -> list[Row]:
+    """
+    Read all rows of an input.
+
+    :param parameter: its name, for errors.
+    :param given: a list of mappings; or the path of a ``.jsonl`` file as ``ObjectStoragePath`` takes it.
+    :param accept_incomplete_file: whether the readable beginning of a file that breaks off is read.
+    :raises LessonspaceInputError: when the input is neither, or a file can't be read to its end.
+    """
+    if isinstance(given, HiddenRows):
+        given = given.rows
+    if isinstance(given, str) or hasattr(given, "protocol"):
+        return _rows_of_file(parameter, given, accept_incomplete_file)
+    if not isinstance(given, Iterable) or isinstance(given, (Mapping, bytes)):
+        raise refuse(parameter, type(given), "a list of mappings, or the path of a .jsonl file")
+    return [_row(f"item {number}", entry) for number, entry in enumerate(given, start=1)]
+
+
+def _row(place: str, entry: object) -> Row:
+    if isinstance(entry, Mapping) and all(isinstance(name, str) for name in entry):
+        return Row(place, entry)
+    return Row(place, {}, f"it must be a mapping of parameters by their names, and is of type {type(entry).__name__}")
+
+
+def _rows_of_file(parameter: str, given: object, accept_incomplete: bool) -> list[Row]:
+    from lessonspace_provider.storage import read_whole
+
+    example = "a .jsonl file with its whole path, such as 's3://aws_default@bucket/launches/{{ ds }}.jsonl'"
+    file = as_place(given, f"a list of mappings, or {example}", parameter)
+    if not file.name.endswith(".jsonl"):
+        raise refuse(parameter, str(file), f"a list of mappings, or {example}")
+    data = read_whole(file)
+    if data is None:
+        raise LessonspaceInputError(f"{parameter}: there is no file {file}. Nothing was sent.")
+    return _json_rows(_decoded(data, file), file, accept_incomplete)
+
+
+def _decoded(data: bytes, file: ObjectStoragePath) -> str:
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+    raise LessonspaceInputError(
+        f"The file {file} can't be read at line {line}: it is not in UTF-8. Save it in UTF-8. Nothing was sent."
+    )
+
+
+def _json_rows(text: str, file: ObjectStoragePath, accept_incomplete: bool) -> list[Row]:
+    rows, lines = [], text.split("\n")
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        place = f"line {number}"
+        try:
+            rows.append(_row(place, json.loads(line, object_pairs_hook=_without_repetition)))
+        except _RepeatedNameError as error:
+            rows.append(Row(place, {}, str(error)))
+        except (ValueError, RecursionError) as error:
+            if number < len(lines):
+                rows.append(Row(place, {}, f"it is no JSON ({getattr(error, 'msg', 'nested too deeply')})"))
+            elif not accept_incomplete:
+                raise LessonspaceInputError(
+                    f"The file {file} breaks off in line {number}: write it again, or give "
+                    f"accept_incomplete_file=True to use the lines before. Nothing was sent."
+                ) from None
+    return rows
+
+
+class _RepeatedNameError(Exception):
+    """A JSON object has a name twice, and JSON itself would take the second value."""
+
+
+def _without_repetition(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        names = [name for name, _ in pairs]
+        repeated = next(name for name in names if names.count(name) > 1)
+        raise _RepeatedNameError(f"it has {repeated[:50]!r} more than once")
+    return values

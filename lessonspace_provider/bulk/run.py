@@ -1,0 +1,231 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs a job: attempts each item that is not done, and records what became of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime, timezone
+from typing import Generic, Protocol, TypeVar
+
+from lessonspace_provider.bulk.items import Item, Record, Refusal, Status, count, reason_of
+from lessonspace_provider.bulk.progress import outcome_lines, progress_line
+from lessonspace_provider.bulk.threads import WORKERS, WorkerThreads
+from lessonspace_provider.delivery import Logger, log_frames
+from lessonspace_provider.exceptions import (
+    PASSING_ERRORS,
+    LessonspaceAuthError,
+    LessonspaceError,
+    LessonspaceInputError,
+)
+from lessonspace_provider.times import write_time
+
+Task = TypeVar("Task")
+
+#: Seconds between two lines of progress.
+PROGRESS_INTERVAL = 10.0
+
+#: Items in a row that get no good answer, per thread, after which a run stops: the API is out of reach.
+OUTAGE = 3
+
+
+class Book(Protocol):
+    """The part of an account that a run uses."""
+
+    def record_of(self, key: str) -> Record | None:
+        """Give the newest record of an item."""
+
+    def records(self) -> list[Record]:
+        """Give the newest record of each item."""
+
+    def write(self, records: Iterable[Record]) -> None:
+        """Record what became of items."""
+
+    def check_open(self) -> None:
+        """Raise when nothing can be recorded any more."""
+
+
+class JobRun(Generic[Task]):
+    """
+    One run of a job.
+
+    :param book: the account.
+    :param attempt: does what an item asks for; returns a remark for its record, or None. What it raises is the item's
+        failure, and a ``LessonspaceInputError`` its refusal.
+    :param log: for progress, and for what became of the items.
+    :param is_killed: whether the task was asked to end.
+    :param workers: threads.
+    :param with_names: whether records have people's names.
+    :param now: the present, aware.
+    """
+
+    def __init__(
+        self,
+        book: Book,
+        attempt: Callable[[Item[Task]], str | None],
+        *,
+        log: Logger,
+        is_killed: Callable[[], bool] = lambda: False,
+        workers: int = WORKERS,
+        with_names: bool = False,
+        now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
+    ) -> None:
+        self._book = book
+        self._attempt = attempt
+        self._log = log
+        self._is_killed = is_killed
+        self._workers = workers
+        self._with_names = with_names
+        self._now = now
+        self._threads = WorkerThreads(self._work, workers=workers)
+        self._finished: list[Status] = []
+        self._failures_in_a_row = 0
+        self._stopped_because: str | None = None
+
+    def run(self, items: Sequence[Item[Task]], refusals: Sequence[Refusal[Task]]) -> list[Record]:
+        """
+        Attempt all items that are not done.
+
+        All items are in the account before the first is attempted, so that one of a killed run is not lost.
+
+        :param items: in the order in which to begin them.
+        :param refusals: items that are not attempted.
+        :return: the record of each item and refusal.
+        :raises LessonspaceError: when the account can't be written.
+        """
+        todo = [item for item in items if not self._is_done(item)]
+        self._begin(items, refusals)
+        self._log.info(
+            "%d items: %d are done already, %d refused",
+            len(items) + len(refusals),
+            len(items) - len(todo),
+            len(refusals),
+        )
+        self._work_on(todo)
+        if self._stopped_because:
+            self._log.error("Stopped before the end: %s", self._stopped_because)
+        records = [self._record_of(item) for item in (*items, *(refusal.item for refusal in refusals))]
+        for line in outcome_lines(records):
+            self._log.info("%s", line)
+        return records
+
+    @property
+    def stopped_because(self) -> str | None:
+        """Why the run ended before its items did; None when it did not."""
+        return self._stopped_because
+
+    def _begin(self, items: Iterable[Item[Task]], refusals: Iterable[Refusal[Task]]) -> None:
+        new = [self._new_record(item, "not_attempted") for item in items if self._book.record_of(item.key) is None]
+        refused = [self._new_record(refusal.item, "refused", refusal.reason) for refusal in refusals]
+        present = {item.key for item in items} | {refusal.item.key for refusal in refusals}
+        withdrawn: list[Record] = [
+            {**record, "status": "withdrawn", "time": self._time()}
+            for record in self._book.records()
+            if record["key"] not in present and record["status"] not in ("done", "withdrawn")
+        ]
+        self._book.write([*new, *refused, *withdrawn])
+
+    def _work_on(self, todo: list[Item[Task]]) -> None:
+        began = reported = time.monotonic()
+
+        def tick() -> None:
+            nonlocal reported
+            if time.monotonic() - reported >= PROGRESS_INTERVAL:
+                reported = time.monotonic()
+                counts: dict[Status, int] = {status: self._finished.count(status) for status in set(self._finished)}
+                self._log.info("%s", progress_line(counts, len(todo), reported - began))
+
+        self._threads.run(todo, tick=tick, is_killed=self._asked_to_end)
+
+    def _asked_to_end(self) -> bool:
+        if self._is_killed():
+            self._stopped_because = self._stopped_because or "the task was asked to end"
+        return self._is_killed()
+
+    def _work(self, item: Item[Task]) -> None:
+        self._book.check_open()
+        error: Exception | SystemExit | None = None
+        remark = None
+        try:
+            remark = self._attempt(item)
+        except (Exception, SystemExit) as failure:
+            error = failure
+        record = self._attempted(item, error, remark)
+        try:
+            self._book.write([record])
+        except Exception as failure:
+            raise LessonspaceError(
+                f"{item.label} ({item.place}) is {record['status']}, and that could not be recorded: {failure} A run "
+                f"after this one does it again."
+            ) from None
+        self._finished.append(record["status"])
+        self._heed(error)
+
+    def _attempted(self, item: Item[Task], error: BaseException | None, remark: str | None) -> Record:
+        tries = self._record_of(item)["tries"] + 1
+        if error is None:
+            return {**self._new_record(item, "done", remark), "tries": tries}
+        if not isinstance(error, LessonspaceError):
+            log_frames(self._log, f"{item.label} ({item.place})", error)
+        status: Status = "refused" if isinstance(error, LessonspaceInputError) else "failed"
+        return {**self._new_record(item, status, reason_of(error, item.private)), "tries": tries}
+
+    def _heed(self, error: BaseException | None) -> None:
+        """Stop when no item can succeed any more: the API key is refused, or the API is out of reach."""
+        self._failures_in_a_row = self._failures_in_a_row + 1 if isinstance(error, PASSING_ERRORS) else 0
+        if isinstance(error, LessonspaceAuthError) and error.status == 401:
+            self._stop("the API key was refused (401): correct the connection, then run the task again")
+        elif self._failures_in_a_row >= OUTAGE * self._workers:
+            self._stop(f"{self._failures_in_a_row} items in a row got no good answer: run the task again later")
+
+    def _stop(self, reason: str) -> None:
+        self._stopped_because = self._stopped_because or reason
+        self._threads.stop()
+
+    def _is_done(self, item: Item[Task]) -> bool:
+        record = self._book.record_of(item.key)
+        return record is not None and record["status"] == "done"
+
+    def _record_of(self, item: Item[Task]) -> Record:
+        return self._book.record_of(item.key) or self._new_record(item, "not_attempted")
+
+    def _new_record(self, item: Item[Task], status: Status, reason: str | None = None) -> Record:
+        return Record(
+            key=item.key,
+            item=item.label,
+            place=item.place,
+            status=status,
+            reason=reason,
+            tries=0,
+            time=self._time(),
+            name=item.name if self._with_names else None,
+        )
+
+    def _time(self) -> str:
+        return write_time(self._now())
+
+
+def not_done(what: str, records: Sequence[Record], path: str | None, stopped_because: str | None) -> str | None:
+    """
+    Describe a run that did not do all of its items, for the task's error.
+
+    :param what: the items' kind in the plural.
+    :param path: of the account; None for none.
+    :param stopped_because: why the run ended early; None when it did not.
+    :return: None when all are done.
+    """
+    left = [record for record in records if record["status"] != "done"]
+    if not left:
+        return None
+    counts = {status: number for status, number in count(records).items() if number}
+    first = "; ".join(
+        f"{record['item']} ({record['place']}, {record['status']}): {record['reason']}"
+        for record in [record for record in left if record["reason"]][:3]
+    )
+    stopped = f" It stopped early: {stopped_because}." if stopped_because else ""
+    account = f" The account {path} lists all." if path else ""
+    return (
+        f"{len(left)} of {len(records)} {what} are not done ({', '.join(f'{n} {s}' for s, n in counts.items())})."
+        f"{stopped}{f' First: {first}.' if first else ''}{account} Run the task again for what is not done; what is "
+        f"refused has to be corrected in the input."
+    )

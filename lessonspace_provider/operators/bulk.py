@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the operators share that do many things in one task."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypedDict, TypeVar
+
+from lessonspace_provider.bulk.items import count
+from lessonspace_provider.bulk.rows import HiddenRows, read_rows
+from lessonspace_provider.bulk.threads import WORKERS
+from lessonspace_provider.destinations import as_place
+from lessonspace_provider.exceptions import LessonspaceError, LessonspaceInputError
+from lessonspace_provider.operators.base import LessonspaceOperator
+from lessonspace_provider.parameters import as_flag, as_one_of, as_positive
+
+if TYPE_CHECKING:
+    from airflow.sdk import ObjectStoragePath
+
+    from lessonspace_provider.bulk.items import Item, Plan, Refusal, Status
+    from lessonspace_provider.bulk.rows import Row
+    from lessonspace_provider.bulk.run import Book
+
+Task = TypeVar("Task")
+
+#: Refused items that an error names.
+MOST_NAMED = 10
+
+
+class JobResult(TypedDict):
+    """What became of a job's items: ``counts`` per status, and the path of the account, None for none."""
+
+    counts: dict[Status, int]
+    account: str | None
+
+
+class LessonspaceBulkOperator(LessonspaceOperator):
+    """
+    Base of the operators that do many things in one task.
+
+    :param account: the folder of the account; None for none.
+    :param on_refused: ``"continue"`` does what can be done; ``"fail"`` does nothing if any item is refused.
+    :param accept_incomplete_file: read what can be read of an input file that breaks off.
+    :param account_names: write people's names into the account.
+    :param max_threads: items at a time.
+    """
+
+    #: The parameter that has the items.
+    rows_parameter: ClassVar[str]
+
+    def __init__(
+        self,
+        *,
+        account: str | ObjectStoragePath | None,
+        on_refused: Literal["continue", "fail"] = "continue",
+        accept_incomplete_file: bool = False,
+        account_names: bool = False,
+        max_threads: int = WORKERS,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.account = account
+        self.on_refused = on_refused
+        self.accept_incomplete_file = accept_incomplete_file
+        self.account_names = account_names
+        self.max_threads = max_threads
+        self._is_killed = False
+
+    def on_kill(self) -> None:
+        """Begin no further item; those in flight end first, as far as Airflow lets them."""
+        self._is_killed = True
+
+    def _do_render_template_fields(self, parent: Any, *args: Any, **kwargs: Any) -> None:
+        """Keep people out of what Airflow stores as rendered fields."""
+        super()._do_render_template_fields(parent, *args, **kwargs)
+        rows = getattr(parent, self.rows_parameter)
+        if not isinstance(rows, str):
+            setattr(parent, self.rows_parameter, HiddenRows(rows))
+
+    def _run_job(
+        self,
+        plan: Callable[[list[Row], Callable[..., str]], Plan[Task]],
+        attempts: Callable[[Book], Callable[[Item[Task]], str | None]],
+    ) -> JobResult:
+        """
+        Plan the job, do what is not done, and fail if anything is left.
+
+        :param plan: plans the rows, with what makes keys.
+        :param attempts: makes what attempts an item, for an account.
+        """
+        from lessonspace_provider.bulk.account import open_account, without_account
+        from lessonspace_provider.bulk.run import JobRun, not_done
+
+        as_one_of("on_refused", self.on_refused, ("continue", "fail"))
+        with_names = as_flag("account_names", self.account_names)
+        workers = as_positive("max_threads", self.max_threads)
+        folder = self._account_folder()
+        incomplete = as_flag("accept_incomplete_file", self.accept_incomplete_file)
+        rows = read_rows(self.rows_parameter, getattr(self, self.rows_parameter), accept_incomplete_file=incomplete)
+        _ = self.hook.settings  # a connection that can't be used is no item's fault
+        with without_account() if folder is None else open_account(folder, self.rows_parameter) as account:
+            planned = plan(rows, account.key_of)
+            self._heed(planned)
+            run = JobRun(
+                account,
+                attempts(account),
+                log=self.log,
+                is_killed=lambda: self._is_killed,
+                workers=workers,
+                with_names=with_names,
+            )
+            records = run.run(planned.items, planned.refusals)
+        path = None if folder is None else str(account.path)
+        if problem := not_done(self.rows_parameter, records, path, run.stopped_because):
+            raise LessonspaceError(problem)
+        return JobResult(counts=count(records), account=path)
+
+    def _account_folder(self) -> ObjectStoragePath | None:
+        allowed = "an absolute folder or a URL, such as 's3://aws_default@bucket/folder'"
+        return None if self.account is None else as_place(self.account, allowed, "account")
+
+    def _heed(self, planned: Plan[Task]) -> None:
+        for warning in planned.warnings:
+            self.log.warning("%s.", warning)
+        if planned.refusals and self.on_refused == "fail":
+            raise LessonspaceInputError(
+                f"{len(planned.refusals)} of {self.rows_parameter} are refused, and none was sent, as "
+                f"on_refused='fail': {_named(planned.refusals)}."
+            )
+
+
+def _named(refusals: Sequence[Refusal[Task]]) -> str:
+    named = [f"{refusal.item.label} ({refusal.item.place}): {refusal.reason}" for refusal in refusals[:MOST_NAMED]]
+    more = len(refusals) - len(named)
+    return "; ".join([*named, f"and {more} more"] if more else named)
