@@ -87,6 +87,8 @@ class LessonspaceServerError(LessonspaceError):
 class LessonspaceReplyTooLargeError(LessonspaceServerError):
     """A reply was larger than any of its kind should be, and was not read to its end; it is not retried at once."""
 
+    code = "reply_too_large"
+
 
 class LessonspaceConnectionError(LessonspaceError):
     """No answer: connection refused, broken or timed out, after all retries."""
@@ -96,6 +98,8 @@ class LessonspaceConnectionError(LessonspaceError):
 
 class LessonspaceReplyTimeoutError(LessonspaceConnectionError):
     """A reply had not ended after five times the connection's ``timeout``; it is not retried at once."""
+
+    code = "reply_timeout"
 
 
 class LessonspaceTlsError(LessonspaceConnectionError):
