@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar, cast
 from airflow.sdk.bases.notifier import BaseNotifier
 
 from lessonspace_provider.exceptions import LessonspaceError
-from lessonspace_provider.parameters import refuse
+from lessonspace_provider.parameters import refuse_hidden
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -61,9 +61,9 @@ def check_deliver(deliver: object, of: str) -> None:
         return
     # A @task function has expand(), and makes another task when it is called.
     if not callable(deliver) or isclass(deliver) or hasattr(deliver, "expand") or iscoroutinefunction(deliver):
-        raise refuse("deliver", type(deliver), "a plain function, neither async nor a @task, or an Airflow notifier")
+        raise refuse_hidden("deliver", deliver, "a plain function, neither async nor a @task, or an Airflow notifier")
     if not _takes_two_arguments(deliver):
-        raise refuse("deliver", type(deliver), f"a function that takes two arguments, {of} and context")
+        raise refuse_hidden("deliver", deliver, f"a function that takes two arguments, {of} and context")
 
 
 def _takes_two_arguments(deliver: Callable[..., object]) -> bool:

@@ -16,13 +16,13 @@ from lessonspace_provider.api_types import EMAIL, URL, USER_ID, LaunchOptions
 from lessonspace_provider.exceptions import LessonspaceInputError
 from lessonspace_provider.parameters import (
     LARGEST_NUMBER,
-    RENDERED_NONE,
     as_api_time,
     as_one_of,
     as_rendered_flag,
     is_of_a_template,
     is_text,
     refuse,
+    refuse_hidden,
     refuse_unknown,
 )
 
@@ -58,20 +58,6 @@ def write_object(parameter: str, value: object) -> dict[str, object]:
     if not isinstance(value, Mapping) or not all(is_text(key) for key in value):
         raise refuse_hidden(parameter, value, "a mapping whose keys are text")
     return {key: _plain(f"{parameter}.{key}", entry) for key, entry in value.items()}
-
-
-def refuse_hidden(parameter: str, value: object, allowed: str) -> LessonspaceInputError:
-    """
-    Make the error for a value that may be a token or personal, so it is not in the message.
-
-    :param allowed: what would be right, as the end of "... must be".
-    :return: the error, to be raised by the caller.
-    """
-    given = f"text of {len(value)} characters" if isinstance(value, str) else f"of type {type(value).__name__}"
-    return LessonspaceInputError(
-        f"{parameter} was refused: it must be {allowed}. The given value is {given}; it is not repeated here. "
-        f"Nothing was sent."
-    )
 
 
 def _writers(group: object) -> dict[str, Writer]:
@@ -132,8 +118,7 @@ def _text(parameter: str, value: object) -> object:
 def _user_id(parameter: str, value: object) -> object:
     """Refuse what a template left: all launches under one id are one and the same user."""
     if is_text(value) and is_of_a_template(value):
-        allowed = "your own id of the user, and no template that was not rendered"
-        raise refuse(parameter, value, allowed) if value == RENDERED_NONE else refuse_hidden(parameter, value, allowed)
+        raise refuse(parameter, value, "your own id of the user, and no template that was not rendered")
     return _text(parameter, value)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
 from datetime import date, datetime, timedelta
 from functools import partial
 from ipaddress import ip_address
@@ -41,6 +41,11 @@ LARGEST_NUMBER, LONGEST_DURATION = 2**63, timedelta(days=36_525)
 #: What a template makes of a value that is missing.
 RENDERED_NONE = "None"
 
+#: Parameters that are given names, addresses and ids of people; ``user.`` is the launch's.
+PERSONAL = frozenset(
+    {"assigned_to", "filters", "name", "search", "tags", "user", "user_external_id", "user_id", "user_name"}
+)
+
 #: Characters of a refused value that its message repeats.
 LONGEST_SHOWN = 200
 
@@ -53,13 +58,43 @@ def refuse(parameter: str, value: object, allowed: str) -> LessonspaceInputError
     Make the error for a parameter that can't be sent.
 
     :param parameter: the name the DAG author wrote.
-    :param value: what they gave; it stands in the message, so never pass a secret.
+    :param value: what they gave; the message repeats it, unless it may be personal, so never pass a secret.
     :param allowed: what would be right, as the end of "... must be".
     :return: the error, to be raised by the caller.
     """
+    if _may_be_personal(parameter, value):
+        return refuse_hidden(parameter, value, allowed)
     return LessonspaceInputError(
         f"{parameter}={shown(value)} was refused: it must be {allowed}{_about_templates(value)}. Nothing was sent."
     )
+
+
+def refuse_hidden(parameter: str, value: object, allowed: str) -> LessonspaceInputError:
+    """
+    Make the error for a value that may be a secret or personal, so it is not in the message.
+
+    :param parameter: the name the DAG author wrote.
+    :param value: what they gave.
+    :param allowed: what would be right, as the end of "... must be".
+    :return: the error, to be raised by the caller.
+    """
+    given = f"text of {len(value)} characters" if isinstance(value, str) else f"of type {type(value).__name__}"
+    return LessonspaceInputError(
+        f"{parameter} was refused: it must be {allowed}{_about_templates(value)}. The given value is {given}; it is "
+        f"not repeated here. Nothing was sent."
+    )
+
+
+def _may_be_personal(parameter: str, value: object) -> bool:
+    """Whether a value may be somebody's name or address, also where it was given for another parameter by mistake."""
+    if value is None or isinstance(value, (bool, int, float)):
+        return False
+    if isinstance(value, str) and value.strip() in ("", RENDERED_NONE):
+        return False
+    if isinstance(value, Sized) and len(value) == 0:
+        return False
+    is_of_user = parameter.startswith("user.") and parameter != "user.role"
+    return parameter in PERSONAL or is_of_user or (isinstance(value, str) and "@" in value)
 
 
 def _about_templates(value: object) -> str:
@@ -332,7 +367,7 @@ def as_ip_address(parameter: str, value: object) -> str:
 def _text(parameter: str, value: object) -> list[str]:
     text = str(value) if isinstance(value, UUID) else value
     if isinstance(text, str) and not is_text(text):
-        raise refuse(parameter, str, "text of whole characters")  # not repeated, as it may be somebody's name
+        raise refuse_hidden(parameter, text, "text of whole characters")
     if not is_text(text) or not text.strip():
         raise refuse(parameter, value, "text that is not blank")
     return [text]

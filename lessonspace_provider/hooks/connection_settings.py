@@ -33,6 +33,9 @@ _PORTS = {"http": 80, "https": 443}
 #: What an API key looks like (facts, D).
 _KEY = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
+#: One that was spelled in another way, or pasted into a field that is not for it.
+_ANY_KEY = re.compile(r"(?<!\w)[0-9a-f]{8}(-?[0-9a-f]{4}){3}-?[0-9a-f]{12}(?!\w)")
+
 
 class AirflowConnection(Protocol):
     """The part of Airflow's Connection that is read here."""
@@ -159,7 +162,7 @@ class _Extra:
         in_range = number <= LARGEST_NUMBER and (number > 0 or (number == 0 and zero_allowed))
         if isinstance(value, bool) or not in_range:
             raise LessonspaceInputError(
-                f"Connection {self._conn_id!r}: {name}={shown(value)} was refused: it must be a number"
+                f"Connection {self._conn_id!r}: {name}={_hidden_if_key(value)} was refused: it must be a number"
                 f"{' of 0 or more' if zero_allowed else ' above 0'}, and at most {LARGEST_NUMBER}."
             )
         return number
@@ -178,8 +181,8 @@ class _Extra:
         folder = self.text(name)
         if folder is not None and not folder.startswith(("/", "~")):
             raise LessonspaceInputError(
-                f"Connection {self._conn_id!r}: {name}={folder!r} was refused: it must be an absolute path, or begin "
-                f"with ~, the user's home."
+                f"Connection {self._conn_id!r}: {name}={_hidden_if_key(folder)} was refused: it must be an absolute "
+                f"path, or begin with ~, the user's home."
             )
         return folder
 
@@ -188,8 +191,8 @@ class _Extra:
         backend = self.text("rate_limit_backend") or "local"
         if backend not in BACKENDS:
             raise LessonspaceInputError(
-                f"Connection {self._conn_id!r}: rate_limit_backend={backend!r} was refused: it must be one of "
-                f"{', '.join(BACKENDS)}."
+                f"Connection {self._conn_id!r}: rate_limit_backend={_hidden_if_key(backend)} was refused: it must be "
+                f"one of {', '.join(BACKENDS)}."
             )
         if backend == "redis" and self.text("rate_limit_redis_conn_id") is None:
             raise LessonspaceInputError(
@@ -206,10 +209,15 @@ class _Extra:
         text = str(value).strip()
         if isinstance(value, bool) or not is_organisation_id(text):
             raise LessonspaceInputError(
-                f"Connection {self._conn_id!r}: organisation_id={value!r} was refused: it must be the "
+                f"Connection {self._conn_id!r}: organisation_id={_hidden_if_key(value)} was refused: it must be the "
                 f"organisation's id, such as 1234. Leave it blank to have it discovered."
             )
         return text
+
+
+def _hidden_if_key(value: object) -> str:
+    """Write a refused value for a message, unless it is an API key, pasted into the wrong field."""
+    return "<an API key>" if _ANY_KEY.search(shown(value).lower()) else shown(value)
 
 
 def _base_url(connection: AirflowConnection) -> str:

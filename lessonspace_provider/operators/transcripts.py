@@ -379,7 +379,7 @@ class LessonspaceArchiveTranscriptsOperator(LessonspaceOperator):
         filters = as_filters(self.filters)
         for name in _FILTERS_OF_THE_WINDOW:
             if name in filters:
-                raise refuse("filters", sorted(filters), f"without {name}, which the other parameters give")
+                raise refuse("filters", filters, f"without {name}, which the other parameters give")
         if self.space_id is not None:
             as_space_id("space_id", self.space_id)
         refuse_unknown(filters, SESSION_FILTERS if self.space_id is None else SPACE_SESSION_FILTERS, "filter")

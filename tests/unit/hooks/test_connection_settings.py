@@ -7,6 +7,7 @@ import asyncio
 import json
 import sys
 from unittest.mock import Mock
+from uuid import UUID
 
 import pytest
 from airflow.sdk import Connection
@@ -245,6 +246,14 @@ class TestNumbers:
     def test_a_number_that_is_too_large_for_a_fraction_is_refused(self, settings_of, field, attribute, default):
         with pytest.raises(LessonspaceInputError, match=f"{field}=10000.* must be a number .* at most 1000000"):
             settings_of(connection_json(**{field: 10**400}))
+
+    @pytest.mark.parametrize(
+        "key", [str(UUID(int=2**127 + 7)), str(UUID(int=2**127 + 7)).upper(), UUID(int=2**127).hex]
+    )
+    def test_a_key_in_the_wrong_field_is_not_repeated(self, settings_of, field, attribute, default, key):
+        with pytest.raises(LessonspaceInputError, match=f"{field}=<an API key> was refused") as caught:
+            settings_of(connection_json(**{field: key}))
+        assert key not in str(caught.value)
 
     def test_zero_turns_only_the_rate_limit_off(self, settings_of, field, attribute, default):
         if field == "rate_limit_per_second":

@@ -83,16 +83,16 @@ REFUSALS = [
     (lambda h: h.list_space_sessions(".."), "space_id='..'", "the space's UUID, or its slug"),
     (sessions(space=f"{SPACE}&{SPACE}"), "space='7d7f", "the space's UUID, or its slug"),
     (sessions(space=[SPACE, 7]), "space=7", "the space's UUID, or its slug"),
-    (sessions(user="1&2"), "user='1&2'", "a positive integer"),
-    (sessions(user=[7, "Ann"]), "user='Ann'", "a positive integer"),
-    (sessions(user=b"12"), "user=b'12'", "a positive integer"),
-    (sessions(user={"id": 7}), "user={'id': 7}", "a positive integer"),
+    (sessions(user="1&2"), "user was refused", "a positive integer"),
+    (sessions(user=[7, "Ann"]), "user was refused", "a positive integer"),
+    (sessions(user=b"12"), "user was refused", "a positive integer"),
+    (sessions(user={"id": 7}), "user was refused", "a positive integer"),
     (sessions(user=0), "user=0", "a positive integer"),
     (lambda h: h.remove_user(0), "user_id=0", "a positive integer"),
     (lambda h: h.remove_user(-7), "user_id=-7", "a positive integer"),
     (lambda h: h.remove_user(None), "user_id=None", "a positive integer"),
     (lambda h: h.remove_user(7.0), "user_id=7.0", "a positive integer"),
-    (lambda h: h.remove_user("7/"), "user_id='7/'", "a positive integer"),
+    (lambda h: h.remove_user("7/"), "user_id was refused", "a positive integer"),
     # Bools as integers, and other things as bools.
     (lambda h: h.remove_user(True), "user_id=True", "a positive integer"),
     (sessions(user=True), "user=True", "a positive integer"),
@@ -118,10 +118,10 @@ REFUSALS = [
     (users(role="boss"), "role='boss'", "one of teacher, student, admin"),
     (spaces(date=NAIVE), "date=datetime.datetime(", "text that is not blank"),
     # Tags.
-    (sessions(tags="subject"), "tags='subject'", "a mapping of text to text"),
+    (sessions(tags="subject"), "tags was refused", "a mapping of text to text"),
     (sessions(tags={}), "tags={}", "a mapping of text to text"),
-    (sessions(tags={"subject": None}), "tags={'subject': None}", "'' as a value to ask only for the key"),
-    (sessions(tags={7: "x"}), "tags={7: 'x'}", "a mapping of text to text"),
+    (sessions(tags={"subject": None}), "tags was refused", "'' as a value to ask only for the key"),
+    (sessions(tags={7: "x"}), "tags was refused", "a mapping of text to text"),
     (spaces(tag_key="subject"), "tag_key and tag_value only work together"),
     (spaces(tag_value="maths"), "tag_key and tag_value only work together"),
     (spaces(tag_key="subject", tag_value=None), "tag_key and tag_value only work together"),
@@ -206,7 +206,9 @@ def test_a_refusal_is_a_lessonspace_error_and_a_value_error():
 
 
 def test_text_that_no_url_can_hold_is_refused_in_our_own_words(hook, requests_mock):
-    with pytest.raises(LessonspaceInputError, match=r"search=.* text of whole characters.* Nothing was sent") as caught:
+    with pytest.raises(
+        LessonspaceInputError, match=r"search was refused: .* text of whole characters.* Nothing was sent"
+    ) as caught:
         list(hook.list_sessions(search="\ud800Ann"))
     assert "Ann" not in str(caught.value)
     assert caught.value.__cause__ is caught.value.__context__ is None

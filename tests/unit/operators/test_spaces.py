@@ -97,7 +97,7 @@ def mail_in_a_task(launch, context):
     [
         ({"deliver": mail_later}, "neither async"),
         ({"deliver": mail_in_a_task}, "nor a @task"),
-        ({"deliver": BaseNotifier}, "deliver="),
+        ({"deliver": BaseNotifier}, "deliver was refused"),
         ({"deliver": lambda: None}, "a function that takes two arguments, launch and context"),
         ({"deliver": lambda launch: None}, "a function that takes two arguments, launch and context"),
         ({"deliver": lambda launch, context, address: None}, "takes two arguments, launch and context"),
@@ -106,7 +106,7 @@ def mail_in_a_task(launch, context):
         ({"lesson_start": SOON, "lesson_end": SOON}, "later than lesson_start"),
         ({"lesson_start": SOON, "lesson_end": SOON + timedelta(hours=1), "join_early": -1}, "join_early=-1"),
         ({"lesson_start": SOON, "lesson_end": SOON + timedelta(hours=1), "timeouts": {}}, "Give one of them"),
-        ({"deliver": "mail it"}, "deliver="),
+        ({"deliver": "mail it"}, "deliver was refused"),
         ({"push_client_url": "False"}, "push_client_url='False'"),
         ({"deliver_secret": "no"}, "deliver_secret='no'"),
         ({"on_setting_refused": "skip"}, "on_setting_refused='skip'"),
