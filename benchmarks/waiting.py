@@ -23,7 +23,7 @@ from benchmarks.report import Target, machine, options_of, publish, table, targe
 from benchmarks.waiters import LOADING_SECONDS
 from benchmarks.waiting_runs import PAGE_SIZE, PATIENCE, Outcome, Plan, World, run_together
 from benchmarks.waiting_ways import WAYS, Way
-from lessonspace_provider.waiting import OVERLAP
+from lessonspace_provider.ended_sessions import OVERLAP
 
 DISTRIBUTIONS = (
     "airflow-provider-lessonspace",

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 from class_timetable import read_launches
 
 from lessonspace_provider.exceptions import LessonspaceError
-from lessonspace_provider.sessions import Lesson, end_time, start_time
+from lessonspace_provider.sessions import end_time, start_time
 
 #: A session as the API sends it, with its ``logs``.
 Session = dict[str, Any]
@@ -49,8 +49,10 @@ class PlannedLesson:
 
     def overlaps(self, session: Session) -> bool:
         """Whether a session of this lesson's room has to do with it: in part, it lies within its time."""
-        window = Lesson(self.start, self.end, min_participants=1, give_up_at=None)
-        return not has_times(session) or window.overlap(session) > timedelta(0)
+        if not has_times(session):
+            return True
+        start, end = start_time(session) or self.start, end_time(session) or self.end
+        return max(start, self.start) < min(end, self.end)
 
     def kind_of(self, person: Person) -> str | None:
         """Say what somebody of the timetable is in this lesson; None: nothing."""

@@ -75,13 +75,13 @@ READ_ONLY = (
         "start-filter",
         "start_time_after and start_time_before give all sessions of that time, and no others",
         DOCUMENTED,
-        ("waiting:AwaitedLesson.look",),
+        ("waiting:AwaitedLesson.check",),
     ),
     Assumption(
         "single-user",
         "without include_single_user=true, sessions of one person are left out",
         GUESSED,
-        ("waiting:AwaitedLesson.look", "operators.transcripts:LessonspaceArchiveTranscriptsOperator"),
+        ("waiting:AwaitedLesson.check", "operators.transcripts:LessonspaceArchiveTranscriptsOperator"),
     ),
     Assumption("several-values", "a filter that is given twice asks for either", SEEN, ("parameters:encode_filters",)),
     Assumption(
@@ -93,7 +93,7 @@ READ_ONLY = (
         SEEN,
         (f"{_HOOK}.list_space_sessions",),
     ),
-    Assumption("one-at-a-time", "a space has one session at a time", GUESSED, ("sessions:takes_up_most",)),
+    Assumption("one-at-a-time", "a space has one session at a time", GUESSED, ("lessons:Lesson.takes_up_most",)),
     Assumption("half-a-day", "no session lasts over 12 hours", GUESSED, ("waiting:LONGEST_SESSION",)),
     Assumption("profile-users", "profiles[].user is an integer", DOCUMENTED, ("sessions:participant_count",)),
     Assumption("billable", "billable_seconds is an integer or null", DOCUMENTED, ("sessions:summary",)),
@@ -148,7 +148,7 @@ WRITING = (
         "reserved-session",
         "nobody has joined, so the launch's session is 404",
         GUESSED,
-        ("waiting:AwaitedSession.look",),
+        ("waiting:AwaitedSession.check",),
     ),
 )
 
@@ -178,7 +178,7 @@ UNTESTABLE = (
         "listed-in-time",
         "a session that ended is on the list within 10 minutes",
         GUESSED,
-        ("waiting:OVERLAP",),
+        ("ended_sessions:OVERLAP",),
         "it needs a session that ends meanwhile",
     ),
     Assumption(
@@ -192,7 +192,7 @@ UNTESTABLE = (
         "room-is-slug",
         "launch's room_id is the slug by which sessions name their space",
         SEEN,
-        ("waiting:EndedSessions",),
+        ("ended_sessions:EndedSessions",),
         "it needs somebody who joins",
     ),
     Assumption(

@@ -2,71 +2,54 @@
 """
 What can be waited for: a session's end, a lesson's end, a transcript.
 
-Poked, rescheduled or deferred, everybody who waits asks these classes, so that the three can't drift apart.
+Sensors, operators and triggers all use these classes, so that a wait is the same wherever it takes place.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Protocol, cast
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta, timezone
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Protocol
 
-from lessonspace_provider.exceptions import LessonspaceNotFoundError
+from lessonspace_provider.ended_sessions import OVERLAP as OVERLAP
+from lessonspace_provider.ended_sessions import EndedSessions
+from lessonspace_provider.exceptions import (
+    LessonspaceError,
+    LessonspaceInputError,
+    LessonspaceNotFoundError,
+    LessonspaceServerError,
+)
+from lessonspace_provider.lessons import EndVerdict, Lesson, lesson_verdict, room_of, session_verdict
 from lessonspace_provider.parameters import (
     LONGEST_DURATION,
+    as_duration,
     as_launch_id,
+    as_margin,
     as_positive,
     as_space_id,
+    as_uuid,
     as_window,
     refuse,
 )
-from lessonspace_provider.sessions import (
-    EndVerdict,
-    Lesson,
-    TranscriptVerdict,
-    end_time,
-    lesson_verdict,
-    missing_transcript,
-    session_verdict,
-    space_of,
-    takes_up_most,
-    transcript_verdict,
-)
+from lessonspace_provider.parsed_session import ParsedSession, parse_session, parse_sessions
 from lessonspace_provider.times import read_time, write_time
+from lessonspace_provider.transcript_waiting import TranscriptVerdict, missing_transcript, transcript_verdict
 
 if TYPE_CHECKING:
-    from pydantic import JsonValue
+    from collections.abc import Iterator
 
     from lessonspace_provider.api_types import FilterValue, Session
 
-
-class Log(Protocol):
-    """The part of a task's logger that is used here."""
-
-    def info(self, message: str, /, *values: object) -> object:
-        """Write a line."""
-
-    def warning(self, message: str, /, *values: object) -> object:
-        """Write a warning."""
-
-
-#: Seconds between two looks: as a rule, and at least.
+#: Seconds between two checks: as a rule, and at least.
 DEFAULT_INTERVAL, SHORTEST_INTERVAL = 30.0, 5.0
 
 #: How long after a session's end its transcript is waited for.
 DEFAULT_GIVE_UP_AFTER = timedelta(days=7)
 
-#: How much further back than the newest known end the list is read, for sessions that it shows late: an idle session
-#: ends after 5 minutes (facts, D), and it is unknown which moment its end names.
-OVERLAP = timedelta(minutes=10)
-
 #: No session is longer than this, which is an assumption; it keeps a room's history out of the answers.
 LONGEST_SESSION = timedelta(hours=12)
-
-
-#: How often a wait is logged, at most.
-LOG_INTERVAL = timedelta(minutes=5)
 
 
 class SessionSource(Protocol):
@@ -101,121 +84,44 @@ def check_interval(name: str, seconds: float) -> float:
     return seconds
 
 
-class Progress:
+def from_epoch(parameter: str, seconds: float | None) -> datetime | None:
     """
-    What a wait found last. Its first check is logged, and then one every few minutes.
+    Read a trigger's keyword: epoch seconds, since a trigger's keywords have to be JSON.
 
-    :param log: of the task or trigger.
+    :param parameter: the keyword's name, for the message.
+    :return: aware; None for None.
+    :raises LessonspaceInputError: for anything else.
     """
-
-    def __init__(self, log: Log) -> None:
-        self.checks = 0
-        self._log = log
-        self._found = ""
-        self._failure = ""
-        self._logged_at: datetime | None = None
-
-    def found(self, message: str, now: datetime, next_check: datetime | None = None) -> None:
-        """
-        Note what a check found.
-
-        :param message: one sentence.
-        :param now: aware.
-        :param next_check: aware; None where it is not known.
-        """
-        self.checks += 1
-        self._found, self._failure = f"Found at {_to_the_second(now)}: {message}", ""
-        if self._is_due(now):
-            following = f" Next check at {_to_the_second(next_check)}." if next_check else ""
-            self._log.info("%s%s", message, following)
-
-    def failed(self, error: Exception, now: datetime) -> None:
-        """Note that a check failed, which the next one may not."""
-        self.checks += 1
-        self._failure = f"The last check failed: {error}"
-        if self._is_due(now):
-            self._log.warning("This check failed, the next one may not: %s", error)
-
-    def _is_due(self, now: datetime) -> bool:
-        is_due = self._logged_at is None or now - self._logged_at >= LOG_INTERVAL
-        if is_due:
-            self._logged_at = now
-        return is_due
-
-    def __str__(self) -> str:
-        """Say what was found last, for the message of a timeout."""
-        if not self.checks:
-            return "No check was finished: look into the triggerer's log, it may be overloaded or Lessonspace slow."
-        return " ".join(part for part in (self._found or "No check succeeded.", self._failure) if part)
+    if seconds is None:
+        return None
+    try:
+        moment = read_time(datetime.fromtimestamp(seconds, timezone.utc))
+    except (TypeError, ValueError, OverflowError, OSError):
+        moment = None
+    if moment is None:
+        raise refuse(parameter, seconds, "seconds since 1970-01-01T00:00:00Z")
+    return moment
 
 
-def _to_the_second(moment: datetime) -> str:
-    return write_time(moment.replace(microsecond=0))
+def _epoch(moment: datetime | None) -> float | None:
+    return moment.timestamp() if moment else None
 
 
-class EndedSessions:
+def end_from_dict(keywords: Mapping[str, Any]) -> AwaitedSession | AwaitedLesson:
     """
-    Sessions that ended lately, to be found by whoever waits for one of them.
+    Read whose end is waited for.
 
-    :param sessions: from a list.
+    :param keywords: what ``to_dict`` of either class gave, or the same as a user writes it; others are left aside.
+    :raises LessonspaceInputError: for anything else.
     """
-
-    def __init__(self, sessions: Iterable[Session]) -> None:
-        self.by_id = {session["uuid"]: session for session in sessions}
-        self.by_space: dict[str, list[Session]] = {}
-        for session in self.by_id.values():
-            space = space_of(session)
-            for name in {space.get("id"), space.get("slug")} - {None}:
-                self.by_space.setdefault(str(name), []).append(session)
-
-
-@dataclass(frozen=True)
-class Cursor:
-    """
-    Up to where the ended sessions of a connection were told.
-
-    :param told_from: aware; what ended before it was told, or is not to be.
-    :param told: those that ended since then and were told: their ends, aware, by uuid.
-    """
-
-    told_from: datetime
-    told: Mapping[str, datetime] = field(default_factory=dict)
-
-    def fresh(self, ended: EndedSessions) -> list[Session]:
-        """Choose what was not told yet, in the order of the ends."""
-        ends = {session_id: _end(session) for session_id, session in ended.by_id.items()}
-        untold = [name for name, end in ends.items() if end >= self.told_from and name not in self.told]
-        return [ended.by_id[session_id] for session_id in sorted(untold, key=ends.__getitem__)]
-
-    def after(self, fresh: Iterable[Session], began: datetime) -> Cursor:
-        """
-        Move on over sessions that were told now; those that the list shows late are still waited for.
-
-        :param fresh: sessions.
-        :param began: when reading the list began, aware: what ended while it was read may stand before that place.
-        """
-        told = {**self.told, **{session["uuid"]: _end(session) for session in fresh}}
-        told_from = max([self.told_from, *(min(end, began) - OVERLAP for end in told.values())])
-        return Cursor(told_from, {session_id: end for session_id, end in told.items() if end >= told_from})
-
-    def write(self) -> dict[str, JsonValue]:
-        """Give the cursor as JSON."""
-        told = {session_id: write_time(end) for session_id, end in self.told.items()}
-        return {"told_from": write_time(self.told_from), "told": cast("JsonValue", told)}
-
-    @classmethod
-    def read(cls, stored: object) -> Cursor | None:
-        """Read what ``write`` gave; None for anything else."""
-        if not isinstance(stored, dict) or (told_from := read_time(stored.get("told_from"))) is None:
-            return None
-        told = stored.get("told")
-        ends = {str(name): read_time(end) for name, end in told.items()} if isinstance(told, dict) else {}
-        return cls(told_from, {session_id: end for session_id, end in ends.items() if end is not None})
-
-
-def _end(session: Session) -> datetime:
-    """Give the end of a session in ``EndedSessions``, which all have one."""
-    return cast("datetime", end_time(session))
+    if keywords.get("session_id") is not None:
+        return AwaitedSession.from_dict(keywords)
+    if keywords.get("space_id") is None and keywords.get("launch_id") is None:
+        raise LessonspaceInputError(
+            "A session's end is waited for by session_id, or by either space_id or launch_id with window_start and "
+            "window_end. Nothing was sent."
+        )
+    return AwaitedLesson.from_dict(keywords)
 
 
 @dataclass(frozen=True)
@@ -228,17 +134,49 @@ class AwaitedSession:
 
     session_id: str
 
-    #: Whether the list of ended sessions tells about it.
+    #: Whether the list of ended sessions shows it.
     is_listed = True
 
-    def among(self, ended: EndedSessions, now: datetime) -> list[Session]:
+    #: The names of its space, as far as they are known.
+    spaces = frozenset[str]()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give it as JSON."""
+        return {"session_id": self.session_id}
+
+    @classmethod
+    def from_dict(cls, keywords: Mapping[str, Any]) -> AwaitedSession:
+        """
+        Read what ``to_dict`` gave.
+
+        :raises LessonspaceInputError: for anything else.
+        """
+        return cls(as_uuid("session_id", keywords["session_id"]))
+
+    def list_from(self, checked_at: datetime) -> datetime:
+        """
+        Say from when on ended sessions have to be listed.
+
+        :param checked_at: when it had not ended, aware.
+        """
+        return checked_at
+
+    def among(self, ended: EndedSessions, now: datetime) -> list[ParsedSession]:
         """Find what concerns it."""
         return [ended.by_id[self.session_id]] if self.session_id in ended.by_id else []
 
-    def verdict(self, sessions: Iterable[Session], now: datetime) -> EndVerdict:
+    def may_be_among(self, sessions: Iterable[ParsedSession], now: datetime) -> bool:
+        """Whether it may be one of some sessions in spaces that are not known to be waited for."""
+        return False
+
+    def is_unreadable(self, ended: EndedSessions) -> bool:
+        """Whether it is listed, but can't be read there."""
+        return self.session_id in ended.unreadable
+
+    def verdict(self, sessions: Sequence[ParsedSession], now: datetime) -> EndVerdict:
         """Decide by sessions that were found among those that ended."""
-        for session in sessions:
-            return session_verdict(self.session_id, session)
+        if sessions:
+            return session_verdict(self.session_id, sessions[0])
         return EndVerdict(
             "waiting",
             f"Session {self.session_id} is not among those that have ended. If people have left it, check that this is "
@@ -249,9 +187,14 @@ class AwaitedSession:
         """Whether a verdict by such sessions holds, whatever else the API knows."""
         return True
 
-    def look(self, source: SessionSource, now: datetime) -> EndVerdict:
-        """Ask the API, and decide."""
-        return session_verdict(self.session_id, _session_or_none(source, self.session_id))
+    def check(self, source: SessionSource, now: datetime) -> EndVerdict:
+        """
+        Ask the API, and decide.
+
+        :raises LessonspaceError: also for a session that can't be read.
+        """
+        session = _session_or_none(source, self.session_id)
+        return session_verdict(self.session_id, None if session is None else parse_session(session, self.session_id))
 
 
 @dataclass(frozen=True)
@@ -268,31 +211,37 @@ class AwaitedLesson:
     space_id: str | None = None
     launch_id: str | None = None
 
-    @classmethod
-    def checked(
-        cls,
-        *,
-        space_id: object,
-        launch_id: object,
-        window_start: object,
-        window_end: object,
-        min_participants: object,
-        give_up_at: datetime | None,
-    ) -> AwaitedLesson:
-        """
-        Check what a sensor or a trigger was given of a lesson.
+    def to_dict(self) -> dict[str, Any]:
+        """Give it as JSON: times as ISO 8601 text, moments of the wait in epoch seconds."""
+        lesson = self.lesson
+        return {
+            "space_id": self.space_id,
+            "launch_id": self.launch_id,
+            "window_start": write_time(lesson.window_start),
+            "window_end": write_time(lesson.window_end),
+            "min_participants": lesson.min_participants,
+            "max_delay": None if lesson.max_delay is None else lesson.max_delay.total_seconds(),
+            "give_up_at": _epoch(lesson.give_up_at),
+        }
 
-        :param space_id: see ``AwaitedLesson``.
-        :param launch_id: see ``AwaitedLesson``.
-        :param window_start: see ``Lesson``; aware datetime or ISO 8601 text.
-        :param window_end: likewise.
-        :param min_participants: see ``Lesson``.
-        :param give_up_at: see ``Lesson``.
+    @classmethod
+    def from_dict(cls, keywords: Mapping[str, Any]) -> AwaitedLesson:
+        """
+        Read what ``to_dict`` gave, or the same as a user writes it.
+
         :raises LessonspaceInputError: for anything else.
         """
-        start, end = as_window(window_start, window_end)
+        space_id, launch_id, delay = (keywords.get(name) for name in ("space_id", "launch_id", "max_delay"))
+        start, end = as_window(keywords.get("window_start"), keywords.get("window_end"))
+        lesson = Lesson(
+            start,
+            end,
+            min_participants=as_positive("min_participants", keywords.get("min_participants")),
+            give_up_at=from_epoch("give_up_at", keywords.get("give_up_at")),
+            max_delay=None if delay is None else as_margin("max_delay", delay),
+        )
         return cls(
-            Lesson(start, end, as_positive("min_participants", min_participants), give_up_at),
+            lesson,
             None if space_id is None else as_space_id("space_id", space_id),
             None if launch_id is None else as_launch_id("launch_id", launch_id),
         )
@@ -305,41 +254,70 @@ class AwaitedLesson:
 
     @property
     def is_listed(self) -> bool:
-        """Whether the list of ended sessions tells about it: sessions name their space, but no launch id."""
+        """Whether the list of ended sessions shows it: sessions name their space, but no launch id."""
         return self.space_id is not None
 
-    def among(self, ended: EndedSessions, now: datetime) -> list[Session]:
+    @property
+    def spaces(self) -> frozenset[str]:
+        """The names of its space, as far as they are known."""
+        return frozenset[str]() if self.space_id is None else frozenset({self.space_id})
+
+    def list_from(self, checked_at: datetime) -> datetime:
+        """
+        Say from when on ended sessions have to be listed: all of a lesson's count, not only the last one.
+
+        :param checked_at: when it had not ended, aware.
+        """
+        if checked_at >= self.lesson.window_end:
+            return checked_at
+        return min(checked_at, self.lesson.window_start)
+
+    def among(self, ended: EndedSessions, now: datetime) -> list[ParsedSession]:
         """Find what concerns it."""
         room = ended.by_space.get(self.space_id or "", [])
-        return [session for session in room if self.lesson.may_hold(session, now)]
+        return [session for session in room if self.lesson.may_be(session, now)]
 
-    def verdict(self, sessions: Iterable[Session], now: datetime) -> EndVerdict:
+    def may_be_among(self, sessions: Iterable[ParsedSession], now: datetime) -> bool:
+        """Whether it may be one of some sessions in spaces that are not known to be waited for."""
+        return not self.is_listed and any(self.lesson.may_be(session, now) for session in sessions)
+
+    def is_unreadable(self, ended: EndedSessions) -> bool:
+        """Whether it is listed, but can't be read there: which session it is, is not known."""
+        return False
+
+    def verdict(self, sessions: Sequence[ParsedSession], now: datetime) -> EndVerdict:
         """Decide by sessions that were found among those that ended."""
         return lesson_verdict(self.lesson, sessions, now, self.room)
 
     def is_certain(self, verdict: EndVerdict) -> bool:
         """Whether a verdict by such sessions holds, whatever else the API knows."""
-        return verdict.session is not None and takes_up_most(self.lesson, verdict.session)
+        return verdict.session is not None and self.lesson.takes_up_most(verdict.session)
 
-    def look(self, source: SessionSource, now: datetime) -> EndVerdict:
+    def check(self, source: SessionSource, now: datetime) -> EndVerdict:
         """Ask the API, and decide; before the window's end there is nothing to ask."""
-        return self.verdict(self._sessions(source) if now >= self.lesson.window_end else (), now)
+        if now < self.lesson.window_end:
+            return self.verdict((), now)
+        sessions, unreadable = parse_sessions(self._sessions(source))
+        verdict = lesson_verdict(self.lesson, sessions, now, self.room, unreadable.values())
+        return replace(verdict, space_id=self.space_id or room_of(sessions))
 
     def with_space(self, source: SessionSource) -> AwaitedLesson:
-        """Learn the room's id from any session that was ever held in it, so that the list tells about it."""
+        """Learn the room's id from any session that was ever held in it, so that the list shows it."""
         if self.space_id is not None:
             return self
-        held = next(iter(source.list_sessions(launch_id=self.launch_id, include_single_user=True)), None)
-        return replace(self, space_id=space_of(held).get("id")) if held else self
+        held = source.list_sessions(launch_id=self.launch_id, include_single_user=True)
+        parsed, _ = parse_sessions(islice(held, 1))
+        return replace(self, space_id=room_of(parsed))
 
     def _sessions(self, source: SessionSource) -> Iterator[Session]:
-        until = self.lesson.window_end if self.lesson.give_up_at else None
+        give_up_at = self.lesson.give_up_at
         return source.list_sessions(
             space=self.space_id,
             launch_id=self.launch_id,
             include_single_user=True,
             start_time_after=self.lesson.window_start - LONGEST_SESSION,
-            start_time_before=until,
+            # Later ones can't be the lesson, but are named in the message if there was none.
+            start_time_before=max(give_up_at, self.lesson.window_end, self.lesson.latest_start) if give_up_at else None,
         )
 
 
@@ -359,12 +337,44 @@ class AwaitedTranscript:
     began_at: datetime
     ended_at: datetime | None = None
 
-    def prospect(self, source: SessionSource, now: datetime) -> TranscriptVerdict:
-        """Ask for the session, and decide what becomes of a transcript that is not there."""
-        session = _session_or_none(source, self.session_id)
-        return transcript_verdict(self.session_id, session, now, self.began_at, self.give_up_after)
+    def to_dict(self) -> dict[str, Any]:
+        """Give it as JSON: durations in seconds, moments in epoch seconds."""
+        return {
+            "session_id": self.session_id,
+            "give_up_after": self.give_up_after.total_seconds(),
+            "began_at": _epoch(self.began_at),
+            "ended_at": _epoch(self.ended_at),
+        }
 
-    def look(self, source: SessionSource, now: datetime) -> TranscriptVerdict:
+    @classmethod
+    def from_dict(cls, keywords: Mapping[str, Any], now: datetime) -> AwaitedTranscript:
+        """
+        Read what ``to_dict`` gave.
+
+        :param now: aware; when the wait begins without ``began_at``.
+        :raises LessonspaceInputError: for anything else.
+        """
+        return cls(
+            as_uuid("session_id", keywords["session_id"]),
+            as_duration("give_up_after", keywords["give_up_after"]),
+            began_at=from_epoch("began_at", keywords.get("began_at")) or now,
+            ended_at=from_epoch("ended_at", keywords.get("ended_at")),
+        )
+
+    def prospect(self, source: SessionSource, now: datetime) -> TranscriptVerdict:
+        """
+        Ask for the session, and decide what becomes of a transcript that is not there.
+
+        :raises LessonspaceError: also for a session whose end can't be read.
+        """
+        session = _session_or_none(source, self.session_id)
+        try:
+            return transcript_verdict(self.session_id, session, now, self.began_at, self.give_up_after)
+        except LessonspaceServerError as error:
+            reason = str(error)
+        raise LessonspaceError(reason)  # which no later check can fix
+
+    def check(self, source: SessionSource, now: datetime) -> TranscriptVerdict:
         """Ask the API, and decide: for the session until its end is known, then for the transcript alone."""
         if self.ended_at is None:
             verdict = self.prospect(source, now)

@@ -174,11 +174,8 @@ class LessonspaceGetTranscriptOperator(LessonspaceOperator):
 
         timeout = deferral_timeout(None, self.execution_timeout, time.monotonic() - self._began)
         trigger = LessonspaceTranscriptTrigger(
-            session_id=awaited.session_id,
+            **awaited.to_dict(),
             lessonspace_conn_id=self.lessonspace_conn_id,
-            give_up_after=awaited.give_up_after.total_seconds(),
-            began_at=awaited.began_at.timestamp(),
-            ended_at=awaited.ended_at.timestamp() if awaited.ended_at else None,
             timeout_at=report_time(timeout, awaited.began_at),
         )
         self.defer(trigger=trigger, method_name="execute_complete", timeout=timeout)

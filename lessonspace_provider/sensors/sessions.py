@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -11,12 +12,12 @@ from airflow.providers.common.compat.sdk import AirflowSkipException
 
 from lessonspace_provider.exceptions import LessonspaceError, LessonspaceInputError
 from lessonspace_provider.foreign_words import clean_message
-from lessonspace_provider.parameters import as_duration, as_one_of, as_uuid, as_window, shown
+from lessonspace_provider.parameters import as_duration, as_one_of, shown
 from lessonspace_provider.sensors.base import Check, LessonspaceSensor, LessonspaceWaitFailed
-from lessonspace_provider.sessions import summary
-from lessonspace_provider.waiting import AwaitedLesson, AwaitedSession, asked_with
+from lessonspace_provider.waiting import AwaitedLesson, AwaitedSession, asked_with, end_from_dict
 
 if TYPE_CHECKING:
+    from lessonspace_provider.lessons import Lesson
     from lessonspace_provider.sessions import SessionSummary
     from lessonspace_provider.triggers.sessions import LessonspaceSessionEndTrigger
 
@@ -28,9 +29,10 @@ class LessonspaceSessionEndSensor(LessonspaceSensor):
     Wait until a session has ended, or a lesson of the timetable, whichever of its room's sessions that was.
 
     Rooms are used every week, and one lesson often makes several sessions: somebody waits alone and gives up, the real
-    lesson opens another. The lesson is the session with enough people that takes up most of its window. It counts as
-    over no earlier than ``window_end``, since people who lost their connection come back in another session; a session
-    that overruns is waited for.
+    lesson opens another. The lesson is the session with enough people that takes up most of its window. A session that
+    mostly lies outside of the window belongs to the lesson before or after it, unless it takes up more than half of the
+    window, or began in it in time (``max_delay``). The lesson counts as over no earlier than ``window_end``, since
+    people who lost their connection come back in another session; a session that overruns is waited for.
 
     .. seealso::
         For more information on how to use it, take a look at the guide: docs/waiting.md#for-a-session-to-end
@@ -42,8 +44,13 @@ class LessonspaceSessionEndSensor(LessonspaceSensor):
     :param window_start: when the lesson was to begin; aware datetime or ISO 8601 text with an offset.
     :param window_end: when it was to end, likewise. Give the times of the timetable.
     :param min_participants: how many people make a session the lesson.
-    :param on_no_session: what happens when ``grace`` has passed since ``window_end`` and no session was the lesson:
-        ``fail`` the task, ``skip`` it, or ``wait`` for a later session, until ``timeout``.
+    :param max_delay: how late the lesson may begin: a session that begins at most so long after ``window_start`` is the
+        lesson even if it mostly lies after the window; timedelta or seconds. None: two thirds of the window, since
+        later people may have come early for the next lesson. Give less where lessons follow each other and begin on
+        time. It may be longer than the window.
+    :param on_no_session: what happens when ``grace`` has passed since the window (or ``max_delay``) and no session was
+        the lesson: ``fail`` the task, ``skip`` it with a warning, or ``wait`` for a later session, until ``timeout``.
+        The message lists the sessions that were found, and why they do not count.
     :param grace: timedelta or seconds.
     :return: what ended, see ``SessionSummary``: ids, name, times, counts; no people.
     :raises LessonspaceWaitFailed: when no session was the lesson, and for errors that no later check can fix.
@@ -67,6 +74,7 @@ class LessonspaceSessionEndSensor(LessonspaceSensor):
         window_start: datetime | str | None = None,
         window_end: datetime | str | None = None,
         min_participants: int = 2,
+        max_delay: timedelta | float | None = None,
         on_no_session: Literal["fail", "skip", "wait"] = "fail",
         grace: timedelta | float = timedelta(minutes=15),
         **kwargs: Any,
@@ -78,15 +86,16 @@ class LessonspaceSessionEndSensor(LessonspaceSensor):
         self.window_start = window_start
         self.window_end = window_end
         self.min_participants = min_participants
+        self.max_delay = max_delay
         self.on_no_session = on_no_session
         self.grace = grace
 
     def check(self, now: datetime) -> Check:
         """Ask whether it has ended."""
-        verdict = self._awaited().look(self.hook, now)
+        verdict = self._awaited().check(self.hook, now)
         if verdict.status == "no_session":
             self._end_without_session(asked_with(self.lessonspace_conn_id, verdict.message))
-        return Check(verdict.message, summary(verdict.session) if verdict.session else None)
+        return Check(verdict.message, verdict.session.summary if verdict.session else None)
 
     def awaited_name(self) -> str:
         """Name the session or the room."""
@@ -99,8 +108,8 @@ class LessonspaceSessionEndSensor(LessonspaceSensor):
         """Make what waits in the triggerer."""
         from lessonspace_provider.triggers.sessions import LessonspaceSessionEndTrigger
 
-        return LessonspaceSessionEndTrigger.awaiting(
-            self._recognisable(self._awaited()),
+        return LessonspaceSessionEndTrigger(
+            **self._recognisable(self._awaited()).to_dict(),
             lessonspace_conn_id=self.lessonspace_conn_id,
             poll_interval=self.poke_interval,
             asked_at=checked_at.timestamp() if checked_at else None,
@@ -121,36 +130,27 @@ class LessonspaceSessionEndSensor(LessonspaceSensor):
                 f"session_id={shown(self.session_id)} was given together with space_id, launch_id or a window: give "
                 f"the session, or the room and the lesson's window. Nothing was sent."
             )
-        if self.session_id is not None:
-            return AwaitedSession(as_uuid("session_id", self.session_id))
-        if (self.space_id is None) == (self.launch_id is None):
-            raise LessonspaceInputError(
-                "A session's end is waited for by session_id, or by either space_id or launch_id with window_start and "
-                "window_end. Nothing was sent."
-            )
-        return AwaitedLesson.checked(
-            space_id=self.space_id,
-            launch_id=self.launch_id,
-            window_start=self.window_start,
-            window_end=self.window_end,
-            min_participants=self.min_participants,
-            give_up_at=self._give_up_at(),
-        )
+        if self.space_id is not None and self.launch_id is not None:
+            raise LessonspaceInputError("Give either space_id or launch_id, not both. Nothing was sent.")
+        awaited = end_from_dict(vars(self))
+        if isinstance(awaited, AwaitedSession):
+            return awaited
+        return replace(awaited, lesson=replace(awaited.lesson, give_up_at=self._give_up_at(awaited.lesson)))
 
-    def _give_up_at(self) -> datetime | None:
+    def _give_up_at(self, lesson: Lesson) -> datetime | None:
+        grace = as_duration("grace", self.grace)
         if as_one_of("on_no_session", self.on_no_session, ON_NO_SESSION) == "wait":
             return None
-        _, end = as_window(self.window_start, self.window_end)
-        return end + as_duration("grace", self.grace)
+        return max(lesson.window_end, lesson.latest_start) + grace
 
     def _recognisable(self, awaited: AwaitedSession | AwaitedLesson) -> AwaitedSession | AwaitedLesson:
-        """Let the triggerer know the room by the id that lists have; without it, it asks for each lesson by itself."""
+        """Let the triggerer know the room by the id that lists have; without it, it checks more often."""
         if isinstance(awaited, AwaitedSession):
             return awaited
         try:
             known = awaited.with_space(self.hook)
         except LessonspaceError as error:
-            self.log.warning("The room's id was not found out, the triggerer asks more often: %s", error)
+            self.log.warning("The room's id was not found out, the triggerer checks more often: %s", error)
             return awaited
         if known.space_id is None:
             self.log.warning(
@@ -161,9 +161,7 @@ class LessonspaceSessionEndSensor(LessonspaceSensor):
         return known
 
     def _end_without_session(self, message: str) -> None:
-        message = (
-            f"{message} Check the id first: space_id takes a space's UUID or launch's room_id, and launch_id your own."
-        )
         if self.on_no_session == "skip":
+            self.log.warning("%s", message)
             raise AirflowSkipException(message)
         raise LessonspaceWaitFailed(f"{message} Where lessons may not be held, on_no_session='skip' skips the task.")

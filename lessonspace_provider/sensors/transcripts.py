@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 from lessonspace_provider.foreign_words import clean_message
@@ -66,14 +67,15 @@ class LessonspaceTranscriptSensor(LessonspaceSensor):
 
     def check(self, now: datetime) -> Check:
         """Ask whether it is there."""
-        session_id = as_uuid("session_id", self.session_id)
-        give_up_after = as_duration("give_up_after", self.give_up_after)
-        awaited = AwaitedTranscript(session_id, give_up_after, began_at=now, ended_at=self._ended_at)
-        verdict = awaited.look(self.hook, now)
+        awaited = self._awaited(now)
+        verdict = awaited.check(self.hook, now)
         self._ended_at = verdict.ended_at
         if verdict.status in ("not_eligible", "given_up"):
             raise LessonspaceWaitFailed(verdict.message)
-        return Check(verdict.message, session_id if verdict.status == "ready" else None)
+        return Check(verdict.message, awaited.session_id if verdict.status == "ready" else None)
+
+    def _awaited(self, began_at: datetime) -> AwaitedTranscript:
+        return replace(AwaitedTranscript.from_dict(vars(self), began_at), ended_at=self._ended_at)
 
     def awaited_name(self) -> str:
         """Name the session."""
@@ -83,12 +85,10 @@ class LessonspaceTranscriptSensor(LessonspaceSensor):
         """Make what waits in the triggerer."""
         from lessonspace_provider.triggers.transcripts import LessonspaceTranscriptTrigger
 
+        awaited = self._awaited(checked_at or datetime.now(timezone.utc))
         return LessonspaceTranscriptTrigger(
-            session_id=as_uuid("session_id", self.session_id),
+            **{**awaited.to_dict(), "began_at": checked_at.timestamp() if checked_at else None},
             lessonspace_conn_id=self.lessonspace_conn_id,
-            give_up_after=as_duration("give_up_after", self.give_up_after).total_seconds(),
-            began_at=checked_at.timestamp() if checked_at else None,
-            ended_at=self._ended_at.timestamp() if self._ended_at else None,
             timeout_at=timeout_at,
         )
 

@@ -2,56 +2,59 @@
 """
 What all triggers of one connection share in a triggerer: a hook, the one thread it runs in, and one poll.
 
-The poll lists the sessions that ended since it last looked, and tells everybody who waits. It goes by the ends that
-the API names, not by this machine's clock, and looks back a little further than the newest of them.
+The poll lists the sessions that ended since the one before it, for all waiters. It goes by the ends that the API names,
+not by this machine's clock, and looks back a little further than the newest of them. What the API sends is parsed in
+the thread, so that the event loop only handles short texts.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextvars
-import itertools
 import logging
-import queue
-import threading
 import time
 import traceback
 from collections import deque
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import Future
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
-from datetime import datetime, timezone
-from typing import TYPE_CHECKING, TypeVar
+from dataclasses import dataclass, field, fields
+from datetime import datetime, timedelta, timezone
+from itertools import islice
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from lessonspace_provider.ended_sessions import OVERLAP, EndedSessions
 from lessonspace_provider.exceptions import PASSING_ERRORS, LessonspaceError
-from lessonspace_provider.foreign_words import clean_words
-from lessonspace_provider.parameters import as_connection_id, refuse
-from lessonspace_provider.sessions import end_time, summary
-from lessonspace_provider.times import read_time
-from lessonspace_provider.waiting import OVERLAP, EndedSessions
+from lessonspace_provider.parameters import as_connection_id
+from lessonspace_provider.times import write_time
+from lessonspace_provider.triggers.call_thread import CallThread
+from lessonspace_provider.waiting import from_epoch
 
 if TYPE_CHECKING:
-    from lessonspace_provider.api_types import Session
+    from airflow.triggers.base import BaseTrigger
+
     from lessonspace_provider.hooks.lessonspace import LessonspaceHook
+    from lessonspace_provider.parsed_session import ParsedSession
 
 Result = TypeVar("Result")
 
-#: How many looks in a row may fail, and how long in seconds an outage may last at least; each look was tried again by
-#: the hook for as long as the connection allows.
+#: How many checks in a row may fail, and how long in seconds an outage may last at least; each check was retried by the
+#: hook for as long as the connection allows.
 FAILURES_ALLOWED = 10
 OUTAGE_ALLOWED = 3600.0
 
-#: Seconds after which one who waits asks for itself, should the list have missed something. Only one does so every
-#: second poll, or a thousand who wait would cost as much as a thousand polls.
+#: Seconds after which a waiter checks by itself, should the list have missed something. Only one does so every second
+#: poll, or a thousand waiters would cost as much as a thousand polls.
 CONFIRM_AFTER = 600.0
 POLLS_PER_CONFIRMATION = 2
+
+#: Sessions that can't be read, of which a poll warns.
+MOST_WARNED = 5
 
 _log = logging.getLogger(__name__)
 
 
 class Patience:
-    """How long failures in a row are borne: begun anew with each success."""
+    """How long failures in a row are tolerated: starts again with each success."""
 
     def __init__(self) -> None:
         self._failures = 0
@@ -67,18 +70,20 @@ class Patience:
 
 
 @dataclass(frozen=True)
-class News:
+class PollResult:
     """
     What a poll found.
 
     :param began: when it began, aware.
-    :param ended: the sessions that ended lately; the same one is told several times.
-    :param is_turn: whether the one who reads this is to ask for itself.
+    :param ended: the sessions that ended lately; several polls show the same session.
+    :param should_confirm: whether the waiter that reads this is to check by itself.
+    :param unclaimed: those of ``ended`` in spaces that no waiter is known to wait for.
     """
 
     began: datetime
     ended: EndedSessions
-    is_turn: bool
+    should_confirm: bool = False
+    unclaimed: list[ParsedSession] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -96,35 +101,37 @@ class FailedPoll:
 @dataclass(eq=False)
 class Subscription:
     """
-    One who listens to the poll.
+    A waiter's access to the poll.
 
-    :param interval: seconds between two polls; of all who listen, the shortest holds.
-    :param confirmed_at: the loop's time of the last look of its own.
-    :param patience: with the polls since it listens.
+    :param interval: seconds between two polls; of all subscriptions, the shortest holds.
+    :param confirmed_at: the loop's time of the last check that the waiter made by itself.
+    :param spaces: names of the space that is waited for, once they are known.
+    :param patience: with the polls since it was made.
     """
 
     interval: float
     confirmed_at: float
+    spaces: frozenset[str] = frozenset()
     patience: Patience = field(default_factory=Patience)
-    _news: asyncio.Queue[News | FailedPoll] = field(default_factory=asyncio.Queue)
+    _results: asyncio.Queue[PollResult | FailedPoll] = field(default_factory=asyncio.Queue)
 
-    def tell(self, news: News | FailedPoll) -> None:
-        """Leave it what was found, or why nothing was."""
-        self._news.put_nowait(news)
+    def deliver(self, result: PollResult | FailedPoll) -> None:
+        """Leave it what a poll found, or why it found nothing."""
+        self._results.put_nowait(result)
 
-    async def next(self, failed: Callable[[LessonspaceError], None] | None = None) -> News:
+    async def next(self, failed: Callable[[LessonspaceError], None] | None = None) -> PollResult:
         """
         Wait for the next poll that succeeds.
 
         :param failed: called with the error of each poll that does not.
         :raises LessonspaceError: when too many polls in a row failed, see ``Patience``.
         """
-        while isinstance(news := await self._news.get(), FailedPoll):
-            if news.is_last:
-                raise news.error
+        while isinstance(result := await self._results.get(), FailedPoll):
+            if result.is_last:
+                raise result.error
             if failed is not None:
-                failed(news.error)
-        return news
+                failed(result.error)
+        return result
 
 
 class SharedConnection:
@@ -136,10 +143,12 @@ class SharedConnection:
 
     def __init__(self, conn_id: str) -> None:
         self.users = 0
+        #: Spaces by launch id, as far as waiters have learned them.
+        self.spaces_of_launches: dict[str, str] = {}
         self._conn_id = conn_id
         self._hook: LessonspaceHook | None = None
         self._loading = asyncio.Lock()
-        self._thread = _Thread(f"lessonspace-{conn_id}")
+        self._thread = CallThread(f"lessonspace-{conn_id}")
         self._poll: _Poll | None = None
 
     async def call(self, function: Callable[[LessonspaceHook], Result], *, is_poll: bool = False) -> Result:
@@ -147,10 +156,10 @@ class SharedConnection:
         Run a function of the hook in the connection's own thread, so that the event loop goes on.
 
         :param function: gets the hook.
-        :param is_poll: run it before all others: everybody waits for the poll.
+        :param is_poll: run it before all others: all waiters need the poll.
         :raises LessonspaceError: what the function raised, or that the connection can't be read.
         """
-        async with self._loading:  # or a hundred who begin at once would each load one
+        async with self._loading:  # or a hundred that begin at once would each load one
             hook = self._hook = self._hook or await self._loaded_hook()
         try:
             return await self._thread.run(lambda: function(hook), first=is_poll)
@@ -159,20 +168,23 @@ class SharedConnection:
             raise
 
     @asynccontextmanager
-    async def ended_sessions(self, since: datetime, interval: float) -> AsyncIterator[Subscription]:
+    async def ended_sessions(
+        self, since: datetime, interval: float, spaces: frozenset[str] = frozenset()
+    ) -> AsyncIterator[Subscription]:
         """
-        Listen to the connection's one poll.
+        Subscribe to the connection's one poll.
 
-        :param since: aware; what ended since then is told, at least.
+        :param since: aware; what ended since then is shown, at least.
         :param interval: seconds between two polls.
+        :param spaces: see ``Subscription``.
         """
         self._poll = poll = self._poll or _Poll(self)
-        subscription = poll.join(since, interval)
+        subscription = poll.join(since, interval, spaces)
         try:
             yield subscription
         finally:
             poll.leave(subscription)
-            if not poll.is_heard:
+            if not poll.has_subscriptions:
                 self._poll = None
 
     def close(self) -> None:
@@ -207,7 +219,7 @@ _shared: dict[tuple[asyncio.AbstractEventLoop, str], SharedConnection] = {}
 @asynccontextmanager
 async def shared_connection(conn_id: str) -> AsyncIterator[SharedConnection]:
     """
-    Join those who use a connection in this event loop; the last one who leaves closes it.
+    Use a connection together with all others of this event loop; the last one that leaves closes it.
 
     :param conn_id: the connection's id.
     """
@@ -226,26 +238,27 @@ async def shared_connection(conn_id: str) -> AsyncIterator[SharedConnection]:
 
 
 class _Poll:
-    """Lists the sessions that ended, as long as anybody listens."""
+    """Lists the sessions that ended, as long as there are subscriptions."""
 
     def __init__(self, connection: SharedConnection) -> None:
         self._connection = connection
         self._subscriptions: deque[Subscription] = deque()
-        self._look_from: datetime | None = None
+        self._list_from: datetime | None = None
         self._joined = asyncio.Event()
-        # Without the context of whoever came first, or the poll's lines would all stand in that task's log.
+        self._warned_of: frozenset[str] = frozenset()
+        # Without the context of the first waiter, or the poll's lines would all be in that task's log.
         self._task = contextvars.Context().run(asyncio.create_task, self._run())
 
     @property
-    def is_heard(self) -> bool:
-        """Whether anybody listens."""
+    def has_subscriptions(self) -> bool:
+        """Whether anybody waits for it."""
         return bool(self._subscriptions)
 
-    def join(self, since: datetime, interval: float) -> Subscription:
-        subscription = Subscription(interval, asyncio.get_running_loop().time())
+    def join(self, since: datetime, interval: float, spaces: frozenset[str] = frozenset()) -> Subscription:
+        subscription = Subscription(interval, asyncio.get_running_loop().time(), spaces)
         self._subscriptions.append(subscription)
         since = min(since, now()) - OVERLAP
-        self._look_from = min(self._look_from or since, since)
+        self._list_from = min(self._list_from or since, since)
         self._joined.set()
         return subscription
 
@@ -257,43 +270,60 @@ class _Poll:
     async def _run(self) -> None:
         polls = 0
         while self._subscriptions:
-            # Whoever joins during a poll may need what lies further back than this one looks.
-            listeners, began = list(self._subscriptions), now()
+            # A waiter that joins during a poll may need what lies further back than this one lists.
+            subscriptions, began = list(self._subscriptions), now()
             try:
-                ended = await self._look(began)
+                ended = await self._list(began)
             except Exception as error:
-                self._tell_failure(listeners, as_lessonspace_error(error))
+                self._deliver_failure(subscriptions, as_lessonspace_error(error))
             else:
                 polls += 1
-                chosen = self._whose_turn() if polls % POLLS_PER_CONFIRMATION == 0 else None
-                for subscription in listeners:
-                    subscription.patience = Patience()
-                    subscription.tell(News(began, ended, is_turn=subscription is chosen))
+                self._warn_of(ended)
+                self._deliver(subscriptions, began, ended, may_confirm=polls % POLLS_PER_CONFIRMATION == 0)
             await self._rest()
 
-    async def _look(self, began: datetime) -> EndedSessions:
-        look_from, self._look_from = self._look_from or began, None
+    async def _list(self, began: datetime) -> EndedSessions:
+        list_from, self._list_from = self._list_from or began, None
         try:
-            ended, newest = await self._connection.call(lambda hook: _list_ended(hook, look_from), is_poll=True)
+            ended = await self._connection.call(lambda hook: _list_ended(hook, list_from), is_poll=True)
         except BaseException:
-            self._look_from = min(self._look_from or look_from, look_from)
+            self._list_from = min(self._list_from or list_from, list_from)
             raise
         # What ended while the list was read may stand before the place where reading was; and an end in the future, by
         # whatever mistake, must not hide all that come before it.
-        newest = min(newest or look_from, began)
-        following = max(look_from, newest - OVERLAP)
-        self._look_from = min(self._look_from or following, following)
+        newest = min(ended.newest_end or list_from, began)
+        following = max(list_from, newest - OVERLAP)
+        self._list_from = min(self._list_from or following, following)
         return ended
 
-    def _tell_failure(self, listeners: list[Subscription], error: LessonspaceError) -> None:
-        _log.warning("Looking for ended sessions failed, next try in a while: %s", error)
-        for subscription in listeners:
+    def _deliver(
+        self, subscriptions: list[Subscription], began: datetime, ended: EndedSessions, *, may_confirm: bool
+    ) -> None:
+        confirming = self._next_to_confirm() if may_confirm else None
+        claimed = {name for subscription in self._subscriptions for name in subscription.spaces}
+        unclaimed = [session for session in ended.by_id.values() if claimed.isdisjoint(session.spaces)]
+        for subscription in subscriptions:
+            subscription.patience = Patience()
+            subscription.deliver(PollResult(began, ended, subscription is confirming, unclaimed))
+
+    def _deliver_failure(self, subscriptions: list[Subscription], error: LessonspaceError) -> None:
+        _log.warning("Listing ended sessions failed, the next poll may not: %s", error)
+        for subscription in subscriptions:
             is_last = subscription.patience.ends_with(error)
             if is_last:
                 subscription.patience = Patience()
-            subscription.tell(FailedPoll(error, is_last))
+            subscription.deliver(FailedPoll(error, is_last))
 
-    def _whose_turn(self) -> Subscription | None:
+    def _warn_of(self, ended: EndedSessions) -> None:
+        """Warn of sessions that can't be read, of each once as long as it is listed."""
+        new = [name for name in ended.unreadable if name not in self._warned_of]
+        self._warned_of = frozenset(ended.unreadable)
+        for name in islice(new, MOST_WARNED):
+            _log.warning("A session is left out of the poll. %s", ended.unreadable[name])
+        if len(new) > MOST_WARNED:
+            _log.warning("And %d more sessions can't be read.", len(new) - MOST_WARNED)
+
+    def _next_to_confirm(self) -> Subscription | None:
         moment = asyncio.get_running_loop().time()
         first = self._subscriptions[0] if self._subscriptions else None
         if first is None or moment - first.confirmed_at < CONFIRM_AFTER:
@@ -311,23 +341,8 @@ class _Poll:
                 await asyncio.wait_for(self._joined.wait(), left)
 
 
-def _list_ended(hook: LessonspaceHook, since: datetime) -> tuple[EndedSessions, datetime | None]:
-    """List what ended since then, with the newest end; a session that can't be read must not stop the others."""
-    sessions: list[Session] = []
-    ends: list[datetime] = []
-    for session in hook.list_sessions(end_time_after=since, include_single_user=True):
-        try:
-            summary(session), EndedSessions([session])  # all that whoever waits will ask of it
-            end = end_time(session)
-        except Exception as error:
-            _log.warning(
-                "Session %s can't be read and is left out (%s)", clean_words(session.get("uuid")), type(error).__name__
-            )
-            continue
-        if end is not None:
-            sessions.append(session)
-            ends.append(end)
-    return EndedSessions(sessions), max(ends, default=None)
+def _list_ended(hook: LessonspaceHook, since: datetime) -> EndedSessions:
+    return EndedSessions.parse(hook.list_sessions(end_time_after=since, include_single_user=True))
 
 
 def as_lessonspace_error(error: Exception) -> LessonspaceError:
@@ -344,25 +359,6 @@ def now() -> datetime:
     return datetime.now(timezone.utc)
 
 
-def from_epoch(parameter: str, seconds: float | None) -> datetime | None:
-    """
-    Read a trigger's keyword: epoch seconds, since a trigger's keywords have to be JSON.
-
-    :param parameter: the keyword's name, for the message.
-    :return: aware; None for None.
-    :raises LessonspaceInputError: for anything else.
-    """
-    if seconds is None:
-        return None
-    try:
-        moment = read_time(datetime.fromtimestamp(seconds, timezone.utc))
-    except (TypeError, ValueError, OverflowError, OSError):
-        moment = None
-    if moment is None:
-        raise refuse(parameter, seconds, "seconds since 1970-01-01T00:00:00Z")
-    return moment
-
-
 def seconds_until(parameter: str, epoch: float | None) -> float | None:
     """
     Say how long it is until a moment.
@@ -376,35 +372,18 @@ def seconds_until(parameter: str, epoch: float | None) -> float | None:
     return None if moment is None else max((moment - now()).total_seconds(), 0.0)
 
 
-class _Thread:
+def serialized(trigger: BaseTrigger) -> tuple[str, dict[str, Any]]:
     """
-    Runs functions one after another in a thread of its own.
+    Give what a triggerer needs to make a trigger again, as JSON.
 
-    It is a daemon, which an executor's is not: a triggerer that stops must not wait for a call that is being retried.
+    :param trigger: a dataclass, whose fields are its keywords.
     """
+    kind = type(trigger)
+    keywords = {keyword.name: _as_json(getattr(trigger, keyword.name)) for keyword in fields(trigger)}  # type: ignore[arg-type]
+    return f"{kind.__module__}.{kind.__qualname__}", keywords
 
-    def __init__(self, name: str) -> None:
-        self._jobs: queue.PriorityQueue[tuple[int, int, Callable[[], None] | None]] = queue.PriorityQueue()
-        self._order = itertools.count()
-        threading.Thread(target=self._work, name=name, daemon=True).start()
 
-    async def run(self, function: Callable[[], Result], *, first: bool = False) -> Result:
-        future: Future[Result] = Future()
-
-        def job() -> None:
-            if not future.set_running_or_notify_cancel():
-                return
-            try:
-                future.set_result(function())
-            except BaseException as error:
-                future.set_exception(error)
-
-        self._jobs.put((0 if first else 1, next(self._order), job))
-        return await asyncio.wrap_future(future)
-
-    def close(self) -> None:
-        self._jobs.put((2, next(self._order), None))
-
-    def _work(self) -> None:
-        while (job := self._jobs.get()[2]) is not None:
-            job()
+def _as_json(value: object) -> object:
+    if isinstance(value, datetime) and value.utcoffset() is not None:
+        return write_time(value)
+    return value.total_seconds() if isinstance(value, timedelta) else value

@@ -5,28 +5,28 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from lessonspace_provider.exceptions import LessonspaceError
-from lessonspace_provider.parameters import as_duration, as_uuid
 from lessonspace_provider.sessions import FIRST_LOOK, next_transcript_look
 from lessonspace_provider.triggers.shared import (
     Patience,
     SharedConnection,
     as_lessonspace_error,
-    from_epoch,
     now,
     seconds_until,
+    serialized,
     shared_connection,
 )
-from lessonspace_provider.waiting import DEFAULT_INTERVAL, AwaitedTranscript, Progress, check_interval
+from lessonspace_provider.wait_progress import Progress
+from lessonspace_provider.waiting import DEFAULT_INTERVAL, AwaitedTranscript, check_interval, from_epoch
 
 if TYPE_CHECKING:
-    from lessonspace_provider.sessions import TranscriptVerdict
+    from lessonspace_provider.transcript_waiting import TranscriptVerdict
 
 
 TranscriptStatus = Literal["pending", "ready", "not_eligible", "given_up", "timeout", "error"]
@@ -41,11 +41,12 @@ class TranscriptEvent(TypedDict):
     session_id: str
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class LessonspaceTranscriptTrigger(BaseTrigger):
     """
     Waits until a session's transcript is there, will never come, or is given up; fires one ``TranscriptEvent``.
 
-    While the session runs, its end is waited for with the connection's one poll. Then the transcript is looked for 5
+    While the session runs, its end is waited for with the connection's one poll. Then the transcript is checked 5
     minutes after the end, and after twice as long each time, up to 12 hours.
 
     .. seealso::
@@ -54,49 +55,31 @@ class LessonspaceTranscriptTrigger(BaseTrigger):
     :param session_id: the session's uuid.
     :param lessonspace_conn_id: the connection to use.
     :param give_up_after: seconds after the session's end.
-    :param began_at: epoch seconds at which somebody asked and it was not there: the trigger waits before it asks again.
-        A session that nobody ever joined is given up ``give_up_after`` later. None: it asks at once, and waits since
+    :param began_at: epoch seconds at which it was checked and was not there: the trigger waits before it checks again.
+        A session that nobody ever joined is given up ``give_up_after`` later. None: it checks at once, and waits since
         then.
-    :param ended_at: epoch seconds of the session's end, if it had ended when somebody asked.
+    :param ended_at: epoch seconds of the session's end, if it had ended at that time.
     :param poll_interval: seconds between two polls for the session's end, at least 5.
     :param timeout_at: epoch seconds at which the wait ends with the status ``timeout`` and what was found last; None
         for never.
     """
 
-    def __init__(
-        self,
-        *,
-        session_id: str,
-        lessonspace_conn_id: str,
-        give_up_after: float,
-        began_at: float | None = None,
-        ended_at: float | None = None,
-        poll_interval: float = DEFAULT_INTERVAL,
-        timeout_at: float | None = None,
-    ) -> None:
+    session_id: str
+    lessonspace_conn_id: str
+    give_up_after: timedelta | float
+    began_at: float | None = None
+    ended_at: float | None = None
+    poll_interval: float = DEFAULT_INTERVAL
+    timeout_at: float | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse an interval that is too short."""
         super().__init__()  # type: ignore[no-untyped-call]  # Airflow's is untyped
-        self.session_id = session_id
-        self.lessonspace_conn_id = lessonspace_conn_id
-        self.give_up_after = give_up_after
-        self.began_at = began_at
-        self.ended_at = ended_at
-        self.poll_interval = check_interval("poll_interval", poll_interval)
-        self.timeout_at = timeout_at
+        check_interval("poll_interval", self.poll_interval)
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Give what a triggerer needs to make this trigger again."""
-        return (
-            f"{type(self).__module__}.{type(self).__qualname__}",
-            {
-                "session_id": self.session_id,
-                "lessonspace_conn_id": self.lessonspace_conn_id,
-                "give_up_after": self.give_up_after,
-                "began_at": self.began_at,
-                "ended_at": self.ended_at,
-                "poll_interval": self.poll_interval,
-                "timeout_at": self.timeout_at,
-            },
-        )
+        return serialized(self)
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait, and fire once."""
@@ -123,69 +106,64 @@ class LessonspaceTranscriptTrigger(BaseTrigger):
         return TranscriptEvent(status=status, reason=reason, message=message, session_id=self.session_id)
 
     async def _verdict(self, connection: SharedConnection, progress: Progress) -> TranscriptVerdict:
-        awaited, patience = self._awaited(), Patience()
-        looked_at = from_epoch("began_at", self.began_at)
+        awaited, patience = AwaitedTranscript.from_dict(vars(self), now()), Patience()
+        checked_at = from_epoch("began_at", self.began_at)
         while True:
             try:
-                if looked_at is not None:
-                    await self._until_next_look(connection, awaited, looked_at, progress)
-                looked_at = now()
-                verdict = await _look(connection, awaited)
+                if checked_at is not None:
+                    await self._until_next_check(connection, awaited, checked_at, progress)
+                checked_at = now()
+                verdict = await _check(connection, awaited)
             except LessonspaceError as error:
                 if patience.ends_with(error):
                     raise
                 progress.failed(error, now())
                 await asyncio.sleep(FIRST_LOOK.total_seconds())
-                looked_at = None
+                checked_at = None
                 continue
             if verdict.status != "pending":
                 return verdict
             awaited, patience = replace(awaited, ended_at=verdict.ended_at), Patience()
-            progress.found(verdict.message, now(), self._next_look(awaited))
+            progress.found(verdict.message, now(), self._next_check(awaited))
 
-    def _awaited(self) -> AwaitedTranscript:
-        return AwaitedTranscript(
-            as_uuid("session_id", self.session_id),
-            as_duration("give_up_after", self.give_up_after),
-            began_at=from_epoch("began_at", self.began_at) or now(),
-            ended_at=from_epoch("ended_at", self.ended_at),
-        )
-
-    async def _until_next_look(
-        self, connection: SharedConnection, awaited: AwaitedTranscript, looked_at: datetime, progress: Progress
+    async def _until_next_check(
+        self, connection: SharedConnection, awaited: AwaitedTranscript, checked_at: datetime, progress: Progress
     ) -> None:
         if awaited.ended_at is None:
-            await self._until_ended(connection, awaited, looked_at, progress)
-            return
-        await asyncio.sleep((self._next_look(awaited) - now()).total_seconds())
+            await self._until_ended(connection, awaited, checked_at, progress)
+        else:
+            await asyncio.sleep((self._next_check(awaited) - now()).total_seconds())
 
-    def _next_look(self, awaited: AwaitedTranscript) -> datetime:
-        """Say when it is looked for next; while its session runs, for the end of that."""
+    def _next_check(self, awaited: AwaitedTranscript) -> datetime:
+        """Say when it is checked next; while its session runs, when the end of that is."""
         soonest = now() + timedelta(seconds=self.poll_interval)
         if awaited.ended_at is None:
             return soonest
-        scheduled = next_transcript_look(self.session_id, awaited.ended_at, now())
+        scheduled = next_transcript_look(awaited.session_id, awaited.ended_at, now())
         return max(min(scheduled, awaited.ended_at + awaited.give_up_after), soonest)
 
     async def _until_ended(
-        self, connection: SharedConnection, awaited: AwaitedTranscript, looked_at: datetime, progress: Progress
+        self, connection: SharedConnection, awaited: AwaitedTranscript, checked_at: datetime, progress: Progress
     ) -> None:
-        """Listen to the poll until the session has ended, or it is time to ask for it: nobody may ever join it."""
+        """Read the poll until the session has ended, or it is time to check it: nobody may ever join it."""
         deadline = awaited.began_at + awaited.give_up_after
-        is_ahead = looked_at < deadline  # a session that runs on after it is not asked for again and again
+        is_ahead = checked_at < deadline  # a session that runs on after it is not checked again and again
+        session_id = awaited.session_id
 
         def failed(error: LessonspaceError) -> None:
             progress.failed(error, now())
 
         async with connection.ended_sessions(awaited.began_at, self.poll_interval) as poll:
-            news = await poll.next(failed)
-            while awaited.session_id not in news.ended.by_id and not news.is_turn:
+            while True:
+                result = await poll.next(failed)
+                if session_id in result.ended.by_id or session_id in result.ended.unreadable or result.should_confirm:
+                    return
                 if is_ahead and now() >= deadline:
                     return
-                message = f"Session {awaited.session_id} is not among those that have ended."
-                progress.found(message, now(), self._next_look(awaited))
-                news = await poll.next(failed)
+                progress.found(
+                    f"Session {session_id} is not among those that have ended.", now(), self._next_check(awaited)
+                )
 
 
-async def _look(connection: SharedConnection, awaited: AwaitedTranscript) -> TranscriptVerdict:
-    return await connection.call(lambda hook: awaited.look(hook, now()))
+async def _check(connection: SharedConnection, awaited: AwaitedTranscript) -> TranscriptVerdict:
+    return await connection.call(lambda hook: awaited.check(hook, now()))

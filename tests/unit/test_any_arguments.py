@@ -317,6 +317,7 @@ TASKS = {
             "min_participants": is_count,
             "on_no_session": one_of("fail", "skip", "wait"),
             "grace": is_duration,
+            "max_delay": or_none(is_duration),
         },
     ),
     LessonspaceTranscriptSensor: (
@@ -341,6 +342,7 @@ TRIGGERS = {
             "space_id": or_none(is_space_id),
             "launch_id": or_none(is_text),
             "min_participants": is_count,
+            "max_delay": or_none(is_duration),
         },
     ),
     LessonspaceSessionEndedEventTrigger: (

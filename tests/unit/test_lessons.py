@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from lessonspace_provider.sessions import Lesson, lesson_verdict, session_verdict, takes_up_most
+from lessonspace_provider.lessons import MOST_LISTED, Lesson, lesson_verdict, session_verdict
+from lessonspace_provider.parsed_session import ParsedSession
 
 DAY = "2026-11-23"
 
@@ -19,19 +20,9 @@ def at(clock):
     return datetime.fromisoformat(f"{DAY}T{clock}+00:00")
 
 
-def moment(clock):
-    return None if clock is None else f"{DAY}T{clock}Z"
-
-
 def held(name, start, end, people=2, guests=0):
     """A session with so many users and guests; an end of None means that it runs."""
-    return {
-        "uuid": name,
-        "start_time": moment(start),
-        "end_time": moment(end),
-        "profiles": [{"user": number} for number in range(people)],
-        "guests": [{"uuid": f"guest-{number}"} for number in range(guests)],
-    }
+    return ParsedSession(name, ("room",), start and at(start), end and at(end), people + guests, summary={})
 
 
 #: From nine to ten; given up at a quarter past ten.
@@ -42,7 +33,7 @@ NEVER_GIVEN_UP = replace(LESSON, give_up_at=None)
 def decide(sessions, now="10:00:00", lesson=LESSON):
     """Decide, and see to it that the order of the list changes nothing."""
     verdicts = [lesson_verdict(lesson, order, at(now)) for order in permutations(sessions)]
-    outcomes = {(verdict.status, verdict.session["uuid"] if verdict.session else None) for verdict in verdicts}
+    outcomes = {(verdict.status, verdict.session.session_id if verdict.session else None) for verdict in verdicts}
     assert len(outcomes) == 1, f"the list's order matters: {outcomes}"
     assert len({verdict.message for verdict in verdicts}) == 1
     return verdicts[0]
@@ -108,7 +99,7 @@ REAL = held("real", "09:10:00", "09:55:00")
 )
 def test_the_lesson_is_the_session_with_enough_people_that_takes_up_most_of_the_window(sessions, lesson):
     verdict = decide(sessions)
-    assert (verdict.status, verdict.session and verdict.session["uuid"]) == ("ended", lesson)
+    assert (verdict.status, verdict.session and verdict.session.session_id) == ("ended", lesson)
     assert lesson in verdict.message
 
 
@@ -173,15 +164,100 @@ def test_the_lesson_before_that_ended_at_the_very_moment_when_this_one_begins_is
 
 def test_the_reason_for_no_session_tells_nobody_from_too_few():
     assert "none at all" in decide([], now="11:00:00").message
-    assert "1 with too few people" in decide([ALONE], now="11:00:00").message
+    assert "1 people: too few people" in decide([ALONE], now="11:00:00").message
 
 
-def test_a_message_names_no_people():
-    named = held("real", "09:00:00", "09:50:00")
-    named["profiles"] = [{"user": 1, "name": "Ann Name", "email": "ann@example.org"}, {"user": 2}]
-    for now in ("09:30:00", "10:00:00"):
-        assert "Ann" not in decide([named], now=now).message
-        assert "example.org" not in decide([named], now=now).message
+# Lessons that begin late
+
+HALF_HOUR = Lesson(at("09:00:00"), at("09:30:00"), min_participants=2, give_up_at=at("09:45:00"))
+
+
+def test_a_lesson_that_begins_late_and_overruns_is_the_lesson():
+    late = held("late", "09:16:00", "10:30:00")
+    assert decide([late], now="10:30:00", lesson=HALF_HOUR).session is late
+    running = held("late", "09:16:00", None)
+    assert "late is running" in decide([running], now="10:00:00", lesson=HALF_HOUR).message
+
+
+@pytest.mark.parametrize(
+    ("start", "max_delay", "may"),
+    [
+        pytest.param("09:20:00", None, True, id="two thirds of the window"),
+        pytest.param("09:20:01", None, False, id="later, people may come early for the next lesson"),
+        pytest.param("09:16:00", 16, True, id="as late as is allowed"),
+        pytest.param("09:16:01", 16, False, id="later than is allowed"),
+        pytest.param("09:14:00", 5, True, id="later, but it took up more than half of the window"),
+        pytest.param("09:00:00", 0, True, id="on time"),
+        pytest.param("09:35:00", 30, False, id="after the window"),
+        pytest.param("09:35:00", 45, True, id="after the window, which is allowed"),
+        pytest.param("09:45:01", 45, False, id="after the window and too late"),
+    ],
+)
+def test_how_late_a_lesson_may_begin_is_the_callers(start, max_delay, may):
+    lesson = replace(HALF_HOUR, max_delay=None if max_delay is None else timedelta(minutes=max_delay))
+    session = held("s", start, "10:40:00")
+    assert lesson.may_be(session, at("11:00:00")) is may
+    assert decide([session], now="11:00:00", lesson=lesson).status == ("ended" if may else "no_session")
+
+
+def test_of_lessons_back_to_back_each_gets_its_own_session():
+    first, second = held("first", "09:02:00", "09:33:00"), held("second", "09:33:30", "10:05:00")
+    next_lesson = replace(HALF_HOUR, window_start=at("09:30:00"), window_end=at("10:00:00"))
+    assert decide([first, second], now="10:30:00", lesson=HALF_HOUR).session is first
+    assert decide([first, second], now="10:30:00", lesson=next_lesson).session is second
+
+
+@pytest.mark.parametrize("early", ["09:21:00", "09:25:00"])
+def test_who_comes_early_for_the_next_lesson_is_not_taken_for_this_one(early):
+    next_one = held("next", early, "10:05:00")
+    next_lesson = replace(HALF_HOUR, window_start=at("09:30:00"), window_end=at("10:00:00"))
+    assert decide([next_one], now="10:30:00", lesson=HALF_HOUR).status == "no_session"
+    assert decide([next_one], now="10:30:00", lesson=next_lesson).session is next_one
+
+
+def test_the_lesson_before_that_overruns_is_never_late():
+    before = held("before", "08:30:00", "09:12:00")
+    assert decide([before], now="10:30:00", lesson=HALF_HOUR).status == "no_session"
+
+
+# What a message lists
+
+
+def test_what_was_found_is_listed_with_why_it_does_not_count():
+    sessions = [
+        held("before", "08:00:00", "08:59:00"),
+        held("overran", "08:00:00", "09:05:00"),
+        ALONE,
+        held("late", "09:55:00", "10:40:00"),
+        held("after", "10:05:00", "10:40:00"),
+    ]
+    message = decide(sessions, now="11:00:00").message
+    expected = [
+        "alone from 2026-11-23T08:58:00Z to 2026-11-23T09:08:00Z, 1 people: too few people",
+        "before from 2026-11-23T08:00:00Z to 2026-11-23T08:59:00Z, 2 people: it ended before the window",
+        "overran from 2026-11-23T08:00:00Z to 2026-11-23T09:05:00Z, 2 people: most of it lies before the window",
+        "late from 2026-11-23T09:55:00Z to 2026-11-23T10:40:00Z, 2 people: it began after 2026-11-23T09:40:00Z",
+        "after from 2026-11-23T10:05:00Z to 2026-11-23T10:40:00Z, 2 people: it began too late",
+    ]
+    assert [part for part in expected if part not in message] == []
+    assert "Check the window" in message
+    assert "Check the id" not in message
+
+
+def test_without_a_session_the_id_is_to_be_checked():
+    assert "none at all. Check the id first" in decide([], now="11:00:00").message
+
+
+def test_of_many_sessions_the_nearest_are_listed():
+    sessions = [held(f"s{hour}", f"0{hour}:00:00", f"0{hour}:30:00") for hour in range(9)]
+    message = lesson_verdict(LESSON, sessions, at("11:00:00"), unreadable=["Odd. "] * 3).message
+    assert [f"s{hour} " in message for hour in range(9)] == [False] * (9 - MOST_LISTED) + [True] * MOST_LISTED
+    assert "and 7 more" in message
+
+
+def test_a_session_that_cant_be_read_is_listed():
+    message = lesson_verdict(LESSON, [], at("11:00:00"), unreadable=["Session x has the end_time '10:'."]).message
+    assert "found Session x has the end_time '10:'. Check the window" in message
 
 
 def test_before_the_window_ends_nothing_is_over_since_people_may_come_back():
@@ -192,7 +268,7 @@ def test_before_the_window_ends_nothing_is_over_since_people_may_come_back():
 
 def test_a_lesson_that_overran_has_ended_once_its_session_has():
     overran = held("over", "09:05:00", "11:20:00")
-    assert decide([{**overran, "end_time": None}], now="11:00:00").status == "waiting"
+    assert decide([replace(overran, end=None)], now="11:00:00").status == "waiting"
     assert decide([overran], now="11:20:00").session is overran
 
 
@@ -200,12 +276,12 @@ def test_a_session_after_the_window_is_the_lesson_only_if_it_is_never_given_up()
     later = held("later", "12:00:00", "12:45:00")
     assert decide([later], now="13:00:00").status == "no_session"
     assert decide([later], now="13:00:00", lesson=NEVER_GIVEN_UP).session is later
-    assert decide([{**later, "end_time": None}], now="12:30:00", lesson=NEVER_GIVEN_UP).status == "waiting"
+    assert decide([replace(later, end=None)], now="12:30:00", lesson=NEVER_GIVEN_UP).status == "waiting"
 
 
 def test_of_several_sessions_after_the_window_the_first_counts():
     later = [held("first", "12:00:00", "12:45:00"), held("second", "14:00:00", "14:45:00")]
-    assert decide(later, now="15:00:00", lesson=NEVER_GIVEN_UP).session["uuid"] == "first"
+    assert decide(later, now="15:00:00", lesson=NEVER_GIVEN_UP).session.session_id == "first"
 
 
 def test_a_session_of_the_window_comes_before_one_after_it():
@@ -219,12 +295,6 @@ def test_the_number_of_people_is_the_callers(people):
     assert decide([held("s", "09:00:00", "09:50:00", people=people)], lesson=lesson).status == "ended"
     fewer = held("s", "09:00:00", "09:50:00", people=people - 1)
     assert decide([fewer], lesson=lesson, now="11:00:00").status == "no_session"
-
-
-def test_who_joined_several_times_is_one_person():
-    twice = held("alone", "09:00:00", "09:50:00", people=1)
-    twice["profiles"] *= 3
-    assert decide([twice], now="11:00:00").status == "no_session"
 
 
 @pytest.mark.parametrize(
@@ -245,7 +315,7 @@ def test_who_joined_several_times_is_one_person():
     ],
 )
 def test_a_session_of_another_lesson_can_not_be_this_one(start, end, may):
-    assert LESSON.may_hold(held("s", start, end), at("10:00:00")) is may
+    assert LESSON.may_be(held("s", start, end), at("10:00:00")) is may
 
 
 def test_who_came_early_for_the_lesson_after_is_no_longer_waited_for_once_that_runs():
@@ -255,9 +325,9 @@ def test_who_came_early_for_the_lesson_after_is_no_longer_waited_for_once_that_r
 
 
 def test_a_lesson_that_is_never_given_up_may_be_held_later_but_not_earlier():
-    assert NEVER_GIVEN_UP.may_hold(held("s", "10:00:00", None), at("10:30:00"))
-    assert NEVER_GIVEN_UP.may_hold(held("s", "20:00:00", "21:00:00"), at("22:00:00"))
-    assert not NEVER_GIVEN_UP.may_hold(held("s", "08:00:00", "08:59:00"), at("22:00:00"))
+    assert NEVER_GIVEN_UP.may_be(held("s", "10:00:00", None), at("10:30:00"))
+    assert NEVER_GIVEN_UP.may_be(held("s", "20:00:00", "21:00:00"), at("22:00:00"))
+    assert not NEVER_GIVEN_UP.may_be(held("s", "08:00:00", "08:59:00"), at("22:00:00"))
 
 
 @pytest.mark.parametrize(
@@ -292,7 +362,7 @@ def test_the_overlap_is_the_part_of_the_window_that_a_session_takes_up_or_may_ta
 )
 def test_no_other_session_can_be_the_lesson_once_one_took_up_more_than_half(start, end, certain):
     session = held("s", start, end)
-    assert takes_up_most(LESSON, session) is certain
+    assert LESSON.takes_up_most(session) is certain
     if certain:
         for other in (held("earlier", "09:00:00", start), held("later", end, "10:00:00")):
             assert decide([session, other]).session is session
@@ -310,24 +380,18 @@ def test_a_lesson_on_the_day_when_clocks_change_is_as_long_as_it_really_is(day, 
     )
     lesson = Lesson(start, end, 2, end)
     assert end - start == timedelta(hours=hours)
-    whole = held("whole", None, None) | {"start_time": start.isoformat(), "end_time": end.isoformat()}
+    whole = replace(held("whole", None, None), start=start, end=end)
     assert lesson.overlap(whole) == end - start
-    # Both are written in local time. When the clocks go back, half past two happens twice.
-    early = {**whole, "uuid": "early", "end_time": (start + timedelta(minutes=20)).astimezone(berlin).isoformat()}
-    late = {**whole, "uuid": "late", "start_time": (start + timedelta(minutes=21)).astimezone(berlin).isoformat()}
+    early = replace(whole, session_id="early", end=start + timedelta(minutes=20))
+    late = replace(whole, session_id="late", start=start + timedelta(minutes=21))
     for order in permutations([early, late]):
         assert lesson_verdict(lesson, order, end).session is late
         assert lesson_verdict(lesson, order, end - timedelta(seconds=1)).status == "waiting"
 
 
-def test_times_of_another_zone_are_the_same_times():
-    berlin = {**REAL, "start_time": f"{DAY}T10:10:00+01:00", "end_time": f"{DAY}T10:55:00+01:00"}
-    assert LESSON.overlap(berlin) == LESSON.overlap(REAL)
-
-
 def test_the_end_of_one_session():
     session = held("the-id", "09:00:00", "09:50:00")
-    verdicts = [session_verdict("the-id", s) for s in (None, {**session, "end_time": None}, session)]
+    verdicts = [session_verdict("the-id", s) for s in (None, replace(session, end=None), session)]
     assert [(verdict.status, verdict.session) for verdict in verdicts] == [
         ("waiting", None),
         ("waiting", None),

@@ -9,12 +9,8 @@ from uuid import UUID
 import pytest
 
 from lessonspace_provider.exceptions import LessonspaceNotFoundError
-from lessonspace_provider.sessions import (
-    missing_transcript,
-    next_transcript_look,
-    transcript_verdict,
-    wait_before_look,
-)
+from lessonspace_provider.sessions import next_transcript_look, wait_before_look
+from lessonspace_provider.transcript_waiting import missing_transcript, transcript_verdict
 from lessonspace_provider.waiting import AwaitedTranscript
 
 SESSION_ID = "5b5f1a2c-3d4e-4f5a-8b9c-0d1e2f3a4b5c"
@@ -180,7 +176,7 @@ class Source:
 
 def look(source, now, *, ended_at=None):
     awaited = AwaitedTranscript(SESSION_ID, WEEK, began_at=START, ended_at=ended_at)
-    verdict = awaited.look(source, now)
+    verdict = awaited.check(source, now)
     assert all(session_id == SESSION_ID for _, session_id in source.calls)
     return verdict.status, [asked for asked, _ in source.calls]
 
@@ -219,5 +215,5 @@ def test_before_it_is_given_up_it_is_asked_for_a_last_time(ended_at):
 
 
 def test_the_verdict_of_a_look_tells_the_end_so_that_the_next_look_needs_one_call():
-    first = AwaitedTranscript(SESSION_ID, WEEK, began_at=START).look(Source(a_session()), SOON)
+    first = AwaitedTranscript(SESSION_ID, WEEK, began_at=START).check(Source(a_session()), SOON)
     assert first.ended_at == END

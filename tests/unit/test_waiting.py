@@ -9,21 +9,22 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
+from lessonspace_provider.ended_sessions import EndedSessions
 from lessonspace_provider.exceptions import LessonspaceError, LessonspaceInputError, LessonspaceNotFoundError
-from lessonspace_provider.sessions import Lesson
+from lessonspace_provider.lessons import Lesson
+from lessonspace_provider.parsed_session import parse_session
 from lessonspace_provider.waiting import (
     LONGEST_SESSION,
-    OVERLAP,
     AwaitedLesson,
     AwaitedSession,
-    Cursor,
-    EndedSessions,
-    Progress,
+    AwaitedTranscript,
     check_interval,
+    end_from_dict,
 )
 
 NINE = datetime(2026, 11, 23, 9, 0, tzinfo=timezone.utc)
 TEN = NINE + timedelta(hours=1)
+S, T, B, E = (f"00000000-0000-4000-8000-00000000000{number}" for number in range(4))
 SPACE_ID = "0d1e2f3a-5b5f-4a2c-8d4e-4f5a8b9c0d1e"
 LESSON = Lesson(NINE, TEN, min_participants=2, give_up_at=TEN + timedelta(minutes=15))
 
@@ -38,6 +39,11 @@ def a_session(session_id, end=TEN, **fields):
         "guests": [],
         **fields,
     }
+
+
+def listed(*sessions):
+    """What the poll makes of sessions."""
+    return EndedSessions.parse(sessions)
 
 
 class Source:
@@ -73,82 +79,17 @@ def test_any_other_interval_is_refused_by_its_name(seconds):
         check_interval("poke_interval", seconds)
 
 
-# The progress of a wait
-
-
-class Lines:
-    """A log that remembers its lines."""
-
-    def __init__(self):
-        self.lines = []
-
-    def info(self, message, *values):
-        self.lines.append(message % values)
-
-    warning = info
-
-
-def test_a_wait_is_logged_at_first_and_then_every_few_minutes():
-    log = Lines()
-    progress = Progress(log)
-    for second in range(0, 1_800, 30):
-        now = NINE + timedelta(seconds=second)
-        progress.found(f"After {second} s it was running.", now, now + timedelta(seconds=30))
-    seconds = [0, 300, 600, 900, 1_200, 1_500]
-    assert [line.partition(" it was")[0] for line in log.lines] == [f"After {second} s" for second in seconds]
-    assert log.lines[1].endswith("Next check at 2026-11-23T09:05:30Z.")
-    assert str(progress) == "Found at 2026-11-23T09:29:30Z: After 1770 s it was running."
-
-
-def test_an_outage_is_logged_like_any_wait_and_hides_nothing_that_was_found():
-    log = Lines()
-    progress = Progress(log)
-    progress.found("It was running.", NINE)
-    for second in range(1_200):
-        progress.failed(LessonspaceError("503"), NINE + timedelta(seconds=second))
-    assert len(log.lines) == 4
-    assert str(progress) == "Found at 2026-11-23T09:00:00Z: It was running. The last check failed: 503"
-
-
-def test_a_wait_without_a_finished_check_says_so():
-    progress = Progress(Lines())
-    assert "look into the triggerer's log" in str(progress)
-    progress.failed(LessonspaceError("503"), NINE)
-    assert str(progress) == "No check succeeded. The last check failed: 503"
-
-
-# Sessions that ended
-
-
-def test_ended_sessions_are_found_by_their_id_and_by_both_names_of_their_space():
-    session, other = a_session("s"), a_session("t", space={"id": "other", "slug": None})
-    ended = EndedSessions([session, other])
-    assert ended.by_id == {"s": session, "t": other}
-    assert ended.by_space == {SPACE_ID: [session], "room-1": [session], "other": [other]}
-
-
-@pytest.mark.parametrize("space", [None, "room-1", {}, {"id": None, "slug": None}])
-def test_a_session_without_a_readable_space_is_still_found_by_its_id(space):
-    ended = EndedSessions([a_session("s", space=space)])
-    assert (set(ended.by_id), ended.by_space) == ({"s"}, {})
-
-
-def test_a_session_that_a_list_shows_twice_counts_once():
-    ended = EndedSessions([a_session("s"), a_session("s", name="newer")])
-    assert [session["name"] for session in ended.by_space["room-1"]] == ["newer"]
-
-
 # One session
 
 
 def test_a_session_is_asked_for_with_one_call_and_one_that_does_not_exist_is_waited_for():
-    for source, status in ((Source(), "waiting"), (Source(a_session("s", end=None)), "waiting")):
-        assert AwaitedSession("s").look(source, TEN).status == status
-        assert source.calls == ["s"]
-    source = Source(a_session("s"))
-    verdict = AwaitedSession("s").look(source, TEN)
-    assert (verdict.status, verdict.session) == ("ended", source.sessions[0])
-    assert source.calls == ["s"]
+    for source, status in ((Source(), "waiting"), (Source(a_session(S, end=None)), "waiting")):
+        assert AwaitedSession(S).check(source, TEN).status == status
+        assert source.calls == [S]
+    source = Source(a_session(S))
+    verdict = AwaitedSession(S).check(source, TEN)
+    assert (verdict.status, verdict.session) == ("ended", parse_session(source.sessions[0]))
+    assert source.calls == [S]
 
 
 def test_any_other_error_than_not_found_is_the_callers():
@@ -157,16 +98,16 @@ def test_any_other_error_than_not_found_is_the_callers():
             raise LessonspaceError("broken")
 
     with pytest.raises(LessonspaceError, match="broken"):
-        AwaitedSession("s").look(Broken(), TEN)
+        AwaitedSession(S).check(Broken(), TEN)
 
 
 def test_a_session_is_found_among_those_that_ended_and_that_is_certain():
-    awaited, session = AwaitedSession("s"), a_session("s")
-    assert awaited.among(EndedSessions([a_session("t")]), NOW) == []
-    found = awaited.among(EndedSessions([a_session("t"), session]), NOW)
-    assert found == [session]
+    awaited, session = AwaitedSession(S), a_session(S)
+    assert awaited.among(listed(a_session(T)), TEN) == []
+    found = awaited.among(listed(a_session(T), session), TEN)
+    assert found == [parse_session(session)]
     verdict = awaited.verdict(found, TEN)
-    assert (verdict.status, verdict.session) == ("ended", session)
+    assert (verdict.status, verdict.session) == ("ended", parse_session(session))
     assert awaited.is_certain(verdict)
     assert awaited.verdict([], TEN).status == "waiting"
     assert awaited.is_listed
@@ -177,8 +118,8 @@ def test_a_session_is_found_among_those_that_ended_and_that_is_certain():
 
 @pytest.mark.parametrize("now", [NINE - timedelta(days=3), NINE, TEN - timedelta(microseconds=1)])
 def test_before_the_windows_end_there_is_nothing_to_ask(now):
-    source = Source(a_session("s"))
-    verdict = AwaitedLesson(LESSON, "room-1").look(source, now)
+    source = Source(a_session(S))
+    verdict = AwaitedLesson(LESSON, "room-1").check(source, now)
     assert verdict.status == "waiting"
     assert "2026-11-23T10:00:00Z" in verdict.message
     assert source.calls == []
@@ -186,49 +127,49 @@ def test_before_the_windows_end_there_is_nothing_to_ask(now):
 
 @pytest.mark.parametrize("where", [{"space_id": SPACE_ID}, {"space_id": "room-1"}, {"launch_id": "maths 7b"}])
 def test_then_one_call_asks_for_the_rooms_sessions_that_can_be_the_lesson(where):
-    source = Source(a_session("s", end=TEN - timedelta(minutes=5)))
-    verdict = AwaitedLesson(LESSON, **where).look(source, TEN)
-    assert (verdict.status, verdict.session) == ("ended", source.sessions[0])
+    source = Source(a_session(S, end=TEN - timedelta(minutes=5)))
+    verdict = AwaitedLesson(LESSON, **where).check(source, TEN)
+    assert (verdict.status, verdict.session) == ("ended", parse_session(source.sessions[0]))
     (room,) = where.values()
     assert source.calls == [
         {
             ("space" if "space_id" in where else "launch_id"): room,
             "include_single_user": True,
             "start_time_after": NINE - LONGEST_SESSION,
-            "start_time_before": TEN,
+            "start_time_before": TEN + timedelta(minutes=15),
         }
     ]
 
 
 def test_a_lesson_that_is_never_given_up_is_looked_for_after_its_window_too():
     source = Source()
-    AwaitedLesson(replace(LESSON, give_up_at=None), SPACE_ID).look(source, TEN)
+    AwaitedLesson(replace(LESSON, give_up_at=None), SPACE_ID).check(source, TEN)
     (filters,) = source.calls
     assert "start_time_before" not in filters
 
 
 def test_a_lesson_is_found_among_those_that_ended_by_its_room_and_window():
-    session = a_session("s")
-    before = a_session("b", end=NINE - timedelta(minutes=1), start_time="2026-11-23T08:00:00Z")
-    elsewhere = a_session("e", space={"id": "other", "slug": "room-2"})
-    ended = EndedSessions([before, elsewhere, session])
+    session = a_session(S)
+    before = a_session(B, end=NINE - timedelta(minutes=1), start_time="2026-11-23T08:00:00Z")
+    elsewhere = a_session(E, space={"id": "other", "slug": "room-2"})
+    ended = listed(before, elsewhere, session)
     for name in (SPACE_ID, "room-1"):
         awaited = AwaitedLesson(LESSON, name)
         assert awaited.is_listed
-        assert awaited.among(ended, NOW) == [session]
-        assert awaited.verdict([session], TEN).session is session
+        assert awaited.among(ended, TEN) == [parse_session(session)]
+        assert awaited.verdict([parse_session(session)], TEN).session == parse_session(session)
 
 
 def test_a_room_that_is_known_by_the_launch_id_alone_is_not_recognised():
     awaited = AwaitedLesson(LESSON, launch_id="maths")
     assert not awaited.is_listed
-    assert awaited.among(EndedSessions([a_session("s"), a_session("t", space=None)]), NOW) == []
+    assert awaited.among(listed(a_session(S), a_session(T, space=None)), TEN) == []
 
 
 @pytest.mark.parametrize(("minutes", "certain"), [(30, False), (31, True)])
 def test_only_a_session_that_took_up_most_of_the_window_is_certainly_the_lesson(minutes, certain):
     awaited = AwaitedLesson(LESSON, SPACE_ID)
-    verdict = awaited.verdict([a_session("s", end=NINE + timedelta(minutes=minutes))], TEN)
+    verdict = awaited.verdict([parse_session(a_session(S, end=NINE + timedelta(minutes=minutes)))], TEN)
     assert verdict.status == "ended"
     assert awaited.is_certain(verdict) is certain
 
@@ -242,135 +183,98 @@ def test_what_is_known_from_the_list_alone_never_makes_it_certain_that_nobody_ca
 
 
 def test_a_rooms_id_is_learnt_from_any_session_that_was_held_in_it():
-    source = Source(a_session("s"), a_session("t"))
+    source = Source(a_session(S), a_session(T))
     awaited = AwaitedLesson(LESSON, launch_id="maths").with_space(source)
     assert awaited == AwaitedLesson(LESSON, SPACE_ID, "maths")
     assert awaited.is_listed
     assert source.calls == [{"launch_id": "maths", "include_single_user": True}]
 
 
-@pytest.mark.parametrize("sessions", [[], [a_session("s", space=None)]])
+@pytest.mark.parametrize("sessions", [[], [a_session(S, space=None)]])
 def test_of_a_room_that_was_never_used_no_id_is_learnt(sessions):
     awaited = AwaitedLesson(LESSON, launch_id="maths")
     assert awaited.with_space(Source(*sessions)) == awaited
 
 
 def test_a_room_that_is_known_is_not_asked_for():
-    source = Source(a_session("s"))
+    source = Source(a_session(S))
     awaited = AwaitedLesson(LESSON, "room-1")
     assert awaited.with_space(source) is awaited
     assert source.calls == []
 
 
-# The cursor
+def test_a_check_learns_the_room_of_a_launch_id_from_a_session_that_still_runs():
+    awaited = AwaitedLesson(LESSON, launch_id="maths")
+    verdict = awaited.check(Source(a_session(S, end=None)), TEN)
+    assert (verdict.status, verdict.space_id) == ("waiting", SPACE_ID)
+    assert awaited.check(Source(), TEN).space_id is None
 
 
-#: Later than all ends but the one that is wrong.
-NOW = NINE + timedelta(days=1)
+def test_sessions_in_unknown_rooms_may_be_a_lesson_whose_room_is_not_known():
+    sessions = [parse_session(a_session(S)), parse_session(a_session(T, end=NINE - timedelta(minutes=1)))]
+    unknown = AwaitedLesson(LESSON, launch_id="maths")
+    assert unknown.may_be_among(sessions, TEN)
+    assert not unknown.may_be_among(sessions[1:], TEN), "it ended before the window"
+    assert not AwaitedLesson(LESSON, "room-1", "maths").may_be_among(sessions, TEN)
+    assert not AwaitedSession(S).may_be_among(sessions, TEN)
 
 
-def ended_at(*minutes, day=NINE):
-    return EndedSessions([a_session(f"s{minute}", end=day + timedelta(minutes=minute)) for minute in minutes])
+def test_one_odd_session_of_a_room_stops_no_lesson():
+    odd = [a_session(T, end_time="10:"), a_session(["x"]), a_session("y" * 10**6, end_time="z" * 10**6)]
+    verdict = AwaitedLesson(LESSON, SPACE_ID).check(Source(*odd, a_session(S)), TEN)
+    assert verdict.session.session_id == S
+    verdict = AwaitedLesson(LESSON, SPACE_ID).check(Source(*odd), TEN + timedelta(hours=1))
+    assert verdict.status == "no_session"
+    assert f"Session {T} has the end_time '10:'" in verdict.message
+    assert len(verdict.message) < 1_000
 
 
-def tell(cursor, ended):
-    """Tell what is fresh, and move the cursor on, over its written form as a restart would."""
-    fresh = cursor.fresh(ended)
-    written = json.loads(json.dumps(cursor.after(fresh, NOW).write()))
-    moved = Cursor.read(written)
-    assert moved == cursor.after(fresh, NOW)
-    return moved, [session["uuid"] for session in fresh]
+def test_a_session_whose_end_cant_be_read_is_an_error_that_names_it():
+    with pytest.raises(LessonspaceError, match=f"Session {S} has the end_time '10:', which is no time") as caught:
+        AwaitedSession(S).check(Source(a_session(S, end_time="10:")), TEN)
+    assert type(caught.value) is LessonspaceError, "no outage, which would be waited out"
+    with pytest.raises(LessonspaceError, match=f"Session {S} has the end_time '10:'") as caught:
+        AwaitedTranscript(S, timedelta(days=7), TEN).check(Source(a_session(S, end_time="10:")), TEN)
+    assert type(caught.value) is LessonspaceError
 
 
-def test_sessions_are_told_in_the_order_of_their_ends_and_each_once():
-    cursor, told = tell(Cursor(NINE), ended_at(3, 1, 2))
-    assert told == ["s1", "s2", "s3"]
-    cursor, told = tell(cursor, ended_at(1, 2, 3, 4))
-    assert told == ["s4"]
-    assert tell(cursor, ended_at(1, 2, 3, 4))[1] == []
-
-
-def test_what_ended_before_the_beginning_is_not_told_and_what_ended_at_it_is():
-    ended = EndedSessions([a_session("before", end=NINE - timedelta(microseconds=1)), a_session("at", end=NINE)])
-    assert tell(Cursor(NINE), ended)[1] == ["at"]
-
-
-def test_a_session_that_the_list_shows_late_is_told():
-    cursor, _ = tell(Cursor(NINE), ended_at(10))
-    cursor, told = tell(cursor, ended_at(9, 10))
-    assert told == ["s9"]
-    assert tell(cursor, ended_at(9, 10))[1] == []
-
-
-def test_sessions_that_end_at_the_same_moment_are_all_told_however_late_they_show():
-    first, second = (a_session(name, end=TEN) for name in ("first", "second"))
-    cursor, told = tell(Cursor(NINE), EndedSessions([first]))
-    assert told == ["first"]
-    assert tell(cursor, EndedSessions([first, second]))[1] == ["second"]
-
-
-def test_no_session_is_told_twice_however_the_polls_overlap():
-    cursor, everything = Cursor(NINE), []
-    for poll in range(60):
-        recent = [minute for minute in range(max(0, poll - 7), poll + 1) if (minute + poll) % 3]
-        cursor, told = tell(cursor, ended_at(*recent))
-        everything += told
-    assert len(everything) == len(set(everything))
-    assert len(everything) >= 55, "hardly any was left out, although the list showed many late"
-
-
-def test_the_cursor_remembers_no_more_than_can_be_shown_again():
-    cursor = Cursor(NINE)
-    for minute in range(600):
-        cursor, _ = tell(cursor, ended_at(minute))
-    newest = NINE + timedelta(minutes=599)
-    assert cursor.told_from == newest - OVERLAP
-    assert set(cursor.told) == {
-        f"s{minute}" for minute in range(600) if NINE + timedelta(minutes=minute) >= newest - OVERLAP
-    }
-
-
-def test_a_cursor_never_moves_back():
-    cursor, _ = tell(Cursor(NINE), ended_at(60))
-    assert cursor.after([], NOW) == cursor
-    assert cursor.after(ended_at(58).by_id.values(), NOW).told_from == cursor.told_from
-
-
-def test_an_end_in_the_future_hides_no_session_that_ends_before_it():
-    next_year = 60 * 24 * 365
-    cursor, _ = tell(Cursor(NINE), ended_at(1, next_year))
-    assert tell(cursor, ended_at(60 * 24, next_year))[1] == [f"s{60 * 24}"]
-
-
-def test_nothing_of_the_people_is_written_with_the_cursor():
-    session = a_session("s", profiles=[{"user": 1, "name": "Ann", "email": "ann@example.org"}], name="Algebra")
-    assert Cursor(NINE).after([session], NOW).write() == {
-        "told_from": "2026-11-23T09:50:00Z",
-        "told": {"s": "2026-11-23T10:00:00Z"},
-    }
+# As a trigger's keywords
 
 
 @pytest.mark.parametrize(
-    "stored",
+    "awaited",
     [
-        None,
-        "",
-        "2026-11-23T09:00:00Z",
-        [],
-        {},
-        {"told": {}},
-        {"told_from": None},
-        {"told_from": "soon"},
-        {"told_from": "now"},
-        {"told_from": "2026-11-23T09:00:00"},
-        {"told_from": 1763900000},
-        {"told_from": ["2026-11-23T09:00:00Z"]},
+        AwaitedSession(S),
+        AwaitedLesson(LESSON, SPACE_ID),
+        AwaitedLesson(replace(LESSON, give_up_at=None, max_delay=timedelta(minutes=5)), "room-1", "maths"),
+        AwaitedLesson(replace(LESSON, max_delay=timedelta(0)), launch_id="maths"),
     ],
 )
-def test_anything_else_than_a_written_cursor_is_none(stored):
-    assert Cursor.read(stored) is None
+def test_what_is_waited_for_survives_json(awaited):
+    assert end_from_dict(json.loads(json.dumps(awaited.to_dict()))) == awaited
 
 
-@pytest.mark.parametrize("told", [None, [], "s", {"s": None}, {"s": "soon"}])
-def test_a_cursor_whose_told_sessions_are_unreadable_begins_where_it_was(told):
-    assert Cursor.read({"told_from": "2026-11-23T09:00:00Z", "told": told}) == Cursor(NINE)
+@pytest.mark.parametrize("ended_at", [None, TEN])
+def test_an_awaited_transcript_survives_json(ended_at):
+    awaited = AwaitedTranscript(S, timedelta(hours=5), NINE, ended_at)
+    assert AwaitedTranscript.from_dict(json.loads(json.dumps(awaited.to_dict())), TEN) == awaited
+
+
+@pytest.mark.parametrize(
+    ("keywords", "message"),
+    [
+        ({}, "session_id, or by either space_id or launch_id"),
+        ({"session_id": "17"}, "session_id='17'"),
+        ({"space_id": "a/b"}, "space_id='a/b'"),
+        ({"launch_id": " "}, "launch_id=' '"),
+        ({"space_id": "room-1", "window_end": NINE.isoformat()}, "is empty"),
+        ({"space_id": "room-1", "min_participants": "2"}, "min_participants='2'"),
+        ({"space_id": "room-1", "give_up_at": "soon"}, "give_up_at='soon'"),
+        ({"space_id": "room-1", "max_delay": -1}, "max_delay=-1"),
+    ],
+)
+def test_other_keywords_are_refused(keywords, message):
+    lesson = {name: value for name, value in AwaitedLesson(LESSON).to_dict().items() if name not in ("space_id",)}
+    with pytest.raises(LessonspaceInputError) as caught:
+        end_from_dict({**lesson, **keywords})
+    assert message in str(caught.value)

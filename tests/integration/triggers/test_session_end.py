@@ -320,6 +320,101 @@ def test_a_short_session_is_asked_about_once(lessonspace_connection, control, pr
     assert len([call for call in control.calls(path=LIST) if "space" in dict(call.query)]) == 1
 
 
+# Rooms that are only known by a launch id that was never used
+
+
+def unfiltered_polls(control):
+    return len([call for call in control.calls(path=LIST) if "end_time_after" in dict(call.query)])
+
+
+def checks_by_launch_id(control):
+    return [dict(call.query)["launch_id"] for call in control.calls(path=LIST) if "launch_id" in dict(call.query)]
+
+
+def test_lessons_in_new_rooms_are_told_within_two_polls_for_a_call_each(
+    lessonspace_connection, control, present, lesson
+):
+    rooms = [f"new-room-{number}" for number in range(8)]
+    what = {"asked_at": present.timestamp(), **lesson}
+
+    async def scenario():
+        waiting = [
+            asyncio.create_task(fired(a_trigger(lessonspace_connection, launch_id=room, **what))) for room in rooms
+        ]
+        await until(lambda: unfiltered_polls(control) >= 3)
+        assert checks_by_launch_id(control) == []
+        before = unfiltered_polls(control)
+        for room in rooms:
+            control.add_session(present - timedelta(minutes=50), present, users=["Ann", "Ben"], launch_id=room)
+        events = await asyncio.gather(*waiting)
+        return events, unfiltered_polls(control) - before
+
+    events, polls = asyncio.run(scenario())
+    assert {event["status"] for event in events} == {"ended"}
+    assert polls <= 3, "one may have been under way"
+    assert sorted(checks_by_launch_id(control)) == rooms
+
+
+def test_a_new_room_is_learned_while_its_lesson_runs_and_its_end_costs_no_call(
+    lessonspace_connection, control, present, lesson
+):
+    start = present - timedelta(minutes=50)
+    what = {"asked_at": present.timestamp(), **lesson}
+
+    async def scenario():
+        waiting = asyncio.create_task(fired(a_trigger(lessonspace_connection, launch_id="new-room", **what)))
+        await until(lambda: unfiltered_polls(control) >= 2)
+        running = control.add_session(start, users=["Ann", "Ben"], launch_id="new-room")
+        control.add_session(start, present, users=["Cleo", "Dan"], launch_id="elsewhere")
+        await until(lambda: checks_by_launch_id(control) == ["new-room"])
+        so_far = unfiltered_polls(control)
+        await until(lambda: unfiltered_polls(control) >= so_far + 3)
+        assert not waiting.done()
+        control.end_session(running)
+        return (await waiting)["session_id"] == running
+
+    assert asyncio.run(scenario())
+    assert checks_by_launch_id(control) == ["new-room"]
+
+
+def test_rooms_that_are_waited_for_wake_no_other_waiter(lessonspace_connection, control, present, lesson):
+    first = control.add_session(present - timedelta(days=7), present - timedelta(days=7, hours=-1), launch_id="known")
+    room = next(truth for truth in control.sessions() if truth.session_id == first)
+    what = {"asked_at": present.timestamp(), **lesson}
+
+    async def scenario():
+        unknown = asyncio.create_task(fired(a_trigger(lessonspace_connection, launch_id="new-room", **what)))
+        known = asyncio.create_task(
+            fired(a_trigger(lessonspace_connection, space_id=room.room_id, min_participants=3, **what))
+        )
+        await until(lambda: unfiltered_polls(control) >= 2)
+        control.add_session(present - timedelta(minutes=50), present, users=["Ann", "Ben"], space=room.space_id)
+        so_far = unfiltered_polls(control)
+        await until(lambda: unfiltered_polls(control) >= so_far + 4)
+        await cancelled([unknown, known])
+
+    asyncio.run(scenario())
+    assert checks_by_launch_id(control) == []
+
+
+def test_waiters_for_one_new_room_learn_it_from_each_other(lessonspace_connection, control, present, lesson):
+    later = {"window_start": present - timedelta(minutes=1), "window_end": present + timedelta(hours=1)}
+
+    async def scenario():
+        async with shared.shared_connection(lessonspace_connection) as connection:
+            what = {"launch_id": "new-room", "asked_at": present.timestamp()}
+            second = asyncio.create_task(fired(a_trigger(lessonspace_connection, **what, **later)))
+            first = asyncio.create_task(fired(a_trigger(lessonspace_connection, **what, **lesson)))
+            await until(lambda: unfiltered_polls(control) >= 2)
+            control.add_session(present - timedelta(minutes=50), present, users=["Ann", "Ben"], launch_id="new-room")
+            await first
+            assert set(connection.spaces_of_launches) == {"new-room"}
+            await cancelled([second])
+
+    asyncio.run(scenario())
+    assert checks_by_launch_id(control) == ["new-room"]
+
+
 def test_a_lesson_that_nobody_came_to_is_told_after_a_look_of_its_own(lessonspace_connection, control, lesson):
     give_up_at = lesson["window_end"].timestamp()
     trigger = a_trigger(

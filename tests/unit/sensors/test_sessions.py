@@ -28,6 +28,7 @@ from lessonspace_provider.exceptions import (
     LessonspaceRateLimitedError,
     LessonspaceServerError,
 )
+from lessonspace_provider.parameters import as_window
 from lessonspace_provider.sensors.base import LessonspaceWaitFailed
 from lessonspace_provider.sensors.sessions import LessonspaceSessionEndSensor
 from tests.unit.hooks.known import connection_json
@@ -122,6 +123,8 @@ def connection(monkeypatch):
         ({"space_id": "room-1", **WINDOW, "on_no_session": "ignore"}, "one of fail, skip, wait"),
         ({"space_id": "room-1", **WINDOW, "grace": 0}, "grace=0"),
         ({"space_id": "room-1", **WINDOW, "grace": "15"}, "grace='15'"),
+        ({"space_id": "room-1", **WINDOW, "max_delay": "15"}, "max_delay='15'"),
+        ({"space_id": "room-1", **WINDOW, "max_delay": -1}, "max_delay=-1"),
     ],
 )
 def test_bad_parameters_end_the_task_before_any_request(connection, requests_mock, deferrable, parameters, message):
@@ -326,6 +329,37 @@ def test_the_end_without_a_session_names_room_window_and_connection_and_what_to_
     assert message.find("Check the id first") < message.find("on_no_session='skip'") or on_no_session == "skip"
 
 
+LATE = {
+    **ENDED,
+    "start_time": (WINDOW["window_start"] + timedelta(minutes=32)).isoformat(),
+    "end_time": (WINDOW["window_end"] + timedelta(hours=1)).isoformat(),
+}
+
+
+@pytest.mark.parametrize("deferrable", [False, True])
+def test_a_lesson_that_began_late_and_overran_is_the_lesson(deferrable):
+    sensor = a_sensor([LATE], space_id="room-1", **WINDOW, deferrable=deferrable)
+    assert sensor.execute({})["session_id"] == SESSION_ID
+
+
+@pytest.mark.parametrize("deferrable", [False, True])
+def test_what_was_found_is_named_and_a_skip_is_warned_of(deferrable, capfd):
+    sensor = a_sensor([LATE], space_id="room-1", **WINDOW, max_delay=60, on_no_session="skip", deferrable=deferrable)
+    with pytest.raises(AirflowSkipException, match=f"found session {SESSION_ID} from .*it began after") as caught:
+        sensor.execute({})
+    assert "Check the id" not in str(caught.value)
+    (line,) = [line for line in "".join(capfd.readouterr()).splitlines() if "it began after" in line]
+    assert "[warning" in line
+
+
+def test_a_delay_beyond_the_window_is_waited_for():
+    sensor = a_sensor([], space_id="room-1", **WINDOW, max_delay=timedelta(hours=3), grace=60)
+    assert not sensor.poke({}).is_done, "the window and its grace are over, the delay's grace is not"
+    sensor.max_delay = timedelta(hours=2)
+    with pytest.raises(LessonspaceWaitFailed):
+        sensor.poke({})
+
+
 def test_or_waits_on_for_a_later_session():
     later = {**ENDED, "start_time": (NOW - timedelta(hours=1)).isoformat(), "end_time": NOW.isoformat()}
     sensor = a_sensor([], [], [later], space_id="room-1", on_no_session="wait", **WINDOW)
@@ -372,7 +406,8 @@ def test_a_lesson_that_is_not_over_defers_without_a_call_when_its_room_is_known(
         [], space_id="room-1", window_start=NOW, window_end=window_end, grace=60, min_participants=3, deferrable=True
     )
     trigger = deferral_of(sensor).trigger
-    assert (trigger.space_id, trigger.window_start, trigger.window_end) == ("room-1", NOW, window_end)
+    window = as_window(trigger.window_start, trigger.window_end)
+    assert (trigger.space_id, window) == ("room-1", (NOW, window_end))
     assert (trigger.min_participants, trigger.give_up_at) == (3, window_end.timestamp() + 60)
     assert sensor.hook.calls == []
 

@@ -5,21 +5,26 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 from contextvars import ContextVar
 from datetime import datetime, timedelta, timezone
 from threading import Event
 
 import pytest
 
+from lessonspace_provider.ended_sessions import OVERLAP, EndedSessions
 from lessonspace_provider.exceptions import LessonspaceAuthError, LessonspaceConnectionError, LessonspaceServerError
-from lessonspace_provider.sessions import Lesson
-from lessonspace_provider.triggers import sessions as session_triggers
-from lessonspace_provider.triggers import shared
+from lessonspace_provider.lessons import Lesson
+from lessonspace_provider.triggers import session_waiter, shared
+from lessonspace_provider.triggers.call_thread import CallThread
+from lessonspace_provider.triggers.session_waiter import SessionWaiter
 from lessonspace_provider.triggers.sessions import LessonspaceSessionEndedEventTrigger
-from lessonspace_provider.waiting import OVERLAP, AwaitedLesson, EndedSessions, Progress
+from lessonspace_provider.wait_progress import Progress
+from lessonspace_provider.waiting import AwaitedLesson
 
 MINUTE = timedelta(minutes=1)
 PRESENT = datetime(2026, 11, 23, 10, 0, tzinfo=timezone.utc)
+A, B, BAD, GOOD = (f"00000000-0000-4000-8000-00000000000{number}" for number in range(4))
 SPACE_ID = "0d1e2f3a-5b5f-4a2c-8d4e-4f5a8b9c0d1e"
 
 
@@ -50,7 +55,7 @@ def clock(monkeypatch):
     clock = Clock()
     monkeypatch.setattr(shared, "time", clock)
     monkeypatch.setattr(shared, "now", clock.now)
-    monkeypatch.setattr(session_triggers, "now", clock.now)
+    monkeypatch.setattr(session_waiter, "now", clock.now)
     return clock
 
 
@@ -113,16 +118,16 @@ async def polls(connection, count, since):
 
 def test_the_next_poll_begins_an_overlap_before_the_newest_end(clock):
     newest = PRESENT - 5 * MINUTE
-    connection = Connection([a_session("a", PRESENT - 20 * MINUTE), a_session("b", newest)])
+    connection = Connection([a_session(A, PRESENT - 20 * MINUTE), a_session(B, newest)])
     asyncio.run(polls(connection, 2, since=PRESENT - 30 * MINUTE))
     assert connection.asked_from[:2] == [PRESENT - 30 * MINUTE - OVERLAP, newest - OVERLAP]
 
 
 def test_a_list_that_takes_longer_than_the_overlap_hides_nothing_that_ended_meanwhile(clock):
     def slow_list():
-        yield a_session("before", PRESENT - 20 * MINUTE)
+        yield a_session(A, PRESENT - 20 * MINUTE)
         clock.seconds += 3 * OVERLAP.total_seconds()
-        yield a_session("while it was read", clock.now() - MINUTE)
+        yield a_session(B, clock.now() - MINUTE)
 
     connection = Connection(slow_list())
     asyncio.run(polls(connection, 2, since=PRESENT - 30 * MINUTE))
@@ -130,29 +135,65 @@ def test_a_list_that_takes_longer_than_the_overlap_hides_nothing_that_ended_mean
 
 
 def test_a_poll_that_failed_is_made_good_from_where_it_looked(clock):
-    connection = Connection(LessonspaceServerError("503", status=503), [a_session("a", PRESENT)])
-    (news,) = asyncio.run(polls(connection, 1, since=PRESENT - 30 * MINUTE))
-    assert set(news.ended.by_id) == {"a"}
+    connection = Connection(LessonspaceServerError("503", status=503), [a_session(A, PRESENT)])
+    (result,) = asyncio.run(polls(connection, 1, since=PRESENT - 30 * MINUTE))
+    assert set(result.ended.by_id) == {A}
     assert connection.asked_from[:2] == [PRESENT - 30 * MINUTE - OVERLAP] * 2
 
 
 @pytest.mark.parametrize(
     "odd",
     [
-        {"start_time": "soon"},
         {"end_time": 7},
-        {"space": 7},
-        {"space": {"id": ["x"]}},
-        {"profiles": 7},
+        {"end_time": "10:"},
+        {"profiles": [{"user": 10**5000}]},
         {"uuid": ["bad"]},
+        {"uuid": "x" * 10**6},
+        {"uuid": "{{ conn.smtp_default.password }}", "end_time": "y" * 10**6},
     ],
 )
 def test_a_session_that_cant_be_read_is_named_and_stops_no_other(odd, clock, caplog):
-    bad = {**a_session("bad", PRESENT), **odd}
+    bad = {**a_session(BAD, PRESENT), **odd}
     with caplog.at_level(logging.WARNING):
-        (news,) = asyncio.run(polls(Connection([bad, a_session("good", PRESENT)]), 1, since=PRESENT))
-    assert "good" in news.ended.by_id
-    assert "bad" in news.ended.by_id or "bad" in caplog.text
+        (result,) = asyncio.run(polls(Connection([bad, a_session(GOOD, PRESENT)]), 1, since=PRESENT))
+    assert set(result.ended.by_id) == {GOOD}
+    (record,) = caplog.records
+    assert str(odd.get("uuid", BAD))[:20].strip("[]'") in record.getMessage()
+    assert len(record.getMessage()) < 300
+
+
+def test_a_session_that_cant_be_read_is_warned_of_once(clock, caplog):
+    bad = a_session(BAD, PRESENT) | {"end_time": "10:"}
+    with caplog.at_level(logging.WARNING):
+        asyncio.run(polls(Connection(*[[bad]] * 5), 5, since=PRESENT))
+    assert len(caplog.records) == 1
+
+
+def test_many_that_cant_be_read_are_counted(clock, caplog):
+    many = [a_session(f"no uuid {number}", PRESENT) for number in range(2_000)]
+    with caplog.at_level(logging.WARNING):
+        asyncio.run(polls(Connection(many), 1, since=PRESENT))
+    assert len(caplog.records) == shared.MOST_WARNED + 1
+    assert f"{2_000 - shared.MOST_WARNED} more sessions" in caplog.text
+
+
+def test_what_is_sent_is_parsed_in_the_thread_of_the_calls(clock, monkeypatch):
+    threads = []
+
+    class Parsed(shared.EndedSessions):
+        @classmethod
+        def parse(cls, sessions):
+            threads.append(threading.current_thread().name)
+            return super().parse(sessions)
+
+    class InThread(Connection):
+        async def call(self, function, *, is_poll=False):
+            return await asyncio.to_thread(function, self)
+
+    monkeypatch.setattr(shared, "EndedSessions", Parsed)
+    asyncio.run(polls(InThread([a_session(A, PRESENT)]), 1, since=PRESENT))
+    assert threads
+    assert threading.main_thread().name not in threads
 
 
 def test_the_polls_lines_are_not_written_in_the_context_of_who_came_first(clock):
@@ -179,7 +220,7 @@ def test_a_poll_is_not_kept_waiting_by_the_looks_of_those_who_wait():
     release, order = Event(), []
 
     async def scenario():
-        thread = shared._Thread("lessonspace-test")
+        thread = CallThread("lessonspace-test")
         under_way = asyncio.create_task(thread.run(release.wait))
         looks = [asyncio.create_task(thread.run(lambda n=n: order.append(n))) for n in range(3)]
         await asyncio.sleep(0)
@@ -207,28 +248,28 @@ def test_the_text_of_an_unexpected_error_is_told_to_nobody(caplog):
 # One who waits
 
 
-def test_a_doubt_is_asked_about_once_and_again_after_a_while(clock):
+def test_what_is_inconclusive_is_checked_once_and_again_after_a_while(clock):
     lesson = Lesson(PRESENT - 60 * MINUTE, PRESENT, min_participants=2, give_up_at=PRESENT + 15 * MINUTE)
-    short = a_session("short", PRESENT - 40 * MINUTE)
-    running = a_session("running", None, start=PRESENT - 38 * MINUTE)
+    short = a_session(A, PRESENT - 40 * MINUTE)
+    running = a_session(B, None, start=PRESENT - 38 * MINUTE)
     answer = [short, running]
     connection = Connection(*[answer] * 9)
-    waiter = session_triggers._Waiter(connection, AwaitedLesson(lesson, SPACE_ID), Progress(logging.getLogger()), 30)
+    waiter = SessionWaiter(connection, AwaitedLesson(lesson, SPACE_ID), Progress(logging.getLogger()), 30)
 
-    def hear(*ended):
-        news = shared.News(clock.now(), EndedSessions(ended), is_turn=False)
-        return asyncio.run(waiter.heard(news))
+    def take(*ended):
+        result = shared.PollResult(clock.now(), EndedSessions.parse(ended))
+        return asyncio.run(waiter.take(result, shared.Subscription(30, 0.0)))
 
     for _ in range(5):
-        verdict = hear(short)
+        verdict = take(short)
         assert verdict is None or verdict.status == "waiting"
     assert len(connection.asked_from) == 1
     clock.seconds += shared.CONFIRM_AFTER
-    hear(short)
+    take(short)
     assert len(connection.asked_from) == 2
     answer[1] = {**running, "end_time": clock.now().isoformat()}
-    verdict = hear(short, answer[1])
-    assert (verdict.status, verdict.session["uuid"]) == ("ended", "running")
+    verdict = take(short, answer[1])
+    assert (verdict.status, verdict.session.session_id) == ("ended", B)
     assert len(connection.asked_from) == 2
 
 

@@ -9,9 +9,9 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
+from lessonspace_provider.ended_sessions import EndedSessions
 from lessonspace_provider.triggers import transcripts
-from lessonspace_provider.triggers.shared import News
-from lessonspace_provider.waiting import EndedSessions
+from lessonspace_provider.triggers.shared import PollResult
 
 SESSION_ID = "5b5f1a2c-3d4e-4f5a-8b9c-0d1e2f3a4b5c"
 NOW = datetime.now(timezone.utc)
@@ -37,7 +37,7 @@ class Connection:
         if not self.polls:
             raise PolledEnough
         self.polls -= 1
-        return News(NOW, EndedSessions([]), is_turn=False)
+        return PollResult(NOW, EndedSessions([]))
 
     async def call(self, function):
         return function(self)
