@@ -281,7 +281,7 @@ UNTESTABLE = (
     ),
     Assumption(
         "largest-file",
-        "no object is larger than 2 MB, no page of a list than 6 MB, and no transcript than 256 MB",
+        "no object is larger than 2 MB, no page of a list than 4 MB, and no transcript than 256 MB",
         GUESSED,
         ("hooks.bodies:LARGEST_OBJECT", "hooks.bodies:LARGEST_PAGE", "hooks.bodies:LARGEST_FILE"),
         "no list tells sizes",

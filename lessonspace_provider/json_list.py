@@ -16,6 +16,15 @@ _WHITE_SPACE = re.compile(rb"[ \t\n\r]*")
 #: Bytes that are looked at first to parse an item: more than most segments of a transcript have.
 _FIRST_LOOK = 1024
 
+#: Bytes of an item, and of anything else that is parsed at once: parsed, it may take 50 times that.
+LARGEST_ITEM = 2 * 1024 * 1024
+
+#: Items of a list: every item costs time each time the list is read through.
+MOST_ITEMS = 500_000
+
+#: Bytes of a text in another encoding than UTF-8, since it has to be recoded as a whole.
+_LARGEST_RECODED = 16 * 1024 * 1024
+
 
 class JsonList(Collection[object]):
     """
@@ -24,14 +33,24 @@ class JsonList(Collection[object]):
     It takes no more memory than its text and its largest item.
 
     :param data: the list, as JSON in UTF-8.
-    :raises ValueError: it is no JSON, or no list. Once made, a list can be read to its end.
+    :raises ValueError: it is no JSON, or no list, or has more than ``MOST_ITEMS`` items or one of more than
+        ``LARGEST_ITEM`` bytes. Once made, a list can be read to its end.
     """
 
     _parse = staticmethod(json.JSONDecoder(**NUMBERS).raw_decode)
 
     def __init__(self, data: bytes) -> None:
         self._data = data
-        self._length = sum(1 for _ in self)
+        self._length = 0
+        for _ in self:
+            self._length += 1
+            if self._length > MOST_ITEMS:
+                raise ValueError(f"More than {MOST_ITEMS} items")
+
+    @property
+    def size(self) -> int:
+        """Bytes of its text."""
+        return len(self._data)
 
     def __len__(self) -> int:
         return self._length
@@ -74,6 +93,8 @@ class JsonList(Collection[object]):
                 if is_rest or length < len(text):
                     return text, (item, length)
             size *= 2
+            if size > LARGEST_ITEM:
+                raise ValueError(f"More than {LARGEST_ITEM} bytes in the item at byte {at}")
 
     def _behind(self, char: bytes, at: int) -> int:
         """Give the place of what follows a character, which must be there."""
@@ -95,12 +116,18 @@ def loads(data: bytes) -> object:
 
     :param data: in UTF-8, -16 or -32.
     :return: a ``JsonList`` for a list, else the parsed value.
-    :raises ValueError: it is not JSON.
+    :raises ValueError: it is not JSON, or more than can be parsed in bounded memory; see ``JsonList``.
     """
     encoding = json.detect_encoding(data)
     if encoding != "utf-8":
+        if len(data) > _LARGEST_RECODED:
+            raise ValueError(f"More than {_LARGEST_RECODED} bytes in {encoding}")
         data = data.decode(encoding, "surrogatepass").encode("utf-8", "surrogatepass")
-    return JsonList(data) if re.match(rb"[ \t\n\r]*\[", data) else json.loads(data, **NUMBERS)
+    if re.match(rb"[ \t\n\r]*\[", data):
+        return JsonList(data)
+    if len(data) > LARGEST_ITEM:
+        raise ValueError(f"More than {LARGEST_ITEM} bytes, and no list")
+    return json.loads(data, **NUMBERS)
 
 
 def line_of(item: object) -> bytes:

@@ -49,12 +49,15 @@ def parse(data: bytes) -> object:
 
 
 def _plain(value: object, levels: int) -> object:
+    # In place: a copy beside the original would double the memory that a hostile reply takes.
     if isinstance(value, str):
         return _NO_TEXT.sub("\ufffd", value)
     if not isinstance(value, (dict, list)):
         return value
     if not levels:
         return None
-    if isinstance(value, list):
-        return [_plain(entry, levels - 1) for entry in value]
-    return {_NO_TEXT.sub("\ufffd", name): _plain(entry, levels - 1) for name, entry in value.items()}
+    for place, entry in value.items() if isinstance(value, dict) else enumerate(value):
+        value[place] = _plain(entry, levels - 1)
+    if isinstance(value, dict) and any(map(_NO_TEXT.search, value)):
+        return {_NO_TEXT.sub("\ufffd", name): entry for name, entry in value.items()}
+    return value

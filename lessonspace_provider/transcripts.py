@@ -24,6 +24,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from lessonspace_provider import json_list
+from lessonspace_provider.exceptions import LessonspaceReplyTooLargeError
 from lessonspace_provider.parameters import ROLES, refuse
 from lessonspace_provider.spreadsheets import without_formulas
 
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
     from lessonspace_provider.api_types import Profile, Segment, Speaker
 
 Made = TypeVar("Made")
+
+#: Bytes of a transcript's file whose segments may be held in memory all at once, where they take up to 50 times that.
+LARGEST_IN_MEMORY = 8 * 1024 * 1024
 
 #: Stands for a speaker of whom the segment tells neither a name nor an id, or who must not be named.
 UNKNOWN_SPEAKER = "Unknown"
@@ -60,6 +64,22 @@ _TYPES = {"start_time": (int, float), "end_time": (int, float), "user": (object,
 _KINDS = "|".join((*(role.capitalize() for role in ROLES), UNKNOWN_ROLE))
 _LABEL = re.compile(rf"({_KINDS})( \d+)?|{UNKNOWN_SPEAKER}")
 _ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
+
+
+def in_memory(session_id: str, segments: Collection[Segment]) -> list[Segment]:
+    """
+    Make a list of a transcript's segments.
+
+    :param session_id: whose transcript it is, for the message.
+    :param segments: as they were opened.
+    :raises LessonspaceReplyTooLargeError: its file has more than ``LARGEST_IN_MEMORY`` bytes.
+    """
+    if isinstance(segments, json_list.JsonList) and segments.size > LARGEST_IN_MEMORY:
+        raise LessonspaceReplyTooLargeError(
+            f"The transcript of session {session_id} has {segments.size >> 20} MB, and at most "
+            f"{LARGEST_IN_MEMORY >> 20} MB are read into memory: give a destination, or use open_transcript()."
+        )
+    return list(segments)
 
 
 def to_json(segments: Iterable[Segment]) -> Iterator[bytes]:

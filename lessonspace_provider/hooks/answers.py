@@ -109,7 +109,7 @@ def read_file(reply: Reply, call: Call) -> object:
     :param reply: what came back.
     :param call: what was asked, with the file's name in place of a path.
     :return: the file's JSON, a list as a ``JsonList``.
-    :raises LessonspaceLinkExpiredError: 403, ask the API for a new link (facts, C).
+    :raises LessonspaceLinkExpiredError: 403, or 400 of a store that says so: ask the API for a new link (facts, C).
     :raises LessonspaceServerError: 404, 429, 5xx, or a file that is not JSON: worth another try, as the API has just
         said that the file is there.
     :raises LessonspaceBadRequestError: any other status.
@@ -119,7 +119,7 @@ def read_file(reply: Reply, call: Call) -> object:
         return _read_json(reply, call, json_list.loads)
     kind: type[LessonspaceError] = LessonspaceBadRequestError
     advice = "the store behind the signed link does not give the file; if this lasts, ask Lessonspace about it."
-    if status == 403:
+    if status == 403 or (status == 400 and b"expired" in reply.body.lower()):
         kind, advice = LessonspaceLinkExpiredError, "the signed link has expired, ask for a new one."
     elif status == 404:
         kind = LessonspaceServerError

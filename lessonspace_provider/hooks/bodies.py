@@ -23,7 +23,7 @@ ACCEPTED_ENCODING = "gzip"
 #: must be far smaller than a worker's memory. A transcript is parsed segment by segment; that of a long day's session
 #: has some 50 MB at most (assumption).
 LARGEST_OBJECT = 2 * 1024 * 1024
-LARGEST_PAGE = 6 * 1024 * 1024
+LARGEST_PAGE = 4 * 1024 * 1024
 LARGEST_FILE = 256 * 1024 * 1024
 
 #: What is read of a body that comes with an error.

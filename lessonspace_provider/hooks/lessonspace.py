@@ -47,6 +47,7 @@ from lessonspace_provider.parameters import (
 from lessonspace_provider.rate_limit import Gate, RateLimitSettings, gate_for
 from lessonspace_provider.redis_client import redis_client
 from lessonspace_provider.sessions import name_to_keep
+from lessonspace_provider.transcripts import in_memory
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -334,8 +335,9 @@ class LessonspaceHook(BaseHook):
         :param page: likewise.
         :return: the segments, in the file's order, times in seconds.
         :raises LessonspaceTranscriptNotReady: 404, not ready, never to come, or no such session.
+        :raises LessonspaceReplyTooLargeError: it is too large for a list: use ``open_transcript``.
         """
-        return list(self.open_transcript(session_id, search=search, page=page))
+        return in_memory(session_id, self.open_transcript(session_id, search=search, page=page))
 
     def open_transcript(
         self, session_id: str, *, search: str | None = None, page: int | None = None

@@ -198,7 +198,7 @@ class LessonspaceGetTranscriptOperator(LessonspaceOperator):
         written = f"{len(segments)} segment(s) of session {self.session_id}"
         if self.destination is None:
             self.log.info("Returned %s as the task's result.", written)
-            return list(segments)
+            return transcripts.in_memory(self.session_id, segments)
         path = transcript_path(self.hook.get_session(self.session_id))
         files = [_folder(self.destination) / f"{path}.{format_name}" for format_name in formats]
         for file, format_name in zip(files, formats):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import codecs
 import json
 import tracemalloc
 from collections import deque
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lessonspace_provider import json_list
 from lessonspace_provider.json_list import JsonList, loads
 from lessonspace_provider.transcripts import WRITERS, pieces_of
 
@@ -83,6 +85,37 @@ def test_a_number_longer_than_a_look_is_one_number(digits):
 def test_a_number_that_consumers_cannot_hold_becomes_null(number):
     assert list(loads(f'[{{"start_time": {number}}}, 2.5]'.encode())) == [{"start_time": None}, 2.5]
     assert loads(f'{{"a": [{number}]}}'.encode()) == {"a": [None]}
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"[" + b",".join([b"{}"] * 40) + b"]",
+        b'["' + b"x" * 5000 + b'"]',
+        b"[0,[" + b"[]," * 5000 + b"[]]]",
+        b"[" + b"1" * 5000 + b",2]",
+        b'{"a": [' + b"[]," * 5000 + b"[]]}",
+        b'"' + b"x" * 5000 + b'"',
+        json.dumps(["x"] * 30, indent=300).encode("utf-16"),
+        codecs.BOM_UTF8 + json.dumps(["x"] * 30, indent=300).encode(),
+    ],
+    ids=["items", "text", "lists", "number", "object", "no list", "utf-16", "utf-8-sig"],
+)
+def test_what_would_take_more_memory_or_time_than_its_bounds_is_refused(monkeypatch, data):
+    assert loads(data) is not None
+    monkeypatch.setattr(json_list, "MOST_ITEMS", 30)
+    monkeypatch.setattr(json_list, "LARGEST_ITEM", 4096)
+    monkeypatch.setattr(json_list, "_LARGEST_RECODED", 4096)
+    with pytest.raises(ValueError, match="More than"):
+        loads(data)
+
+
+def test_a_list_within_its_bounds_is_read(monkeypatch):
+    data = json.dumps(["x" * 1500] * 30, indent=300).encode()
+    monkeypatch.setattr(json_list, "MOST_ITEMS", 30)
+    monkeypatch.setattr(json_list, "LARGEST_ITEM", 4096)
+    monkeypatch.setattr(json_list, "_LARGEST_RECODED", 4096)
+    assert list(loads(data)) == ["x" * 1500] * 30
 
 
 def segments_of_a_large_transcript():

@@ -7,11 +7,18 @@ from itertools import islice
 
 import pytest
 
-from lessonspace_provider.exceptions import LessonspaceNotFoundError, LessonspaceServerError
+from lessonspace_provider.exceptions import (
+    LessonspaceNotFoundError,
+    LessonspaceReplyTooLargeError,
+    LessonspaceServerError,
+)
+from lessonspace_provider.hooks.bodies import LARGEST_OBJECT, LARGEST_PAGE
+from lessonspace_provider.hooks.lessonspace import MOST_RESULTS
 from tests.unit.hooks.known import (
     API,
     KEY,
     ORGANISATION,
+    SESSION,
     SESSIONS_PATH,
     SPACE,
     SPACE_SESSIONS_PATH,
@@ -181,3 +188,23 @@ def test_the_api_may_lie_behind_a_proxy_with_a_path_of_its_own(connect, requests
     requests_mock.get(base + SESSIONS_PATH, json=page({"n": 1}, following=f"{base}{SESSIONS_PATH}?page=2"))
     requests_mock.get(f"{base}{SESSIONS_PATH}?page=2", json=page({"n": 2}))
     assert list(connect(host=base).list_sessions()) == [{"n": 1}, {"n": 2}]
+
+
+@pytest.mark.parametrize(("count", "is_read"), [(MOST_RESULTS, True), (MOST_RESULTS + 1, False)])
+def test_a_page_has_at_most_so_many_results(hook, requests_mock, count, is_read):
+    requests_mock.get(API + SESSIONS_PATH, json=page(*[{"uuid": SESSION}] * count))
+    if is_read:
+        assert next(hook.list_sessions())["uuid"] == SESSION
+    else:
+        with pytest.raises(LessonspaceServerError, match=f"a page of at most {MOST_RESULTS} results"):
+            next(hook.list_sessions())
+
+
+@pytest.mark.parametrize("size", [LARGEST_OBJECT + 1, LARGEST_PAGE + 1])
+def test_a_page_may_be_larger_than_an_object(hook, requests_mock, size):
+    requests_mock.get(API + SESSIONS_PATH, json=page({"uuid": SESSION, "name": "x" * size}))
+    if size < LARGEST_PAGE:
+        assert next(hook.list_sessions())["uuid"] == SESSION
+    else:
+        with pytest.raises(LessonspaceReplyTooLargeError, match="the reply is larger than 4 MB"):
+            next(hook.list_sessions())

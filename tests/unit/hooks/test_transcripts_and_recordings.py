@@ -10,9 +10,11 @@ from lessonspace_provider.exceptions import (
     LessonspaceInputError,
     LessonspaceLinkExpiredError,
     LessonspaceNotFoundError,
+    LessonspaceReplyTooLargeError,
     LessonspaceServerError,
     LessonspaceTranscriptNotReady,
 )
+from lessonspace_provider.hooks.bodies import LARGEST_ERROR
 from lessonspace_provider.hooks.lessonspace import LINKS_PER_TRANSCRIPT
 from lessonspace_provider.retries import ATTEMPTS
 from tests.unit.hooks.known import (
@@ -76,6 +78,40 @@ def test_an_expired_link_is_asked_for_anew(hook, requests_mock, expired):
     requests_mock.get(links[-1], json=[SEGMENT])
     assert hook.get_transcript(SESSION) == [SEGMENT]
     assert links_asked_for(requests_mock) == expired + 1
+
+
+EXPIRED = {
+    "request": "<Error><Code>ExpiredRequest</Code></Error>",
+    "token": "<Error><Code>ExpiredToken</Code><Message>The provided token has expired.</Message></Error>",
+    "access": "<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>",
+    "json": '{"error": "link EXPIRED"}',
+}
+
+
+@pytest.mark.parametrize("body", EXPIRED.values(), ids=list(EXPIRED))
+def test_a_400_of_an_expired_link_asks_for_a_new_link(hook, requests_mock, body):
+    first, second = f"{LINK}&n=0", f"{LINK}&n=1"
+    requests_mock.get(URL, [{"json": {"transcriptionUrl": link}} for link in (first, second)])
+    requests_mock.get(first, status_code=400, text=body)
+    requests_mock.get(second, json=[SEGMENT])
+    assert hook.get_transcript(SESSION) == [SEGMENT]
+    assert links_asked_for(requests_mock) == 2
+
+
+@pytest.mark.parametrize("body", ["", "<Error><Code>InvalidArgument</Code></Error>", "x" * LARGEST_ERROR + "expired"])
+def test_a_400_for_another_reason_asks_for_no_new_link(hook, linked, body):
+    linked.get(LINK, status_code=400, text=body)
+    with pytest.raises(LessonspaceBadRequestError):
+        hook.get_transcript(SESSION)
+    assert links_asked_for(linked) == 1
+
+
+def test_a_transcript_too_large_for_a_list_can_be_opened(hook, linked, monkeypatch):
+    monkeypatch.setattr("lessonspace_provider.transcripts.LARGEST_IN_MEMORY", 1 << 20)
+    linked.get(LINK, json=[{**SEGMENT, "text": "x" * 1000}] * 2000)
+    assert len(hook.open_transcript(SESSION)) == 2000
+    with pytest.raises(LessonspaceReplyTooLargeError, match=f"transcript of session {SESSION} has 2 MB, and at most 1"):
+        hook.get_transcript(SESSION)
 
 
 def test_links_that_are_always_expired_end_in_an_error(hook, linked):
