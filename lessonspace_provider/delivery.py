@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar, cast
 
 from airflow.sdk.bases.notifier import BaseNotifier
 
-from lessonspace_provider.exceptions import LessonspaceError
+from lessonspace_provider.exceptions import LessonspaceDeliveryError
 from lessonspace_provider.parameters import refuse_hidden
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def deliver_link(
     :param what: begins the error's message: "The link to space 'x'".
     :param then: ends it: what exists anyway, and what to do.
     :param log: receives a line for a delivery, and for a failure file, line and function of each frame.
-    :raises LessonspaceError: when the delivery failed, with the kind of its error only; or was never run.
+    :raises LessonspaceDeliveryError: when the delivery failed, with the kind of its error only; or was never run.
     """
     try:
         if isinstance(deliver, BaseNotifier):
@@ -108,7 +108,7 @@ def deliver_link(
         reason = f"{type(error).__name__} in deliver, the log lists its frames"
         log_frames(log, "deliver", error)
     if reason:
-        raise LessonspaceError(f"{what} was not delivered ({reason}); {then}")
+        raise LessonspaceDeliveryError(f"{what} was not delivered ({reason}); {then}")
     log.info("%s was delivered with %s.", what, name_of(deliver))
 
 

@@ -125,6 +125,30 @@ class LessonspaceTranscriptNotReady(LessonspaceError):  # noqa: N818 - the desig
     code = "transcript_not_ready"
 
 
+class LessonspaceDeliveryError(LessonspaceError):
+    """The DAG author's ``deliver`` failed, or was never run: its link went nowhere."""
+
+    code = "delivery_failed"
+
+
+class LessonspaceSettingRefusedError(LessonspaceError):
+    """A launch asked for a setting, the space has another one, and ``on_setting_refused`` is ``"fail"``."""
+
+    code = "setting_refused"
+
+
+class LessonspaceAccountError(LessonspaceError):
+    """The account of a job is used by another run, or can't be read or written."""
+
+    code = "account_unusable"
+
+
+class LessonspaceJobError(LessonspaceError):
+    """Items of a job are not done; the account lists them."""
+
+    code = "items_not_done"
+
+
 #: What a later call may not meet any more: an outage, not a mistake. A certificate may be renewed.
 PASSING_ERRORS = (
     LessonspaceConnectionError,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from lessonspace_provider.delivery import check_deliver, deliver_link
-from lessonspace_provider.exceptions import LessonspaceError
+from lessonspace_provider.exceptions import LessonspaceSettingRefusedError
 from lessonspace_provider.launch_settings import refused_settings
 from lessonspace_provider.parameters import as_flag, as_one_of
 
@@ -56,11 +56,11 @@ class LaunchDelivery:
         Describe each setting that was asked for and does not hold.
 
         :return: sentences without a full stop, see ``refused_settings``.
-        :raises LessonspaceError: when there is one, and ``on_setting_refused`` is ``"fail"``.
+        :raises LessonspaceSettingRefusedError: when there is one, and ``on_setting_refused`` is ``"fail"``.
         """
         refused = refused_settings(request.body, launch.get("room_settings"))
         if refused and self.on_setting_refused == "fail":
-            raise LessonspaceError(
+            raise LessonspaceSettingRefusedError(
                 f"Space {request.launch_id!r} exists, but its link was not delivered, as on_setting_refused='fail': "
                 f"{'; '.join(refused)}."
             )
@@ -75,7 +75,7 @@ class LaunchDelivery:
         :param request: what was asked for.
         :param launch: the API's answer.
         :param given: the caller's parameters, which ``deliver`` gets as ``launch["request"]``; a token stays out.
-        :raises LessonspaceError: when the delivery failed.
+        :raises LessonspaceDeliveryError: when the delivery failed.
         """
         if self.deliver is None:
             return

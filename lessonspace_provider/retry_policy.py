@@ -15,6 +15,7 @@ from lessonspace_provider.exceptions import (
     LessonspaceError,
     LessonspaceInputError,
     LessonspaceNotFoundError,
+    LessonspaceSettingRefusedError,
     LessonspaceTlsError,
 )
 
@@ -24,13 +25,14 @@ if TYPE_CHECKING:
 #: A server that asks for a longer wait than this many seconds (a day) is not believed.
 LONGEST_DELAY = 86_400.0
 
-#: What a person has to correct first: a parameter, the connection, an id, a certificate.
+#: What a person has to correct first: a parameter, the connection, an id, a certificate, the plan.
 NOT_RETRIED = (
     LessonspaceInputError,
     LessonspaceAuthError,
     LessonspaceNotFoundError,
     LessonspaceBadRequestError,
     LessonspaceTlsError,
+    LessonspaceSettingRefusedError,
     AirflowFailException,  # LessonspaceWaitFailed
 )
 

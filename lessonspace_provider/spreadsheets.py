@@ -88,13 +88,8 @@ def read_rows(data: bytes, file: str, columns: Sequence[str], *, optional: Seque
     :raises LessonspaceInputError: when it is no such file, a column is missing or there twice, or a quotation mark
         makes it unsure where a row ends.
     """
-    text = _decoded(data, file)
-    first_line, delimiter = 1, None
-    if match := _SEPARATOR_LINE.match(text):
-        text, first_line, delimiter = text[match.end() :], 2, match[1]
     wanted = [*columns, *optional]
-    records = _records(text, file, first_line, delimiter or _delimiter(text, wanted))
-    _, header = next(records, (0, []))
+    header, records = _table(data, file, wanted)
     names = [_name(cell) for cell in header]
     places = {column: _place(file, names, column) for column in wanted}
     if missing := [column for column in columns if places[column] is None]:
@@ -103,6 +98,20 @@ def read_rows(data: bytes, file: str, columns: Sequence[str], *, optional: Seque
             f"or tabs between them."
         )
     return [_row(file, line, record, names, places) for line, record in records]
+
+
+def column_names(data: bytes, file: str, expected: Sequence[str]) -> list[str]:
+    """
+    Read how a CSV file names its columns, for a caller that takes no other than it knows.
+
+    :param data: the whole file.
+    :param file: its name, for messages.
+    :param expected: names of which some are likely there: they show what is between the cells.
+    :return: the names without blanks around them; none for an empty file.
+    :raises LessonspaceInputError: when it is no such file.
+    """
+    header, _ = _table(data, file, expected)
+    return [_tidy(cell) for cell in header if _tidy(cell)]
 
 
 def without_formulas(cell: str) -> str:
@@ -115,6 +124,17 @@ def without_formulas(cell: str) -> str:
     :param cell: text of others.
     """
     return _FORMULA.sub("'", cell)
+
+
+def _table(data: bytes, file: str, wanted: Sequence[str]) -> tuple[list[str], Iterator[tuple[int, list[str]]]]:
+    """Give the first record, and the others with the line on which each begins."""
+    text = _decoded(data, file)
+    first_line, delimiter = 1, None
+    if match := _SEPARATOR_LINE.match(text):
+        text, first_line, delimiter = text[match.end() :], 2, match[1]
+    records = _records(text, file, first_line, delimiter or _delimiter(text, wanted))
+    _, header = next(records, (0, []))
+    return header, records
 
 
 def _decoded(data: bytes, file: str) -> str:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, TypedDict, TypeGuard, cast
 from lessonspace_provider.bulk.account_lock import locked
 from lessonspace_provider.bulk.items import Record
 from lessonspace_provider.bulk.journal import Journal, open_journal, read_journals, remove_journals
-from lessonspace_provider.exceptions import LessonspaceError
+from lessonspace_provider.exceptions import LessonspaceAccountError
 from lessonspace_provider.json_list import line_of
 from lessonspace_provider.storage import read_whole, write_whole
 
@@ -104,16 +104,16 @@ class Account:
         """
         Check that what is done now can be recorded.
 
-        :raises LessonspaceError: when the account was closed, can't be written, or belongs to another run.
+        :raises LessonspaceAccountError: when the account was closed, can't be written, or belongs to another run.
         """
         if self._is_lost():
-            raise LessonspaceError(
+            raise LessonspaceAccountError(
                 f"The account {self.path} was taken over by another run, so this one stops: run one at a time."
             )
         if self._failure is not None:
-            raise LessonspaceError(f"The account {self.path} could not be written, so this run stops.")
+            raise LessonspaceAccountError(f"The account {self.path} could not be written, so this run stops.")
         if self._is_closed:
-            raise LessonspaceError(f"The account {self.path} is closed: the run was stopped.")
+            raise LessonspaceAccountError(f"The account {self.path} is closed: the run was stopped.")
 
     def write(self, records: Iterable[Record]) -> None:
         """
@@ -121,7 +121,7 @@ class Account:
 
         Records of several threads are written together.
 
-        :raises LessonspaceError: see ``check_open``.
+        :raises LessonspaceAccountError: see ``check_open``.
         """
         with self._changed:
             self.check_open()
@@ -142,7 +142,7 @@ class Account:
         """
         Merge what was appended into the account's main file.
 
-        :raises LessonspaceError: when it can't be written; the journal still has all that was recorded.
+        :raises LessonspaceAccountError: when it can't be written; the journal still has all that was recorded.
         """
         with self._changed:
             self._changed.wait_for(lambda: not self._is_writing)
@@ -223,7 +223,7 @@ def open_account(folder: ObjectStoragePath, job: str, *, timeout: float = LOCK_T
     :param folder: where it is stored; made when needed.
     :param job: what its items are, such as ``launches``.
     :param timeout: seconds to wait for another run of the account to end.
-    :raises LessonspaceError: when another run has it, it can't be read, or it belongs to another kind of job.
+    :raises LessonspaceAccountError: when another run has it, it can't be read, or it belongs to another kind of job.
     """
     owner = secrets.token_hex(4)
     with locked(folder, owner, timeout) as is_lost:
@@ -255,7 +255,7 @@ def _header_in(line: bytes, path: ObjectStoragePath, job: str) -> Header:
     if not isinstance(header, dict) or header.get("lessonspace_account") != VERSION or "salt" not in header:
         raise _unreadable(path, 1)
     if header.get("job") != job:
-        raise LessonspaceError(
+        raise LessonspaceAccountError(
             f"The account {path} is one of {header.get('job')}, not of {job}: give each job a folder of its own."
         )
     return cast("Header", header)
@@ -280,8 +280,8 @@ def _is_record(read: object) -> TypeGuard[Record]:
     return isinstance(read, dict) and read.keys() >= Record.__required_keys__
 
 
-def _unreadable(path: ObjectStoragePath, line: int) -> LessonspaceError:
-    return LessonspaceError(
+def _unreadable(path: ObjectStoragePath, line: int) -> LessonspaceAccountError:
+    return LessonspaceAccountError(
         f"The account {path} can't be read at line {line}, its journals included: restore it from a backup. To begin "
         f"again, give another folder; everything is then done again."
     )

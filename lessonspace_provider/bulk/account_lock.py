@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lessonspace_provider.exceptions import LessonspaceDestinationError, LessonspaceError
+from lessonspace_provider.exceptions import LessonspaceAccountError, LessonspaceDestinationError
 from lessonspace_provider.local_files import refuse_foreign_links
 from lessonspace_provider.storage import is_local, read_whole, remove_files, write_whole
 
@@ -45,7 +45,7 @@ def locked(folder: ObjectStoragePath, owner: str, timeout: float) -> Iterator[Ca
     :param owner: names this run in the lease.
     :param timeout: seconds to wait for another run.
     :return: tells whether the lock was lost to another run meanwhile.
-    :raises LessonspaceError: when another run has the lock all of that time.
+    :raises LessonspaceAccountError: when another run has the lock all of that time.
     """
     if is_local(folder):
         with _file_lock(Path(folder.path), timeout):
@@ -83,8 +83,8 @@ def _is_locked(descriptor: int) -> bool:
     return True
 
 
-def _in_use(folder: str, timeout: float) -> LessonspaceError:
-    return LessonspaceError(
+def _in_use(folder: str, timeout: float) -> LessonspaceAccountError:
+    return LessonspaceAccountError(
         f"Another run has used the account in {folder} for {timeout:.0f} s: let it end, or give this one a folder of "
         f"its own. Nothing was sent."
     )

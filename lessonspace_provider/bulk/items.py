@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Generic, Literal, TypedDict, TypeVar
 
@@ -25,6 +25,21 @@ STATUSES: tuple[Status, ...] = ("done", "failed", "refused", "not_attempted")
 LONGEST_REASON = 500
 
 _EMAIL, _LINK = re.compile(r"[^\s@'\"<>]+@[^\s@'\"<>]+"), re.compile(r"\w+://\S+")
+
+
+@dataclass(frozen=True, repr=False)
+class Row:
+    """
+    A row of the input.
+
+    :param place: where it is: ``item 3`` of a list, ``line 3`` of a file.
+    :param values: its fields; empty when it can't be read.
+    :param problem: why it can't be read; None when it can.
+    """
+
+    place: str
+    values: Mapping[str, object]
+    problem: str | None = None
 
 
 @dataclass(frozen=True, repr=False)

@@ -7,11 +7,10 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from lessonspace_provider.bulk.items import Item, Plan, Refusal, reason_of, without_private
-from lessonspace_provider.bulk.rows import Row
+from lessonspace_provider.bulk.items import Item, Plan, Refusal, Row, reason_of, without_private
 from lessonspace_provider.exceptions import LessonspaceInputError
 from lessonspace_provider.launch_request import LAUNCH_PARAMETERS, LaunchRequest, launch_request
-from lessonspace_provider.parameters import refuse, refuse_unknown, shown
+from lessonspace_provider.parameters import RENDERED_NONE, refuse_hidden, refuse_unknown, shown
 
 #: The parameters of one launch, and ``recipient``, which only ``deliver`` gets.
 Parameters = Mapping[str, object]
@@ -43,7 +42,7 @@ def as_defaults(defaults: object) -> Parameters:
     if defaults is None:
         return {}
     if not isinstance(defaults, Mapping):
-        raise refuse("defaults", type(defaults), "a mapping of launch parameters")
+        raise refuse_hidden("defaults", defaults, "a mapping of launch parameters")
     known = [name for name in LAUNCH_PARAMETERS if name not in ("launch_id", "auth_external")]
     refuse_unknown(defaults, known, "field of defaults")
     return defaults
@@ -140,7 +139,7 @@ def shown_id(launch_id: object) -> str:
 
 def _texts(value: object) -> Iterator[str]:
     """Give all texts in a value that are long enough to be told from a message's own words."""
-    if isinstance(value, str) and len(value) > 2:
+    if isinstance(value, str) and len(value) > 2 and value != RENDERED_NONE:
         yield value
     elif isinstance(value, Mapping):
         for entry in value.values():

@@ -1,16 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads the input of a job: a list, or a file of JSON Lines on any store."""
+"""Reads the input of a job: a list, or a file of JSON Lines or CSV on any store."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sized
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from lessonspace_provider.bulk.cells import Columns, csv_rows
+from lessonspace_provider.bulk.items import Row
 from lessonspace_provider.destinations import as_place
 from lessonspace_provider.exceptions import LessonspaceInputError
-from lessonspace_provider.parameters import refuse
+from lessonspace_provider.parameters import refuse, refuse_hidden
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
@@ -30,36 +31,22 @@ class HiddenRows:
         return f"<{len(self.rows)} rows>" if isinstance(self.rows, Sized) else "<rows>"
 
 
-@dataclass(frozen=True, repr=False)
-class Row:
-    """
-    A row of the input.
-
-    :param place: where it is: ``item 3`` of a list, ``line 3`` of a file.
-    :param values: its fields; empty when it can't be read.
-    :param problem: why it can't be read; None when it can.
-    """
-
-    place: str
-    values: Mapping[str, object]
-    problem: str | None = None
-
-
-def read_rows(parameter: str, given: object, *, accept_incomplete_file: bool = False) -> list[Row]:
+def read_rows(parameter: str, given: object, columns: Columns, *, accept_incomplete_file: bool = False) -> list[Row]:
     """
     Read all rows of an input.
 
     :param parameter: its name, for errors.
-    :param given: a list of mappings; or the path of a ``.jsonl`` file as ``ObjectStoragePath`` takes it.
-    :param accept_incomplete_file: whether the readable beginning of a file that breaks off is read.
+    :param given: a list of mappings; or the path of a ``.jsonl`` or ``.csv`` file as ``ObjectStoragePath`` takes it.
+    :param columns: those of a CSV file.
+    :param accept_incomplete_file: whether what is readable of a ``.jsonl`` file that breaks off is read.
     :raises LessonspaceInputError: when the input is neither, or a file can't be read to its end.
     """
     if isinstance(given, HiddenRows):
         given = given.rows
     if isinstance(given, str) or hasattr(given, "protocol"):
-        return _rows_of_file(parameter, given, accept_incomplete_file)
+        return _rows_of_file(parameter, given, columns, accept_incomplete_file)
     if not isinstance(given, Iterable) or isinstance(given, (Mapping, bytes)):
-        raise refuse(parameter, type(given), "a list of mappings, or the path of a .jsonl file")
+        raise refuse_hidden(parameter, given, "a list of mappings, or the path of a .jsonl or .csv file")
     return [_row(f"item {number}", entry) for number, entry in enumerate(given, start=1)]
 
 
@@ -69,16 +56,21 @@ def _row(place: str, entry: object) -> Row:
     return Row(place, {}, f"it must be a mapping of parameters by their names, and is of type {type(entry).__name__}")
 
 
-def _rows_of_file(parameter: str, given: object, accept_incomplete: bool) -> list[Row]:
+def _rows_of_file(parameter: str, given: object, columns: Columns, accept_incomplete: bool) -> list[Row]:
     from lessonspace_provider.storage import read_whole
 
-    example = "a .jsonl file with its whole path, such as 's3://aws_default@bucket/launches/{{ ds }}.jsonl'"
-    file = as_place(given, f"a list of mappings, or {example}", parameter)
-    if not file.name.endswith(".jsonl"):
-        raise refuse(parameter, str(file), f"a list of mappings, or {example}")
+    allowed = (
+        "a list of mappings, or a .jsonl or .csv file with its whole path, such as "
+        "'s3://aws_default@bucket/launches/{{ ds }}.csv'"
+    )
+    file = as_place(given, allowed, parameter)
+    if not file.name.lower().endswith((".jsonl", ".csv")):
+        raise refuse(parameter, str(file), allowed)
     data = read_whole(file)
     if data is None:
         raise LessonspaceInputError(f"{parameter}: there is no file {file}. Nothing was sent.")
+    if file.name.lower().endswith(".csv"):
+        return csv_rows(data, str(file), columns)
     return _json_rows(_decoded(data, file), file, accept_incomplete)
 
 

@@ -14,6 +14,7 @@ from lessonspace_provider.bulk.threads import WORKERS, WorkerThreads
 from lessonspace_provider.delivery import Logger, log_frames
 from lessonspace_provider.exceptions import (
     PASSING_ERRORS,
+    LessonspaceAccountError,
     LessonspaceAuthError,
     LessonspaceError,
     LessonspaceInputError,
@@ -91,7 +92,7 @@ class JobRun(Generic[Task]):
         :param items: in the order in which to begin them.
         :param refusals: items that are not attempted.
         :return: the record of each item and refusal.
-        :raises LessonspaceError: when the account can't be written.
+        :raises LessonspaceAccountError: when the account can't be written.
         """
         todo = [item for item in items if not self._is_done(item)]
         self._begin(items, refusals)
@@ -154,7 +155,7 @@ class JobRun(Generic[Task]):
         try:
             self._book.write([record])
         except Exception as failure:
-            raise LessonspaceError(
+            raise LessonspaceAccountError(
                 f"{item.label} ({item.place}) is {record['status']}, and that could not be recorded: {failure} A run "
                 f"after this one does it again."
             ) from None

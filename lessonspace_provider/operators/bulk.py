@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypedDict, TypeVar
 
@@ -10,15 +11,15 @@ from lessonspace_provider.bulk.items import count
 from lessonspace_provider.bulk.rows import HiddenRows, read_rows
 from lessonspace_provider.bulk.threads import WORKERS
 from lessonspace_provider.destinations import as_place
-from lessonspace_provider.exceptions import LessonspaceError, LessonspaceInputError
+from lessonspace_provider.exceptions import LessonspaceInputError, LessonspaceJobError
 from lessonspace_provider.operators.base import LessonspaceOperator
 from lessonspace_provider.parameters import as_flag, as_one_of, as_positive
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
 
-    from lessonspace_provider.bulk.items import Item, Plan, Refusal, Status
-    from lessonspace_provider.bulk.rows import Row
+    from lessonspace_provider.bulk.cells import Columns
+    from lessonspace_provider.bulk.items import Item, Plan, Refusal, Row, Status
     from lessonspace_provider.bulk.run import Book
 
 Task = TypeVar("Task")
@@ -40,13 +41,18 @@ class LessonspaceBulkOperator(LessonspaceOperator):
 
     :param account: the folder of the account; None for none.
     :param on_refused: ``"continue"`` does what can be done; ``"fail"`` does nothing if any item is refused.
-    :param accept_incomplete_file: read what can be read of an input file that breaks off.
+    :param accept_incomplete_file: read what can be read of a ``.jsonl`` file that breaks off.
     :param account_names: write people's names into the account.
     :param max_threads: items at a time.
     """
 
     #: The parameter that has the items.
     rows_parameter: ClassVar[str]
+
+    @staticmethod
+    @abstractmethod
+    def columns() -> Columns:
+        """Give the columns of an input file of CSV."""
 
     def __init__(
         self,
@@ -96,7 +102,8 @@ class LessonspaceBulkOperator(LessonspaceOperator):
         workers = as_positive("max_threads", self.max_threads)
         folder = self._account_folder()
         incomplete = as_flag("accept_incomplete_file", self.accept_incomplete_file)
-        rows = read_rows(self.rows_parameter, getattr(self, self.rows_parameter), accept_incomplete_file=incomplete)
+        given = getattr(self, self.rows_parameter)
+        rows = read_rows(self.rows_parameter, given, self.columns(), accept_incomplete_file=incomplete)
         _ = self.hook.settings  # a connection that can't be used is no item's fault
         with without_account() if folder is None else open_account(folder, self.rows_parameter) as account:
             planned = plan(rows, account.key_of)
@@ -112,7 +119,7 @@ class LessonspaceBulkOperator(LessonspaceOperator):
             records = run.run(planned.items, planned.refusals)
         path = None if folder is None else str(account.path)
         if problem := not_done(self.rows_parameter, records, path, run.stopped_because):
-            raise LessonspaceError(problem)
+            raise LessonspaceJobError(problem)
         return JobResult(counts=count(records), account=path)
 
     def _account_folder(self) -> ObjectStoragePath | None:

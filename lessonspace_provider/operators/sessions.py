@@ -3,15 +3,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from lessonspace_provider.api_types import Recording, Session
+from lessonspace_provider.bulk.cells import UPDATE_COLUMNS, Columns
+from lessonspace_provider.bulk.updates import as_update_defaults, plan_updates, send_update
 from lessonspace_provider.delivery import check_deliver, deliver_link
-from lessonspace_provider.exceptions import LessonspaceServerError
 from lessonspace_provider.fields import as_fields, pick
-from lessonspace_provider.foreign_words import clean_words
 from lessonspace_provider.operators.base import LessonspaceListOperator, LessonspaceOperator
+from lessonspace_provider.operators.bulk import JobResult, LessonspaceBulkOperator
 from lessonspace_provider.parameters import (
     SPACE_SESSION_FILTERS,
     as_flag,
@@ -19,10 +21,10 @@ from lessonspace_provider.parameters import (
     as_uuid,
     refuse_unknown,
 )
-from lessonspace_provider.sessions import fields_that_change, is_policy, name_to_keep, summary
+from lessonspace_provider.sessions import check_policy_taken, fields_that_change, name_to_keep, summary
 
 if TYPE_CHECKING:
-    from airflow.sdk import Context
+    from airflow.sdk import Context, ObjectStoragePath
     from airflow.sdk.bases.notifier import BaseNotifier
 
     from lessonspace_provider.api_types import FilterValue, SessionUpdate
@@ -162,9 +164,60 @@ class LessonspaceUpdateSessionOperator(LessonspaceOperator):
         answer = self.hook.update_session(
             session_id, name=wanted.get("name") or name_to_keep(session_id, session), recording_access_policy=policy
         )
-        _check_policy_taken(session_id, policy, answer)
+        check_policy_taken(session_id, policy, answer)
         self.log.info("Session %s was updated: %s.", session_id, " and ".join(changes) or "all as before")
         return SessionChange(session_id=session_id, updated=True, old=old, new=_name_and_policy(answer))
+
+
+class LessonspaceUpdateSessionsOperator(LessonspaceBulkOperator):
+    """
+    Rename many sessions, or say who may watch their recordings, in one task.
+
+    An update costs one call. Where only the policy is to change and the session's name is not known, a second one reads
+    it, since the API requires a name. Nothing is sent to a session that is known to have the wanted values. A retry
+    updates only what is not done.
+
+    .. seealso::
+        For more information on how to use it, take a look at the guide: docs/sessions.md#update-many-sessions
+
+    :param updates: a list of mappings with ``session_id``, ``name`` and ``recording_access_policy``, also from another
+        task; or the path of a ``.jsonl`` or ``.csv`` file with these, as ``ObjectStoragePath`` takes it. With
+        ``current``, a mapping of the session's present ``name`` and ``recording_access_policy``, no session is read.
+    :param account: a folder as ``ObjectStoragePath`` takes it, one for each run of the DAG, with what became of each
+        session in ``account.jsonl``. None: a retry does all updates again.
+    :param defaults: ``name`` and ``recording_access_policy`` of all updates that do not give their own.
+    :param on_refused: ``"continue"`` sends the others when some updates can't be sent; ``"fail"`` sends none.
+    :param accept_incomplete_file: read what can be read of a ``.jsonl`` file that breaks off in its last line.
+    :param max_threads: updates at a time. All pass the rate limit of the API key.
+    :return: see ``JobResult``.
+    :raises LessonspaceInputError: for a parameter that can't be used, and for a file that can't be read to its end.
+    :raises LessonspaceJobError: at the end, when updates are not done.
+    """
+
+    rows_parameter = "updates"
+    template_fields: Sequence[str] = ("lessonspace_conn_id", "updates", "account", "defaults")
+
+    def __init__(
+        self,
+        *,
+        updates: Iterable[Mapping[str, object]] | str | ObjectStoragePath,
+        account: str | ObjectStoragePath | None = None,
+        defaults: Mapping[str, object] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(account=account, **kwargs)
+        self.updates = updates
+        self.defaults = defaults
+
+    @staticmethod
+    def columns() -> Columns:
+        """Give the columns of an input file of CSV."""
+        return UPDATE_COLUMNS
+
+    def execute(self, context: Context) -> JobResult:
+        """Check all updates, then send those that are not done and change something."""
+        plan = partial(plan_updates, defaults=as_update_defaults(self.defaults))
+        return self._run_job(plan, lambda _: partial(send_update, self.hook))
 
 
 class RecordingResult(TypedDict, total=False):
@@ -193,7 +246,7 @@ class LessonspaceGetRecordingUrlOperator(LessonspaceOperator):
     :return: see ``RecordingResult``.
     :raises LessonspaceInputError: for a parameter that can't be used, before any request.
     :raises LessonspaceNotFoundError: no such session, or no recording of it.
-    :raises LessonspaceError: when the delivery failed.
+    :raises LessonspaceDeliveryError: when the delivery failed.
     """
 
     template_fields: Sequence[str] = ("lessonspace_conn_id", "session_id")
@@ -240,13 +293,3 @@ class LessonspaceGetRecordingUrlOperator(LessonspaceOperator):
 
 def _name_and_policy(session: Session | SessionUpdate) -> SessionUpdate:
     return {"name": session.get("name"), "recording_access_policy": session.get("recording_access_policy")}
-
-
-def _check_policy_taken(session_id: str, policy: list[str] | None, answer: SessionUpdate) -> None:
-    """Notice a policy that was not taken. What the answer to ``[]`` looks like is unknown, so it is not looked at."""
-    if policy and answer.get("recording_access_policy") is not None and not is_policy(answer, policy):
-        taken = clean_words(answer.get("recording_access_policy")) or "empty"
-        raise LessonspaceServerError(
-            f"Session {session_id}: the recording access policy {policy} was sent, and the API answers that it is "
-            f"{taken}. Look in Lessonspace who may watch, and run the task again."
-        )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict, cast
 from urllib.parse import urlsplit, urlunsplit
 
 from lessonspace_provider.api_types import Space
+from lessonspace_provider.bulk.cells import Columns, launch_columns
 from lessonspace_provider.bulk.launch_job import LaunchJob
 from lessonspace_provider.bulk.launches import as_defaults, plan_launches
 from lessonspace_provider.delivery import log_frames
@@ -101,7 +102,9 @@ class LessonspaceLaunchSpaceOperator(LessonspaceOperator):
     :return: see ``LaunchResult``. ``created`` can be False for a space that this task made: when the launch's answer
         was lost or its delivery failed, the next launch finds the space there.
     :raises LessonspaceInputError: for a value that can't be right, before any request.
-    :raises LessonspaceError: when the launch or the delivery failed, or a setting was refused (``on_setting_refused``).
+    :raises LessonspaceDeliveryError: when the delivery failed.
+    :raises LessonspaceSettingRefusedError: see ``on_setting_refused``.
+    :raises LessonspaceError: when the launch failed.
     """
 
     template_fields: Sequence[str] = ("lessonspace_conn_id", *_TEMPLATED)
@@ -247,8 +250,9 @@ class LessonspaceLaunchSpacesOperator(LessonspaceBulkOperator):
         For more information on how to use it, take a look at the guide: docs/launching.md#many-launches
 
     :param launches: a list of mappings with the parameters of ``LessonspaceLaunchSpaceOperator``, also from another
-        task; or the path of a ``.jsonl`` file, a mapping per line, as ``ObjectStoragePath`` takes it. A further field
-        ``recipient`` is not sent: ``deliver`` finds it in ``launch["request"]``.
+        task; or the path of a ``.jsonl`` file with a mapping per line, or of a ``.csv`` file with columns such as
+        ``launch_id`` and ``user.name``, as ``ObjectStoragePath`` takes it. A further field ``recipient`` is not sent:
+        ``deliver`` finds it in ``launch["request"]``.
     :param account: a folder as ``ObjectStoragePath`` takes it, one for each run of the DAG, such as
         ``s3://aws_default@bucket/launches/{{ ds }}``. Its file ``account.jsonl`` has a line per launch: status, reason,
         tries and time, see ``bulk.items.Record``. No link, secret or e-mail address is in it.
@@ -257,13 +261,13 @@ class LessonspaceLaunchSpacesOperator(LessonspaceBulkOperator):
     :param deliver_secret: hand ``secret`` to ``deliver`` too: it gives full control over the space.
     :param on_setting_refused: see ``LessonspaceLaunchSpaceOperator``.
     :param on_refused: ``"continue"`` launches the others when some launches can't be sent; ``"fail"`` launches none.
-    :param accept_incomplete_file: launch what can be read of a file that breaks off in its last line.
+    :param accept_incomplete_file: launch what can be read of a ``.jsonl`` file that breaks off in its last line.
     :param max_links_per_space: all launches of a space that has more of them are refused.
     :param account_names: write ``user.name`` into the account, too.
     :param max_threads: launches and deliveries at a time. All pass the rate limit of the API key.
     :return: see ``JobResult``.
     :raises LessonspaceInputError: for a parameter that can't be used, and for a file that can't be read to its end.
-    :raises LessonspaceError: at the end, when launches are not done.
+    :raises LessonspaceJobError: at the end, when launches are not done.
     """
 
     rows_parameter = "launches"
@@ -288,6 +292,11 @@ class LessonspaceLaunchSpacesOperator(LessonspaceBulkOperator):
         self.deliver_secret = deliver_secret
         self.on_setting_refused = on_setting_refused
         self.max_links_per_space = max_links_per_space
+
+    @staticmethod
+    def columns() -> Columns:
+        """Give the columns of an input file of CSV."""
+        return launch_columns()
 
     def execute(self, context: Context) -> JobResult:
         """Check all launches, then send and deliver those that are not done."""

@@ -39,6 +39,10 @@ TAXONOMY = {
     "LessonspaceDestinationError": (LessonspaceError, OSError),
     "LessonspaceTranscriptNotReady": (LessonspaceError,),
     "LessonspaceLinkExpiredError": (LessonspaceError,),
+    "LessonspaceDeliveryError": (LessonspaceError,),
+    "LessonspaceSettingRefusedError": (LessonspaceError,),
+    "LessonspaceAccountError": (LessonspaceError,),
+    "LessonspaceJobError": (LessonspaceError,),
 }
 
 

@@ -11,18 +11,22 @@ retry_policy = pytest.importorskip(
 )
 
 from lessonspace_provider.exceptions import (  # noqa: E402 - after the check whether Airflow has retry policies
+    LessonspaceAccountError,
     LessonspaceAuthError,
     LessonspaceBadRequestError,
     LessonspaceConnectionError,
+    LessonspaceDeliveryError,
     LessonspaceDestinationError,
     LessonspaceError,
     LessonspaceInputError,
+    LessonspaceJobError,
     LessonspaceLinkExpiredError,
     LessonspaceNotFoundError,
     LessonspaceRateLimitedError,
     LessonspaceReplyTimeoutError,
     LessonspaceReplyTooLargeError,
     LessonspaceServerError,
+    LessonspaceSettingRefusedError,
     LessonspaceTlsError,
     LessonspaceTranscriptNotReady,
 )
@@ -85,6 +89,10 @@ DECISIONS = {
     LessonspaceDestinationError: DEFAULT,
     LessonspaceTranscriptNotReady: DEFAULT,
     LessonspaceLinkExpiredError: DEFAULT,
+    LessonspaceDeliveryError: DEFAULT,
+    LessonspaceSettingRefusedError: FAIL,
+    LessonspaceAccountError: DEFAULT,
+    LessonspaceJobError: DEFAULT,
 }
 
 

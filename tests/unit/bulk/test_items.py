@@ -17,7 +17,7 @@ def a_record(status="done", **fields):
         status=status,
         reason=None,
         tries=1,
-        time="2026-11-23T08:00:00Z",
+        time="2026-11-23T12:00:00Z",
         name=None,
     ) | {**fields}
 

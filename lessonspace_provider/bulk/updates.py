@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Plans the updates of many sessions, and sends each that changes something."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Protocol, cast
+
+from lessonspace_provider.bulk.items import Item, Plan, Refusal, Row, reason_of
+from lessonspace_provider.exceptions import LessonspaceInputError
+from lessonspace_provider.parameters import as_session_update, as_uuid, refuse_hidden, refuse_unknown
+from lessonspace_provider.sessions import check_policy_taken, fields_that_change, name_to_keep
+
+if TYPE_CHECKING:
+    from lessonspace_provider.api_types import Session, SessionUpdate
+
+#: What an update may change.
+FIELDS = ("name", "recording_access_policy")
+
+#: The fields of an update in the input; ``current`` has the session's own ``FIELDS``, where they are known.
+PARAMETERS = ("session_id", *FIELDS, "current")
+
+#: What the account says of a session to which nothing was sent.
+UNCHANGED = "it had these values already, nothing was sent"
+
+
+@dataclass(frozen=True)
+class Update:
+    """
+    What is to become of a session.
+
+    :param session_id: its uuid.
+    :param wanted: the new values.
+    :param current: the present ones that the caller knows.
+    """
+
+    session_id: str
+    wanted: SessionUpdate
+    current: Session
+
+
+class Sessions(Protocol):
+    """The part of the hook that is used here."""
+
+    def get_session(self, session_id: str) -> Session:
+        """Get a session."""
+
+    def update_session(
+        self, session_id: str, *, name: str | None = None, recording_access_policy: list[str] | None = None
+    ) -> SessionUpdate:
+        """Update a session."""
+
+
+def as_update_defaults(defaults: object) -> Mapping[str, object]:
+    """
+    Check what all updates have in common; its values are checked with each update.
+
+    :raises LessonspaceInputError: for anything but a mapping of the fields of an update.
+    """
+    if defaults is None:
+        return {}
+    if not isinstance(defaults, Mapping):
+        raise refuse_hidden("defaults", defaults, f"a mapping with {' or '.join(FIELDS)}")
+    refuse_unknown(defaults, FIELDS, "field of defaults")
+    return defaults
+
+
+def plan_updates(
+    rows: Iterable[Row], key_of: Callable[..., str], *, defaults: Mapping[str, object]
+) -> Plan[Update | None]:
+    """
+    Check all updates.
+
+    :param rows: the input.
+    :param key_of: makes the key of an item from texts that identify it.
+    :param defaults: values of all updates that do not have their own.
+    """
+    plan: Plan[Update | None] = Plan(items=[], refusals=[], warnings=[])
+    places: dict[str, str] = {}
+    for row in rows:
+        given = {**defaults, **{name: value for name, value in row.values.items() if value is not None}}
+        item = _new_item(row, given, key_of("refused", row.place))
+        try:
+            update = _checked(row, given)
+            if update.session_id in places:
+                raise LessonspaceInputError(f"this session has an update already, see {places[update.session_id]}")
+        except LessonspaceInputError as error:
+            plan.refusals.append(Refusal(item, reason_of(error, item.private)))
+            continue
+        places[update.session_id] = row.place
+        key = key_of(update.session_id, *(repr(update.wanted.get(name)) for name in FIELDS))
+        plan.items.append(replace(item, key=key, label=update.session_id, task=update))
+    return plan
+
+
+def send_update(sessions: Sessions, item: Item[Update | None]) -> str | None:
+    """
+    Update a session: one call, after one that reads its name where no name is known and none is given.
+
+    :return: the remark for the account.
+    :raises LessonspaceError: when it failed, or the API took the update and kept another policy.
+    """
+    update = cast("Update", item.task)
+    current = update.current
+    if "name" not in update.wanted and not current.get("name"):
+        current = sessions.get_session(update.session_id)
+    changes = fields_that_change(current, update.wanted)
+    if not changes:
+        return UNCHANGED
+    policy = update.wanted.get("recording_access_policy")
+    name = update.wanted.get("name") or name_to_keep(update.session_id, current)
+    answer = sessions.update_session(update.session_id, name=name, recording_access_policy=policy)
+    check_policy_taken(update.session_id, policy, answer)
+    return f"updated {' and '.join(changes)}"
+
+
+def _new_item(row: Row, given: Mapping[str, object], key: str) -> Item[Update | None]:
+    session_id = given.get("session_id")
+    current = given.get("current")
+    names = [given.get("name"), current.get("name") if isinstance(current, Mapping) else None]
+    return Item(
+        key=key,
+        label=str(session_id)[:64] if isinstance(session_id, (str, int)) else f"<{type(session_id).__name__}>",
+        place=row.place,
+        task=None,
+        private=tuple(name for name in names if isinstance(name, str) and len(name) > 2),
+    )
+
+
+def _checked(row: Row, given: Mapping[str, object]) -> Update:
+    if row.problem is not None:
+        raise LessonspaceInputError(row.problem)
+    refuse_unknown(given, PARAMETERS, "field of an update")
+    session_id = as_uuid("session_id", given.get("session_id"))
+    wanted = as_session_update(session_id, given.get("name"), given.get("recording_access_policy"))
+    current = given.get("current", {})
+    if not isinstance(current, Mapping):
+        raise refuse_hidden("current", current, f"a mapping with {' and '.join(FIELDS)} as the session has them")
+    return Update(session_id, wanted, cast("Session", {name: current[name] for name in FIELDS if name in current}))
