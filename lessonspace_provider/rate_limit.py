@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
+from lessonspace_provider.daily_notice import is_first_today
 from lessonspace_provider.exceptions import LessonspaceError, LessonspaceInputError, LessonspaceRateLimitedError
 from lessonspace_provider.local_files import NotPrivateError, make_private_folder
 from lessonspace_provider.pace import RESERVATION_LAPSES, TOLERATED_LATENESS
@@ -215,11 +216,8 @@ def _make_gate(name: str, settings: RateLimitSettings, redis: Redis | None) -> G
     if redis is not None:
         shared = RedisPaceStore(redis, f"lessonspace:pace:{name}")
         store = FallbackPaceStore(shared, store, RedisOutage(directory / f"{written_since}.outage"))
-    elif _in_container():
-        _log.info(
-            "The rate limit of this API key holds in this container only: where others use the key too, set "
-            "rate_limit_backend to redis in the connection, or rate_limit_dir to a local folder that all of them mount."
-        )
+    elif (notice := scope_notice(settings)) and is_first_today(directory / f"{name}.notice"):
+        _log.info("%s", notice)
     host = f"{platform.node()}:{directory}"
     return RateGate(
         Turnstile(directory / f"{name}.turnstile"),
@@ -227,6 +225,21 @@ def _make_gate(name: str, settings: RateLimitSettings, redis: Redis | None) -> G
         host,
         per_second=settings.per_second,
         max_wait=settings.max_wait,
+    )
+
+
+def scope_notice(settings: RateLimitSettings) -> str | None:
+    """
+    Describe a limit that other machines with the same key do not share.
+
+    :return: a sentence for the log or the connection's test; None outside of containers, with Redis, and without a
+        limit.
+    """
+    if not settings.per_second or settings.redis_conn_id or not _in_container():
+        return None
+    return (
+        "The rate limit of this API key holds in this container only: where others use the key too, set "
+        "rate_limit_backend to redis in the connection, or rate_limit_dir to a local folder that all of them mount."
     )
 
 

@@ -44,7 +44,7 @@ from lessonspace_provider.parameters import (
     as_uuid,
     encode_filters,
 )
-from lessonspace_provider.rate_limit import Gate, RateLimitSettings, gate_for
+from lessonspace_provider.rate_limit import Gate, RateLimitSettings, gate_for, scope_notice
 from lessonspace_provider.redis_client import redis_client
 from lessonspace_provider.sessions import name_to_keep
 from lessonspace_provider.transcripts import in_memory
@@ -175,14 +175,17 @@ class LessonspaceHook(BaseHook):
 
     @property
     def _gate(self) -> Gate:
+        return gate_for(self.settings.api_key, self.settings.base_url, self._rate_limit, self._redis)
+
+    @property
+    def _rate_limit(self) -> RateLimitSettings:
         settings = self.settings
-        rate_limit = RateLimitSettings(
+        return RateLimitSettings(
             per_second=settings.rate_limit_per_second,
             max_wait=settings.rate_limit_max_wait,
             directory=settings.rate_limit_dir,
             redis_conn_id=self._redis_conn_id,
         )
-        return gate_for(settings.api_key, settings.base_url, rate_limit, self._redis)
 
     @property
     def _redis_conn_id(self) -> str | None:
@@ -218,7 +221,8 @@ class LessonspaceHook(BaseHook):
                 f"organisation_id, or leave it blank."
             )
         words = clean_words(greeting, api_key=self.settings.api_key)
-        return True, f"Connected to organisation {own_id}. Lessonspace says: {words}"
+        notice = scope_notice(self._rate_limit)
+        return True, f"Connected to organisation {own_id}. Lessonspace says: {words}{f' {notice}' if notice else ''}"
 
     def _hurried(self) -> LessonspaceHook:
         """Make the same hook for somebody who waits for its answer."""

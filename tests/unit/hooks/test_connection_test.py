@@ -23,6 +23,30 @@ def test_a_good_key_is_greeted(hook, requests_mock):
     assert sent(requests_mock) == [("GET", "/hello/", ""), ("GET", "/my-organisation/", "")]
 
 
+def test_connection_test_reports_a_limit_that_holds_in_a_container_only(connect, requests_mock, monkeypatch, tmp_path):
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.0.0.1")
+    requests_mock.get(HELLO, json=GREETING)
+    requests_mock.get(MINE, json={"id": 42})
+    for _ in range(2):  # also where the log has it already
+        good, message = connect(rate_limit_per_second=50, rate_limit_dir=str(tmp_path / "queue")).test_connection()
+        assert good is True
+        assert "The rate limit of this API key holds in this container only" in message
+
+
+@pytest.mark.parametrize(
+    ("greeting", "words"),
+    [
+        (f"Hello {KEY.upper()}\n\x1b[31m", "Hello <API key> \ufffd[31m"),
+        ("see https://store.example/t.json?X-Amz-Signature=abc", "see <link>"),
+        ("x" * 100_000, "x" * 500 + "..."),
+    ],
+)
+def test_greeting_is_shown_as_one_short_line(hook, requests_mock, greeting, words):
+    requests_mock.get(HELLO, json={"response": greeting})
+    requests_mock.get(MINE, json={"id": 42})
+    assert hook.test_connection() == (True, f"Connected to organisation 42. Lessonspace says: {words}")
+
+
 def test_an_organisation_need_not_be_configured(connect, requests_mock):
     requests_mock.get(HELLO, json=GREETING)
     requests_mock.get(MINE, json={"id": 99})
