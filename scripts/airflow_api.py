@@ -37,20 +37,25 @@ class AirflowApiError(Exception):
 
 
 class AirflowApi:
-    """Airflow's REST API on a port of 127.0.0.1 where everyone is an administrator.
+    """Airflow's REST API on a port of 127.0.0.1.
+
+    :param user: its name.
+    :param password: the user's.
 
     Every method raises OSError or http.client.HTTPException while nothing answers there, and
     :class:`AirflowApiError` when the answer is an error.
     """
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, user: str, password: str) -> None:
         self._port = port
+        self._login = {"username": user, "password": password}
         self._token: str | None = None
 
-    def log_in(self) -> None:
-        """Get the token that the other calls need."""
-        answer = cast("dict[str, str]", self._request("GET", "/auth/token"))
+    def log_in(self) -> str:
+        """Get the token that the other calls need, and give it."""
+        answer = cast("dict[str, str]", self._request("POST", "/auth/token", self._login))
         self._token = answer["access_token"]
+        return self._token
 
     def add_connection(self, connection: Mapping[str, str | int]) -> None:
         """Store a connection in the metadata database.

@@ -34,10 +34,12 @@ from scripts.progress import DemoError, Progress, check_alive
 from scripts.report import damaged_files, read_manifest, session_table, summary, transcript_beginning
 from scripts.run_folder import RunFolder
 from scripts.standalone import (
+    USER,
     airflow_settings,
     private_environment,
     reserve_loopback_port,
     write_airflow_launcher,
+    write_password,
 )
 
 DAG_ID = "nightly_transcript_archive"
@@ -96,6 +98,9 @@ def main() -> int:
     except (DemoError, AirflowApiError) as error:
         progress.say(f"FAILED: {error}")
         return 1
+    except PermissionError as error:
+        progress.say(f"FAILED: {run.root.parent} can't be used ({error.strerror}): remove it")
+        return 1
     progress.say(f"done; archive and logs stay in {place}")
     return 0
 
@@ -114,6 +119,7 @@ def run_demo(run: RunFolder, claim: IO[str], progress: Progress, *, keep_running
     :raises DemoError: after printing the ends of the logs.
     """
     environment = private_environment(os.environ, home=run.airflow_home, binaries=BINARIES)
+    password = write_password(run.airflow_home)
     days = history_days(datetime.now(timezone.utc))
     sandbox_options = ("--days", str(days)) if keep_running else ()
     with reserve_loopback_port() as reserved:
@@ -124,7 +130,7 @@ def run_demo(run: RunFolder, claim: IO[str], progress: Progress, *, keep_running
         ):
             processes = (sandbox, standalone)
             try:
-                airflow = AirflowApi(port)
+                airflow = AirflowApi(port, USER, password)
                 served = progress.wait_for("the sandbox to serve", lambda: _sandbox_ready(run), processes)
                 space_id = fill_school(run, served, progress) if keep_running else ""
                 configure_airflow(run, airflow, served, processes, progress)
@@ -133,7 +139,8 @@ def run_demo(run: RunFolder, claim: IO[str], progress: Progress, *, keep_running
                 archive_one_night(airflow, processes, progress)
                 show(run)
                 if keep_running:
-                    progress.say(f"Airflow: http://127.0.0.1:{port}  (no login; Ctrl-C here stops everything)")
+                    progress.say(f"Airflow: http://127.0.0.1:{port}  user {USER}, password {password}")
+                    progress.say("Ctrl-C here stops everything")
                     progress.say(what_to_trigger(space_id))
                     while True:
                         check_alive(processes)
@@ -258,7 +265,7 @@ def _store(add: Callable[[], None]) -> None:
             raise
 
 
-def _done(act: Callable[[], None]) -> bool:
+def _done(act: Callable[[], object]) -> bool:
     act()
     return True
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from lessonspace_provider.local_files import make_private_folder
+
 
 @dataclass(frozen=True)
 class RunFolder:
@@ -90,8 +92,12 @@ class RunFolder:
         """Keep other runs out of this folder, for as long as the returned file is open in any process.
 
         :return: None if another run has the folder.
+        :raises PermissionError: when the folder above belongs to another user.
         """
-        self.root.parent.mkdir(exist_ok=True)
+        # What is in there is run, or allows to log in. An earlier version made it for all users of the machine.
+        self.root.parent.mkdir(mode=0o700, exist_ok=True)
+        self.root.parent.chmod(0o700)
+        make_private_folder(self.root.parent)
         lock = self.root.with_suffix(".lock").open("w")
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -3,11 +3,17 @@
 
 from __future__ import annotations
 
+import json
+import os
+import secrets
 import shlex
 import socket
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+
+#: The one user of Airflow's UI and API.
+USER = "admin"
 
 NOT_INHERITED = ("AIRFLOW", "_AIRFLOW", "PYTHON", "LESSONSPACE", "VIRTUAL_ENV", "FORCE_COLOR")
 
@@ -67,7 +73,11 @@ def airflow_settings(*, home: Path, dags_folder: Path, port: int, jwt_secret: st
         "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "True",
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__PARALLELISM": "4",
-        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
+        # Whoever logs in runs DAGs as this user: other users of this machine, and web pages whose name leads here (DNS
+        # rebinding), must not. A browser sends the login to 127.0.0.1 only, whatever other name leads there.
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "False",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(_passwords_file(home)),
         "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",
         # A name of this machine would have to be resolved, which may mean waiting for a network.
         "AIRFLOW__CORE__HOSTNAME_CALLABLE": "urllib.request.localhost",
@@ -82,6 +92,23 @@ def airflow_settings(*, home: Path, dags_folder: Path, port: int, jwt_secret: st
         # The API server's first answer to a task takes it longer than the 5 seconds that are the default.
         "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",
     }
+
+
+def write_password(home: Path) -> str:
+    """Give the user of Airflow's UI and API a new password.
+
+    :param home: the folder that becomes AIRFLOW_HOME.
+    :return: the password.
+    """
+    password = secrets.token_urlsafe(12)
+    descriptor = os.open(_passwords_file(home), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        json.dump({USER: password}, file)
+    return password
+
+
+def _passwords_file(home: Path) -> Path:
+    return home / "passwords.json"
 
 
 def write_airflow_launcher(folder: Path, airflow: Path) -> None:

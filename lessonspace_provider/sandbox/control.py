@@ -45,6 +45,12 @@ class _Who:
     guest: str | None = None
 
 
+def _is_from_here(request: Request) -> bool:
+    """Whether no page of another origin has sent a request; programs send no origin."""
+    origin = request.headers.get("origin")
+    return origin is None or origin.partition("://")[2] == request.headers.get("host")
+
+
 def _read(kind: type[Input], value: object) -> Input:
     return adapter(kind).validate_python(value)
 
@@ -93,6 +99,8 @@ class Control:
             elif request.headers.get("content-type", "").split(";")[0].strip().lower() != "application/json":
                 # A page of another origin can send other types without asking.
                 response = json_answer({"detail": "Commands are sent as application/json."}, 415)
+            elif not _is_from_here(request):
+                response = json_answer({"detail": "Commands are not taken from pages of other origins."}, 403)
             else:
                 payload = json.loads(await request.body() or b"{}")
                 response = json_bytes(pydantic_core.to_json(command(payload)))

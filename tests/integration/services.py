@@ -14,7 +14,7 @@ from pathlib import Path
 
 from scripts.airflow_api import AirflowApi, AirflowApiError
 from scripts.processes import GuardedProcess
-from scripts.standalone import airflow_settings, private_environment, reserve_loopback_port
+from scripts.standalone import USER, airflow_settings, private_environment, reserve_loopback_port, write_password
 
 BINARIES = Path(sys.executable).parent
 LONGEST_WAIT = 240.0
@@ -37,7 +37,8 @@ class AirflowServices:
         self._stack = ExitStack()
         port = self._stack.enter_context(reserve_loopback_port()).getsockname()[1]
         self.url = f"http://127.0.0.1:{port}"
-        self.api = AirflowApi(port)
+        self.password = write_password(folder)
+        self.api = AirflowApi(port, USER, self.password)
         self._environment = {
             **private_environment(os.environ, home=folder, binaries=BINARIES),
             **airflow_settings(home=folder, dags_folder=dags, port=port, jwt_secret=secrets.token_urlsafe(64)),
@@ -91,9 +92,8 @@ class AirflowServices:
         logs = "\n".join(f"--- {name}\n{self.log(name)[-3000:]}" for name in self._running)
         raise AssertionError(f"No {what} within {LONGEST_WAIT:.0f} s.\n{logs}")
 
-    def _logged_in(self) -> bool:
-        self.api.log_in()
-        return True
+    def _logged_in(self) -> str:
+        return self.api.log_in()
 
     def _start(self, name: str, *command: str) -> GuardedProcess:
         process = GuardedProcess(

@@ -9,9 +9,10 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 import pytest
+import requests
 from playwright.sync_api import Locator, Page
 
-from scripts.standalone import reserve_loopback_port
+from scripts.standalone import USER, reserve_loopback_port
 from tests.airflow_version import needs_airflow
 from tests.integration.browser import SCREENSHOTS, open_browser
 from tests.integration.services import AirflowServices
@@ -31,10 +32,15 @@ def airflow(chromium, tmp_path_factory) -> Iterator[AirflowServices]:
 
 
 @pytest.fixture(scope="module")
-def browser(chromium) -> Iterator[Page]:
-    """One window for all tests, which then reads Airflow's scripts from its cache."""
+def browser(chromium, airflow) -> Iterator[Page]:
+    """One window for all tests, logged in, which then reads Airflow's scripts from its cache."""
     with open_browser(chromium, height=1500) as page:
         page.set_default_timeout(LONGEST_WAIT)
+        page.goto(airflow.url)
+        page.get_by_label("Username").fill(USER)
+        page.get_by_label("Password").fill(airflow.password)
+        page.get_by_role("button", name="Sign in").click()
+        page.get_by_role("button", name="Admin").wait_for()
         yield page
 
 
@@ -121,6 +127,18 @@ def press_test(page: Page, connection_id: str, picture: str | None = None) -> tu
 def take_picture(page: Page, name: str) -> None:
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     page.screenshot(path=SCREENSHOTS / f"{name}.png", animations="disabled")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "evil.example"])
+@pytest.mark.parametrize("path", ["/api/v2/connections", "/api/v2/dags", "/ui/config", "/auth/token"])
+def test_nobody_gets_in_without_the_password(airflow, host, path):
+    answer = requests.get(f"{airflow.url}{path}", headers={"Host": host}, timeout=30)
+    assert answer.status_code in (401, 403)
+    for password in ("", "admin"):
+        login = {"username": USER, "password": password}
+        refused = requests.post(f"{airflow.url}/auth/token", json=login, headers={"Host": host}, timeout=30)
+        assert refused.status_code in (400, 401)
+    assert airflow.password not in airflow.log("api-server")
 
 
 def test_the_form_asks_for_what_lessonspace_needs_and_for_nothing_else(airflow, browser):

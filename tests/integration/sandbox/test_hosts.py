@@ -52,3 +52,29 @@ def test_commands_that_a_page_could_send_unasked_are_refused(sandbox, control, c
     assert requests.post(url, data='{"seconds": 60}', headers=headers, timeout=30).status_code == 415
     assert requests.get(url, params={"seconds": 60}, headers=headers, timeout=30).status_code == 405
     assert control.state().now == before
+
+
+@pytest.mark.parametrize(
+    ("origin", "status"),
+    [
+        ("http://evil.example", 403),
+        ("http://127.0.0.1:1", 403),
+        ("http://192.0.2.7", 403),
+        ("https://localhost", 403),
+        ("null", 403),
+        ("", 403),
+        (None, 200),
+        ("own", 200),
+    ],
+)
+def test_commands_of_a_page_of_another_origin_are_refused(sandbox, origin, status):
+    headers = {} if origin is None else {"Origin": sandbox.root_url if origin == "own" else origin}
+    answer = requests.post(f"{sandbox.root_url}/sandbox/state/", json={}, headers=headers, timeout=30)
+    assert answer.status_code == status
+
+
+def test_a_sandbox_allows_no_page_of_another_origin_to_read_or_ask(sandbox):
+    headers = {"Origin": "http://evil.example", "Access-Control-Request-Method": "POST"}
+    answer = requests.options(f"{sandbox.root_url}/sandbox/state/", headers=headers, timeout=30)
+    assert answer.status_code == 405
+    assert not [name for name in answer.headers if name.lower().startswith("access-control")]

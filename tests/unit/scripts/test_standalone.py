@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import socket
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from scripts.standalone import (
     private_environment,
     reserve_loopback_port,
     write_airflow_launcher,
+    write_password,
 )
 from tests.airflow_version import needs_airflow
 
@@ -57,6 +59,19 @@ def test_every_airflow_address_is_the_chosen_loopback_port() -> None:
     assert settings["AIRFLOW__API__PORT"] == "31234"
     assert settings["AIRFLOW__API__BASE_URL"] == "http://127.0.0.1:31234"
     assert settings["AIRFLOW__CORE__EXECUTION_API_SERVER_URL"] == "http://127.0.0.1:31234/execution/"
+
+
+def test_a_login_is_needed_and_its_password_is_for_this_user_only(tmp_path: Path) -> None:
+    settings = airflow_settings(home=tmp_path, dags_folder=HOME, port=1, jwt_secret="s" * 64)
+    password = write_password(tmp_path)
+    assert settings["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS"] == "False"
+    assert settings["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS"] == "admin:admin"
+    file = Path(settings["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE"])
+    assert json.loads(file.read_text()) == {"admin": password}
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert len(password) >= 16
+    file.unlink()
+    assert write_password(tmp_path) != password
 
 
 def test_this_machine_is_known_by_its_loopback_address() -> None:
