@@ -2,10 +2,14 @@
 """
 ### When a session has ended
 
-Runs whenever sessions of two people or more have ended, and does something for each of them. The triggerer looks every
-30 seconds, with one request for the whole organisation. The event is a doorbell: one run may get several of them, and
-after a restart of the triggerer a session may come twice, so what is done for a session should do no harm when it is
-done again. Put what comes next in your school in place of the print.
+Runs whenever sessions of two people or more have ended, and does something for each of them. The triggerer polls every
+30 seconds, with one request for the whole organisation.
+
+A run handles all events that triggered it. Before Airflow 3.4 these are all events since the last run. From Airflow 3.4
+on each event makes a run of its own, unless `[scheduler] batch_asset_events` is set. A session may come twice, in one
+run or in two, for example after a restart of the triggerer. So what is done for a session must do no harm when it is
+done again: write to a place that is named by the session's id, for example. Put what comes next in your school in place
+of the print.
 """
 
 from __future__ import annotations
@@ -31,6 +35,13 @@ session_ended = Asset(
 )
 # --8<-- [end:watch]
 
+
+def handle(session: dict[str, Any]) -> None:
+    """Do what comes next for one session. It may be called again for the same session."""
+    minutes = (session["duration_seconds"] or 0) / 60
+    print(f"{session['session_id']}: {session['participants']} people, {minutes:.0f} minutes")  # noqa: T201 - for the log
+
+
 with DAG(
     "on_session_end",
     schedule=[session_ended],
@@ -43,16 +54,24 @@ with DAG(
 
     @task
     def ended_sessions(triggering_asset_events: Any = None) -> list[dict[str, Any]]:
-        """Collect the sessions of all events of this run, each once."""
+        """Collect the sessions of all events of this run, each once; an event made by hand has none."""
         events = [event for events in (triggering_asset_events or {}).values() for event in events]
-        sessions = [session for event in events for session in event.extra["payload"]["sessions"]]
+        payloads = [event.extra.get("payload") or {} for event in events]
+        sessions = [session for payload in payloads for session in payload.get("sessions", [])]
         return list({session["session_id"]: session for session in sessions}.values())
 
     @task
-    def follow_up(session: dict[str, Any]) -> str:
-        """Do something for a session, whose id, space, times and counts are known."""
-        minutes = (session["duration_seconds"] or 0) / 60
-        print(f"{session['session_id']}: {session['participants']} people, {minutes:.0f} minutes")  # noqa: T201 - for the log
-        return session["session_id"]
+    def follow_up(sessions: list[dict[str, Any]]) -> list[str]:
+        """Do something for each session, whose id, space, times and counts are known; one that fails stops no other."""
+        done, failed = [], []
+        for session in sessions:
+            try:
+                handle(session)
+                done.append(session["session_id"])
+            except Exception as error:
+                failed.append(f"{session['session_id']} ({type(error).__name__})")
+        if failed:
+            raise RuntimeError(f"{len(failed)} of {len(sessions)} sessions failed: {', '.join(failed)}")
+        return done
 
-    follow_up.expand(session=ended_sessions())
+    follow_up(ended_sessions())
