@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 
 from scripts.processes import CHECKOUT
@@ -52,6 +53,10 @@ def variables(run: RunFolder) -> dict[str, tuple[str, str]]:
         "lessonspace_inventory": (f"file://{run.inventory}", "Where users and spaces are listed"),
         "lessonspace_leavers": (f"file://{run.leavers}", "The list of users to remove"),
         "lessonspace_links_folder": (str(run.links), "Where links to classes are written"),
+        "lessonspace_organisations": (
+            json.dumps([{"lessonspace_conn_id": "lessonspace_default", "destination": f"file://{run.archive}_of_all"}]),
+            "The archives of several organisations",
+        ),
         "lessonspace_review_folder": (str(run.review), "Where links to recordings are written"),
         "lessonspace_space_transcripts": (f"file://{run.space_transcripts}", "Where a space's transcripts are written"),
     }

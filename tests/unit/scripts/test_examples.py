@@ -49,7 +49,8 @@ def test_every_stored_variable_is_read_by_an_example() -> None:
 
 def test_what_the_examples_write_stays_in_the_folder_of_the_run() -> None:
     values = [value for value, _ in variables(RUN).values()]
-    assert [value for value in values if not value.removeprefix("file://").startswith(f"{RUN.root}/")] == []
+    paths = [re.findall(r'(?:file://|^)(/[^"]+)', value) for value in values]
+    assert all(found and all(path.startswith(f"{RUN.root}/") for path in found) for found in paths)
     assert len(set(values)) == len(values)
 
 

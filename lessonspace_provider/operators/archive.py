@@ -1,0 +1,306 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The operator of the archive: all transcripts of the sessions that ended in a window."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any, TypedDict, cast
+
+from lessonspace_provider import archive, transcripts
+from lessonspace_provider.archive_files import ArchiveLayout
+from lessonspace_provider.archive_paths import DEFAULT_PATH_TEMPLATE, check_path_template
+from lessonspace_provider.archive_windows import LOOK_BACK, Window, backfill_command, clocks_change
+from lessonspace_provider.archiver import Archiver
+from lessonspace_provider.destinations import as_place
+from lessonspace_provider.exceptions import LessonspaceError, LessonspaceInputError
+from lessonspace_provider.foreign_words import clean_message, clean_words
+from lessonspace_provider.operators.base import LessonspaceOperator, as_filters, time_zone_of
+from lessonspace_provider.parameters import (
+    SESSION_FILTERS,
+    SPACE_SESSION_FILTERS,
+    as_duration,
+    as_flag,
+    as_space_id,
+    as_window,
+    refuse,
+    refuse_unknown,
+)
+from lessonspace_provider.times import write_time
+from lessonspace_provider.waiting import DEFAULT_GIVE_UP_AFTER, OVERLAP
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context, ObjectStoragePath
+
+    from lessonspace_provider.api_types import FilterValue, Session
+    from lessonspace_provider.archiver import ArchivedWindow
+
+DEFAULT_FORMATS = ("json", "txt")
+
+#: How much wider the API is asked than the window is, since the reference does not say whether its bounds
+#: belong to the range, nor how exact its times are.
+WINDOW_MARGIN = timedelta(seconds=1)
+
+#: Filters that the window and the other parameters give.
+_FILTERS_OF_THE_WINDOW = ("end_time_after", "end_time_before", "include_single_user", "page", "in_progress_only")
+
+#: How many failed sessions the archive's error names.
+MOST_NAMED = 20
+
+#: How many gaps of the archive a run names one by one.
+MOST_GAPS = 5
+
+
+class ArchiveResult(TypedDict):
+    """
+    What the archive operator returns, and the ``extra`` of the event of each of its outlet assets.
+
+    ``counts`` are the window's sessions per status, ``manifest`` is the path of their account (None for a dry run), and
+    ``updated_manifests`` are those of other windows in which a run has changed something, or would. ``earlier`` are
+    the sessions of those windows whose status has changed in this run, by what it is now: what came late is in
+    ``earlier["archived"]``, what is not waited for any longer in ``earlier["given_up"]``. ``connection`` is the
+    connection's id, ``organisation`` the id of its organisation at Lessonspace, ``destination`` the archive's folder;
+    ``window_start`` and ``window_end`` are ISO 8601 in UTC.
+    """
+
+    counts: dict[archive.Status, int]
+    manifest: str | None
+    updated_manifests: list[str]
+    earlier: dict[archive.Status, int]
+    connection: str
+    organisation: str
+    destination: str
+    window_start: str
+    window_end: str
+
+
+class LessonspaceArchiveTranscriptsOperator(LessonspaceOperator):
+    """
+    Archive the transcripts of all sessions that ended in a window, and account for every one of them.
+
+    Transcripts are written to ``<destination>/YYYY/MM/DD/<session uuid>.<format>`` (day of the session's end, UTC),
+    the account to ``<destination>/manifests/<window>.json``. A transcript that is not there yet is pending and no
+    failure. Each run also settles what earlier windows have left open, however long ago, and files sessions whose end
+    became known late.
+    A retry downloads only what is missing. When a session fails, the others are archived anyway; the task then fails at
+    its end and names those that did. Each archive needs a destination of its own.
+
+    .. seealso::
+        For more information on how to use it, take a look at the guide: docs/transcripts.md#the-archive
+
+    :param destination: a folder as ``ObjectStoragePath`` takes it, e.g. ``s3://aws_default@bucket/transcripts``.
+    :param window_start: aware datetime or ISO 8601 text; sessions that ended at this moment belong to the window. None:
+        the start of the run's data interval.
+    :param window_end: likewise, its end; sessions that ended at this moment belong to the next window.
+    :param formats: which files to write per session, any of the names in ``transcripts.WRITERS``. With ``json`` among
+        them, what a killed run has left is completed without fetching it again; without, it is fetched again.
+    :param path_template: where a transcript is written, of the fields in ``archive_paths.PATH_FIELDS``; must hold
+        ``{session_id}``.
+    :param redact_speakers: write roles or numbers in place of speakers' names; names that were spoken stay.
+    :param space_id: archive this space's sessions only; UUID, or slug (launch's ``room_id``).
+    :param filters: further filters of ``LessonspaceHook.list_sessions``, such as ``tags`` or ``space``.
+    :param include_single_user: whether sessions of one person are accounted for too (they have no transcript).
+    :param give_up_after: how long after its end a session's transcript is waited for; timedelta or seconds.
+    :param dry_run: say in the log what would be done, in earlier windows too, and do nothing. Sessions with files to
+        fetch or to write count as pending.
+    :return: see ``ArchiveResult``. The same is the ``extra`` of the event of each outlet asset. A dry run has such
+        events, too, with None as the manifest.
+    :raises LessonspaceInputError: for a parameter that can't be used, before any request.
+    :raises LessonspaceDestinationError: when the destination's store refuses, before any transcript is asked for.
+    :raises LessonspaceError: at the end, when sessions failed, or an earlier window's manifest can't be brought up to
+        date.
+    """
+
+    template_fields: Sequence[str] = (
+        "lessonspace_conn_id",
+        "destination",
+        "window_start",
+        "window_end",
+        "formats",
+        "path_template",
+        "space_id",
+        "filters",
+    )
+
+    def __init__(
+        self,
+        *,
+        destination: str | ObjectStoragePath,
+        window_start: datetime | str | None = None,
+        window_end: datetime | str | None = None,
+        formats: Sequence[str] = DEFAULT_FORMATS,
+        path_template: str = DEFAULT_PATH_TEMPLATE,
+        redact_speakers: bool = False,
+        space_id: str | None = None,
+        filters: Mapping[str, FilterValue | None] | None = None,
+        include_single_user: bool = True,
+        give_up_after: timedelta | float = DEFAULT_GIVE_UP_AFTER,
+        dry_run: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.destination = destination
+        self.window_start = window_start
+        self.window_end = window_end
+        self.formats = formats
+        self.path_template = path_template
+        self.redact_speakers = redact_speakers
+        self.space_id = space_id
+        self.filters = filters
+        self.include_single_user = include_single_user
+        self.give_up_after = give_up_after
+        self.only_plan = dry_run
+
+    def execute(self, context: Context) -> ArchiveResult:
+        """Archive session by session, write the manifests, then fail if any session did."""
+        window = self._window(context)
+        sessions = self._sessions(window, self._checked_filters())
+        archiver = self._archiver()
+        archived = archiver.archive_window(sessions, *window)
+        counts, path = archived.account["counts"], None if self.only_plan else str(archived.path)
+        self.log.info("%d sessions ended in the window: %s. Manifest: %s", sum(counts.values()), counts, path)
+        earlier, problems = archiver.settle_earlier(window.start, archived.elsewhere)
+        result = self._result(window, archived, earlier)
+        for asset in self.outlets:
+            context["outlet_events"][asset].extra = cast("dict[str, Any]", {**result})
+        if self.only_plan:
+            for problem in problems:
+                self.log.warning("%s", problem)
+            return result
+        interval = (context.get("data_interval_start"), context.get("data_interval_end"))
+        self._warn_of_gaps(archiver.gaps(until=window.start), window, are_intervals=window == interval)
+        _fail_if_any_failed([archived, *earlier], problems)
+        return result
+
+    def _result(self, window: Window, archived: ArchivedWindow, earlier: Sequence[ArchivedWindow]) -> ArchiveResult:
+        return ArchiveResult(
+            counts=archived.account["counts"],
+            manifest=None if self.only_plan else str(archived.path),
+            updated_manifests=[str(other.path) for other in earlier],
+            earlier=archive.count(entry for other in earlier for entry in other.changed),
+            connection=self.lessonspace_conn_id,
+            organisation=self.hook.organisation_id,
+            destination=str(as_folder(self.destination)),
+            window_start=write_time(window.start),
+            window_end=write_time(window.end),
+        )
+
+    def _warn_of_gaps(self, gaps: Sequence[Window], window: Window, *, are_intervals: bool) -> None:
+        """Name the latest gaps with what fills them, in each run until they are filled."""
+        for gap in gaps[-MOST_GAPS:]:
+            # It goes by logical dates, which are the starts of data intervals, but not of other windows.
+            command = backfill_command(self.dag_id, gap, window.end - window.start) if are_intervals else None
+            self.log.warning(
+                "No manifest accounts for the sessions that ended from %s to %s. Unless a run for that time is in "
+                "progress, or it was left out on purpose, archive it: %s",
+                *(bound.isoformat() for bound in gap),
+                command or "run this task with window_start and window_end for that time",
+            )
+        if len(gaps) > MOST_GAPS:
+            first = gaps[0].start.isoformat()
+            self.log.warning(
+                "No manifest accounts for %d earlier gaps, the first from %s", len(gaps) - MOST_GAPS, first
+            )
+
+    def _window(self, context: Context) -> Window:
+        """Take the window that was given, or else the run's data interval, which not every run has."""
+        start = context.get("data_interval_start") if self.window_start is None else self.window_start
+        end = context.get("data_interval_end") if self.window_end is None else self.window_end
+        if start is None or end is None:
+            raise LessonspaceInputError(
+                "There is no window to archive: window_start and window_end were not given, and this run has no data "
+                "interval, since it was triggered without a logical date. Trigger it with one, or give both."
+            )
+        if isinstance(start, datetime) and start == end and self.window_start is None and self.window_end is None:
+            self._check_clocks(start, context)
+        window = Window(*as_window(start, end))
+        self.log.info("Archiving sessions that ended from %s until %s", *map(write_time, window))
+        return window
+
+    def _check_clocks(self, moment: datetime, context: Context) -> None:
+        """Refuse an empty data interval, which Airflow makes where clocks skip the hour of the schedule."""
+        zone = time_zone_of(context.get("dag"))
+        if zone is None or not clocks_change(moment, zone):
+            return
+        end = moment.astimezone(timezone.utc)
+        archived = [window.end for window in self._archiver().windows() if window.end <= end]
+        start = max([end - timedelta(days=1), *archived])
+        advice = (
+            f"Give window_start={write_time(start)} and window_end={write_time(end)}"
+            if start < end
+            else f"What ended before it is archived already: give the window that starts at {write_time(end)}"
+        )
+        raise LessonspaceInputError(
+            f"There is no window to archive: this run's data interval starts and ends at {write_time(end)}, since the "
+            f"clocks of {zone} change then and skip the hour of the schedule. {advice}. A schedule in UTC, or at an "
+            f"hour that no clock skips, has no such day."
+        )
+
+    def _archiver(self) -> Archiver:
+        layout = ArchiveLayout(
+            destination=as_folder(self.destination),
+            formats=transcripts.check_formats(self.formats),
+            path_template=check_path_template(self.path_template),
+            redact_speakers=as_flag("redact_speakers", self.redact_speakers),
+        )
+        give_up_after = as_duration("give_up_after", self.give_up_after)
+        return Archiver(
+            self.hook, layout, give_up_after=give_up_after, log=self.log, dry_run=as_flag("dry_run", self.only_plan)
+        )
+
+    def _checked_filters(self) -> dict[str, FilterValue | None]:
+        filters = as_filters(self.filters)
+        for name in _FILTERS_OF_THE_WINDOW:
+            if name in filters:
+                raise refuse("filters", filters, f"without {name}, which the other parameters give")
+        if self.space_id is not None:
+            as_space_id("space_id", self.space_id)
+        refuse_unknown(filters, SESSION_FILTERS if self.space_id is None else SPACE_SESSION_FILTERS, "filter")
+        return filters
+
+    def _sessions(self, window: Window, filters: Mapping[str, FilterValue | None]) -> Iterator[Session]:
+        """List the sessions of the window and of the time before, some of them twice."""
+        began = datetime.now(timezone.utc)
+        yield from self._listed(Window(window.start - LOOK_BACK, window.end), filters)
+        if began - window.end < OVERLAP:
+            # What ended lately is listed again, from its beginning: the list goes by the sessions' starts, and a long
+            # one that has just ended is far down.
+            yield from self._listed(Window(max(window.start, began), window.end), filters)
+
+    def _listed(self, window: Window, filters: Mapping[str, FilterValue | None]) -> Iterator[Session]:
+        bounds: dict[str, FilterValue | None] = {
+            **filters,
+            "end_time_after": window.start - OVERLAP,
+            "end_time_before": window.end + WINDOW_MARGIN,
+            "include_single_user": self.include_single_user,
+        }
+        if self.space_id is not None:
+            # Asked for here, or each of the threads that fetch would ask for itself.
+            self.log.info("Space %s of organisation %s", self.space_id, self.hook.organisation_id)
+            return self.hook.list_space_sessions(self.space_id, **bounds)
+        return self.hook.list_sessions(**bounds)
+
+
+def as_folder(destination: object) -> ObjectStoragePath:
+    """Check the folder that a task writes to."""
+    return as_place(destination, "an absolute folder or a URL, such as 's3://aws_default@bucket/folder'")
+
+
+def _fail_if_any_failed(windows: Sequence[ArchivedWindow], problems: Sequence[str]) -> None:
+    """Fail for sessions first, then for manifests of earlier windows."""
+    failed = [
+        f"{clean_words(entry['session_id'])}: {clean_message(entry['reason'])}"
+        for window in windows
+        for entry in window.failed
+    ]
+    complaints = []
+    if failed:
+        more = f"; and {len(failed) - MOST_NAMED} more, see the manifest" if len(failed) > MOST_NAMED else ""
+        complaints.append(
+            f"{len(failed)} session(s) failed, all others are accounted for in {windows[0].path}. Run the task again, "
+            f"it asks only for what is missing: {'; '.join(failed[:MOST_NAMED])}{more}"
+        )
+    if problems:
+        complaints.append(f"Earlier windows could not be brought up to date: {'; '.join(problems)}")
+    if complaints:
+        raise LessonspaceError("\n".join(complaints))
