@@ -93,15 +93,15 @@ class Settling:
     def settle(self, entries: Mapping[str, ManifestSession]) -> Entries:
         """Settle entries in a few threads, and log the progress meanwhile."""
         began = time.monotonic()
-        with ThreadPoolExecutor(WORKERS, thread_name_prefix="lessonspace-archive") as pool:
+        pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="lessonspace-archive")
+        try:
             futures = [pool.submit(self._settle, entry) for entry in entries.values()]
-            try:
-                while wait(futures, PROGRESS_INTERVAL).not_done:
-                    done = [future.result() for future in futures if future.done()]
-                    self._log.info("%s", archive.progress(done, len(futures), time.monotonic() - began))
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
+            while wait(futures, PROGRESS_INTERVAL).not_done:
+                done = [future.result() for future in futures if future.done()]
+                self._log.info("%s", archive.progress(done, len(futures), time.monotonic() - began))
+        finally:
+            # Not "with": a task that was timed out would wait there for its calls in progress.
+            pool.shutdown(wait=False, cancel_futures=True)
         settled = {entry["session_id"]: entry for entry in (future.result() for future in futures)}
         self._report(settled)
         return settled

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-What all triggers of one connection share in a triggerer: a hook, the one thread it runs in, and one poll.
+What all triggers of one connection share in a triggerer: a hook, the threads it runs in, and one poll.
 
 The poll lists the sessions that ended since the one before it, for all waiters. It goes by the ends that the API names,
 not by this machine's clock, and looks back a little further than the newest of them. What the API sends is parsed in
-the thread, so that the event loop only handles short texts.
+a thread, so that the event loop only handles short texts.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from lessonspace_provider.ended_sessions import OVERLAP, EndedSessions
 from lessonspace_provider.exceptions import PASSING_ERRORS, LessonspaceError
 from lessonspace_provider.parameters import as_connection_id
 from lessonspace_provider.times import write_time
-from lessonspace_provider.triggers.call_thread import CallThread
+from lessonspace_provider.triggers.call_threads import CallThreads
 from lessonspace_provider.waiting import from_epoch
 
 if TYPE_CHECKING:
@@ -46,6 +46,9 @@ OUTAGE_ALLOWED = 3600.0
 #: poll, or a thousand waiters would cost as much as a thousand polls.
 CONFIRM_AFTER = 600.0
 POLLS_PER_CONFIRMATION = 2
+
+#: Threads for the calls of single waiters: one reply that does not end must not hold up those of the other waiters.
+CALL_THREADS = 3
 
 #: Sessions that can't be read, of which a poll warns.
 MOST_WARNED = 5
@@ -148,21 +151,23 @@ class SharedConnection:
         self._conn_id = conn_id
         self._hook: LessonspaceHook | None = None
         self._loading = asyncio.Lock()
-        self._thread = CallThread(f"lessonspace-{conn_id}")
+        self._poll_thread = CallThreads(f"lessonspace-{conn_id}-poll", 1)
+        self._threads = CallThreads(f"lessonspace-{conn_id}", CALL_THREADS)
         self._poll: _Poll | None = None
 
     async def call(self, function: Callable[[LessonspaceHook], Result], *, is_poll: bool = False) -> Result:
         """
-        Run a function of the hook in the connection's own thread, so that the event loop goes on.
+        Run a function of the hook in a thread of the connection's own, so that the event loop continues.
 
         :param function: gets the hook.
-        :param is_poll: run it before all others: all waiters need the poll.
+        :param is_poll: run it in the poll's own thread: all waiters need the poll, and other calls may take long.
         :raises LessonspaceError: what the function raised, or that the connection can't be read.
         """
         async with self._loading:  # or a hundred that begin at once would each load one
             hook = self._hook = self._hook or await self._loaded_hook()
         try:
-            return await self._thread.run(lambda: function(hook), first=is_poll)
+            threads = self._poll_thread if is_poll else self._threads
+            return await threads.run(lambda: function(hook))
         except LessonspaceError:
             self._hook = None  # somebody may correct the connection meanwhile
             raise
@@ -188,12 +193,13 @@ class SharedConnection:
                 self._poll = None
 
     def close(self) -> None:
-        """Let the thread end after its present call."""
-        self._thread.close()
+        """Let the threads end after their present calls."""
+        self._poll_thread.close()
+        self._threads.close()
 
     async def _loaded_hook(self) -> LessonspaceHook:
         # Importing it takes a quarter of a second, which is too long for the event loop.
-        hook = await self._thread.run(lambda: _new_hook(self._conn_id))
+        hook = await self._threads.run(lambda: _new_hook(self._conn_id))
         try:
             await hook.load_settings()
         except LessonspaceError:

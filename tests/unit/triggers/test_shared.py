@@ -16,9 +16,9 @@ from lessonspace_provider.ended_sessions import OVERLAP, EndedSessions
 from lessonspace_provider.exceptions import LessonspaceAuthError, LessonspaceConnectionError, LessonspaceServerError
 from lessonspace_provider.lessons import Lesson
 from lessonspace_provider.triggers import session_waiter, shared
-from lessonspace_provider.triggers.call_thread import CallThread
 from lessonspace_provider.triggers.session_waiter import SessionWaiter
 from lessonspace_provider.triggers.sessions import LessonspaceSessionEndedEventTrigger
+from lessonspace_provider.triggers.shared import CALL_THREADS, shared_connection
 from lessonspace_provider.wait_progress import Progress
 from lessonspace_provider.waiting import AwaitedLesson
 
@@ -213,25 +213,50 @@ def test_the_polls_lines_are_not_written_in_the_context_of_who_came_first(clock)
     assert set(seen) == {"nobody's"}
 
 
-# The thread
+# The threads
 
 
-def test_a_poll_is_not_kept_waiting_by_the_looks_of_those_who_wait():
-    release, order = Event(), []
+def threads_of(name):
+    return [thread for thread in threading.enumerate() if thread.name.startswith(name)]
+
+
+def test_calls_that_do_not_return_hold_up_neither_the_poll_nor_another_call(monkeypatch):
+    release = Event()
+    monkeypatch.setattr(shared.SharedConnection, "_loaded_hook", hook_loaded)
 
     async def scenario():
-        thread = CallThread("lessonspace-test")
-        under_way = asyncio.create_task(thread.run(release.wait))
-        looks = [asyncio.create_task(thread.run(lambda n=n: order.append(n))) for n in range(3)]
-        await asyncio.sleep(0)
-        poll = asyncio.create_task(thread.run(lambda: order.append("poll"), first=True))
-        await asyncio.sleep(0)
-        release.set()
-        await asyncio.gather(under_way, poll, *looks)
-        thread.close()
+        async with shared_connection("stuck") as connection:
+            stuck = [asyncio.create_task(connection.call(lambda _: release.wait(30))) for _ in range(CALL_THREADS - 1)]
+            await asyncio.sleep(0)
+            assert await connection.call(lambda _: "poll", is_poll=True) == "poll"
+            assert await connection.call(lambda _: "other") == "other"
+            stuck.append(asyncio.create_task(connection.call(lambda _: release.wait(30))))
+            await asyncio.sleep(0)
+            assert await connection.call(lambda _: "poll", is_poll=True) == "poll"
+            assert not release.is_set()
+            release.set()
+            return await asyncio.gather(*stuck)
 
-    asyncio.run(scenario())
-    assert order == ["poll", 0, 1, 2]
+    assert asyncio.run(scenario()) == [True] * CALL_THREADS
+
+
+def test_a_connection_that_is_closed_leaves_no_thread(monkeypatch):
+    monkeypatch.setattr(shared.SharedConnection, "_loaded_hook", hook_loaded)
+
+    async def scenario():
+        async with shared_connection("closed") as connection:
+            await connection.call(lambda _: None)
+            return threads_of("lessonspace-closed")
+
+    begun = asyncio.run(scenario())
+    assert len(begun) == CALL_THREADS + 1
+    for thread in begun:
+        thread.join(10)
+    assert threads_of("lessonspace-closed") == []
+
+
+async def hook_loaded(_connection):
+    return object()
 
 
 def test_the_text_of_an_unexpected_error_is_told_to_nobody(caplog):
