@@ -16,6 +16,9 @@ Task = TypeVar("Task")
 #: Threads of a job: enough that deliveries and slow answers never hold up the next call to the API.
 WORKERS = 8
 
+#: The most threads that a caller may ask for.
+MOST_WORKERS = 64
+
 #: Seconds between two looks at whether the task was killed.
 POLL_INTERVAL = 0.2
 
@@ -52,8 +55,8 @@ class WorkerThreads(Generic[Task]):
         :param is_killed: asked in this thread a few times a second; True ends the job after the items in flight.
         :raises BaseException: what ``work`` raised, or what interrupted this thread, after the items in flight.
         """
-        self._plan(items)
-        threads = [self._thread(number) for number in range(self._workers)]
+        planned = self._plan(items)
+        threads = [self._thread(number) for number in range(min(self._workers, planned))]
         try:
             for thread in threads:
                 thread.start()
@@ -80,7 +83,7 @@ class WorkerThreads(Generic[Task]):
         with self._changed:
             return list(self._in_flight.values())
 
-    def _plan(self, items: Iterable[Item[Task]]) -> None:
+    def _plan(self, items: Iterable[Item[Task]]) -> int:
         items = list(items)
         keys = {item.key for item in items}
         for item in items:
@@ -88,6 +91,7 @@ class WorkerThreads(Generic[Task]):
                 self._ready.append(item)
             else:
                 self._waiting.setdefault(item.after, []).append(item)
+        return len(items)
 
     def _thread(self, number: int) -> threading.Thread:
         # With the caller's context variables, which hold where Airflow logs to.

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypedDict, TypeVar
 
 from lessonspace_provider.bulk.items import count
 from lessonspace_provider.bulk.rows import HiddenRows, read_rows
-from lessonspace_provider.bulk.threads import WORKERS
+from lessonspace_provider.bulk.threads import MOST_WORKERS, WORKERS
 from lessonspace_provider.destinations import as_place
 from lessonspace_provider.exceptions import LessonspaceInputError, LessonspaceJobError
 from lessonspace_provider.operators.base import LessonspaceOperator
-from lessonspace_provider.parameters import as_flag, as_one_of, as_positive
+from lessonspace_provider.parameters import as_flag, as_one_of, as_positive, refuse
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
@@ -99,7 +99,8 @@ class LessonspaceBulkOperator(LessonspaceOperator):
 
         as_one_of("on_refused", self.on_refused, ("continue", "fail"))
         with_names = as_flag("account_names", self.account_names)
-        workers = as_positive("max_threads", self.max_threads)
+        if (workers := as_positive("max_threads", self.max_threads)) > MOST_WORKERS:
+            raise refuse("max_threads", workers, f"a whole number from 1 to {MOST_WORKERS}")
         folder = self._account_folder()
         incomplete = as_flag("accept_incomplete_file", self.accept_incomplete_file)
         given = getattr(self, self.rows_parameter)

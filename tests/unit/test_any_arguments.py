@@ -44,8 +44,13 @@ from lessonspace_provider.operators.sessions import (
     LessonspaceGetSessionOperator,
     LessonspaceListSessionsOperator,
     LessonspaceUpdateSessionOperator,
+    LessonspaceUpdateSessionsOperator,
 )
-from lessonspace_provider.operators.spaces import LessonspaceLaunchSpaceOperator, LessonspaceListSpacesOperator
+from lessonspace_provider.operators.spaces import (
+    LessonspaceLaunchSpaceOperator,
+    LessonspaceLaunchSpacesOperator,
+    LessonspaceListSpacesOperator,
+)
 from lessonspace_provider.operators.transcripts import (
     LessonspaceArchiveTranscriptsOperator,
     LessonspaceGetTranscriptOperator,
@@ -150,6 +155,7 @@ _auth_external = st.fixed_dictionaries(
 )
 _near = {
     "destination": st.sampled_from(NO_PLACES),
+    "account": st.sampled_from(NO_PLACES),
     "auth_external": _anything | _auth_external,
 }
 
@@ -175,6 +181,10 @@ def is_list(value):
 
 def is_place(value):
     return isinstance(value, (str, ObjectStoragePath))
+
+
+def is_rows(value):
+    return is_place(value) or (is_list(value) and not isinstance(value, bytes))
 
 
 def is_uuid(value):
@@ -238,6 +248,14 @@ WAIT = {
     "deferrable": None,
 }
 LESSON = {"lesson_start": LATER, "lesson_end": LATER + timedelta(hours=1)}
+
+JOB = {
+    **CONNECTION,
+    **each(is_flag, "accept_incomplete_file", "account_names"),
+    "defaults": or_none(is_mapping),
+    "on_refused": one_of("continue", "fail"),
+    "max_threads": lambda value: is_count(value) and value <= 64,
+}
 
 #: Each class: arguments that work, and what may be taken for each parameter. None: anything, it says yes or no.
 TASKS = {
@@ -305,6 +323,22 @@ TASKS = {
             "deliver": or_none(callable),
             "video_layout_mode": or_none(one_of("grid", "sidebar", "floating")),
         },
+    ),
+    LessonspaceLaunchSpacesOperator: (
+        {"launches": [{"launch_id": "maths", **LESSON}], "account": f"{ARCHIVE}/launches"},
+        {
+            **JOB,
+            "account": is_place,
+            "launches": is_rows,
+            "deliver": or_none(callable),
+            "deliver_secret": is_flag,
+            "on_setting_refused": one_of("warn", "fail"),
+            "max_links_per_space": is_count,
+        },
+    ),
+    LessonspaceUpdateSessionsOperator: (
+        {"updates": [{"session_id": SESSION, "name": "Maths"}]},
+        {**JOB, "account": or_none(is_place), "updates": is_rows},
     ),
     LessonspaceSessionEndSensor: (
         {"space_id": SLUG, "window_start": START, "window_end": END},

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A DAG for the tests: a timetable in a file, or made by a task, is launched in one task."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from pathlib import Path
+
+from airflow.sdk import DAG, Variable, task
+from class_links import write_file
+
+from lessonspace_provider.operators.spaces import LessonspaceLaunchSpacesOperator
+
+
+def to_the_school(launch, context):
+    name = f"{launch['request']['launch_id']} {launch['request']['user']['id']}"
+    write_file(Path(Variable.get("links_folder")), name, launch["client_url"])
+
+
+@task(show_return_value_in_logs=False)
+def timetable() -> list[dict[str, object]]:
+    """Give two launches whose names look like templates."""
+    return [
+        {
+            "launch_id": "from-a-task",
+            "user": {"id": f"listed-{number}", "name": "{{ 6 * 7 }}"},
+            "recipient": {"n": number},
+        }
+        for number in range(2)
+    ]
+
+
+with DAG(
+    "launch_many",
+    start_date=datetime(2026, 1, 1, tzinfo=timezone.utc),
+    schedule=None,
+    params={"folder": "/tmp"},
+) as dag:
+    LessonspaceLaunchSpacesOperator(
+        task_id="file",
+        launches="{{ params.folder }}/launches.csv",
+        account="{{ params.folder }}/file",
+        defaults={"transcribe": True, "name": "Lesson of {{ params.folder | length }}"},
+        deliver=to_the_school,
+    )
+    LessonspaceLaunchSpacesOperator(
+        task_id="listed", launches=timetable(), account="{{ params.folder }}/listed", deliver=to_the_school
+    )
+    LessonspaceLaunchSpacesOperator(
+        task_id="written",
+        launches=[{"launch_id": "written-{{ params.folder | length }}", "user": {"id": "Wanda Written"}}],
+        account="{{ params.folder }}/written",
+        deliver=to_the_school,
+    )
