@@ -50,7 +50,7 @@ def as_csv(report: Report) -> bytes:
         minutes = (other.end - other.start) / timedelta(minutes=1) if other.start and other.end else None
         cells = (week, "session without a lesson", other.room, *[None] * 8, minutes, other.billable, None)
         writer.writerow(_cell(value) for value in cells)
-    return file.getvalue().encode("utf-8-sig")
+    return file.getvalue().encode("utf-8-sig", "replace")  # half a character in a name must not stop the report
 
 
 def _cell(value: str | float | None) -> str:

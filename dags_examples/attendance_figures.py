@@ -13,7 +13,14 @@ from typing import Any, NamedTuple
 
 from attendance_lessons import STUDENT, TEACHER, Person, PlannedLesson, Session, folded, has_times, lesson_label
 
-from lessonspace_provider.attendance import Presence, attendance, billable_minutes, lateness, profiles_by_user
+from lessonspace_provider.attendance import (
+    Attendance,
+    Presence,
+    attendance,
+    billable_minutes,
+    lateness,
+    profiles_by_user,
+)
 from lessonspace_provider.exceptions import LessonspaceError
 from lessonspace_provider.sessions import end_time, ended_within, has_ended, space_of, start_time
 
@@ -178,7 +185,7 @@ def make_report(
             _add_lesson(report, lesson, [session for session in room if lesson.overlaps(session)])
         label = f"in the room of {lesson_label(lesson)}, outside of its time"
         outside += [(label, session) for session in room if not lesson.overlaps(session)]
-    for label, session in sorted(outside, key=lambda entry: str(entry[1].get("start_time"))):
+    for label, session in sorted(outside, key=lambda entry: _text(entry[1].get("start_time"))):
         _add_other(report, label, session)
     return report
 
@@ -260,21 +267,20 @@ def _add_other(report: Report, room: str, session: Session) -> None:
         there, _ = _add_session(report, session, room)
         times = (start_time(session), end_time(session)) if readable else (None, None)
         people = [f"{row.name}, {sum(p.minutes for p in stayed):.0f} min" for row, stayed in there.items()]
-        report.others.append(OtherSession(room, *times, people, _billable(session)))
+        report.others.append(OtherSession(room, *times, people, billable_minutes(session)))
 
 
 def _add_session(
     report: Report, session: Session, where: str, lesson: PlannedLesson | None = None
 ) -> tuple[People, set[str]]:
     """Count a session for all who were in it; return them, and what is not sure about the session itself."""
-    billable = _billable(session)
+    billable = billable_minutes(session)
     report.sessions += 1
     report.billable += billable or 0
     report.unbilled += billable is None
     there: People = defaultdict(list)
-    try:
-        present = attendance([session], now=lesson and lesson.end)
-    except LessonspaceError:
+    present = _attendance(session, lesson)
+    if present is None:
         report.notes.append((where, DOUBTS["unreadable"]))
         return there, {"unreadable"}
     profiles = profiles_by_user(session)
@@ -292,12 +298,22 @@ def _add_session(
     return there, {"nobody_known"}
 
 
+def _attendance(session: Session, lesson: PlannedLesson | None) -> Attendance | None:
+    """Work out who was there; None where nobody can tell."""
+    if not has_times(session):
+        return None
+    try:
+        return attendance([session], now=lesson and lesson.end)
+    except LessonspaceError:
+        return None
+
+
 def _row_of(report: Report, presence: Presence, profile: Mapping[str, Any], lesson: PlannedLesson | None) -> Row:
     """Find whose presence it is; of those who teach and learn, as what they were there."""
     if presence.user_id is None:
         number = 1 + sum(kind == GUEST for kind, _ in report.rows)
         return report.rows.setdefault((GUEST, presence.guest_uuid), Row(GUEST, f"Guest {number}"))
-    name, email = str(profile.get("name") or ""), str(profile.get("email") or "")
+    name, email = _text(profile.get("name")), _text(profile.get("email"))
     person = report.known.get(Person(name, email))
     if person is None:
         row = Row(STRANGER, name or f"User {presence.user_id}", email)
@@ -319,12 +335,12 @@ def week_name(report: Report) -> str:
     return f"{year}-W{week:02}"
 
 
-def _billable(session: Session) -> float | None:
-    return billable_minutes(session) if has_times(session) else None
-
-
 def _room(session: Session) -> str:
-    return str(space_of(session).get("name") or session.get("name") or session.get("uuid"))
+    return _text(space_of(session).get("name")) or _text(session.get("name")) or _text(session.get("uuid"))
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def _minutes(duration: timedelta) -> float:

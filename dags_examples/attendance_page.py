@@ -74,7 +74,7 @@ def as_page(report: Report, zone: str) -> bytes:
         absent=sorted((row for row in students if row.absent), key=lambda row: -len(row.absent)),
         late=sorted(report.late, key=lambda entry: -entry[2]),
     )
-    return page.encode()
+    return page.encode(errors="replace")  # half a character in a name must not stop the report
 
 
 def lessons_by_day(report: Report) -> Plot:

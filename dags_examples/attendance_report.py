@@ -41,7 +41,7 @@ from attendance_figures import make_report, week_name
 from attendance_lessons import Session, planned_lessons, week_before
 from attendance_page import as_page
 
-from lessonspace_provider.sessions import space_of
+from lessonspace_provider.sessions import space_id_of
 from lessonspace_provider.times import read_time
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def with_logs(hook: LessonspaceHook, sessions: list[Any]) -> list[Session]:
     # A space that is used for years has many sessions.
     starts = [start for start in (read_time(session.get("start_time")) for session in sessions) if start]
     since = min(starts) - timedelta(seconds=1) if starts else None
-    for space_id in dict.fromkeys(space_of(session).get("id") for session in sessions):
+    for space_id in dict.fromkeys(space_id_of(session) for session in sessions):
         if space_id:
             found = hook.list_space_sessions(space_id, start_time_after=since, include_single_user=True)
             logged |= {session["uuid"]: session for session in found}

@@ -40,7 +40,8 @@ from airflow.timetables.interval import CronDataIntervalTimetable
 from class_timetable import Launch, read_launches
 
 from lessonspace_provider.operators.sessions import LessonspaceUpdateSessionOperator
-from lessonspace_provider.sessions import space_of, start_time
+from lessonspace_provider.sessions import space_of
+from lessonspace_provider.times import read_time
 
 SCHOOL_TIME = "Europe/London"
 SAMPLE = Path(__file__).with_name("timetable.csv")
@@ -73,8 +74,8 @@ def lessons_between(timetable: Path, begin: datetime, end: datetime) -> list[Lau
 
 
 def new_name(session: dict[str, Any], lesson: Launch | None, template: str) -> str | None:
-    """Name a session after its lesson, or its space and day; None leaves its name, when the API tells no start."""
-    start = datetime.fromisoformat(lesson["lesson_start"]) if lesson else start_time(session)
+    """Name a session after its lesson, or its space and day; None leaves its name, when its start can't be read."""
+    start = datetime.fromisoformat(lesson["lesson_start"]) if lesson else read_time(session.get("start_time"))
     if start is None:
         return None
     local = start.astimezone(ZoneInfo(SCHOOL_TIME))
@@ -82,14 +83,20 @@ def new_name(session: dict[str, Any], lesson: Launch | None, template: str) -> s
         words = (lesson["name"], lesson["user"]["name"], f"{local:%Y-%m-%d}", f"{local:%H:%M}")
         name = template.format(**dict(zip(TEMPLATE_WORDS, words)))
     else:
-        name = f"{space_of(session).get('name') or 'Lesson'} {local:%Y-%m-%d}"
+        name = f"{space_name(session) or 'Lesson'} {local:%Y-%m-%d}"
     # Airflow renders templates in what it maps over: a space called {{ conn... }} would publish the API key.
     return name.replace("{", "(").replace("}", ")")
 
 
+def space_name(session: dict[str, Any]) -> str | None:
+    """Give the name of a session's space; None when the API gives no text."""
+    name = space_of(session).get("name")
+    return name if isinstance(name, str) else None
+
+
 def new_policy(session: dict[str, Any], lesson: Launch | None, under_age: str) -> list[str] | None:
     """Lock under-age classes, and those that can't be told; None leaves the policy as it is."""
-    called = " ".join(filter(None, [lesson and lesson["name"], space_of(session).get("name")]))
+    called = " ".join(filter(None, [lesson and lesson["name"], space_name(session)]))
     if not called or re.search(under_age, f"{called} {session.get('tags') or ''}", re.IGNORECASE):
         return ["teacher", "admin"]
     return None

@@ -27,6 +27,8 @@ Odd data has these results, each with a doubt (see ``Doubt``) where it makes a d
   running session up to ``now``, without a doubt.
 - Somebody on several devices is there once, from the first join to the last leave. A leave whose connection is unknown
   closes one of those that are open. A second join of an open connection is none.
+- Of a session whose own start or end can't be read, joins without a leave add no time, and everybody's times are unsure
+  (``time_unreadable``). Where others have logs, it is taken for one without rows if its own are no list.
 - A row whose time can't be read is left out. A row of nobody is left out and counted.
 - Time before the session's start or after its end is cut off.
 - What is no object among ``profiles`` or ``guests`` is left out.
@@ -43,9 +45,9 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal, cast
 
 from lessonspace_provider.exceptions import LessonspaceInputError
-from lessonspace_provider.foreign_words import clean_words
-from lessonspace_provider.parameters import as_aware_datetime, refuse
-from lessonspace_provider.sessions import end_time, has_ended, objects_in, start_time
+from lessonspace_provider.ids import named
+from lessonspace_provider.parameters import LARGEST_NUMBER, as_aware_datetime, refuse
+from lessonspace_provider.sessions import has_readable_times, objects_in
 from lessonspace_provider.times import read_time
 
 if TYPE_CHECKING:
@@ -133,16 +135,15 @@ def attendance(sessions: Iterable[Session], *, now: datetime | None = None) -> A
 
     :param sessions: with ``logs``; one lesson may have several, and then they are taken together.
     :param now: aware; up to when those count who are still there. Needed when a session still runs.
-    :raises LessonspaceInputError: for one session in place of a list, a session without logs, one that runs without
-        ``now``, or a ``now`` without a time zone.
-    :raises LessonspaceServerError: for a session whose own start or end can't be read.
+    :raises LessonspaceInputError: for one session in place of a list, sessions of which none has logs, one that runs
+        without ``now``, or a ``now`` without a time zone.
     """
     if isinstance(sessions, Mapping):
         raise refuse("sessions", sessions.get("uuid"), "a list of sessions, or of one")
     present_moment = None if now is None else as_aware_datetime("now", now)
     people: dict[_Person, _Record] = {}
     rows_of_nobody = 0
-    for session in sessions:
+    for session in _with_logs(sessions):
         rows_of_nobody += _add_session(people, session, present_moment)
     found = [_presence(person, record) for person, record in people.items()]
     found.sort(key=lambda presence: (not presence.stays, presence.stays[0].start if presence.stays else None))
@@ -218,13 +219,13 @@ def billable_minutes(session: Session) -> float | None:
     Say how many minutes of a session Lessonspace bills: ``billable_seconds`` / 60, not rounded.
 
     :param session: from a list or in detail.
-    :return: None while it runs, when more may be added (an assumption), and when the API gives no number of 0 or more.
-    :raises LessonspaceServerError: when the session's end can't be read.
+    :return: None while it runs, when more may be added (an assumption), when its end can't be read, and when the API
+        gives no number of 0 or more that 64 bits hold.
     """
     seconds: object = session.get("billable_seconds")
-    if not has_ended(session) or not isinstance(seconds, (int, float)) or isinstance(seconds, bool):
+    if read_time(session.get("end_time")) is None or not isinstance(seconds, (int, float)) or isinstance(seconds, bool):
         return None
-    return seconds / 60 if seconds >= 0 else None
+    return seconds / 60 if 0 <= seconds < LARGEST_NUMBER else None
 
 
 #: A user's id, or a guest's uuid.
@@ -243,9 +244,10 @@ class _Record:
 
 def _add_session(people: dict[_Person, _Record], session: Session, now: datetime | None) -> int:
     """Add one session to what is known of each person; return how many of its rows are nobody's."""
-    end = end_time(session)
-    if end is None and now is None:
-        raise LessonspaceInputError(f"{_named(session)} still runs: give now, or wait until it has ended.")
+    start, end = read_time(session.get("start_time")), read_time(session.get("end_time"))
+    is_readable = has_readable_times(session)
+    if is_readable and end is None and now is None:
+        raise LessonspaceInputError(f"Session {named(session)} still runs: give now, or wait until it has ended.")
     _add_people(people, session)
     rows_of_nobody = 0
     rows: dict[_Person, list[tuple[datetime, LogRow]]] = {}
@@ -256,6 +258,8 @@ def _add_session(people: dict[_Person, _Record], session: Session, now: datetime
             continue
         record = people.setdefault(person, _Record())
         record.has_rows = True
+        if not is_readable:
+            record.doubts.add("time_unreadable")
         moment = read_time(row.get("date"))
         if moment is None:
             record.doubts.add("time_unreadable")
@@ -263,32 +267,35 @@ def _add_session(people: dict[_Person, _Record], session: Session, now: datetime
             rows.setdefault(person, []).append((moment, row))
     for person, of_person in rows.items():
         of_person.sort(key=_order)
-        people[person].stays += _stays(of_person, start_time(session), end, now, people[person].doubts)
+        until = end or (now if is_readable else None)
+        people[person].stays += _stays(of_person, start, end, until, people[person].doubts)
     return rows_of_nobody
-
-
-def _named(session: Session) -> str:
-    return f"Session {clean_words(session.get('uuid'))}"
 
 
 def _add_people(people: dict[_Person, _Record], session: Session) -> None:
     for user_id, profile in profiles_by_user(session).items():
         record = people.setdefault(user_id, _Record())
-        record.role = profile.get("role") or record.role
+        record.role = _text(profile.get("role")) or record.role
     for guest in objects_in(session.get("guests")):
         guest_uuid = _text(guest.get("uuid"))
         if guest_uuid is not None:
             people.setdefault(guest_uuid, _Record())
 
 
+def _with_logs(sessions: Iterable[Session]) -> list[Session]:
+    """Refuse sessions of another list; one odd session among others stops none of them."""
+    given = list(sessions)
+    if given and not any(isinstance(session.get("logs"), list) for session in given):
+        raise LessonspaceInputError(
+            f"Session {named(given[0])} has no logs: only LessonspaceHook.list_space_sessions gives them."
+        )
+    return given
+
+
 def _rows(session: Session) -> list[LogRow]:
     """Give the rows about joining and leaving."""
-    logs = session.get("logs")
-    if not isinstance(logs, list):
-        raise LessonspaceInputError(
-            f"{_named(session)} has no logs: only LessonspaceHook.list_space_sessions gives them."
-        )
-    return [row for row in logs if isinstance(row, Mapping) and row.get("log_type") in ("user-joined", "user-left")]
+    rows = cast("list[LogRow]", objects_in(session.get("logs")))
+    return [row for row in rows if row.get("log_type") in ("user-joined", "user-left")]
 
 
 def _order(timed: tuple[datetime, LogRow]) -> tuple[datetime, int, bool]:
@@ -306,7 +313,9 @@ def _whole_number(value: object) -> int | None:
     """Read a user's id: the reference calls ``logs[].profile`` a string, and an integer was seen (facts, C)."""
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < LONGEST_ID:
         return int(value)
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+    if not isinstance(value, int) or isinstance(value, bool):
+        return None
+    return value if -LARGEST_NUMBER < value < LARGEST_NUMBER else None
 
 
 def _text(value: object) -> str | None:
@@ -317,12 +326,13 @@ def _stays(
     rows: list[tuple[datetime, LogRow]],
     start: datetime | None,
     end: datetime | None,
-    now: datetime | None,
+    until: datetime | None,
     doubts: set[Doubt],
 ) -> list[Stay]:
     """
     Turn one person's rows, in the order of their times, into stays within the session.
 
+    :param until: when those leave who are still there: the session's end, or the present; None when unknown.
     :param doubts: takes what is not sure.
     """
     stays: list[tuple[datetime, datetime]] = []
@@ -341,7 +351,6 @@ def _stays(
             if not connections:
                 stays.append((since, moment))
                 since = None
-    until = end or now
     if since is not None and until is not None:
         stays.append((since, until))
         if end is not None:

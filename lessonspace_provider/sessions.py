@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from lessonspace_provider.exceptions import LessonspaceInputError, LessonspaceServerError
 from lessonspace_provider.foreign_words import clean_words
+from lessonspace_provider.ids import is_slug, named
+from lessonspace_provider.parameters import LARGEST_NUMBER, shown
 from lessonspace_provider.times import read_time, write_time
 
 if TYPE_CHECKING:
@@ -38,17 +40,50 @@ def _time(session: Session, field: str) -> datetime | None:
         return None
     moment = read_time(value)
     if moment is None:
-        session_id, words = clean_words(session.get("uuid")), clean_words(value, longest=80)
+        words = clean_words(value, longest=80)
         raise LessonspaceServerError(
-            f"Session {session_id} has the {field} {words!r}, which is no time: ask Lessonspace about it."
+            f"Session {named(session)} has the {field} {words!r}, which is no time: ask Lessonspace about it."
         )
     return moment
+
+
+def has_readable_times(session: Session) -> bool:
+    """Whether ``start_time`` and ``end_time`` raise no error."""
+    times = (session.get("start_time"), session.get("end_time"))
+    return all(time is None or read_time(time) is not None for time in times)
+
+
+def odd_fields(session: Session) -> list[str]:
+    """
+    Name the fields of a session that have a value but none that can be read.
+
+    :param session: from a list or in detail, whatever its fields hold.
+    :return: names of the API's fields.
+    """
+    is_read: dict[str, Callable[[Any], bool]] = {
+        "name": lambda value: isinstance(value, str),
+        "space": lambda value: isinstance(value, dict) and (value.get("id") is None or is_slug(value["id"])),
+        "start_time": lambda value: read_time(value) is not None,
+        "end_time": lambda value: read_time(value) is not None,
+        "profiles": lambda value: objects_in(value) == value,
+        "guests": lambda value: objects_in(value) == value,
+        "logs": lambda value: objects_in(value) == value,
+        "billable_seconds": lambda value: _seconds(value) is not None,
+    }
+    given = {field: session.get(field) for field in is_read}
+    return [field for field, value in given.items() if value is not None and not is_read[field](value)]
 
 
 def space_of(session: Session) -> SpaceRef:
     """Give the space of a session; an empty one when the API does not say, or in another shape."""
     space = session.get("space")
     return space if isinstance(space, dict) else {}
+
+
+def space_id_of(session: Session) -> str | None:
+    """Give the id of a session's space; None when the API gives none that is one."""
+    space_id = space_of(session).get("id")
+    return space_id if is_slug(space_id) else None
 
 
 def has_ended(session: Session) -> bool:
@@ -74,9 +109,13 @@ def participant_count(session: Session) -> int:
     Whether the API counts guests as users when it decides about transcripts is unknown; here they count. What is no
     object in these lists is left out.
     """
-    users = {str(profile.get("user")) for profile in objects_in(session.get("profiles"))}
-    guests = {str(guest.get("uuid")) for guest in objects_in(session.get("guests"))}
+    users = {_plain_id(profile.get("user")) for profile in objects_in(session.get("profiles"))}
+    guests = {_plain_id(guest.get("uuid")) for guest in objects_in(session.get("guests"))}
     return len(users) + len(guests)
+
+
+def _plain_id(value: object) -> str:
+    return value if isinstance(value, str) else shown(value)
 
 
 def objects_in(value: object) -> list[dict[str, object]]:
@@ -164,7 +203,11 @@ def _is_id(value: object) -> bool:
 
 
 class SessionSummary(TypedDict):
-    """What is worth keeping of a session in XCom: no names, e-mails or links of people."""
+    """
+    What is worth keeping of a session in XCom: no names, e-mails or links of people.
+
+    A field that the API does not give, or not in a shape that can be read, is None; ``odd_fields`` tells the latter.
+    """
 
     session_id: str
     space_id: str | None
@@ -180,20 +223,31 @@ def summary(session: Session) -> SessionSummary:
     """
     Reduce a session to what is worth keeping in XCom.
 
-    :param session: from a list or in detail.
+    :param session: from a list or in detail, whatever its fields hold.
     :return: ids, name, times (ISO 8601 in UTC) and counts.
     """
-    start, end = start_time(session), end_time(session)
+    start, end = read_time(session.get("start_time")), read_time(session.get("end_time"))
     return SessionSummary(
-        session_id=session["uuid"],
-        space_id=space_of(session).get("id"),
-        name=session.get("name"),
+        session_id=_text(session.get("uuid")) or "",
+        space_id=space_id_of(session),
+        name=_text(session.get("name")),
         start_time=write_time(start) if start else None,
         end_time=write_time(end) if end else None,
         duration_seconds=(end - start).total_seconds() if start and end else None,
         participants=participant_count(session),
-        billable_seconds=session.get("billable_seconds"),
+        billable_seconds=_seconds(session.get("billable_seconds")),
     )
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _seconds(value: object) -> int | None:
+    """Read whole seconds of 0 or more; None for anything else, and for more than 64 bits hold."""
+    if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 <= value < LARGEST_NUMBER:
+        return None
+    return int(value) if value == int(value) else None
 
 
 def fields_that_change(session: Session, wanted: SessionUpdate) -> list[str]:
@@ -217,8 +271,8 @@ def fields_that_change(session: Session, wanted: SessionUpdate) -> list[str]:
 
 def is_policy(answer: Session | SessionUpdate, policy: list[str]) -> bool:
     """Whether a session, or the answer to an update, has this recording access policy, in any order."""
-    present = answer.get("recording_access_policy")
-    return isinstance(present, list) and set(present) == set(policy)
+    present: object = answer.get("recording_access_policy")
+    return isinstance(present, list) and all(map(_text, present)) and set(present) == set(policy)
 
 
 def name_to_keep(session_id: str, session: Session) -> str:
@@ -229,7 +283,7 @@ def name_to_keep(session_id: str, session: Session) -> str:
     :param session: as it is.
     :raises LessonspaceInputError: when it has none.
     """
-    name = session.get("name")
+    name = _text(session.get("name"))
     if not name:
         raise LessonspaceInputError(
             f"Session {session_id} was not updated: it has no name, and the API takes no update without one. Give "

@@ -4,9 +4,11 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 
 import pytest
+from hypothesis import given
 
 from lessonspace_provider.attendance import attendance, billable_minutes, lateness, profiles_by_user, teacher_lateness
-from lessonspace_provider.exceptions import LessonspaceInputError, LessonspaceServerError
+from lessonspace_provider.exceptions import LessonspaceInputError
+from tests.odd_items import session_fields
 
 NINE = datetime(2026, 11, 22, 9, 0, tzinfo=timezone.utc)
 TEACHER, PUPIL = 1, 2
@@ -183,9 +185,39 @@ def test_what_nothing_can_be_worked_out_of_is_refused(sessions, parameters, mess
         attendance(sessions, **parameters)
 
 
-def test_a_session_whose_own_times_can_not_be_read_is_an_error():
-    with pytest.raises(LessonspaceServerError, match="start_time 'soon'"):
-        attendance([a_session(row("joined", 0), start_time="soon")])
+@pytest.mark.parametrize(
+    ("times", "stays"),
+    [
+        ({"start_time": "soon"}, [(0, 20), (30, 60)]),
+        ({"end_time": "10:"}, [(0, 20)]),
+        ({"end_time": ["2026"]}, [(0, 20)]),
+    ],
+)
+def test_unreadable_session_times_leave_rows_and_a_doubt(times, stays):
+    found = of(PUPIL, a_session(row("joined", 0), row("left", 20), row("joined", 30), **times))
+    assert stays_of(found) == stays
+    assert "time_unreadable" in found.doubts
+
+
+def test_a_session_without_logs_stops_no_other():
+    good, odd = a_session(row("joined", 5), row("left", 50)), {"uuid": "x", "end_time": at(60), "logs": {"0": "joined"}}
+    assert stays_of(of(PUPIL, odd, good)) == [(5, 50)]
+
+
+@given(fields=session_fields)
+def test_no_shape_of_one_session_stops_the_attendance_of_others(fields):
+    good = a_session(row("joined", 5, TEACHER), row("left", 50, TEACHER))
+    there = attendance([fields, good], now=NINE + timedelta(hours=3))
+    (teacher,) = [person for person in there.people if person.user_id == TEACHER]
+    assert (5, 50) in stays_of(teacher) or stays_of(teacher)[0][0] <= 5
+    assert teacher_lateness(there, NINE, at(60), teacher_ids={TEACHER}).late_by is not None
+    assert all(isinstance(person.role, (str, type(None))) for person in there.people)
+
+
+@given(fields=session_fields)
+def test_billed_minutes_are_a_finite_number_or_none(fields):
+    minutes = billable_minutes(fields)
+    assert minutes is None or 0 <= minutes < 2**63
 
 
 def of_teacher(*logs, sessions=None, **parameters):
@@ -265,6 +297,10 @@ def test_a_timetable_that_can_not_be_is_refused(start, end):
         ({"billable_seconds": -1}, None),
         ({"billable_seconds": True}, None),
         ({"billable_seconds": "2700"}, None),
+        ({"billable_seconds": 10**400}, None),
+        ({"billable_seconds": float("inf")}, None),
+        ({"billable_seconds": float("nan")}, None),
+        ({"billable_seconds": 2700, "end_time": "10:"}, None),
         ({"billable_seconds": 2700, "end_time": None}, None),
     ],
 )

@@ -6,10 +6,15 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from attendance_csv import as_csv
 from attendance_figures import DOUBTS
 from attendance_lessons import Person
+from attendance_page import as_page
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.attendance_week import ADA, BEN, EVE, GUEL, MONDAY, NEXT_MONDAY, a_lesson, a_session, count, user_id
+from tests.odd_items import session_fields, values
 
 STRANGER = Person("Una Known", "una@x.example")
 MATHS, OF_EVE = a_lesson(1, students=(BEN, GUEL)), a_lesson(2, teacher=EVE, students=(BEN,))
@@ -233,3 +238,17 @@ def test_a_session_without_a_lesson_counts_in_the_week_in_which_it_ended(minutes
     begins = [MONDAY + timedelta(days=7 * week) for week in (-1, 0, 1)]
     found = [count([], {}, [session], begin=begin, end=begin + timedelta(days=7)).others for begin in begins]
     assert [number for number, others in enumerate(found) if others] == weeks
+
+
+@given(odd=st.lists(session_fields, min_size=1, max_size=2), uuid=values)
+@settings(max_examples=60)
+def test_no_shape_of_one_session_stops_the_report(odd, uuid):
+    odd = [{"uuid": uuid, "logs": [], **fields} for fields in odd]
+    good = a_session(MATHS, A, B, G)
+    report = count([MATHS], {"l1": [*odd, good]}, [*odd, a_session(OF_EVE, B)])
+    ada = next(row for row in report.people("teacher") if row.name == ADA.name)
+    assert ada.attended == 1
+    assert ada.minutes >= 45
+    assert len(report.others) >= 1
+    assert as_csv(report).decode("utf-8-sig").count(BEN.name) >= 1
+    assert ADA.name in as_page(report, "Europe/London").decode()

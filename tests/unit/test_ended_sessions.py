@@ -7,9 +7,11 @@ import json
 from datetime import datetime, timedelta, timezone
 
 import pytest
+from hypothesis import given
 
 from lessonspace_provider.ended_sessions import OVERLAP, Cursor, EndedSessions
 from lessonspace_provider.parsed_session import ParsedSession
+from tests.odd_items import session_fields, values
 
 NINE = datetime(2026, 11, 23, 9, 0, tzinfo=timezone.utc)
 TEN = NINE + timedelta(hours=1)
@@ -43,6 +45,17 @@ def test_a_session_that_a_list_shows_twice_counts_once():
 def test_the_newest_end_is_known():
     assert ended_at(3, 9, 1).newest_end == NINE + timedelta(minutes=9)
     assert EndedSessions([]).newest_end is None
+
+
+@given(odd=session_fields, uuid=values)
+def test_no_shape_of_one_session_hides_another_that_ended(odd, uuid):
+    good = {"uuid": SPACE_ID, "space": {"id": SPACE_ID}, "start_time": NINE.isoformat(), "end_time": TEN.isoformat()}
+    ended = EndedSessions.parse([{"uuid": uuid, **odd}, good, {"uuid": uuid, **odd}])
+    assert ended.by_id[SPACE_ID].end == TEN
+    assert ended.by_id[SPACE_ID] in ended.by_space[SPACE_ID]
+    assert ended.newest_end >= TEN
+    assert ended.by_id[SPACE_ID] in Cursor(NINE).fresh(ended)
+    json.dumps([session.summary for session in ended.by_id.values()], allow_nan=False, ensure_ascii=False).encode()
 
 
 # The cursor

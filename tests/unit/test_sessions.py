@@ -1,19 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import json
 from datetime import datetime, timedelta, timezone
 
 import pytest
+from hypothesis import given
 
 from lessonspace_provider.exceptions import LessonspaceServerError
 from lessonspace_provider.sessions import (
     ended_within,
+    fields_that_change,
     has_ended,
+    has_readable_times,
+    is_policy,
+    odd_fields,
     participant_count,
+    space_id_of,
     start_time,
     summary,
     transcript_obstacle,
 )
+from tests.odd_items import session_fields, values
 
 NINE = datetime(2026, 11, 22, 9, 0, tzinfo=timezone.utc)
 TEN = datetime(2026, 11, 22, 10, 0, tzinfo=timezone.utc)
@@ -125,3 +133,51 @@ def test_the_summary_holds_no_people():
 def test_a_time_that_is_none_names_the_session():
     with pytest.raises(LessonspaceServerError, match=r"5b5f1a2c.*start_time 'soon'"):
         start_time(a_session(start_time="soon"))
+
+
+@pytest.mark.parametrize(
+    ("fields", "kept"),
+    [
+        ({"end_time": "10:"}, {"end_time": None, "duration_seconds": None}),
+        ({"start_time": {"at": 9}}, {"start_time": None, "duration_seconds": None}),
+        ({"name": {"en": "Algebra"}}, {"name": None}),
+        ({"space": {"id": "{{ conn.x.password }}"}}, {"space_id": None}),
+        ({"space": {"id": ["a"]}}, {"space_id": None}),
+        ({"space": ["a"]}, {"space_id": None}),
+        ({"profiles": {"0": {"user": 1}}}, {"participants": 0}),
+        ({"billable_seconds": 2700.0}, {"billable_seconds": 2700}),
+        ({"billable_seconds": "2700"}, {"billable_seconds": None}),
+        ({"billable_seconds": True}, {"billable_seconds": None}),
+        ({"billable_seconds": 10**400}, {"billable_seconds": None}),
+        ({"billable_seconds": float("inf")}, {"billable_seconds": None}),
+        ({"billable_seconds": float("nan")}, {"billable_seconds": None}),
+    ],
+)
+def test_the_summary_leaves_out_what_it_can_not_read(fields, kept):
+    assert summary(a_session(**fields)) == {**summary(a_session()), **kept}
+
+
+@pytest.mark.parametrize(
+    ("fields", "odd"),
+    [
+        ({}, []),
+        ({"name": None, "space": None, "profiles": None, "guests": None, "billable_seconds": None}, []),
+        ({"end_time": "10:", "billable_seconds": "1"}, ["end_time", "billable_seconds"]),
+        ({"name": 7, "space": {"id": {}}}, ["name", "space"]),
+        ({"profiles": {"0": {}}, "guests": [None], "logs": "none"}, ["profiles", "guests", "logs"]),
+    ],
+)
+def test_odd_fields_are_named(fields, odd):
+    assert odd_fields(a_session(**fields)) == odd
+
+
+@given(fields=session_fields, uuid=values)
+def test_readers_take_a_session_of_any_shape(fields, uuid):
+    session = {"uuid": uuid, **fields}
+    json.dumps(summary(session), allow_nan=False)
+    assert has_readable_times(session) or {"start_time", "end_time"} & set(odd_fields(session))
+    assert participant_count(session) >= 0
+    space_id = space_id_of(session)
+    assert space_id is None or space_id.replace("-", "").replace("_", "").isalnum()
+    assert is_policy(session, ["teacher"]) == (session.get("recording_access_policy") == ["teacher"])
+    fields_that_change(session, {"name": "Algebra", "recording_access_policy": []})

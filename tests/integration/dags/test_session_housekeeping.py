@@ -3,13 +3,17 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lessonspace_provider.hooks.lessonspace import LessonspaceHook
 from tests.integration.conftest import load_dag
+from tests.odd_items import session_fields
 
 LONDON = ZoneInfo("Europe/London")
 TODAY = datetime.now(LONDON).replace(hour=2, minute=0, second=0, microsecond=0) - timedelta(days=1)
@@ -136,3 +140,10 @@ def test_a_name_that_is_a_template_for_airflow_stays_text(run_dag, sandbox):
     session_id = control.add_session(end - timedelta(hours=1), end, users=["Ann", "Ben"], launch_id=room)
     assert run_dag(load_dag("session_housekeeping"), TODAY + timedelta(minutes=3)).state == "success"
     assert LessonspaceHook().get_session(session_id)["name"] == f"(( conn.lessonspace_default.password )) {end.date()}"
+
+
+@given(fields=session_fields, under_age=st.sampled_from(["", "algebra"]))
+def test_no_shape_of_a_session_stops_the_night(fields, under_age):
+    change = housekeeping("change")({"uuid": "a", **fields}, None, "{subject}", under_age)
+    json.dumps(change)
+    assert "{" not in str(change["name"])

@@ -587,3 +587,11 @@ def test_a_deferred_wait_ends_at_its_timeout(softness, ends):
     sensor = a_sensor(session_id=SESSION_ID, **softness)
     with pytest.raises(ends):
         sensor.resume_execution("__fail__", {"error": "Trigger timeout"}, {})
+
+
+@pytest.mark.parametrize("odd", [{"end_time": "10:"}, {"start_time": ["9"]}, {"profiles": {"0": {}}, "space": []}])
+@pytest.mark.parametrize("deferrable", [False, True])
+def test_an_odd_session_does_not_hide_the_lesson_of_its_room(odd, deferrable):
+    sensor = a_sensor([{**ENDED, **odd, "uuid": "odd"}, ENDED], space_id="room-1", deferrable=deferrable, **WINDOW)
+    result = sensor.execute({})
+    assert getattr(result, "xcom_value", result)["session_id"] == SESSION_ID
