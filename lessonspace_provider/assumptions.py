@@ -54,7 +54,7 @@ READ_ONLY = (
         "page-past-end",
         'a page past the end is 404, and called "Invalid page"',
         GUESSED,
-        ("hooks.lessonspace:PAGE_PAST_THE_END",),
+        ("hooks.paging:PAGE_PAST_THE_END",),
     ),
     Assumption(
         "unknown-filter", "a filter that does not exist is ignored in silence", SEEN, ("parameters:encode_filters",)

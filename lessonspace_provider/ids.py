@@ -29,14 +29,25 @@ def is_number(value: object) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool) and 0 < value < 2**63
 
 
+def user_id_of(user: Mapping[str, object]) -> int | None:
+    """
+    Give the id of an entry of the list of users, by which they are removed.
+
+    :param user: ``{user: {id, ...}, ...}`` as was seen (facts, C), or with the integer in ``user`` or ``id`` itself.
+    :return: None when there is none.
+    """
+    inner = user.get("user")
+    ids = (inner.get("id") if isinstance(inner, Mapping) else inner, user.get("id"))
+    return next((user_id for user_id in ids if is_number(user_id)), None)
+
+
 def named(item: Mapping[str, object]) -> str:
     """
     Name an entry of a list in a message by its ids alone.
 
     :param item: a session or space as the API sends it.
     """
-    for field in ("uuid", "id"):
-        value = item.get(field)
-        if is_uuid(value) or is_number(value):
-            return str(value) if is_uuid(value) else f"without a uuid, {field} {value}"
-    return "without an id"
+    uuid, number = item.get("uuid"), item.get("id")
+    if is_uuid(uuid):
+        return uuid
+    return f"without a uuid, id {number}" if is_number(number) else "without an id"

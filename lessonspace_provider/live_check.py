@@ -28,7 +28,8 @@ from airflow.providers.common.compat.sdk import AirflowNotFoundException
 
 from lessonspace_provider.assumptions import ASSUMPTIONS, READ_ONLY, UNTESTABLE, WRITING, Assumption
 from lessonspace_provider.exceptions import PASSING_ERRORS, LessonspaceError
-from lessonspace_provider.hooks.lessonspace import PAGE_PAST_THE_END, LessonspaceHook
+from lessonspace_provider.hooks.lessonspace import LessonspaceHook
+from lessonspace_provider.hooks.paging import PAGE_PAST_THE_END
 from lessonspace_provider.operators.spaces import space_page
 from lessonspace_provider.sessions import (
     SHORTEST_TRANSCRIBED,

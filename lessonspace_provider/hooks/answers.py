@@ -84,6 +84,21 @@ class Call:
         return f"{self.method} {self.path}"
 
 
+def unexpected(call: Call, wanted: str) -> LessonspaceServerError:
+    """
+    Make the error for an answer of another shape.
+
+    :param call: what was asked.
+    :param wanted: what the API documents.
+    """
+    return LessonspaceServerError(
+        f"{call}: the answer is not what the API documents ({wanted}). Check that the host of connection "
+        f"{call.conn_id!r} is the API's base URL.",
+        method=call.method,
+        path=call.path,
+    )
+
+
 def read_answer(reply: Reply, call: Call, api_key: str) -> Answer:
     """
     Read the API's reply.

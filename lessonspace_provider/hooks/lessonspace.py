@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import closing
 from copy import copy
 from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote
 
 from airflow.providers.common.compat.connection import get_async_connection
@@ -24,9 +24,11 @@ from lessonspace_provider.exceptions import (
 )
 from lessonspace_provider.foreign_words import clean_words
 from lessonspace_provider.hooks import older_form
+from lessonspace_provider.hooks.answers import Call, unexpected
 from lessonspace_provider.hooks.bodies import LARGEST_OBJECT, LARGEST_PAGE
 from lessonspace_provider.hooks.connection_settings import ConnectionSettings, is_organisation_id
 from lessonspace_provider.hooks.masking import mask_secret
+from lessonspace_provider.hooks.paging import SESSIONS, SPACES, USERS, Kind, Listing, Source, pages_of
 from lessonspace_provider.hooks.transport import Query, Transport
 from lessonspace_provider.json_list import JsonList
 from lessonspace_provider.launch_body import launch_body
@@ -71,12 +73,6 @@ LINKS_PER_TRANSCRIPT = 3
 
 #: Seconds in which the connection's test begins retries: somebody sits before it, and a proxy may not wait for long.
 TEST_PATIENCE = 5.0
-
-#: Entries that a page may have; how many the API puts on one is not documented.
-MOST_RESULTS = 10_000
-
-#: How the API's 404 calls a page that is not there (facts, I); any other 404 amid a list is an error.
-PAGE_PAST_THE_END = "Invalid page"
 
 
 class LessonspaceHook(BaseHook):
@@ -268,34 +264,35 @@ class LessonspaceHook(BaseHook):
         """The connection's organisation id, else the one the key belongs to, asked for once."""
         return self.settings.organisation_id or self.my_organisation_id()
 
-    def list_sessions(self, /, **filters: FilterValue | None) -> Iterator[Session]:
+    def list_sessions(self, /, **filters: FilterValue | None) -> Listing[Session]:
         """
         List the organisation's sessions, all pages, one request per page as they are read.
 
-        Lists are said to be newest first: sort by ``start_time`` where it matters (facts, C). Whether sessions
-        of one user are among them by default is unknown: give ``include_single_user`` where it matters.
+        A list that loses entries while it is read is read again. Lists are said to be newest first: sort by
+        ``start_time`` where it matters (facts, C). Whether sessions of one user are among them by default is unknown:
+        give ``include_single_user`` where it matters.
 
         :param filters: the reference's query parameters: search, page (to begin at), include_single_user,
             duration_min and duration_max (seconds), start_time_after/before, end_time_after/before and
             date_after/before (aware datetimes), user, space, launch_id, in_progress_only, tags,
             user_external_id, user_name. None means "not given".
-        :return: the sessions as the API sends them.
+        :return: the sessions as the API sends them, each once; those without a uuid that is one are in its
+            ``left_out``, and ``incomplete`` says why sessions may be missing.
         :raises LessonspaceInputError: at once, before any request.
         """
-        query = encode_filters(filters, SESSION_FILTERS)
-        return cast("Iterator[Session]", self._organisation_pages("sessions", query))
+        return self._organisation_list(SESSIONS, encode_filters(filters, SESSION_FILTERS))
 
-    def list_space_sessions(self, space_id: str, **filters: FilterValue | None) -> Iterator[Session]:
+    def list_space_sessions(self, space_id: str, **filters: FilterValue | None) -> Listing[Session]:
         """
         List the sessions of one space, all pages; only this list has ``logs`` and ``connected_users`` (facts, D).
 
         :param space_id: the space's UUID, or its slug, which launch calls ``room_id``.
         :param filters: as for ``list_sessions``, without ``space``.
-        :return: the sessions as the API sends them.
+        :return: as for ``list_sessions``.
         :raises LessonspaceInputError: at once, before any request.
         """
         path = f"/spaces/{quote(as_space_id('space_id', space_id), safe='')}/sessions/"
-        return cast("Iterator[Session]", self._pages(path, encode_filters(filters, SPACE_SESSION_FILTERS)))
+        return self._list(SESSIONS, lambda: path, encode_filters(filters, SPACE_SESSION_FILTERS))
 
     def get_session(self, session_id: str) -> Session:
         """
@@ -392,27 +389,27 @@ class LessonspaceHook(BaseHook):
         mask_secret(url)
         return url
 
-    def list_spaces(self, /, **filters: FilterValue | None) -> Iterator[Space]:
+    def list_spaces(self, /, **filters: FilterValue | None) -> Listing[Space]:
         """
         List the organisation's spaces, all pages, one request per page as they are read.
 
         :param filters: the reference's query parameters: session, date (deprecated), tag_key with tag_value,
             user, assigned_to, search, page (to begin at), date_after, date_before (aware datetimes).
-        :return: the spaces as the API sends them.
+        :return: the spaces as the API sends them, as for ``list_sessions``; their ids are UUIDs or slugs.
         :raises LessonspaceInputError: at once, before any request.
         """
-        return cast("Iterator[Space]", self._organisation_pages("spaces", encode_filters(filters, SPACE_FILTERS)))
+        return self._organisation_list(SPACES, encode_filters(filters, SPACE_FILTERS))
 
-    def list_users(self, /, **filters: FilterValue | None) -> Iterator[User]:
+    def list_users(self, /, **filters: FilterValue | None) -> Listing[User]:
         """
         List the organisation's users, all pages, one request per page as they are read.
 
         :param filters: the reference's query parameters: role (teacher, student, admin), space, session,
             search, page (to begin at).
-        :return: the users as the API sends them.
+        :return: the users as the API sends them, as for ``list_sessions``; ``ids.user_id_of`` gives their ids.
         :raises LessonspaceInputError: at once, before any request.
         """
-        return cast("Iterator[User]", self._organisation_pages("users", encode_filters(filters, USER_FILTERS)))
+        return self._organisation_list(USERS, encode_filters(filters, USER_FILTERS))
 
     def remove_user(self, user_id: int) -> None:
         """
@@ -486,46 +483,26 @@ class LessonspaceHook(BaseHook):
         return body
 
     def _unexpected(self, method: str, path: str, wanted: str) -> LessonspaceServerError:
-        return LessonspaceServerError(
-            f"{method} {path}: the answer is not what the API documents ({wanted}). Check that the host of "
-            f"connection {self.lessonspace_conn_id!r} is the API's base URL.",
-            method=method,
-            path=path,
+        return unexpected(Call(method, path, self.lessonspace_conn_id), wanted)
+
+    @cached_property
+    def _miscounted(self) -> set[str]:
+        """Paths of lists whose ``count`` is known to be wrong, so that they are not read twice each time."""
+        return set()
+
+    def _organisation_list(self, kind: Kind, query: Query) -> Listing[Any]:
+        # The organisation is asked for when the first page is, not before.
+        return self._list(kind, lambda: f"/organisations/{self._organisation}/{kind.name}/", query)
+
+    def _list(self, kind: Kind, path: Callable[[], str], query: Query) -> Listing[Any]:
+        return Listing(kind, lambda: self._source(path()), query, log=self.log, miscounted=self._miscounted)
+
+    def _source(self, path: str) -> Source:
+        return Source(
+            Call("GET", path, self.lessonspace_conn_id),
+            get=lambda query: self._transport.call("GET", path, query=query, largest=LARGEST_PAGE).body,
+            query_of_next_page=lambda link: self._transport.query_of_next_page(link, path),
         )
-
-    def _organisation_pages(self, resource: str, query: Query) -> Iterator[dict[str, object]]:
-        # A generator of its own, so that the organisation is asked for when the first page is, not before.
-        yield from self._pages(f"/organisations/{self._organisation}/{resource}/", query)
-
-    def _pages(self, path: str, query: Query) -> Iterator[dict[str, object]]:
-        yield from self._from_page(self._get_object(path, query, largest=LARGEST_PAGE), path, query)
-
-    def _from_page(self, page: Mapping[str, object], path: str, query: Query) -> Iterator[dict[str, object]]:
-        """Yield what is on a page and on all that follow, each asked for when the one before it has been read."""
-        seen = {tuple(query)}
-        while True:
-            yield from self._results(page, path)
-            if not page.get("next"):
-                return
-            query = self._transport.query_of_next_page(str(page["next"]), path)
-            if tuple(query) in seen:
-                raise self._unexpected("GET", path, "pages that come to an end: a next link led back")
-            seen.add(tuple(query))
-            try:
-                page = self._get_object(path, query, largest=LARGEST_PAGE)
-            except LessonspaceNotFoundError as error:
-                if PAGE_PAST_THE_END not in str(error):
-                    raise
-                self.log.info("GET %s: the list became shorter while it was read, and ends here.", path)
-                return
-
-    def _results(self, page: Mapping[str, object], path: str) -> list[dict[str, object]]:
-        results = page.get("results")
-        if not isinstance(results, list) or not all(isinstance(entry, dict) for entry in results):
-            raise self._unexpected("GET", path, "a page with a list of objects as results")
-        if len(results) > MOST_RESULTS:
-            raise self._unexpected("GET", path, f"a page of at most {MOST_RESULTS} results")
-        return results
 
     def _fetch_transcript(self, session_id: str, query: Query) -> Collection[Segment]:
         path = f"{self._session_path(session_id)}transcript/"
@@ -541,7 +518,8 @@ class LessonspaceHook(BaseHook):
             return self._checked_segments(segments, what)
         if isinstance(body, dict) and "results" in body:
             # Never seen, but hinted at by the reference's search and page parameters.
-            return self._checked_segments(list(self._from_page(body, path, query)), path)
+            pages = pages_of(self._source(path), query, first=body)
+            return self._checked_segments([segment for page in pages for segment in page.items], path)
         return self._checked_segments(body, path)
 
     def _no_transcript(self, session_id: str, error: LessonspaceError) -> LessonspaceTranscriptNotReady:

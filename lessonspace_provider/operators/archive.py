@@ -154,7 +154,8 @@ class LessonspaceArchiveTranscriptsOperator(LessonspaceOperator):
     def execute(self, context: Context) -> ArchiveResult:
         """Archive session by session, write the manifests, then fail if any session did."""
         window = self._window(context)
-        sessions = self._sessions(window, self._checked_filters())
+        incomplete: list[str] = []
+        sessions = self._sessions(window, self._checked_filters(), incomplete)
         archiver = self._archiver()
         archived = archiver.archive_window(sessions, *window)
         counts, path = archived.account["counts"], None if self.only_plan else str(archived.path)
@@ -169,7 +170,7 @@ class LessonspaceArchiveTranscriptsOperator(LessonspaceOperator):
             return result
         interval = (context.get("data_interval_start"), context.get("data_interval_end"))
         self._warn_of_gaps(archiver.gaps(until=window.start), window, are_intervals=window == interval)
-        _fail_if_any_failed([archived, *earlier], problems)
+        _fail_if_any_failed([archived, *earlier], problems, incomplete)
         return result
 
     def _result(self, window: Window, archived: ArchivedWindow, earlier: Sequence[ArchivedWindow]) -> ArchiveResult:
@@ -258,27 +259,40 @@ class LessonspaceArchiveTranscriptsOperator(LessonspaceOperator):
         refuse_unknown(filters, SESSION_FILTERS if self.space_id is None else SPACE_SESSION_FILTERS, "filter")
         return filters
 
-    def _sessions(self, window: Window, filters: Mapping[str, FilterValue | None]) -> Iterator[Session]:
-        """List the sessions of the window and of the time before, some of them twice."""
+    def _sessions(
+        self, window: Window, filters: Mapping[str, FilterValue | None], incomplete: list[str]
+    ) -> Iterator[Session]:
+        """
+        List the sessions of the window and of the time before, some of them twice.
+
+        :param incomplete: takes why sessions may be missing.
+        """
         began = datetime.now(timezone.utc)
-        yield from self._listed(Window(window.start - LOOK_BACK, window.end), filters)
+        yield from self._listed(Window(window.start - LOOK_BACK, window.end), filters, incomplete)
         if began - window.end < OVERLAP:
             # What ended lately is listed again, from its beginning: the list goes by the sessions' starts, and a long
             # one that has just ended is far down.
-            yield from self._listed(Window(max(window.start, began), window.end), filters)
+            yield from self._listed(Window(max(window.start, began), window.end), filters, incomplete)
 
-    def _listed(self, window: Window, filters: Mapping[str, FilterValue | None]) -> Iterator[Session]:
+    def _listed(
+        self, window: Window, filters: Mapping[str, FilterValue | None], incomplete: list[str]
+    ) -> Iterator[Session]:
         bounds: dict[str, FilterValue | None] = {
             **filters,
             "end_time_after": window.start - OVERLAP,
             "end_time_before": window.end + WINDOW_MARGIN,
             "include_single_user": self.include_single_user,
         }
-        if self.space_id is not None:
+        if self.space_id is None:
+            listing = self.hook.list_sessions(**bounds)
+        else:
             # Asked for here, or each of the threads that fetch would ask for itself.
             self.log.info("Space %s of organisation %s", self.space_id, self.hook.organisation_id)
-            return self.hook.list_space_sessions(self.space_id, **bounds)
-        return self.hook.list_sessions(**bounds)
+            listing = self.hook.list_space_sessions(self.space_id, **bounds)
+        yield from listing
+        yield from listing.left_out  # without a uuid there is no transcript to ask for: accounted for as failed
+        if listing.incomplete:
+            incomplete.append(listing.incomplete)
 
 
 def as_folder(destination: object) -> ObjectStoragePath:
@@ -286,8 +300,8 @@ def as_folder(destination: object) -> ObjectStoragePath:
     return as_place(destination, "an absolute folder or a URL, such as 's3://aws_default@bucket/folder'")
 
 
-def _fail_if_any_failed(windows: Sequence[ArchivedWindow], problems: Sequence[str]) -> None:
-    """Fail for sessions first, then for manifests of earlier windows."""
+def _fail_if_any_failed(windows: Sequence[ArchivedWindow], problems: Sequence[str], incomplete: Sequence[str]) -> None:
+    """Fail for sessions first, then for what may be missing of the list, then for manifests of earlier windows."""
     failed = [
         f"{clean_words(entry['session_id'])}: {clean_message(entry['reason'])}"
         for window in windows
@@ -300,6 +314,7 @@ def _fail_if_any_failed(windows: Sequence[ArchivedWindow], problems: Sequence[st
             f"{len(failed)} session(s) failed, all others are accounted for in {windows[0].path}. Run the task again, "
             f"it asks only for what is missing: {'; '.join(failed[:MOST_NAMED])}{more}"
         )
+    complaints += dict.fromkeys(incomplete)
     if problems:
         complaints.append(f"Earlier windows could not be brought up to date: {'; '.join(problems)}")
     if complaints:

@@ -15,6 +15,7 @@ from lessonspace_provider.exceptions import LessonspaceDestinationError, Lessons
 from lessonspace_provider.operators.transcripts import LessonspaceArchiveTranscriptsOperator
 from lessonspace_provider.sandbox.messages import NewSession
 from tests.integration.archive.runs import END, START, finished, manifest_in, parameters, run, start_run, tree
+from tests.listed import Listed
 
 SAID = {"start_time": 0.0, "end_time": 1.0, "user": {"id": 1, "name": "Ann"}, "breakout_id": "main", "text": "Hi"}
 SHORT = [{**SAID, "start_time": float(start)} for start in range(5)]
@@ -128,7 +129,7 @@ def test_sessions_that_end_while_the_list_is_read_are_neither_missed_nor_doubled
                 late.append(control.add_session(start, now - timedelta(seconds=1), transcript="ready"))
             yield session
 
-    hook.list_sessions = list_sessions
+    hook.list_sessions = lambda **filters: Listed(list_sessions(**filters))
     operator.execute({})
     listed = [entry["session_id"] for entry in manifest_in(destination)["sessions"]]
     assert sorted(listed) == sorted([*known, *late])

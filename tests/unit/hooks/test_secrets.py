@@ -195,8 +195,9 @@ def test_no_error_tells_a_secret(connect, requests_mock, capfd, debug_log, call,
     operation, method, path = call
     requests_mock.request(method, API + path, **answer)
     error = error_of(operation, hook)
-    # A removal needs no body, so it heeds none: all other bad answers are errors.
-    assert error is not None or (method == "DELETE" and "status_code" not in answer)
+    # A removal needs no body, so it heeds none, and a list leaves out what has no id: all others are errors.
+    is_good = "status_code" not in answer and (method == "DELETE" or answer == BAD_ANSWERS["a list"])
+    assert error is not None or is_good
     assert error is None or leaks(everything_about(error)) == []
     assert leaks(debug_log.text + "".join(capfd.readouterr())) == []
 
@@ -311,7 +312,10 @@ def test_no_logger_tells_a_link_a_query_or_the_key_at_debug(connect, school, cap
     following = f"{school.base}/v2{SESSIONS_PATH}?user_name={PUPIL}&page=2"
     school.answers.update(
         {
-            SESSIONS_PATH: [raw(200, json.dumps(page({"n": 1}, following=following))), raw(200, json.dumps(page()))],
+            SESSIONS_PATH: [
+                raw(200, json.dumps(page({"uuid": SESSION}, following=following))),
+                raw(200, json.dumps(page())),
+            ],
             TRANSCRIPT_PATH: [raw(200, link)],
             "/file": [raw(503), raw(403), raw(200, json.dumps([SEGMENT]), "no header at all")],
             PLAYBACK_PATH: [raw(200, json.dumps({"recording_url": RECORDING_URL}))],
@@ -324,7 +328,7 @@ def test_no_logger_tells_a_link_a_query_or_the_key_at_debug(connect, school, cap
     )
     hook = connect(host=f"{school.base}/v2")
     with all_loggers_at_debug(caplog):
-        assert list(hook.list_sessions(user_name=PUPIL)) == [{"n": 1}]
+        assert list(hook.list_sessions(user_name=PUPIL)) == [{"uuid": SESSION}]
         assert hook.get_transcript(SESSION, search=PUPIL) == [SEGMENT]
         assert hook.get_recording_url(SESSION) == RECORDING_URL
         assert hook.launch_space("maths", user={"name": PUPIL})["secret"] == LAUNCH["secret"]

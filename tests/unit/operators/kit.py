@@ -12,6 +12,7 @@ from lessonspace_provider.exceptions import (
 from lessonspace_provider.operators.transcripts import (
     LessonspaceArchiveTranscriptsOperator,
 )
+from tests.listed import Listed
 
 NOW = datetime.now(timezone.utc).replace(microsecond=0)
 START, END = NOW - timedelta(days=1), NOW
@@ -42,7 +43,7 @@ class Hook:
 
     def list_sessions(self, **filters):
         self.asked.append(filters)
-        return iter(self.sessions)
+        return Listed(self.sessions)
 
     def server_time(self):
         return datetime.now(timezone.utc)

@@ -19,6 +19,7 @@ from lessonspace_provider.exceptions import (
 from lessonspace_provider.operators.transcripts import (
     LessonspaceArchiveTranscriptsOperator,
 )
+from tests.listed import Listed
 from tests.unit.operators.kit import END, NOW, START, Hook, OutletEvents, a_session, archiver, make_due, manifest_of
 
 
@@ -90,6 +91,16 @@ def test_of_a_window_that_has_just_ended_what_ended_lately_is_listed_again(tmp_p
     assert now - timedelta(minutes=11) < again["end_time_after"] < now - timedelta(minutes=9)
 
 
+def test_sessions_without_a_uuid_and_a_list_that_moved_fail_the_task_after_all_others(tmp_path):
+    nameless = {**a_session(2), "uuid": None, "id": 12}
+    operator = archiver(tmp_path, [])
+    operator.hook.list_sessions = lambda **filters: Listed([a_session(1)], [nameless], "GET /x/: the list changed")
+    with pytest.raises(LessonspaceError, match=r"no uuid, id 12(.|\n)*GET /x/: the list changed$"):
+        operator.execute({})
+    assert manifest_of(tmp_path)["counts"]["archived"] == 1
+    assert manifest_of(tmp_path)["counts"]["failed"] == 1
+
+
 def test_an_old_window_is_listed_once(tmp_path):
     now = datetime.now(timezone.utc)
     window_end = now - timedelta(minutes=15)
@@ -102,7 +113,7 @@ def test_a_long_session_that_ends_while_the_list_is_read_is_taken_though_later_o
     newest_first = [a_session(number, end=END - timedelta(minutes=number)) for number in (1, 2, 3)]
     operator = archiver(tmp_path, newest_first)
     lists = iter([[newest_first[0], newest_first[2]], newest_first])
-    operator.hook.list_sessions = lambda **filters: iter(next(lists))
+    operator.hook.list_sessions = lambda **filters: Listed(next(lists))
     operator.execute({})
     assert len(manifest_of(tmp_path)["sessions"]) == 3
 
