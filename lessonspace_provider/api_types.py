@@ -132,14 +132,29 @@ class Space(TypedDict, total=False):
     created_at: str | None
 
 
-class User(TypedDict, total=False):
-    """An entry of the user list; the reference names no fields for it, and these are assumptions."""
+class UserAccount(TypedDict, total=False):
+    """Who an entry of the user list is about: ``id`` is the integer of ``profiles[].user`` (facts, C)."""
 
     id: int
-    user: int
+    username: str | None
+
+
+class User(TypedDict, total=False):
+    """
+    An entry of the user list, of which the reference names no fields.
+
+    One client reads ``user`` as an object (facts, C); the integer in ``user`` or ``id`` is an assumption.
+    ``ids.user_id_of`` reads each of them.
+    """
+
+    id: int
+    user: UserAccount | int
     name: str | None
     email: str | None
     role: str | None
+    active: bool
+    external_id: str | None
+    url: str | None
 
 
 class Launch(TypedDict, total=False):

@@ -128,7 +128,9 @@ READ_ONLY = (
         (f"{_HOOK}.get_recording_url",),
     ),
     Assumption("space-list", "listed spaces have id and slug", GUESSED, (f"{_HOOK}.list_spaces",)),
-    Assumption("user-list", "listed users have an integer id", GUESSED, (f"{_HOOK}.list_users",)),
+    Assumption(
+        "user-list", "listed users have an integer id in user.id, or in user or id itself", SEEN, ("ids:user_id_of",)
+    ),
 )
 
 WRITING = (

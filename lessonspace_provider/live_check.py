@@ -30,6 +30,7 @@ from lessonspace_provider.assumptions import ASSUMPTIONS, READ_ONLY, UNTESTABLE,
 from lessonspace_provider.exceptions import PASSING_ERRORS, LessonspaceError
 from lessonspace_provider.hooks.lessonspace import LessonspaceHook
 from lessonspace_provider.hooks.paging import PAGE_PAST_THE_END
+from lessonspace_provider.ids import user_id_of
 from lessonspace_provider.operators.spaces import space_page
 from lessonspace_provider.sessions import (
     SHORTEST_TRANSCRIBED,
@@ -97,8 +98,8 @@ class Got:
 
     @property
     def results(self) -> list[dict[str, object]]:
-        """The objects on a page of a list."""
-        return objects_in(self.fields.get("results"))
+        """The objects on a page of a list, or in a bare array."""
+        return objects_in(self.fields.get("results", self.body))
 
     @property
     def sessions(self) -> list[Session]:
@@ -504,7 +505,9 @@ def space_list(account: Account) -> Finding:
 def user_list(account: Account) -> Finding:
     """Check ``user-list``."""
     listed = account.ask(f"{account.organisation}/users/").results
-    return all_of([is_integer(user.get("id")) for user in listed], "users")
+    nested = sum(isinstance(user.get("user"), dict) for user in listed)
+    shape = "users with user.id" if nested == len(listed) else f"users, {nested} of them with user.id"
+    return all_of([user_id_of(user) is not None for user in listed], shape if listed else "users")
 
 
 CHECKS: dict[str, Callable[[Account], Finding]] = {

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from lessonspace_provider.api_types import User
 from lessonspace_provider.exceptions import LessonspaceNotFoundError
+from lessonspace_provider.ids import is_slug, user_id_of
 from lessonspace_provider.operators.base import LessonspaceListOperator, LessonspaceOperator
 from lessonspace_provider.parameters import as_flag, as_user_id
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class UserSummary(TypedDict):
-    """What is worth keeping of a user in XCom: neither name nor e-mail."""
+    """What is worth keeping of a user in XCom: neither name nor e-mail; ``role`` is None for what is no word."""
 
     user_id: int | None
     role: str | None
@@ -45,9 +46,8 @@ class LessonspaceListUsersOperator(LessonspaceListOperator[User]):
         return self.hook.list_users(**filters)
 
     def _short(self, entry: User) -> UserSummary:
-        # The reference shows no entry of this list: a person in a session has the id in `user`, and `id` is a guess.
-        ids = [given for given in (entry.get("user"), entry.get("id")) if isinstance(given, int)]
-        return UserSummary(user_id=ids[0] if ids else None, role=entry.get("role"))
+        role = entry.get("role")
+        return UserSummary(user_id=user_id_of(entry), role=role if is_slug(role) else None)
 
 
 class RemovedUser(TypedDict):

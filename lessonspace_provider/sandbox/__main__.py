@@ -103,6 +103,12 @@ def _parser() -> argparse.ArgumentParser:
         help="answer the transcript operation with a list of segments instead of a link",
     )
     add(
+        "--nested-users",
+        action=argparse.BooleanOptionalAction,
+        default=default.nested_users,
+        help="list users with their id below user, as one client of the real API reads them",
+    )
+    add(
         "--transcription-addon",
         action=argparse.BooleanOptionalAction,
         default=default.transcription_addon,

@@ -28,7 +28,7 @@ from lessonspace_provider.sandbox.answers import (
     not_found,
 )
 from lessonspace_provider.sandbox.calls import Call
-from lessonspace_provider.sandbox.entities import Session
+from lessonspace_provider.sandbox.entities import Session, User
 from lessonspace_provider.sandbox.filters import Item, Query, page_of, select_sessions, select_spaces, select_users
 from lessonspace_provider.sandbox.launch import launch
 from lessonspace_provider.sandbox.messages import RecordedLaunch
@@ -314,14 +314,18 @@ class Api:
         state, query = self._state, Query(request.scope["query_string"])
         present_users = (user for user in state.world.users.values() if not user.removed)
         users = select_users(present_users, state.world.oldest_first, query)
-        return self._page(request, users, query, lambda user: present.user_item(user, state.root_url))
+        return self._page(request, users, query, self._user_item)
 
     async def get_user(self, _request: Request, user: str) -> Response:
         """``GET /organisations/{organisation}/users/{user}/``: seen in clients, not in the reference."""
         found = self._state.world.users.get(int(user)) if user.isascii() and user.isdigit() else None
         if found is None or found.removed:
             raise not_found()
-        return json_answer(present.user_item(found, self._state.root_url))
+        return json_answer(self._user_item(found))
+
+    def _user_item(self, user: User) -> Json:
+        render = present.user_item if self._state.settings.nested_users else present.flat_user_item
+        return render(user, self._state.root_url)
 
     async def remove_user(self, _request: Request, user: str) -> Response:
         """``DELETE /organisations/{organisation}/users/{user}/``"""

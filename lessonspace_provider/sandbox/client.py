@@ -97,6 +97,7 @@ class SandboxControl:
         include_single_user_default: bool | None = None,
         boundary_inclusive: bool | None = None,
         transcript_list_form: bool | None = None,
+        nested_users: bool | None = None,
         transcription_addon: bool | None = None,
         expired_link_status: int | None = None,
     ) -> SandboxState:

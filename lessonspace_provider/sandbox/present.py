@@ -84,7 +84,19 @@ def profile(user: User, root_url: str) -> Json:
 
 
 def user_item(user: User, root_url: str) -> Json:
-    """Render the item of the user list: a profile with its id twice, as ``id`` and as ``user`` (assumed)."""
+    """Render the item of the user list, in the shape that one client reads."""
+    return {
+        "user": {"id": user.id, "username": user.email or f"user-{user.id}"},
+        "role": user.role,
+        "active": not user.removed,
+        "name": user.name,
+        "external_id": user.external_id,
+        "url": f"{root_url}/users/{user.id}",
+    }
+
+
+def flat_user_item(user: User, root_url: str) -> Json:
+    """Render the item of the user list as a profile with its id twice, as ``id`` and as ``user`` (assumed)."""
     return {"id": user.id, **profile(user, root_url)}
 
 

@@ -42,6 +42,8 @@ class SandboxSettings:
     :param boundary_inclusive: whether ``*_after`` and ``*_before`` filters include the bound (unknown).
     :param transcript_list_form: answer the transcript operation with a paged list of segments, the form the
         reference hints at and nobody has seen, instead of a signed link.
+    :param nested_users: list users as ``{user: {id, username}, role, ...}``, as one client of the API reads them;
+        False gives the integer at the top instead, in ``id`` and ``user``.
     :param transcription_addon: whether the organisation's plan includes transcripts and summaries. Without it, a
         launch that asks for them succeeds and leaves them off.
     :param expired_link_status: status of the store for an expired link: 403, or 400 as other stores answer.
@@ -67,6 +69,7 @@ class SandboxSettings:
     include_single_user_default: bool = False
     boundary_inclusive: bool = True
     transcript_list_form: bool = False
+    nested_users: bool = True
     transcription_addon: bool = True
     expired_link_status: int = 403
 

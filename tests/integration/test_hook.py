@@ -169,10 +169,10 @@ def test_spaces_and_users_are_listed_and_users_removed(hook, control):
     users = list(hook.list_users())
     assert len(users) == control.state().users
     assert {user["role"] for user in hook.list_users(role="teacher")} == {"teacher"}
-    hook.remove_user(users[0]["id"])
-    assert users[0]["id"] not in {user["id"] for user in hook.list_users()}
+    hook.remove_user(users[0]["user"]["id"])
+    assert users[0]["user"]["id"] not in {user["user"]["id"] for user in hook.list_users()}
     with pytest.raises(LessonspaceNotFoundError):
-        hook.remove_user(users[0]["id"])
+        hook.remove_user(users[0]["user"]["id"])
 
 
 def test_a_429_is_waited_out(hook, control):

@@ -142,6 +142,7 @@ BROKEN = [
     ("recording-link", "/playback/$", 200, {"url": "https://store.example/r"}),
     ("space-list", rf"{ORGANISATION}/spaces/$", 200, a_list({"uuid": "x"})),
     ("user-list", rf"{ORGANISATION}/users/$", 200, a_list({"id": "u-1"})),
+    ("user-list", rf"{ORGANISATION}/users/$", 200, a_list({"user": {"id": "u-1"}})),
     ("launch-created", "/spaces/launch/$", 200, {"room_id": "room-1", "session_id": SESSION["uuid"]}),
     ("same-room", "/spaces/launch/$", 201, {"session_id": SESSION["uuid"]}),
     ("space-page", "/spaces/launch/$", 201, {"room_id": "room-1", "client_url": "https://join.example/?room=room-1"}),
@@ -154,6 +155,14 @@ def test_what_does_not_hold_is_told(control, capsys, name, path, status, body):
     control.inject_fault("status", status=status, body=json.dumps(body), path=path)
     exit_status, found, _ = run(capsys, "--write")
     assert (exit_status, found[name]) == (1, "does not hold")
+
+
+@pytest.mark.parametrize(("nested", "note"), [(True, r"\d+ users with user.id\)"), (False, "users, 0 of them with")])
+def test_it_says_in_which_shape_users_come(control, capsys, nested, note):
+    control.reset(nested_users=nested)
+    _, found, output = run(capsys)
+    assert found["user-list"] == "holds"
+    assert re.search(rf"user-list: .*{note}", output)
 
 
 @pytest.mark.parametrize("name", ["end-filter", "start-filter"])

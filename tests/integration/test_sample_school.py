@@ -90,7 +90,7 @@ def test_those_who_leave_are_users_who_were_in_no_session(school, control, tmp_p
     assert header == "user_id,name"
     leaving = {int(user_id): name for user_id, name in (row.split(",") for row in rows)}
     assert sorted(leaving.values()) == sorted(LEAVERS)
-    users = {user["user"]: user["name"] for user in LessonspaceHook().list_users()}
+    users = {user["user"]["id"]: user["name"] for user in LessonspaceHook().list_users()}
     assert leaving.items() <= users.items()
     assert not {user_id for truth in control.sessions() for user_id in truth.user_ids} & set(leaving)
 

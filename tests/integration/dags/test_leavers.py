@@ -11,13 +11,14 @@ import airflow.sdk.exceptions
 import pytest
 
 from lessonspace_provider.hooks.lessonspace import LessonspaceHook
+from lessonspace_provider.ids import user_id_of
 from tests.integration.conftest import EXAMPLES, load_dag
 
 pytest.importorskip("airflow.sdk.execution_time.hitl", reason="approvals need Airflow 3.1")
 
 
 def user_ids():
-    return {user.get("user", user.get("id")) for user in LessonspaceHook().list_users()}
+    return {user_id_of(user) for user in LessonspaceHook().list_users()}
 
 
 @pytest.fixture

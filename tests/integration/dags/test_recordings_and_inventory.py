@@ -99,14 +99,16 @@ def test_a_link_is_never_written_through_a_symbolic_link_or_into_a_file_that_is_
     assert {path.name: path.lstat().st_mode for path in review.iterdir()} == dict.fromkeys(("a.txt", "b.txt"), 0o100600)
 
 
+@pytest.mark.parametrize("nested_users", [True, False])
 def test_the_inventory_holds_every_user_and_space_and_no_name_of_a_person(
-    run_dag, lessonspace_connection, lessonspace_sandbox, monkeypatch, tmp_path
+    run_dag, lessonspace_connection, lessonspace_sandbox, monkeypatch, tmp_path, nested_users
 ):
+    lessonspace_sandbox.control.reset(nested_users=nested_users)
     monkeypatch.setenv("AIRFLOW_VAR_LESSONSPACE_INVENTORY", f"file://{tmp_path}")
     assert run_dag(load_dag("people_inventory"), datetime(2026, 11, 1, 3, tzinfo=timezone.utc)).state == "success"
     files = {file.name: file.read_text().splitlines() for file in tmp_path.rglob("*.jsonl")}
     users = [json.loads(line) for line in files["users.jsonl"]]
     assert users
-    assert all(set(user) == {"user_id", "role"} for user in users)
+    assert all(set(user) == {"user_id", "role"} and isinstance(user["user_id"], int) for user in users)
     assert files["spaces.jsonl"]
     assert "http" not in "".join(files["spaces.jsonl"])

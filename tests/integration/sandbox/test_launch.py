@@ -100,7 +100,7 @@ def test_the_same_user_id_or_else_name_is_the_same_person(client):
     assert user_id(name="Carl") == user_id(name="Carl")
     assert user_id(id="u2", name="Ann") != user_id(id="u1", name="Ann")
     assert user_id(id="student-1") in {
-        u["user"] for u in client.all_pages(client.organisation("/users/"), search="Amelia")
+        u["user"]["id"] for u in client.all_pages(client.organisation("/users/"), search="Amelia")
     }
 
 

@@ -14,7 +14,7 @@ def spaces(client, **filters):
 
 
 def users(client, **filters):
-    return {user["user"] for user in client.all_pages(client.organisation("/users/"), **filters)}
+    return {user["user"]["id"] for user in client.all_pages(client.organisation("/users/"), **filters)}
 
 
 def iso(moment):
@@ -74,7 +74,15 @@ def test_spaces_by_when_they_were_used(client, control, now):
 def test_users_by_several_roles(client):
     listed = client.all_pages(client.organisation("/users/"))
     for roles in (["teacher"], ["teacher", "admin"]):
-        assert users(client, role=roles) == {u["user"] for u in listed if u["role"] in roles}
+        assert users(client, role=roles) == {u["user"]["id"] for u in listed if u["role"] in roles}
+
+
+def test_users_come_in_both_shapes(client, control):
+    nested = client.all_pages(client.organisation("/users/"))
+    assert {frozenset(user) for user in nested} == {frozenset({"user", "role", "active", "name", "external_id", "url"})}
+    control.reset(nested_users=False)
+    flat = client.all_pages(client.organisation("/users/"))
+    assert [user["id"] for user in flat] == [user["user"] for user in flat] == [user["user"]["id"] for user in nested]
 
 
 def test_users_by_attendance(client, control):

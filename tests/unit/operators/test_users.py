@@ -10,9 +10,16 @@ from lessonspace_provider.exceptions import LessonspaceAuthError, LessonspaceInp
 from lessonspace_provider.operators.users import LessonspaceListUsersOperator, LessonspaceRemoveUserOperator
 
 USERS = [
+    {
+        "user": {"id": 5, "username": "eve@example.org"},
+        "role": "admin",
+        "active": True,
+        "name": "Eve",
+        "url": "https://x",
+    },
     {"id": 99, "user": 7, "name": "Ann", "email": "ann@example.org", "role": "teacher"},
     {"id": 8, "name": "Ben", "role": None},
-    {"id": None, "user": {"name": "Cy"}},
+    {"id": None, "user": {"name": "Cy"}, "role": "{{ 1 }}"},
 ]
 
 
@@ -51,15 +58,16 @@ def listed(**parameters):
 def test_a_list_of_users_has_neither_names_nor_e_mails():
     result = listed(filters={"role": "teacher"})
     assert result == [
+        {"user_id": 5, "role": "admin"},
         {"user_id": 7, "role": "teacher"},
         {"user_id": 8, "role": None},
         {"user_id": None, "role": None},
     ]
-    assert not any(word in json.dumps(result) for word in ("Ann", "Ben", "Cy", "example.org"))
+    assert not any(word in json.dumps(result) for word in ("Ann", "Ben", "Cy", "Eve", "example.org", "https"))
 
 
 def test_names_are_listed_when_they_are_asked_for():
-    assert listed(fields=["name"])[0] == {"name": "Ann"}
+    assert listed(fields=["name"])[:2] == [{"name": "Eve"}, {"name": "Ann"}]
 
 
 @pytest.mark.parametrize("user_id", [7, "7"])
