@@ -6,7 +6,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import tzinfo
-from typing import TYPE_CHECKING, Any, Generic
+from typing import TYPE_CHECKING, Any, Generic, Literal
 
 import pendulum
 from airflow.providers.common.compat.sdk import BaseOperator
@@ -50,7 +50,7 @@ class LessonspaceListOperator(LessonspaceOperator, Generic[Entry]):
         self,
         *,
         filters: Mapping[str, FilterValue | None] | None = None,
-        fields: Sequence[str] | str | None = None,
+        fields: Sequence[str] | Literal["all"] | None = None,
         destination: str | ObjectStoragePath | None = None,
         **kwargs: Any,
     ) -> None:
@@ -64,7 +64,13 @@ class LessonspaceListOperator(LessonspaceOperator, Generic[Entry]):
         fields, file = as_fields(self.fields), as_lines_file(self.destination)
         listed = self._list(as_filters(self.filters))
         kept = (self._short(entry) if fields is None else pick(entry, fields) for entry in listed)
-        return fit_for_xcom(kept) if file is None else write_lines(kept, file)
+        if file is None:
+            entries = fit_for_xcom(kept)
+            self.log.info("Read %d entries into the task's result", len(entries))
+            return entries
+        written = write_lines(kept, file)
+        self.log.info("Read %d entries and wrote them to %s", written["count"], written["path"])
+        return written
 
     @abstractmethod
     def _list(self, filters: dict[str, FilterValue | None]) -> Iterable[Entry]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from lessonspace_provider.api_types import Recording, Session
 from lessonspace_provider.bulk.cells import UPDATE_COLUMNS, Columns
@@ -36,7 +36,7 @@ DeliverRecording = Callable[[Recording, "Context"], object]
 
 class LessonspaceListSessionsOperator(LessonspaceListOperator[Session]):
     """
-    List sessions of the organisation, or of one space, for ``.expand()`` or into a file.
+    List sessions of the organisation, or of one space, for mapped tasks or into a file.
 
     .. seealso::
         For more information on how to use it, take a look at the guide: docs/sessions.md#list-sessions
@@ -56,8 +56,16 @@ class LessonspaceListSessionsOperator(LessonspaceListOperator[Session]):
 
     template_fields: Sequence[str] = (*LessonspaceListOperator.template_fields, "space_id")
 
-    def __init__(self, *, space_id: str | None = None, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+    def __init__(
+        self,
+        *,
+        space_id: str | None = None,
+        filters: Mapping[str, FilterValue | None] | None = None,
+        fields: Sequence[str] | Literal["all"] | None = None,
+        destination: str | ObjectStoragePath | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(filters=filters, fields=fields, destination=destination, **kwargs)
         self.space_id = space_id
 
     def _list(self, filters: dict[str, FilterValue | None]) -> Iterator[Session]:

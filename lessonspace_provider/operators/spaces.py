@@ -17,12 +17,14 @@ from lessonspace_provider.delivery import log_frames
 from lessonspace_provider.exceptions import LessonspaceError, begin_with
 from lessonspace_provider.fields import without_keys
 from lessonspace_provider.foreign_words import clean_words
+from lessonspace_provider.ids import is_slug
 from lessonspace_provider.launch_delivery import Deliver, LaunchDelivery
 from lessonspace_provider.launch_request import DEFAULT_MARGIN, LAUNCH_PARAMETERS, launch_request
 from lessonspace_provider.links import LessonspaceSpaceLink
 from lessonspace_provider.operators.base import LessonspaceListOperator, LessonspaceOperator
 from lessonspace_provider.operators.bulk import JobResult, LessonspaceBulkOperator
 from lessonspace_provider.parameters import as_flag, as_positive, shown
+from lessonspace_provider.times import read_time, write_time
 
 if TYPE_CHECKING:
     from airflow.sdk import Context, ObjectStoragePath
@@ -53,8 +55,8 @@ class LessonspaceLaunchSpaceOperator(LessonspaceOperator):
     Launch once per person: the link is the identity. The same ``launch_id`` is always the same space, so a retry makes
     no second room. The link and the space's secret stay out of XCom: ``deliver`` hands the link on inside the task.
     What is None is not sent; every field has the API's own name and shape.
-    Airflow renders templates in all fields, also in values that ``expand()`` takes from another task: refuse ``{`` in
-    text that others may have written, or somebody called ``{{ conn... }}`` is mailed the API key.
+    Airflow renders templates in all fields, also in values that ``expand_kwargs()`` takes from another task: refuse
+    ``{`` in text that others may have written, or somebody called ``{{ conn... }}`` is mailed the API key.
 
     .. seealso::
         For more information on how to use it, take a look at the guide: docs/launching.md#launching
@@ -339,7 +341,7 @@ class SpaceSummary(TypedDict):
 
 class LessonspaceListSpacesOperator(LessonspaceListOperator[Space]):
     """
-    List the organisation's spaces, for ``.expand()`` or into a file.
+    List the organisation's spaces, for mapped tasks or into a file.
 
     .. seealso::
         For more information on how to use it, take a look at the guide: docs/sessions.md#spaces
@@ -355,13 +357,25 @@ class LessonspaceListSpacesOperator(LessonspaceListOperator[Space]):
         large for XCom.
     """
 
+    def __init__(
+        self,
+        *,
+        filters: Mapping[str, FilterValue | None] | None = None,
+        fields: Sequence[str] | Literal["all"] | None = None,
+        destination: str | ObjectStoragePath | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(filters=filters, fields=fields, destination=destination, **kwargs)
+
     def _list(self, filters: dict[str, FilterValue | None]) -> Iterator[Space]:
         return self.hook.list_spaces(**filters)
 
     def _short(self, entry: Space) -> SpaceSummary:
+        space_id, room_id, name = entry.get("id"), entry.get("slug"), entry.get("name")
+        created_at = read_time(entry.get("created_at"))
         return SpaceSummary(
-            space_id=entry.get("id"),
-            room_id=entry.get("slug"),
-            name=entry.get("name"),
-            created_at=entry.get("created_at"),
+            space_id=space_id if is_slug(space_id) else None,
+            room_id=room_id if is_slug(room_id) else None,
+            name=name if isinstance(name, str) else None,
+            created_at=write_time(created_at) if created_at else None,
         )

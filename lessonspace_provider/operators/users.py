@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from lessonspace_provider.api_types import User
@@ -13,7 +13,7 @@ from lessonspace_provider.operators.base import LessonspaceListOperator, Lessons
 from lessonspace_provider.parameters import as_flag, as_user_id
 
 if TYPE_CHECKING:
-    from airflow.sdk import Context
+    from airflow.sdk import Context, ObjectStoragePath
 
     from lessonspace_provider.api_types import FilterValue
 
@@ -27,7 +27,7 @@ class UserSummary(TypedDict):
 
 class LessonspaceListUsersOperator(LessonspaceListOperator[User]):
     """
-    List the organisation's users, for ``.expand()`` or into a file.
+    List the organisation's users, for mapped tasks or into a file.
 
     .. seealso::
         For more information on how to use it, take a look at the guide: docs/sessions.md#users
@@ -41,6 +41,16 @@ class LessonspaceListUsersOperator(LessonspaceListOperator[User]):
     :raises LessonspaceInputError: for a parameter that can't be used, before any request; and for a list that is too
         large for XCom.
     """
+
+    def __init__(
+        self,
+        *,
+        filters: Mapping[str, FilterValue | None] | None = None,
+        fields: Sequence[str] | Literal["all"] | None = None,
+        destination: str | ObjectStoragePath | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(filters=filters, fields=fields, destination=destination, **kwargs)
 
     def _list(self, filters: dict[str, FilterValue | None]) -> Iterator[User]:
         return self.hook.list_users(**filters)
