@@ -4,10 +4,7 @@
 from __future__ import annotations
 
 import re
-import time
-from types import SimpleNamespace
 
-import airflow.sdk.exceptions
 import pytest
 
 from lessonspace_provider.hooks.lessonspace import LessonspaceHook
@@ -28,45 +25,6 @@ def leaving(lessonspace_connection, lessonspace_sandbox, tmp_path, monkeypatch):
     file.write_text(f"name,user_id\nAda,{ids[0]}\nBob,{ids[1]}\nAda,{ids[0]}\n", encoding="utf-8-sig")
     monkeypatch.setenv("AIRFLOW_VAR_LESSONSPACE_LEAVERS", f"file://{file}")
     return ids
-
-
-@pytest.fixture
-def answer(airflow_home, monkeypatch):
-    """Answer by the code of Airflow's own route, at the moment when ``dag.test()`` begins to wait for it."""
-    if not hasattr(airflow.sdk.exceptions, "TaskAwaitingInput"):
-        pytest.skip("before Airflow 3.3, dag.test() waits for an approval in a trigger, which can't be answered here")
-
-    def set_up(option):
-        from airflow.api_fastapi.core_api.datamodels.hitl import UpdateHITLDetailPayload
-        from airflow.api_fastapi.core_api.routes.public.hitl import update_hitl_detail
-        from airflow.models.taskinstance import TaskInstance
-        from airflow.utils.session import create_session
-        from sqlalchemy import select
-
-        asked = []
-        sleep = time.sleep
-
-        def respond(seconds):
-            with create_session() as session:
-                query = select(TaskInstance).where(TaskInstance.dag_id == "leavers", TaskInstance.task_id == "approve")
-                waiting = session.scalar(query.where(TaskInstance.state == "awaiting_input"))
-                if waiting is None:
-                    sleep(seconds)
-                    return
-                update_hitl_detail(
-                    "leavers",
-                    waiting.run_id,
-                    "approve",
-                    UpdateHITLDetailPayload(chosen_options=[option]),
-                    SimpleNamespace(get_id=lambda: "1", get_name=lambda: "head"),
-                    session,
-                )
-                asked.append(f"{waiting.hitl_detail.subject} {waiting.hitl_detail.body}")
-
-        monkeypatch.setattr(time, "sleep", respond)
-        return asked
-
-    return set_up
 
 
 def states(run, task_id):
