@@ -340,6 +340,23 @@ def test_redaction_leaves_no_name_of_a_speaker_and_keeps_ids_and_what_was_said(f
         assert "11" in data
 
 
+@pytest.mark.parametrize("format_name", FORMATS)
+def test_one_user_with_two_names_is_one_speaker_and_both_names_are_redacted(format_name):
+    segments = [
+        segment(0, name="Ann Lee", user_id=7),
+        segment(2, name="Annie", user_id=7),
+        segment(4, name=None, user_id=7),
+    ]
+    written = write(segments, format_name).decode()
+    assert "Ann Lee" in written
+    assert "Annie" in written
+    speakers = redacted_speakers(segments, [{"user": 7, "role": "student"}])
+    assert speakers == {7: "Student 1"}
+    redacted = write(segments, format_name, speakers=speakers).decode()
+    assert "Ann" not in redacted
+    assert redacted.count("Student 1") == 3
+
+
 def test_redaction_keeps_times_text_and_the_main_room():
     sent = {"start_time": 1, "end_time": 2.5, "user": {"id": 1, "name": "Ann"}, "breakout_id": "main", "text": "hi"}
     (kept,) = json.loads(write([sent], "json", speakers={1: "Student 1"}))
