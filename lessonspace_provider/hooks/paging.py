@@ -8,7 +8,7 @@ onto it and is skipped. ``count`` tells: a list is read again where it fell, or 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar, cast
 
@@ -60,7 +60,7 @@ class Kind(NamedTuple):
 
     name: str
     key_of: Callable[[dict[str, object]], Hashable | None]
-    odd_fields: Callable[[dict[str, object]], list[str]] = lambda _entry: []
+    odd_fields: Callable[[dict[str, object]], list[str]]
 
 
 def _session_key(session: dict[str, object]) -> str | None:
@@ -83,9 +83,14 @@ def _user_key(user: dict[str, object]) -> Hashable | None:
     return None if user_id is None else (user_id, str(user.get("role")))
 
 
+def _odd_texts(entry: dict[str, object]) -> list[str]:
+    texts = {field: entry.get(field) for field in ("name", "role", "created_at")}
+    return [field for field, value in texts.items() if value is not None and not isinstance(value, str)]
+
+
 SESSIONS = Kind("sessions", _session_key, lambda session: odd_fields(cast("Session", session)))
-SPACES = Kind("spaces", _space_key)
-USERS = Kind("users", _user_key)
+SPACES = Kind("spaces", _space_key, _odd_texts)
+USERS = Kind("users", _user_key, _odd_texts)
 
 
 @dataclass(frozen=True, repr=False)
@@ -267,11 +272,11 @@ class Listing(Iterator[Item], Generic[Item]):
             for page in pages_of(source, self._query):
                 entries = self._usable(page, reading, source.call)
                 limits.check(page, is_new=any(key not in reading.keys for key in entries))
-                fresh = [entry for key, entry in entries.items() if key not in known]
+                fresh = {key: entry for key, entry in entries.items() if key not in known}
                 reading.keys.update(entries)
                 known.update(entries)
                 self._report_odd(fresh, source.call)
-                yield from cast("list[Item]", fresh)
+                yield from cast("Iterable[Item]", fresh.values())
             self.left_out = max(self.left_out, cast("list[Item]", reading.left_out), key=len)
 
     def _usable(self, page: Page, reading: _Reading, call: Call) -> dict[Hashable, dict[str, object]]:
@@ -296,8 +301,8 @@ class Listing(Iterator[Item], Generic[Item]):
                 usable.setdefault(key, entry)
         return usable
 
-    def _report_odd(self, entries: list[dict[str, object]], call: Call) -> None:
-        odd = [(named(entry), fields) for entry in entries if (fields := self._kind.odd_fields(entry))]
+    def _report_odd(self, entries: dict[Hashable, dict[str, object]], call: Call) -> None:
+        odd = [(_id_in(key), fields) for key, entry in entries.items() if (fields := self._kind.odd_fields(entry))]
         if odd:
             words = (f"{name} ({', '.join(fields)})" for name, fields in odd)
             self._log.warning("%s: fields of %s can't be read: %s", call, self._kind.name, _first(words))
@@ -320,6 +325,11 @@ class Listing(Iterator[Item], Generic[Item]):
             return False
         self._log.info("%s: the list changed while it was read (%s), it is read again.", call, last.found())
         return True
+
+
+def _id_in(key: Hashable) -> str:
+    """Take the id of an entry from its key."""
+    return str(key[0] if isinstance(key, tuple) else key)
 
 
 def _first(names: Iterator[str]) -> str:

@@ -21,7 +21,7 @@ from lessonspace_provider.parameters import (
     as_uuid,
     refuse_unknown,
 )
-from lessonspace_provider.sessions import check_policy_taken, fields_that_change, name_to_keep, summary
+from lessonspace_provider.sessions import check_policy_taken, fields_that_change, name_to_keep, odd_fields, summary
 
 if TYPE_CHECKING:
     from airflow.sdk import Context, ObjectStoragePath
@@ -105,6 +105,8 @@ class LessonspaceGetSessionOperator(LessonspaceOperator):
         """Read the session."""
         fields = as_fields(self.fields)
         session = self.hook.get_session(self.session_id)
+        if odd := odd_fields(session):
+            self.log.warning("Session %s has fields that can't be read: %s", self.session_id, ", ".join(odd))
         result = summary(session) if fields is None else pick(session, fields)
         self.log.info("Read session %s: %d fields are in the result.", self.session_id, len(result))
         return result

@@ -307,6 +307,14 @@ def test_fields_that_cannot_be_read_are_named_with_their_session(hook, requests_
     assert "Ann" not in said.text
 
 
+def test_an_odd_space_and_an_odd_user_are_named(hook, requests_mock, said):
+    requests_mock.get(API + SPACES_PATH, json=page(a_space(1, name=["Maths"])))
+    requests_mock.get(API + USERS_PATH, json=page(a_user(7, role=1)))
+    assert len(list(hook.list_spaces())) == len(list(hook.list_users())) == 1
+    assert f"spaces can't be read: {a_space(1)['id']} (name)" in said.text
+    assert "users can't be read: 7 (role)" in said.text
+
+
 # Lists that change while they are read
 
 

@@ -341,3 +341,9 @@ def test_each_can_be_mapped_over_what_is_templated(operator_class, fixed, mapped
     with DAG("school"):
         assert operator_class.partial(task_id="it", **fixed).expand(**mapped).is_mapped
     assert set(mapped) < set(operator_class.template_fields)
+
+
+def test_a_session_with_odd_fields_is_named_and_its_summary_has_none_of_them(capfd):
+    result, _ = run(LessonspaceGetSessionOperator, session_id=SESSION_ID, hook=Hook({**SESSION, "end_time": "10:"}))
+    assert result["end_time"] is None
+    assert f"Session {SESSION_ID} has fields that can't be read: end_time" in "".join(capfd.readouterr())
