@@ -28,7 +28,7 @@ from lessonspace_provider.hooks.answers import Call, unexpected
 from lessonspace_provider.hooks.bodies import LARGEST_OBJECT, LARGEST_PAGE
 from lessonspace_provider.hooks.connection_settings import ConnectionSettings, is_organisation_id
 from lessonspace_provider.hooks.masking import mask_secret
-from lessonspace_provider.hooks.paging import SESSIONS, SPACES, USERS, Kind, Listing, Source, pages_of
+from lessonspace_provider.hooks.paging import SESSIONS, SPACES, USERS, Kind, Listing, ListMemory, Source, pages_of
 from lessonspace_provider.hooks.transport import Query, Transport
 from lessonspace_provider.json_list import JsonList
 from lessonspace_provider.launch_body import launch_body
@@ -486,16 +486,15 @@ class LessonspaceHook(BaseHook):
         return unexpected(Call(method, path, self.lessonspace_conn_id), wanted)
 
     @cached_property
-    def _miscounted(self) -> set[str]:
-        """Paths of lists whose ``count`` is known to be wrong, so that they are not read twice each time."""
-        return set()
+    def _list_memory(self) -> ListMemory:
+        return ListMemory()
 
     def _organisation_list(self, kind: Kind, query: Query) -> Listing[Any]:
         # The organisation is asked for when the first page is, not before.
         return self._list(kind, lambda: f"/organisations/{self._organisation}/{kind.name}/", query)
 
     def _list(self, kind: Kind, path: Callable[[], str], query: Query) -> Listing[Any]:
-        return Listing(kind, lambda: self._source(path()), query, log=self.log, miscounted=self._miscounted)
+        return Listing(kind, lambda: self._source(path()), query, log=self.log, memory=self._list_memory)
 
     def _source(self, path: str) -> Source:
         return Source(

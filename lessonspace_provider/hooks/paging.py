@@ -35,8 +35,8 @@ MOST_PAGES, PAGES_BEYOND_COUNT, PAGES_WITHOUT_NEWS, MOST_ITEMS = 10_000, 100, 10
 #: Entries that a page may have; how many the API puts on one is not documented.
 MOST_RESULTS = 10_000
 
-#: How many entries of a page a warning names.
-MOST_NAMED = 10
+#: How many entries of a page a warning names, and how many warnings a hook remembers.
+MOST_NAMED, MOST_WARNINGS = 10, 10_000
 
 
 class Logger(Protocol):
@@ -230,6 +230,26 @@ class _Reading:
         return f"{len(self.keys) + len(self.left_out)} entries came, and count says {self.last_count}"
 
 
+@dataclass(frozen=True)
+class ListMemory:
+    """
+    What a hook knows of its lists, which a triggerer reads every few seconds.
+
+    :param miscounted: paths of lists whose ``count`` is wrong, so that they are not read twice each time.
+    :param warned: warnings that were logged.
+    """
+
+    miscounted: set[str] = field(default_factory=set)
+    warned: set[str] = field(default_factory=set)
+
+    def is_new(self, warning: str) -> bool:
+        """Take note of a warning; whether it was not logged before."""
+        is_new = warning not in self.warned
+        if is_new and len(self.warned) < MOST_WARNINGS:
+            self.warned.add(warning)
+        return is_new
+
+
 class Listing(Iterator[Item], Generic[Item]):
     """
     The entries of a list, each once, read page by page as they are taken.
@@ -240,11 +260,11 @@ class Listing(Iterator[Item], Generic[Item]):
     :param source: makes what gives its pages.
     :param query: of the first page.
     :param log: where entries are reported that can't be used or read.
-    :param miscounted: paths of lists whose ``count`` is known to be wrong; shared by all listings of a hook.
+    :param memory: of the hook.
     """
 
     def __init__(
-        self, kind: Kind, source: Callable[[], Source], query: Query, *, log: Logger, miscounted: set[str]
+        self, kind: Kind, source: Callable[[], Source], query: Query, *, log: Logger, memory: ListMemory
     ) -> None:
         #: Entries whose ids are no ids, which are not given: nothing could be asked about them.
         self.left_out: list[Item] = []
@@ -254,7 +274,7 @@ class Listing(Iterator[Item], Generic[Item]):
         self._make_source = source
         self._query = query
         self._log = log
-        self._miscounted = miscounted
+        self._memory = memory
         self._entries = self._read()
 
     def __next__(self) -> Item:
@@ -287,13 +307,9 @@ class Listing(Iterator[Item], Generic[Item]):
         left_out = [entry for key, entry in zip(keys, objects) if key is None]
         if left_out:
             reading.left_out += left_out
-            self._log.warning(
-                "%s: %d of %d %s on a page were left out, since their ids are no ids: %s",
-                call,
-                len(left_out),
-                len(objects),
-                self._kind.name,
-                _first(map(named, left_out)),
+            self._warn_once(
+                f"{call}: {len(left_out)} of {len(objects)} {self._kind.name} on a page were left out, since their ids "
+                f"are no ids: {_first(map(named, left_out))}"
             )
         usable: dict[Hashable, dict[str, object]] = {}
         for key, entry in zip(keys, objects):
@@ -305,15 +321,19 @@ class Listing(Iterator[Item], Generic[Item]):
         odd = [(_id_in(key), fields) for key, entry in entries.items() if (fields := self._kind.odd_fields(entry))]
         if odd:
             words = (f"{name} ({', '.join(fields)})" for name, fields in odd)
-            self._log.warning("%s: fields of %s can't be read: %s", call, self._kind.name, _first(words))
+            self._warn_once(f"{call}: fields of {self._kind.name} can't be read: {_first(words)}")
+
+    def _warn_once(self, warning: str) -> None:
+        if self._memory.is_new(warning):
+            self._log.warning("%s", warning)
 
     def _must_read_again(self, readings: list[_Reading], call: Call) -> bool:
         last = readings[-1]
         is_from_start = all(value == "1" for name, value in self._query if name == "page")
-        if last.is_complete(is_from_start=is_from_start) or (not last.fell and call.path in self._miscounted):
+        if last.is_complete(is_from_start=is_from_start) or (not last.fell and call.path in self._memory.miscounted):
             return False
         if len(readings) > 1 and last == readings[-2] and not last.fell:
-            self._miscounted.add(call.path)
+            self._memory.miscounted.add(call.path)
             self._log.warning("%s: the list did not change, but its count is wrong: %s.", call, last.found())
             return False
         if len(readings) == MOST_READINGS:

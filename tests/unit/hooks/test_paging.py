@@ -302,8 +302,8 @@ def unlimited(value):
 def test_fields_that_cannot_be_read_are_named_with_their_session(hook, requests_mock, said):
     odd = a_session(2, end_time="10:", billable_seconds="many", name="Ann {{ secret }}")
     requests_mock.get(URL, json=page(ONE, odd, count=2))
-    assert list(hook.list_sessions()) == [ONE, odd]
-    assert f"{odd['uuid']} (end_time, billable_seconds)" in said.text
+    assert list(hook.list_sessions()) == list(hook.list_sessions()) == [ONE, odd]
+    assert said.text.count(f"{odd['uuid']} (end_time, billable_seconds)") == 1
     assert "Ann" not in said.text
 
 
