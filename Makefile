@@ -45,7 +45,7 @@ docs: $(INSTALLED) ## build the documentation into .cache/site, strictly and wit
 
 matrix: $(INSTALLED) ## the tests on every Airflow and Python that there is an interpreter for; takes over an hour
 	$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python .cache/nox
-	$(BIN)/uv pip install --quiet --python .cache/nox/bin/python --group matrix
+	$(BIN)/uv pip install --quiet --constraints constraints.txt --python .cache/nox/bin/python --group matrix
 	.cache/nox/bin/nox $(if $(SESSION),--session "$(SESSION)")
 
 package: $(RELEASE_TOOLS) ## build sdist and wheel into dist, and use each in an empty environment outside of here
@@ -72,9 +72,9 @@ $(INSTALLED): pyproject.toml constraints.txt | $(TEMPORARY)
 		--quiet --compile-bytecode --editable . --group test
 	@touch $@
 
-$(RELEASE_TOOLS): pyproject.toml | $(INSTALLED)
+$(RELEASE_TOOLS): pyproject.toml constraints.txt | $(INSTALLED)
 	$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python .cache/release
-	$(BIN)/uv pip install --quiet --python .cache/release/bin/python --group release
+	$(BIN)/uv pip install --quiet --constraints constraints.txt --python .cache/release/bin/python --group release
 	@touch $@
 
 $(TEMPORARY):
@@ -84,7 +84,7 @@ $(TEMPORARY):
 constraints: $(INSTALLED) ## pin the newest versions of all dependencies
 	printf 'hatchling\nuv\n' | $(BIN)/uv pip compile --universal --python-version 3.10 --upgrade \
 		--no-annotate --custom-compile-command 'make constraints' --quiet \
-		--output-file constraints.txt pyproject.toml --all-extras --group test --group docs -
+		--output-file constraints.txt pyproject.toml --all-extras --group test --group docs --group matrix --group release -
 
 clean: ## remove everything that was made in here
 	rm -rf .venv .cache .demo .mypy_cache .pytest_cache .ruff_cache build dist

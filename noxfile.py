@@ -8,6 +8,7 @@ What stands behind `--` takes the place of the tests that a session runs: `nox -
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,13 +52,25 @@ PAIRS = [(python, airflow.version) for airflow in AIRFLOWS for python in airflow
 PINS = {airflow.version: airflow.pins for airflow in AIRFLOWS}
 ENDS = [PAIRS[0], PAIRS[-1]]
 
+#: What tests and builds, which is no part of what is tested: the same versions on every pair.
+TOOLS = ("hatchling", "hypothesis", "mypy", "pytest", "pytest-xdist", "requests-mock", "ruff", "srt", "uv", "webvtt-py")
+CONSTRAINTS = Path(__file__).with_name("constraints.txt")
+
 SHOWN = """import sys, importlib.metadata as m
 print("Python", sys.version.split()[0], *(f"{name} {m.version(name)}" for name in sys.argv[1:]))"""
 
 
+def _pins(session: nox.Session) -> list[str]:
+    """Write the constraints that the tools have, and give the options that name them."""
+    lines = [line for line in CONSTRAINTS.read_text().splitlines() if re.split("[=<>! ]", line)[0] in TOOLS]
+    pins = Path(session.create_tmp()) / "tools.txt"
+    pins.write_text("\n".join(lines))
+    return ["--constraints", str(pins), "--build-constraints", str(pins)]
+
+
 def _install(session: nox.Session, *wanted: str) -> None:
     # Uv builds the packages that the tests look into; `make install` has it, too.
-    session.install("--editable", ".", "--group", "test", "uv", *wanted)
+    session.install(*_pins(session), "--editable", ".", "--group", "test", "uv", *wanted)
     session.run("python", "-c", SHOWN, "apache-airflow", "requests", "tenacity", "universal-pathlib")
 
 
@@ -85,9 +98,19 @@ def lowest(session: nox.Session) -> None:
     constraints = f"{session.create_tmp()}/lowest.txt"
     pin = "import importlib.metadata as m; print(*(f'{d.name}=={d.version}' for d in m.distributions()), sep='\\n')"
     Path(constraints).write_text(str(session.run("python", "-c", pin, silent=True)))
-    # The tests' own tools are not what is tested here, so they are the newest that go with the lowest.
-    tools = ("hatchling", "hypothesis", "jsonschema", "pytest", "apache-airflow-providers-redis", "requests-mock", "srt", "webvtt-py", "wtforms")
-    session.install("--no-deps", "--editable", ".")
-    session.install("--constraint", constraints, *tools)
+    # The tests' own tools are not what is tested here: those without a pin are the newest that go with the lowest.
+    tools = (
+        "hatchling",
+        "hypothesis",
+        "jsonschema",
+        "pytest",
+        "apache-airflow-providers-redis",
+        "requests-mock",
+        "srt",
+        "webvtt-py",
+        "wtforms",
+    )
+    session.install(*_pins(session), "--no-deps", "--editable", ".")
+    session.install(*_pins(session), "--constraint", constraints, *tools)
     session.run("python", "-c", SHOWN, "apache-airflow", "requests", "tenacity", "universal-pathlib")
     session.run("python", "-m", "pytest", "-q", *(session.posargs or ["tests/unit"]))

@@ -109,7 +109,9 @@ def try_out(distribution: Path) -> str:
 def _run(command: Sequence[str | Path], *, cwd: str | Path) -> str:
     """Run a command, with an Airflow home of its own and nothing of the caller's; say what it printed if it fails."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW_", "PYTHON"))}
-    environment = {**kept, "AIRFLOW_HOME": f"{cwd}/airflow", "AIRFLOW__LOGGING__LOGGING_LEVEL": "WARNING"}
+    airflow = {"AIRFLOW_HOME": f"{cwd}/airflow", "AIRFLOW__LOGGING__LOGGING_LEVEL": "WARNING"}
+    # What builds is installed by uv from within the program build, which hands on no options.
+    environment = {**kept, **airflow, "UV_CONSTRAINT": str(PINS), "UV_BUILD_CONSTRAINT": str(PINS)}
     done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True)
     if done.returncode:
         print(done.stdout, done.stderr, sep="\n", file=sys.stderr)
