@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from datetime import datetime, timedelta, timezone, tzinfo
+from functools import lru_cache
 from typing import NamedTuple
 
 from lessonspace_provider.times import write_time
@@ -48,6 +49,7 @@ def manifest_name(window: Window) -> str:
     return f"{'_'.join(write_time(bound).replace(':', '').replace('-', '') for bound in window)}.json"
 
 
+@lru_cache(maxsize=16384)  # a run asks several times, of the manifests of years
 def window_of(name: str) -> Window | None:
     """Read a manifest's window from the name of its file; None for any other file."""
     match = _MANIFEST_NAME.fullmatch(name)
