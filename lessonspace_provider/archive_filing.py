@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from lessonspace_provider.archive import ManifestSession
@@ -15,6 +15,9 @@ from lessonspace_provider.sessions import end_time, known_start
 
 if TYPE_CHECKING:
     from lessonspace_provider.api_types import Session
+
+#: How far beyond the time that is asked for a list may reach: whether its bounds are included is not documented.
+TOLERANCE = timedelta(hours=1)
 
 #: The entries of a manifest by their session's id.
 KnownEntries = Mapping[str, ManifestSession]
@@ -29,12 +32,14 @@ class Filed:
     :param elsewhere: those that another manifest has or is to have, and that are to be settled there, by its name.
     :param outside: how many ended shortly before the window, at a time that no manifest accounts for.
     :param running: how many have no end yet.
+    :param contradictory: ids of those that the list should not have by their ends, and that no manifest has.
     """
 
     own: list[Session] = field(default_factory=list)
     elsewhere: dict[str, list[Session]] = field(default_factory=dict)
     outside: int = 0
     running: int = 0
+    contradictory: list[str] = field(default_factory=list)
 
 
 def search_window(sessions: Iterable[Session], window: Window) -> Window:
@@ -77,6 +82,8 @@ def file_sessions(
             filed.own.append(session)
         elif window.start - LOOK_BACK <= end < window.start:
             _file_earlier(session, end, others, filed)
+        elif not window.start - LOOK_BACK - TOLERANCE <= end < window.end + TOLERANCE:
+            filed.contradictory.append(session_id)
     return filed
 
 

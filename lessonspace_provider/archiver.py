@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
     from lessonspace_provider.api_types import Session
 
+#: How many sessions a warning names.
+MOST_NAMED = 20
+
 
 @dataclass(frozen=True)
 class ArchivedWindow:
@@ -184,6 +187,14 @@ class Archiver:
             )
         if filed.running:
             self._log.warning("%d listed sessions have no end_time: they count as running", filed.running)
+        if filed.contradictory:
+            self._log.warning(
+                "%d sessions are listed for the time from %s to %s, but their end_time is at another time, and no "
+                "manifest accounts for them: %s. Archive the times of their ends, or ask Lessonspace about them",
+                len(filed.contradictory),
+                *map(write_time, window),
+                _named(filed.contradictory),
+            )
         return filed, others
 
     def _read_around(self, window: Window, own: str) -> dict[str, Manifest]:
@@ -274,6 +285,11 @@ class Archiver:
 
     def _begun(self, entry: ManifestSession) -> ManifestSession:
         return archive.not_attempted(entry, next_look=self._settling.present().now + RETRY_FAILED_AFTER)
+
+
+def _named(session_ids: list[str]) -> str:
+    more = f" and {len(session_ids) - MOST_NAMED} more" if len(session_ids) > MOST_NAMED else ""
+    return ", ".join(session_ids[:MOST_NAMED]) + more
 
 
 def _retried(entry: ManifestSession) -> ManifestSession:

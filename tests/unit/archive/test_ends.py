@@ -186,3 +186,13 @@ def test_a_window_that_is_far_from_over_is_not_accounted_for(archiver, source, t
     with pytest.raises(LessonspaceError, match="is not over: Lessonspace's clock shows"):
         run.archive_window([a_session(1)], START, END)
     assert tree(tmp_path) == {}
+
+
+def test_sessions_listed_for_another_time_are_named_in_a_warning(archiver, log):
+    listed = [a_session(number, end_time=(END + 2 * DAY).isoformat()) for number in range(1, 25)]
+    window = archiver().archive_window([*listed, a_session(30)], START, END)
+    assert statuses(window) == {good(30): "archived"}
+    (warning,) = log.warnings
+    assert warning.startswith("24 sessions are listed for the time from 2026-11-22T02:00:00Z to 2026-11-23T02:00:00Z")
+    assert all((good(number) in warning) == (number <= 20) for number in range(1, 25))
+    assert "and 4 more" in warning

@@ -55,6 +55,20 @@ def test_a_running_session_is_counted_and_filed_when_it_has_ended():
     assert filed([ended(1, None)], before={}) == ([], {}, 0, 1)
 
 
+@pytest.mark.parametrize("end", [START - DAY * 2, START - DAY * 900, END + DAY, END + DAY * 900])
+def test_a_session_that_should_not_be_listed_is_named_unless_known(end):
+    session = ended(1, end)
+    result = file_sessions([session], WINDOW, (), {})
+    assert (result.own, result.elsewhere, result.contradictory) == ([], {}, [good(1)])
+    assert not file_sessions([session], WINDOW, {good(1)}, {}).contradictory
+    assert not file_sessions([session], WINDOW, (), {BEFORE: {good(1): HAS_A_PATH}}).contradictory
+
+
+@pytest.mark.parametrize("end", [START - DAY - 10 * MINUTE, END, END + MINUTE])
+def test_a_list_may_reach_a_little_beyond_the_time_asked_for(end):
+    assert not file_sessions([ended(1, end)], WINDOW, (), {}).contradictory
+
+
 @pytest.mark.parametrize("end", ["soon", "10:", 5, {"at": 1}, "2026-11-22T09:00:00"])
 def test_a_session_whose_end_can_not_be_read_is_filed_once(end):
     odd = a_session(1, end_time=end)
