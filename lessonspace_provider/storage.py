@@ -50,7 +50,7 @@ def is_local(path: ObjectStoragePath) -> bool:
     return path.protocol in LOCAL
 
 
-def _naming_place(
+def naming_place(
     function: Callable[Concatenate[ObjectStoragePath, _P], _R],
 ) -> Callable[Concatenate[ObjectStoragePath, _P], _R]:
     """Let the errors of a function's store name the place, and what to do."""
@@ -73,7 +73,7 @@ def _naming_place(
     return named
 
 
-@_naming_place
+@naming_place
 def write_whole(path: ObjectStoragePath, data: bytes) -> None:
     """
     Write a file, replacing the one that may be there.
@@ -106,12 +106,12 @@ def write_pieces(path: ObjectStoragePath, pieces: Iterable[bytes]) -> Written:
     return Written(len(data), hashlib.sha256(data).hexdigest())
 
 
-@_naming_place
+@naming_place
 def _write_local(path: ObjectStoragePath, pieces: Iterable[bytes]) -> Written:
     return write_file(Path(path.path), pieces)
 
 
-@_naming_place
+@naming_place
 def read_whole(path: ObjectStoragePath) -> bytes | None:
     """
     Read a file.
@@ -149,7 +149,7 @@ def names_in(folder: ObjectStoragePath) -> list[str]:
     return sorted(fingerprints_in(folder))
 
 
-@_naming_place
+@naming_place
 def fingerprints_in(folder: ObjectStoragePath) -> dict[str, str | None]:
     """
     List a folder's files with what tells whether they were written again, in one request of the store.
@@ -186,7 +186,7 @@ def remove_files(paths: Sequence[ObjectStoragePath]) -> None:
         _remove(paths[0], [path.path for path in paths])
 
 
-@_naming_place
+@naming_place
 def _remove(first: ObjectStoragePath, paths: list[str]) -> None:
     if is_local(first):
         for path in paths:

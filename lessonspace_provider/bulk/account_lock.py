@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from lessonspace_provider.exceptions import LessonspaceAccountError, LessonspaceDestinationError
 from lessonspace_provider.local_files import refuse_foreign_links
-from lessonspace_provider.storage import is_local, read_whole, remove_files, write_whole
+from lessonspace_provider.storage import is_local, naming_place, read_whole, remove_files, write_whole
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
@@ -48,7 +48,7 @@ def locked(folder: ObjectStoragePath, owner: str, timeout: float) -> Iterator[Ca
     :raises LessonspaceAccountError: when another run has the lock all of that time.
     """
     if is_local(folder):
-        with _file_lock(Path(folder.path), timeout):
+        with _file_lock(folder, timeout):
             yield lambda: False
     else:
         lease = _Lease(folder / LEASE_NAME, owner)
@@ -60,10 +60,8 @@ def locked(folder: ObjectStoragePath, owner: str, timeout: float) -> Iterator[Ca
 
 
 @contextmanager
-def _file_lock(folder: Path, timeout: float) -> Iterator[None]:
-    folder.mkdir(parents=True, exist_ok=True)
-    refuse_foreign_links(folder)
-    descriptor = os.open(folder / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+def _file_lock(folder: ObjectStoragePath, timeout: float) -> Iterator[None]:
+    descriptor = _opened_to_lock(folder / LOCK_NAME)
     try:
         deadline = time.monotonic() + timeout
         while not _is_locked(descriptor):
@@ -73,6 +71,14 @@ def _file_lock(folder: Path, timeout: float) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+@naming_place
+def _opened_to_lock(file: ObjectStoragePath) -> int:
+    path = Path(file.path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    refuse_foreign_links(path.parent)
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
 
 
 def _is_locked(descriptor: int) -> bool:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from lessonspace_provider.exceptions import LessonspaceDestinationError
 from lessonspace_provider.local_files import refuse_foreign_links
-from lessonspace_provider.storage import is_local, names_in, read_whole, remove_files, write_whole
+from lessonspace_provider.storage import is_local, names_in, naming_place, read_whole, remove_files, write_whole
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
@@ -86,11 +86,7 @@ class _LocalJournal:
 
     def __init__(self, folder: ObjectStoragePath, owner: str, number: int) -> None:
         self.last_number = number
-        path = Path((folder / _name(number, owner)).path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        refuse_foreign_links(path.parent)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_APPEND
-        self._descriptor = os.open(path, flags, 0o600)
+        self._descriptor = _opened_to_append(folder / _name(number, owner))
 
     def append(self, data: bytes) -> None:
         view = memoryview(data)
@@ -100,6 +96,14 @@ class _LocalJournal:
 
     def close(self) -> None:
         os.close(self._descriptor)
+
+
+@naming_place
+def _opened_to_append(file: ObjectStoragePath) -> int:
+    path = Path(file.path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    refuse_foreign_links(path.parent)
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_APPEND, 0o600)
 
 
 class _StoreJournal:

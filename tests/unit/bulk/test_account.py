@@ -13,7 +13,7 @@ from airflow.sdk import ObjectStoragePath
 
 from lessonspace_provider.bulk import account_lock, journal
 from lessonspace_provider.bulk.account import Account, _read, open_account
-from lessonspace_provider.exceptions import LessonspaceError
+from lessonspace_provider.exceptions import LessonspaceDestinationError, LessonspaceError
 from tests.airflow_version import needs_airflow
 from tests.unit.bulk.test_items import a_record
 
@@ -270,3 +270,17 @@ def test_a_lease_that_nothing_renews_is_taken_over_and_its_holder_stops(monkeypa
     with open_account(folder, "launches") as account:
         assert account.record_of("c") is None
         assert account.record_of("b") is not None
+
+
+@pytest.mark.parametrize("place", ["a file in its place", "a link of the lock"])
+def test_a_folder_that_can_not_be_used_is_named(tmp_path, place):
+    account = tmp_path / "account"
+    if place == "a file in its place":
+        account.write_text("x")
+    else:
+        account.mkdir()
+        (account / "account.lock").symlink_to(tmp_path / "elsewhere")
+    folder = ObjectStoragePath(f"file://{account}")
+    with pytest.raises(LessonspaceDestinationError, match=str(account)), open_account(folder, "launches"):
+        pass
+    assert not (tmp_path / "elsewhere").exists()
