@@ -15,6 +15,8 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
+import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -48,6 +50,9 @@ if TYPE_CHECKING:
 
 Json = Mapping[str, object]
 Verdict = Literal["holds", "does not hold", "could not be told"]
+
+#: A connection as an environment variable.
+EXAMPLE = '{"conn_type": "lessonspace", "password": "<API key>"}'
 
 REQUESTS_PER_SECOND = 1.0
 
@@ -609,9 +614,34 @@ def _without_warnings() -> Iterator[None]:
         logger.setLevel(level)
 
 
+def no_connection(conn_id: str, environment: Mapping[str, str]) -> str:
+    """
+    Describe how to give the connection that was not found.
+
+    :param conn_id: its id.
+    :param environment: of this process.
+    """
+    variable = f"AIRFLOW_CONN_{conn_id.upper()}"
+    if environment.get(variable):
+        return (
+            f"{variable} is set, but Airflow can't read it: it must be JSON, with single quotes around the "
+            f"whole, such as {variable}='{EXAMPLE}'."
+        )
+    return (
+        f"there is no connection {conn_id!r}. Outside of tasks, Airflow does not give out the connections of its "
+        f"database: set one in the environment, with your API key, and run this again.\n\n"
+        f"  export {variable}='{EXAMPLE}'\n"
+        f"  python -m lessonspace_provider.live_check --conn-id {shlex.quote(conn_id)}"
+    )
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Check, and print a line for each assumption."""
-    parser = argparse.ArgumentParser(prog="python -m lessonspace_provider.live_check")
+    parser = argparse.ArgumentParser(
+        prog="python -m lessonspace_provider.live_check",
+        description="Tests against the live API what this provider assumes of it. Reads only, unless --write is given.",
+        epilog=f"The connection is read from the environment: AIRFLOW_CONN_LESSONSPACE_DEFAULT='{EXAMPLE}'",
+    )
     parser.add_argument("--conn-id", default="lessonspace_default", help="the Airflow connection to use")
     parser.add_argument("--write", action="store_true", help="launch a space too")
     options = parser.parse_args(arguments)
@@ -622,8 +652,11 @@ def main(arguments: list[str] | None = None) -> int:
                 verdicts.append(finding.verdict)
                 note = f" ({finding.note})" if finding.note else ""
                 print(f"{finding.verdict:17}  {assumption.name}: {assumption.claim}{note}", flush=True)
-    except (LessonspaceError, AirflowNotFoundException) as error:
+    except LessonspaceError as error:
         print(f"Nothing was checked: {error}")
+        return 2
+    except AirflowNotFoundException:
+        print(f"Nothing was checked: {no_connection(options.conn_id, os.environ)}")
         return 2
     except KeyboardInterrupt:
         print(f"Stopped: {len(verdicts)} of {len(ASSUMPTIONS)} assumptions were looked at.")

@@ -7,6 +7,7 @@ import json
 import pkgutil
 import re
 import runpy
+import shlex
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -220,8 +221,33 @@ def test_a_wrong_key_is_said_and_nothing_is_checked(lessonspace_sandbox, capsys,
 def test_a_connection_that_is_not_there_is_said(capsys):
     status, found, output = run(capsys, "--conn-id", "nobodys")
     assert (status, found) == (2, {})
-    assert output.startswith("Nothing was checked: ")
-    assert "nobodys" in output
+    assert output.startswith("Nothing was checked: there is no connection 'nobodys'. ")
+
+
+def test_the_command_that_gives_a_missing_connection_works_as_printed(lessonspace_sandbox, capsys, monkeypatch):
+    _, _, output = run(capsys, "--conn-id", "live_school")
+    export, command = (shlex.split(line) for line in output.splitlines()[-2:])
+    name, _, value = export[1].partition("=")
+    assert (export[0], name, command[:3]) == (
+        "export",
+        "AIRFLOW_CONN_LIVE_SCHOOL",
+        ["python", "-m", "lessonspace_provider.live_check"],
+    )
+    connection = {**json.loads(value), "host": lessonspace_sandbox.base_url}
+    assert connection["password"] == "<API key>"
+    monkeypatch.setenv(name, json.dumps({**connection, "password": lessonspace_sandbox.api_key}))
+    status, found, _ = run(capsys, *command[3:])
+    assert status == 0
+    assert len(found) == len(ASSUMPTIONS)
+
+
+@pytest.mark.parametrize("written", ['{"conn_type": ', "{password: x}"])
+def test_connection_in_the_environment_that_is_not_json_is_named(capsys, monkeypatch, written):
+    monkeypatch.setenv("AIRFLOW_CONN_LIVE_SCHOOL", written)
+    status, _, output = run(capsys, "--conn-id", "live_school")
+    assert status == 2
+    assert "AIRFLOW_CONN_LIVE_SCHOOL is set, but Airflow can't read it: it must be JSON" in output
+    assert "password: x" not in output
 
 
 def test_what_was_found_before_an_interruption_stays(control, capsys, monkeypatch):
