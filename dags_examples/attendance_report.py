@@ -27,6 +27,7 @@ from __future__ import annotations
 
 import math
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -36,13 +37,17 @@ from zoneinfo import ZoneInfo
 
 from airflow.sdk import DAG, ObjectStoragePath, Variable, task
 from airflow.timetables.interval import CronDataIntervalTimetable
+
+from lessonspace_provider.sessions import space_id_of
+from lessonspace_provider.times import read_time
+
+# Airflow puts the DAGs folder itself on the path; this file may lie in a folder below it.
+sys.path.append(str(Path(__file__).parent))
+
 from attendance_csv import as_csv
 from attendance_figures import make_report, week_name
 from attendance_lessons import Session, planned_lessons, week_before
 from attendance_page import as_page
-
-from lessonspace_provider.sessions import space_id_of
-from lessonspace_provider.times import read_time
 
 if TYPE_CHECKING:
     from lessonspace_provider.hooks.lessonspace import LessonspaceHook

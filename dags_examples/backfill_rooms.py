@@ -10,14 +10,20 @@ delivered, and names stored, as in `class_launch`.
 
 from __future__ import annotations
 
+import sys
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 
 from airflow.sdk import DAG, Param, task
-from class_links import COMMON, OF_RUN, failed_launches, launched_since
-from class_timetable import is_ahead
 
 from lessonspace_provider.operators.spaces import LessonspaceLaunchSpaceOperator
+
+# Airflow puts the DAGs folder itself on the path; this file may lie in a folder below it.
+sys.path.append(str(Path(__file__).parent))
+
+from class_links import COMMON, OF_RUN, failed_launches, launched_since
+from class_timetable import is_ahead
 
 with DAG(
     "backfill_rooms",

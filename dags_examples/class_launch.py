@@ -27,6 +27,7 @@ More than 1024 links a day need a higher `[core] max_map_length`.
 
 from __future__ import annotations
 
+import sys
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -34,10 +35,14 @@ from zoneinfo import ZoneInfo
 
 from airflow.sdk import DAG, Variable, task
 from airflow.timetables.trigger import CronTriggerTimetable
-from class_links import COMMON, check_delivery, failed_launches
-from class_timetable import read_launches
 
 from lessonspace_provider.operators.spaces import LessonspaceLaunchSpaceOperator
+
+# Airflow puts the DAGs folder itself on the path; this file may lie in a folder below it.
+sys.path.append(str(Path(__file__).parent))
+
+from class_links import COMMON, check_delivery, failed_launches
+from class_timetable import read_launches
 
 SCHOOL_TIME = "Europe/London"
 SAMPLE = Path(__file__).with_name("timetable.csv")

@@ -17,6 +17,7 @@ More than 1024 sessions a day need a higher `[core] max_map_length`.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -25,13 +26,17 @@ from typing import Any
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG, Variable, task
 from airflow.timetables.interval import CronDataIntervalTimetable
-from class_links import write_file
 
 from lessonspace_provider.operators.sessions import (
     LessonspaceGetRecordingUrlOperator,
     LessonspaceGetSessionOperator,
     LessonspaceListSessionsOperator,
 )
+
+# Airflow puts the DAGs folder itself on the path; this file may lie in a folder below it.
+sys.path.append(str(Path(__file__).parent))
+
+from class_links import write_file
 
 SCHOOL_TIME = "Europe/London"
 

@@ -30,6 +30,7 @@ A night of more than 1024 sessions fails in `changes`, before anything is sent, 
 from __future__ import annotations
 
 import re
+import sys
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -37,11 +38,15 @@ from zoneinfo import ZoneInfo
 
 from airflow.sdk import DAG, Variable, task
 from airflow.timetables.interval import CronDataIntervalTimetable
-from class_timetable import Launch, read_launches
 
 from lessonspace_provider.operators.sessions import LessonspaceUpdateSessionOperator
 from lessonspace_provider.sessions import space_of
 from lessonspace_provider.times import read_time
+
+# Airflow puts the DAGs folder itself on the path; this file may lie in a folder below it.
+sys.path.append(str(Path(__file__).parent))
+
+from class_timetable import Launch, read_launches
 
 SCHOOL_TIME = "Europe/London"
 SAMPLE = Path(__file__).with_name("timetable.csv")

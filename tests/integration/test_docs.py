@@ -34,7 +34,7 @@ MODULES = [
     path
     for kind in ("operators", "sensors", "triggers")
     for path in sorted((ROOT / "lessonspace_provider" / kind).glob("*.py"))
-    if path.stem not in ("__init__", "base", "shared")
+    if path.stem not in ("__init__", "base", "bulk", "shared")
 ]
 _GUIDE = re.compile(r"take a look at the guide: (docs/\w+\.md)#([\w-]+)")
 _SNIPPET = re.compile(r'--8<-- "([^":]+)')
@@ -42,6 +42,9 @@ _SNIPPET = re.compile(r'--8<-- "([^":]+)')
 
 TROUBLESHOOTING = (ROOT / "docs" / "troubleshooting.md").read_text()
 AIRFLOW = Path(airflow.sdk.__file__).parent
+
+
+EXAMPLES_IN_WHEEL = "lessonspace_provider/example_dags"
 
 
 @cache
@@ -85,6 +88,12 @@ def test_a_code_block_is_good(language, text, lessonspace_connection):
             check_command(shlex.split(line, comments=True))
 
 
+def test_readmes_first_paragraph_says_that_the_live_api_was_not_reachable():
+    _, paragraph, *_ = (ROOT / "README.md").read_text().split("\n\n")
+    assert "live API was not reachable" in paragraph.replace("\n", " ")
+    assert "`python -m lessonspace_provider.live_check`" in paragraph
+
+
 def check_command(words):
     if words[:1] == ["make"]:
         assert re.search(rf"^{words[1]}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
@@ -92,6 +101,11 @@ def check_command(words):
         subprocess.run([sys.executable, "-m", words[2], "--help"], check=True, capture_output=True, cwd=ROOT)
     elif words[:1] == ["airflow"]:
         get_parser().parse_args(words[1:] if "|" not in words else words[1 : words.index("|")])
+    elif words[:1] == ["cp"]:
+        command = ["bash", "-c", f"echo {words[2].replace('python', sys.executable, 1)}"]
+        printed = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT).stdout.strip()
+        assert printed == str(ROOT / EXAMPLES_IN_WHEEL)
+        assert f'"{EXAMPLES_IN_WHEEL}"' in (ROOT / "pyproject.toml").read_text()  # where they are in a wheel
     elif words[:1] == ["export"]:
         check_connection(json.loads(words[1].partition("=")[2].replace("<API key>", str(UUID(int=0)))))
     else:

@@ -39,6 +39,12 @@ def test_it_holds_the_package_its_types_and_licence_and_not_the_tests(wheel):
     assert any(name.endswith("licenses/LICENSE") for name in wheel.namelist())
 
 
+def test_it_holds_the_examples_to_be_copied(wheel):
+    folder = "lessonspace_provider/example_dags/"
+    held = {name.removeprefix(folder) for name in wheel.namelist() if name.startswith(folder)}
+    assert held == {path.name for path in (ROOT / "dags_examples").iterdir() if path.is_file()}
+
+
 def test_its_entry_point_is_the_one_airflow_looks_for(wheel):
     (name,) = (name for name in wheel.namelist() if name.endswith("entry_points.txt"))
     entry_points = wheel.read(name).decode()

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import subprocess
 import sys
 from contextlib import suppress
@@ -15,10 +17,11 @@ from airflow.sdk import DAG
 
 from scripts.examples import example_dags
 from tests.airflow_version import needs_airflow, older_than
-from tests.integration.conftest import load_dag
+from tests.integration.conftest import EXAMPLES, load_dag
 
 NAMES = example_dags()
 TOO_NEW = {"leavers"} if older_than("3.1") else set()
+BUNDLE = "airflow.dag_processing.bundles.local.LocalDagBundle"
 ROOT = Path(__file__).parent.parent.parent.parent
 
 #: What talks to servers, and what comes with it: tasks need it, and parsing does not.
@@ -54,6 +57,30 @@ def test_airflow_lists_no_import_error_but_for_what_it_is_too_old_for(airflow_ho
         arguments.func(arguments)
     errors = {Path(error["filepath"]).stem: error["error"] for error in json.loads(capsys.readouterr().out)}
     assert set(errors) == TOO_NEW, errors
+
+
+def listed(command, folder, airflow_home):
+    """Run a command of Airflow's that lists DAGs, where the bundle is this folder and nothing else is on the path."""
+    bundle = {"name": "school", "classpath": BUNDLE, "kwargs": {"path": str(folder)}}
+    environment = {
+        **{name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
+        "AIRFLOW_HOME": str(airflow_home),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(folder),
+        "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps([bundle]),
+    }
+    program = [sys.executable, "-m", "airflow", "dags", command, "--local", "--output", "json"]
+    ended = subprocess.run(program, env=environment, cwd=folder, capture_output=True, text=True, check=False)
+    lines = [line for line in ended.stdout.splitlines() if line.startswith(("[{", "[]"))]
+    assert lines, ended.stdout + ended.stderr
+    return json.loads(lines[-1])
+
+
+@pytest.mark.parametrize("place", ["lessonspace"])
+def test_examples_load_from_a_subfolder_of_the_dags_folder(airflow_home, tmp_path, place):
+    shutil.copytree(EXAMPLES, tmp_path / place, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
+    errors = listed("list-import-errors", tmp_path, airflow_home)
+    assert {Path(error["filepath"]).stem for error in errors} == TOO_NEW, errors
+    assert {dag["dag_id"] for dag in listed("list", tmp_path, airflow_home)} == set(NAMES) - TOO_NEW
 
 
 @needs_airflow("3.3", "the DAG processor of older ones has imported less")
