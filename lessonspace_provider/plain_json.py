@@ -17,6 +17,8 @@ MOST_DIGITS = 18
 # What no UTF-8 file and no PostgreSQL column can hold: halves of characters, and NUL.
 _NO_TEXT = re.compile("[\0\ud800-\udfff]")
 
+_MARK, _STRING_MARK = re.compile(r'["\[\]{}]'), re.compile(r'["\\]')
+
 
 def _whole_number(digits: str) -> int | None:
     return int(digits) if len(digits.lstrip("-")) <= MOST_DIGITS else None
@@ -43,9 +45,41 @@ def parse(data: bytes) -> object:
     :return: its value. Null stands for numbers as ``NUMBERS`` says, and for what is nested more than ``DEEPEST`` levels
         deep; U+FFFD stands for NUL and for lone surrogates.
     :raises ValueError: it is not JSON.
-    :raises RecursionError: it is nested too deeply to be parsed at all.
+    :raises RecursionError: it is nested too deeply and does not come to its end.
     """
-    return _plain(json.loads(data, **NUMBERS), DEEPEST)
+    text = data.decode(json.detect_encoding(data), "surrogatepass")
+    try:
+        value = json.loads(text, **NUMBERS)
+    except RecursionError:
+        value = json.loads(_shallow(text), **NUMBERS)
+    return _plain(value, DEEPEST)
+
+
+def _shallow(text: str) -> str:
+    """Write null for what is nested too deeply; takes time in proportion to the text."""
+    kept: list[str] = []
+    done = at = levels = start = 0
+    while mark := _MARK.search(text, at):
+        at = mark.end()
+        if mark[0] == '"':
+            at = _behind_string(text, at)
+        elif mark[0] in "[{":
+            levels += 1
+            start = mark.start() if levels == DEEPEST + 1 else start
+        else:
+            levels -= 1
+            if levels == DEEPEST:
+                kept += [text[done:start], "null"]
+                done = at
+    return "".join(kept) + text[done:]
+
+
+def _behind_string(text: str, at: int) -> int:
+    while mark := _STRING_MARK.search(text, at):
+        if mark[0] == '"':
+            return mark.end()
+        at = mark.end() + 1
+    return len(text)
 
 
 def _plain(value: object, levels: int) -> object:

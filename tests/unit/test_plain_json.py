@@ -53,3 +53,20 @@ def test_what_is_no_json_is_refused(text):
 @given(_values)
 def test_whatever_is_read_can_be_written_by_every_strict_writer(value):
     json.dumps(parse(json.dumps(value).encode()), allow_nan=False, ensure_ascii=False).encode()
+
+
+@pytest.mark.parametrize("levels", [500, 5_000, 300_000])
+@pytest.mark.parametrize("deep", ['{"a":%s"]}\\\\\\""%s', "[%s1%s"])
+def test_one_item_that_is_nested_endlessly_stops_no_other(levels, deep):
+    end = "}" if deep[0] == "{" else "]"
+    opening = '{"a":' if deep[0] == "{" else "["
+    nest = deep % (opening * levels, end * (levels + 1))
+    read = parse(f'{{"results": [{{"n": 1}}, {nest}, {{"n": "]}}"}}]}}'.encode())
+    assert read["results"][0] == {"n": 1}
+    assert read["results"][2] == {"n": "]}"}
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 100_000 + '"' + '\\"' * 100_000])
+def test_what_is_nested_endlessly_and_broken_is_refused(text):
+    with pytest.raises((ValueError, RecursionError)):
+        parse(text.encode())
