@@ -38,8 +38,8 @@ from zoneinfo import ZoneInfo
 from airflow.sdk import DAG, ObjectStoragePath, Variable, task
 from airflow.timetables.interval import CronDataIntervalTimetable
 
+from lessonspace_provider.api.times import read_time
 from lessonspace_provider.sessions import space_id_of
-from lessonspace_provider.times import read_time
 
 # Airflow puts the DAGs folder itself on the path; this file may lie in a folder below it.
 sys.path.append(str(Path(__file__).parent))
@@ -131,7 +131,7 @@ with DAG(
         """List, count and write in one task, so that no name passes through XCom; return counts and paths."""
         # Not needed to parse this file.
         from lessonspace_provider.hooks.lessonspace import LessonspaceHook
-        from lessonspace_provider.storage import write_whole
+        from lessonspace_provider.output.files import write_whole
 
         folder = ObjectStoragePath(Variable.get("lessonspace_attendance"))
         timetable = Path(Variable.get("lessonspace_timetable", default=str(SAMPLE)))

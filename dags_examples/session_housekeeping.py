@@ -39,9 +39,9 @@ from zoneinfo import ZoneInfo
 from airflow.sdk import DAG, Variable, task
 from airflow.timetables.interval import CronDataIntervalTimetable
 
+from lessonspace_provider.api.times import read_time
 from lessonspace_provider.operators.sessions import LessonspaceUpdateSessionOperator
 from lessonspace_provider.sessions import space_of
-from lessonspace_provider.times import read_time
 
 # Airflow puts the DAGs folder itself on the path; this file may lie in a folder below it.
 sys.path.append(str(Path(__file__).parent))

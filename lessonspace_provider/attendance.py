@@ -44,14 +44,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal, cast
 
+from lessonspace_provider.api.arguments import LARGEST_NUMBER, as_aware_datetime, refuse
+from lessonspace_provider.api.ids import named
+from lessonspace_provider.api.times import read_time
 from lessonspace_provider.exceptions import LessonspaceInputError
-from lessonspace_provider.ids import named
-from lessonspace_provider.parameters import LARGEST_NUMBER, as_aware_datetime, refuse
 from lessonspace_provider.sessions import has_readable_times, objects_in
-from lessonspace_provider.times import read_time
 
 if TYPE_CHECKING:
-    from lessonspace_provider.api_types import LogRow, Profile, Session
+    from lessonspace_provider.api.types import LogRow, Profile, Session
 
 #: Digits of a number that is an id; Python refuses to read thousands of them.
 LONGEST_ID = 20

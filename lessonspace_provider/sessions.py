@@ -3,25 +3,18 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from collections.abc import Callable
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypedDict
 
+from lessonspace_provider.api.arguments import LARGEST_NUMBER, shown
+from lessonspace_provider.api.foreign_words import clean_words
+from lessonspace_provider.api.ids import is_slug, named
+from lessonspace_provider.api.times import read_time, write_time
 from lessonspace_provider.exceptions import LessonspaceInputError, LessonspaceServerError
-from lessonspace_provider.foreign_words import clean_words
-from lessonspace_provider.ids import is_slug, named
-from lessonspace_provider.parameters import LARGEST_NUMBER, shown
-from lessonspace_provider.times import read_time, write_time
 
 if TYPE_CHECKING:
-    from lessonspace_provider.api_types import Session, SessionUpdate, SpaceRef
-
-#: A session of this length or less is never transcribed (facts, D; an older guide says 150 s).
-SHORTEST_TRANSCRIBED = timedelta(seconds=300)
-
-#: A transcript is looked for this long after the session's end, then after twice as long each time, up to the last.
-FIRST_LOOK, LONGEST_LOOK = timedelta(minutes=5), timedelta(hours=12)
+    from lessonspace_provider.api.types import Session, SessionUpdate, SpaceRef
 
 
 def start_time(session: Session) -> datetime | None:
@@ -121,85 +114,6 @@ def _plain_id(value: object) -> str:
 def objects_in(value: object) -> list[dict[str, object]]:
     """Give the objects of a list as the API sends it; none of what is no list."""
     return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
-
-
-def transcript_obstacle(session: Session) -> str | None:
-    """
-    Tell why a session can never have a transcript.
-
-    A transcript needs more than 300 s, more than one user, and a recording (facts, D). It also needs a launch
-    with ``transcribe``, which no field of a session tells; so None does not promise that one will come. The reference
-    does not make clear whether ``record_av`` stands in the session or in its space; only the session's is read, since
-    the space's may have been changed later.
-
-    :param session: an ended session, from a list or in detail. Only what is certain is an obstacle: neither fields that
-        are missing or can't be read, nor those that contradict each other, such as an end before the start.
-    :return: the reason, fit for a manifest; None when a transcript can be there or can still come.
-    """
-    end = end_time(session)
-    if end is None:
-        return "the session still runs"
-    length = _known_length(session, end)
-    if length is not None and length <= SHORTEST_TRANSCRIBED:
-        return f"too short: {length.total_seconds():.0f} s, a transcript needs more than 300 s"
-    if _knows_people(session) and participant_count(session) == 1:
-        return "one person only: a transcript needs more than one"
-    if session.get("record_av") is False and session.get("recording_available") is not True:
-        return "not recorded: record_av was off"
-    return None
-
-
-def known_start(session: Session) -> datetime | None:
-    """When the session began, aware, in UTC; None when the API does not say, or gives something else than a time."""
-    return read_time(session.get("start_time"))
-
-
-def _known_length(session: Session, end: datetime) -> timedelta | None:
-    """Measure a session; None when that can't be known: each session takes some time."""
-    start = known_start(session)
-    return end - start if start is not None and start < end else None
-
-
-def wait_before_look(tries: int) -> timedelta:
-    """
-    Say how long to wait for a transcript before it is looked for again.
-
-    :param tries: how often it was looked for.
-    :return: 5 minutes after the first try, then twice as long each time, up to 12 hours.
-    """
-    doublings: int = 2 ** min(tries - 1, 16)
-    return min(FIRST_LOOK * doublings, LONGEST_LOOK)
-
-
-def next_transcript_look(session_id: str, ended_at: datetime, now: datetime) -> datetime:
-    """
-    Say when a transcript is to be looked for next: 5, 10, 20 ... minutes after the session's end, then each 12 hours.
-
-    It depends on nothing but the session, so that a triggerer which is restarted goes on where it was.
-
-    :param session_id: spreads those that ended together over a tenth of their waits.
-    :param ended_at: the session's end, aware.
-    :param now: aware.
-    :return: the first such moment after now.
-    """
-    spread = 1 + hashlib.sha256(session_id.encode()).digest()[0] / 2560
-    age = FIRST_LOOK
-    while ended_at + age * spread <= now:
-        age += min(age, LONGEST_LOOK)
-    return ended_at + age * spread
-
-
-def _knows_people(session: Mapping[str, object]) -> bool:
-    """Whether the people of a session are known, each by an id."""
-    profiles, guests = session.get("profiles"), session.get("guests") or []
-    if not isinstance(profiles, list) or not isinstance(guests, list):
-        return False
-    are_objects = all(isinstance(person, dict) for person in [*profiles, *guests])
-    return are_objects and all(_is_id(profile.get("user")) for profile in profiles)
-
-
-def _is_id(value: object) -> bool:
-    return isinstance(value, (int, str)) and not isinstance(value, bool) and value != ""
 
 
 class SessionSummary(TypedDict):

@@ -18,8 +18,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from lessonspace_provider.archive import Manifest, ManifestFile, ManifestSession
-from lessonspace_provider.times import read_time
+from lessonspace_provider.api.times import read_time
+from lessonspace_provider.archive.entry import Manifest, ManifestFile, ManifestSession
 
 TABLE_COLUMNS = 115
 GAP = 3  # between two columns, as rich draws them

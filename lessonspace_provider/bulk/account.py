@@ -16,12 +16,12 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypedDict, TypeGuard, cast
 
+from lessonspace_provider.api.json_list import line_of
 from lessonspace_provider.bulk.account_lock import locked
 from lessonspace_provider.bulk.items import Record
 from lessonspace_provider.bulk.journal import Journal, open_journal, read_journals, remove_journals
 from lessonspace_provider.exceptions import LessonspaceAccountError
-from lessonspace_provider.json_list import line_of
-from lessonspace_provider.storage import read_whole, write_whole
+from lessonspace_provider.output.files import read_whole, write_whole
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath

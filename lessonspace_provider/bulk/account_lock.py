@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from lessonspace_provider.exceptions import LessonspaceAccountError, LessonspaceDestinationError
 from lessonspace_provider.local_files import refuse_foreign_links
-from lessonspace_provider.storage import is_local, naming_place, read_whole, remove_files, write_whole
+from lessonspace_provider.output.files import is_local, naming_place, read_whole, remove_files, write_whole
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath

@@ -10,10 +10,10 @@ from types import NoneType, UnionType
 from typing import Union, get_args, get_origin, get_type_hints, is_typeddict
 
 from lessonspace_provider import spreadsheets
-from lessonspace_provider.api_types import LaunchOptions
+from lessonspace_provider.api.filters import refuse_unknown
+from lessonspace_provider.api.types import LaunchOptions
 from lessonspace_provider.bulk.items import Row
 from lessonspace_provider.exceptions import LessonspaceInputError
-from lessonspace_provider.parameters import refuse_unknown
 
 #: Reads a cell that is not empty; what can't be read stays text, and is refused with the item.
 Reader = Callable[[str], object]

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Generic, Literal, TypedDict, TypeVar
 
+from lessonspace_provider.api.foreign_words import ADDRESS, LINK, clean_message
 from lessonspace_provider.exceptions import LessonspaceError
-from lessonspace_provider.foreign_words import ADDRESS, LINK, clean_message
 
 Task = TypeVar("Task")
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from lessonspace_provider.exceptions import LessonspaceDestinationError
 from lessonspace_provider.local_files import refuse_foreign_links
-from lessonspace_provider.storage import is_local, names_in, naming_place, read_whole, remove_files, write_whole
+from lessonspace_provider.output.files import is_local, names_in, naming_place, read_whole, remove_files, write_whole
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath

@@ -10,15 +10,15 @@ from threading import Lock
 from typing import TYPE_CHECKING, Protocol
 
 from lessonspace_provider.bulk.launches import Parameters, request_of
-from lessonspace_provider.delivery import Logger
+from lessonspace_provider.output.delivery import Logger
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from lessonspace_provider.api_types import Launch
+    from lessonspace_provider.api.types import Launch
     from lessonspace_provider.bulk.items import Item
     from lessonspace_provider.bulk.run import Book
-    from lessonspace_provider.launch_delivery import LaunchDelivery
+    from lessonspace_provider.output.launch_delivery import LaunchDelivery
 
 #: Sentences about settings that do not hold that are logged, each with the number of its launches.
 MOST_SENTENCES = 20

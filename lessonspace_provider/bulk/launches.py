@@ -7,10 +7,11 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 
+from lessonspace_provider.api.arguments import RENDERED_NONE, refuse_hidden, shown
+from lessonspace_provider.api.filters import refuse_unknown
+from lessonspace_provider.api.launch_request import LAUNCH_PARAMETERS, LaunchRequest, launch_request
 from lessonspace_provider.bulk.items import Item, Plan, Refusal, Row, reason_of, without_private
 from lessonspace_provider.exceptions import LessonspaceInputError
-from lessonspace_provider.launch_request import LAUNCH_PARAMETERS, LaunchRequest, launch_request
-from lessonspace_provider.parameters import RENDERED_NONE, refuse_hidden, refuse_unknown, shown
 
 #: The parameters of one launch, and ``recipient``, which only ``deliver`` gets.
 Parameters = Mapping[str, object]

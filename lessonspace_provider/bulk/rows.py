@@ -7,11 +7,11 @@ import json
 from collections.abc import Iterable, Mapping, Sized
 from typing import TYPE_CHECKING
 
+from lessonspace_provider.api.arguments import refuse, refuse_hidden
 from lessonspace_provider.bulk.cells import Columns, csv_rows
 from lessonspace_provider.bulk.items import Row
-from lessonspace_provider.destinations import as_place
 from lessonspace_provider.exceptions import LessonspaceInputError
-from lessonspace_provider.parameters import refuse, refuse_hidden
+from lessonspace_provider.output.destinations import as_place
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
@@ -57,7 +57,7 @@ def _row(place: str, entry: object) -> Row:
 
 
 def _rows_of_file(parameter: str, given: object, columns: Columns, accept_incomplete: bool) -> list[Row]:
-    from lessonspace_provider.storage import read_whole
+    from lessonspace_provider.output.files import read_whole
 
     allowed = (
         "a list of mappings, or a .jsonl or .csv file with its whole path, such as "

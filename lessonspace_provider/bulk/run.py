@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timezone
 from typing import Generic, Protocol, TypeVar
 
+from lessonspace_provider.api.times import write_time
 from lessonspace_provider.bulk.items import Item, Record, Refusal, Status, count, reason_of
 from lessonspace_provider.bulk.progress import outcome_lines, progress_line
 from lessonspace_provider.bulk.threads import WORKERS, WorkerThreads
-from lessonspace_provider.delivery import Logger, log_frames
 from lessonspace_provider.exceptions import (
     PASSING_ERRORS,
     LessonspaceAccountError,
@@ -19,7 +19,7 @@ from lessonspace_provider.exceptions import (
     LessonspaceError,
     LessonspaceInputError,
 )
-from lessonspace_provider.times import write_time
+from lessonspace_provider.output.delivery import Logger, log_frames
 
 Task = TypeVar("Task")
 

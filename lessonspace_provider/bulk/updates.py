@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol, cast
 
+from lessonspace_provider.api.arguments import as_session_update, as_uuid, refuse_hidden
+from lessonspace_provider.api.filters import refuse_unknown
 from lessonspace_provider.bulk.items import Item, Plan, Refusal, Row, reason_of
 from lessonspace_provider.exceptions import LessonspaceInputError
-from lessonspace_provider.parameters import as_session_update, as_uuid, refuse_hidden, refuse_unknown
 from lessonspace_provider.sessions import check_policy_taken, fields_that_change, name_to_keep
 
 if TYPE_CHECKING:
-    from lessonspace_provider.api_types import Session, SessionUpdate
+    from lessonspace_provider.api.types import Session, SessionUpdate
 
 #: What an update may change.
 FIELDS = ("name", "recording_access_policy")

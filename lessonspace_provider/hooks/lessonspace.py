@@ -15,6 +15,30 @@ from airflow.providers.common.compat.connection import get_async_connection
 from airflow.providers.common.compat.sdk import BaseHook, Connection
 from asgiref.sync import sync_to_async
 
+from lessonspace_provider.api.arguments import (
+    as_connection_id,
+    as_ip_address,
+    as_session_update,
+    as_space_id,
+    as_user_id,
+    as_uuid,
+)
+from lessonspace_provider.api.bodies import LARGEST_OBJECT, LARGEST_PAGE
+from lessonspace_provider.api.connection import ConnectionSettings, is_organisation_id
+from lessonspace_provider.api.filters import (
+    SEARCH_FILTERS,
+    SESSION_FILTERS,
+    SPACE_FILTERS,
+    SPACE_SESSION_FILTERS,
+    USER_FILTERS,
+    encode_filters,
+)
+from lessonspace_provider.api.foreign_words import clean_words
+from lessonspace_provider.api.json_list import JsonList
+from lessonspace_provider.api.launch import launch_body
+from lessonspace_provider.api.paging import SESSIONS, SPACES, USERS, Kind, Listing, ListMemory, Source, pages_of
+from lessonspace_provider.api.responses import Call, unexpected
+from lessonspace_provider.api.transport import Query, Transport
 from lessonspace_provider.exceptions import (
     LessonspaceError,
     LessonspaceLinkExpiredError,
@@ -22,34 +46,12 @@ from lessonspace_provider.exceptions import (
     LessonspaceServerError,
     LessonspaceTranscriptNotReady,
 )
-from lessonspace_provider.foreign_words import clean_words
 from lessonspace_provider.hooks import older_form
-from lessonspace_provider.hooks.answers import Call, unexpected
-from lessonspace_provider.hooks.bodies import LARGEST_OBJECT, LARGEST_PAGE
-from lessonspace_provider.hooks.connection_settings import ConnectionSettings, is_organisation_id
 from lessonspace_provider.hooks.masking import mask_secret
-from lessonspace_provider.hooks.paging import SESSIONS, SPACES, USERS, Kind, Listing, ListMemory, Source, pages_of
-from lessonspace_provider.hooks.transport import Query, Transport
-from lessonspace_provider.json_list import JsonList
-from lessonspace_provider.launch_body import launch_body
-from lessonspace_provider.parameters import (
-    SEARCH_FILTERS,
-    SESSION_FILTERS,
-    SPACE_FILTERS,
-    SPACE_SESSION_FILTERS,
-    USER_FILTERS,
-    as_connection_id,
-    as_ip_address,
-    as_session_update,
-    as_space_id,
-    as_user_id,
-    as_uuid,
-    encode_filters,
-)
-from lessonspace_provider.rate_limit import Gate, RateLimitSettings, gate_for, scope_notice
-from lessonspace_provider.redis_client import redis_client
+from lessonspace_provider.rate_limit.gate import Gate, RateLimitSettings, gate_for, scope_notice
+from lessonspace_provider.rate_limit.redis_client import redis_client
 from lessonspace_provider.sessions import name_to_keep
-from lessonspace_provider.transcripts import in_memory
+from lessonspace_provider.transcripts.formats import in_memory
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -57,7 +59,7 @@ if TYPE_CHECKING:
     from redis import Redis
     from typing_extensions import Unpack
 
-    from lessonspace_provider.api_types import (
+    from lessonspace_provider.api.types import (
         FilterValue,
         Launch,
         LaunchOptions,

@@ -7,33 +7,26 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, TypedDict, cast
 
-from lessonspace_provider import archive, transcripts
-from lessonspace_provider.archive_files import ArchiveLayout
-from lessonspace_provider.archive_paths import DEFAULT_PATH_TEMPLATE, check_path_template
-from lessonspace_provider.archive_windows import LOOK_BACK, Window, backfill_command, clocks_change
-from lessonspace_provider.archiver import Archiver
-from lessonspace_provider.destinations import as_place
+from lessonspace_provider.api.arguments import as_duration, as_flag, as_space_id, as_window, refuse
+from lessonspace_provider.api.filters import SESSION_FILTERS, SPACE_SESSION_FILTERS, refuse_unknown
+from lessonspace_provider.api.foreign_words import clean_message, clean_words
+from lessonspace_provider.api.times import write_time
+from lessonspace_provider.archive import entry as archive
+from lessonspace_provider.archive.files import ArchiveLayout
+from lessonspace_provider.archive.paths import DEFAULT_PATH_TEMPLATE, check_path_template
+from lessonspace_provider.archive.runner import Archiver
+from lessonspace_provider.archive.windows import LOOK_BACK, Window, backfill_command, clocks_change
 from lessonspace_provider.exceptions import LessonspaceError, LessonspaceInputError
-from lessonspace_provider.foreign_words import clean_message, clean_words
 from lessonspace_provider.operators.base import LessonspaceOperator, as_filters, time_zone_of
-from lessonspace_provider.parameters import (
-    SESSION_FILTERS,
-    SPACE_SESSION_FILTERS,
-    as_duration,
-    as_flag,
-    as_space_id,
-    as_window,
-    refuse,
-    refuse_unknown,
-)
-from lessonspace_provider.times import write_time
-from lessonspace_provider.waiting import DEFAULT_GIVE_UP_AFTER, OVERLAP
+from lessonspace_provider.output.destinations import as_place
+from lessonspace_provider.transcripts import formats as transcripts
+from lessonspace_provider.waiting.awaited import DEFAULT_GIVE_UP_AFTER, OVERLAP
 
 if TYPE_CHECKING:
     from airflow.sdk import Context, ObjectStoragePath
 
-    from lessonspace_provider.api_types import FilterValue, Session
-    from lessonspace_provider.archiver import ArchivedWindow
+    from lessonspace_provider.api.types import FilterValue, Session
+    from lessonspace_provider.archive.runner import ArchivedWindow
 
 DEFAULT_FORMATS = ("json", "txt")
 

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any, Generic, Literal
 import pendulum
 from airflow.providers.common.compat.sdk import BaseOperator
 
-from lessonspace_provider.fields import as_fields, pick
+from lessonspace_provider.api.arguments import refuse
+from lessonspace_provider.api.fields import as_fields, pick
 from lessonspace_provider.hooks.on_worker import DEFAULT_CONN_ID, HookOnWorker
-from lessonspace_provider.lists import Entry, as_lines_file, fit_for_xcom, write_lines
-from lessonspace_provider.parameters import refuse
+from lessonspace_provider.output.lists import Entry, as_lines_file, fit_for_xcom, write_lines
 
 if TYPE_CHECKING:
     from airflow.sdk import Context, ObjectStoragePath
 
-    from lessonspace_provider.api_types import FilterValue
-    from lessonspace_provider.lists import WrittenList
+    from lessonspace_provider.api.types import FilterValue
+    from lessonspace_provider.output.lists import WrittenList
 
 
 class LessonspaceOperator(HookOnWorker, BaseOperator):

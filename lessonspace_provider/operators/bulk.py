@@ -7,13 +7,13 @@ from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypedDict, TypeVar
 
+from lessonspace_provider.api.arguments import as_flag, as_one_of, as_positive, refuse
 from lessonspace_provider.bulk.items import count
 from lessonspace_provider.bulk.rows import HiddenRows, read_rows
 from lessonspace_provider.bulk.threads import MOST_WORKERS, WORKERS
-from lessonspace_provider.destinations import as_place
 from lessonspace_provider.exceptions import LessonspaceInputError, LessonspaceJobError
 from lessonspace_provider.operators.base import LessonspaceOperator
-from lessonspace_provider.parameters import as_flag, as_one_of, as_positive, refuse
+from lessonspace_provider.output.destinations import as_place
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath

@@ -7,27 +7,22 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
-from lessonspace_provider.api_types import Recording, Session
+from lessonspace_provider.api.arguments import as_flag, as_session_update, as_uuid
+from lessonspace_provider.api.fields import as_fields, pick
+from lessonspace_provider.api.filters import SPACE_SESSION_FILTERS, refuse_unknown
+from lessonspace_provider.api.types import Recording, Session
 from lessonspace_provider.bulk.cells import UPDATE_COLUMNS, Columns
 from lessonspace_provider.bulk.updates import as_update_defaults, plan_updates, send_update
-from lessonspace_provider.delivery import check_deliver, deliver_link
-from lessonspace_provider.fields import as_fields, pick
 from lessonspace_provider.operators.base import LessonspaceListOperator, LessonspaceOperator
 from lessonspace_provider.operators.bulk import JobResult, LessonspaceBulkOperator
-from lessonspace_provider.parameters import (
-    SPACE_SESSION_FILTERS,
-    as_flag,
-    as_session_update,
-    as_uuid,
-    refuse_unknown,
-)
+from lessonspace_provider.output.delivery import check_deliver, deliver_link
 from lessonspace_provider.sessions import check_policy_taken, fields_that_change, name_to_keep, odd_fields, summary
 
 if TYPE_CHECKING:
     from airflow.sdk import Context, ObjectStoragePath
     from airflow.sdk.bases.notifier import BaseNotifier
 
-    from lessonspace_provider.api_types import FilterValue, SessionUpdate
+    from lessonspace_provider.api.types import FilterValue, SessionUpdate
     from lessonspace_provider.sessions import SessionSummary
 
 #: Delivers the link to one recording, inside the task.

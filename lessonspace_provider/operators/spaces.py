@@ -9,28 +9,28 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, cast
 from urllib.parse import urlsplit, urlunsplit
 
-from lessonspace_provider.api_types import Space
+from lessonspace_provider.api.arguments import as_flag, as_positive, shown
+from lessonspace_provider.api.fields import without_keys
+from lessonspace_provider.api.foreign_words import clean_words
+from lessonspace_provider.api.ids import is_slug
+from lessonspace_provider.api.launch_request import DEFAULT_MARGIN, LAUNCH_PARAMETERS, launch_request
+from lessonspace_provider.api.times import read_time, write_time
+from lessonspace_provider.api.types import Space
 from lessonspace_provider.bulk.cells import Columns, launch_columns
 from lessonspace_provider.bulk.launch_job import LaunchJob
 from lessonspace_provider.bulk.launches import as_defaults, plan_launches
-from lessonspace_provider.delivery import log_frames
 from lessonspace_provider.exceptions import LessonspaceError, begin_with
-from lessonspace_provider.fields import without_keys
-from lessonspace_provider.foreign_words import clean_words
-from lessonspace_provider.ids import is_slug
-from lessonspace_provider.launch_delivery import Deliver, LaunchDelivery
-from lessonspace_provider.launch_request import DEFAULT_MARGIN, LAUNCH_PARAMETERS, launch_request
 from lessonspace_provider.links import LessonspaceSpaceLink
 from lessonspace_provider.operators.base import LessonspaceListOperator, LessonspaceOperator
 from lessonspace_provider.operators.bulk import JobResult, LessonspaceBulkOperator
-from lessonspace_provider.parameters import as_flag, as_positive, shown
-from lessonspace_provider.times import read_time, write_time
+from lessonspace_provider.output.delivery import log_frames
+from lessonspace_provider.output.launch_delivery import Deliver, LaunchDelivery
 
 if TYPE_CHECKING:
     from airflow.sdk import Context, ObjectStoragePath
     from airflow.sdk.bases.notifier import BaseNotifier
 
-    from lessonspace_provider.api_types import AuthExternal, FilterValue, Launch, LaunchUser, Timeouts, Webhooks
+    from lessonspace_provider.api.types import AuthExternal, FilterValue, Launch, LaunchUser, Timeouts, Webhooks
 
 #: The launch parameters that Airflow renders and then shows: all but durations, and ``auth_external`` with its token.
 _TEMPLATED = tuple(name for name in LAUNCH_PARAMETERS if name not in ("join_early", "join_late", "auth_external"))

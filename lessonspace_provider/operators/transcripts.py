@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from airflow.providers.common.compat.sdk import AirflowSkipException, AirflowTaskTimeout
 
-from lessonspace_provider import transcripts
-from lessonspace_provider.archive_paths import transcript_path
+from lessonspace_provider.api.arguments import as_duration, as_flag, as_one_of, as_uuid
+from lessonspace_provider.api.foreign_words import clean_message
+from lessonspace_provider.archive.paths import transcript_path
 from lessonspace_provider.exceptions import LessonspaceError, LessonspaceTranscriptNotReady
-from lessonspace_provider.foreign_words import clean_message
 from lessonspace_provider.operators.archive import (
     DEFAULT_FORMATS,
     ArchiveResult,
@@ -22,20 +22,15 @@ from lessonspace_provider.operators.archive import (
     as_folder,
 )
 from lessonspace_provider.operators.base import LessonspaceOperator
-from lessonspace_provider.parameters import (
-    as_duration,
-    as_flag,
-    as_one_of,
-    as_uuid,
-)
-from lessonspace_provider.storage import write_pieces
+from lessonspace_provider.output.files import write_pieces
+from lessonspace_provider.transcripts import formats as transcripts
 from lessonspace_provider.triggers.time_limits import NO_REPORT, deferral_timeout, ended_without_report, report_time
-from lessonspace_provider.waiting import DEFAULT_GIVE_UP_AFTER, AwaitedTranscript, asked_with
+from lessonspace_provider.waiting.awaited import DEFAULT_GIVE_UP_AFTER, AwaitedTranscript, asked_with
 
 if TYPE_CHECKING:
     from airflow.sdk import Context, ObjectStoragePath
 
-    from lessonspace_provider.api_types import Segment
+    from lessonspace_provider.api.types import Segment
 
 __all__ = ["ArchiveResult", "LessonspaceArchiveTranscriptsOperator", "LessonspaceGetTranscriptOperator"]
 

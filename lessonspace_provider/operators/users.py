@@ -6,16 +6,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
-from lessonspace_provider.api_types import User
+from lessonspace_provider.api.arguments import as_flag, as_user_id
+from lessonspace_provider.api.ids import is_slug, user_id_of
+from lessonspace_provider.api.types import User
 from lessonspace_provider.exceptions import LessonspaceNotFoundError
-from lessonspace_provider.ids import is_slug, user_id_of
 from lessonspace_provider.operators.base import LessonspaceListOperator, LessonspaceOperator
-from lessonspace_provider.parameters import as_flag, as_user_id
 
 if TYPE_CHECKING:
     from airflow.sdk import Context, ObjectStoragePath
 
-    from lessonspace_provider.api_types import FilterValue
+    from lessonspace_provider.api.types import FilterValue
 
 
 class UserSummary(TypedDict):

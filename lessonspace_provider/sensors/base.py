@@ -22,13 +22,13 @@ from airflow.providers.common.compat.sdk import (
     conf,
 )
 
+from lessonspace_provider.api.arguments import as_margin
+from lessonspace_provider.api.foreign_words import clean_message, clean_words
 from lessonspace_provider.exceptions import PASSING_ERRORS, LessonspaceError, LessonspaceInputError
-from lessonspace_provider.foreign_words import clean_message, clean_words
 from lessonspace_provider.hooks.on_worker import DEFAULT_CONN_ID, HookOnWorker
-from lessonspace_provider.parameters import as_margin
 from lessonspace_provider.triggers.time_limits import NO_REPORT, deferral_timeout, ended_without_report, report_time
-from lessonspace_provider.wait_progress import Progress
-from lessonspace_provider.waiting import DEFAULT_INTERVAL, asked_with, check_interval
+from lessonspace_provider.waiting.awaited import DEFAULT_INTERVAL, asked_with, check_interval
+from lessonspace_provider.waiting.progress import Progress
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

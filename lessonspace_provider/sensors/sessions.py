@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from airflow.providers.common.compat.sdk import AirflowSkipException
 
+from lessonspace_provider.api.arguments import as_duration, as_one_of, shown
+from lessonspace_provider.api.foreign_words import clean_message
 from lessonspace_provider.exceptions import LessonspaceError, LessonspaceInputError
-from lessonspace_provider.foreign_words import clean_message
-from lessonspace_provider.parameters import as_duration, as_one_of, shown
 from lessonspace_provider.sensors.base import Check, LessonspaceSensor, LessonspaceWaitFailed
-from lessonspace_provider.waiting import AwaitedLesson, AwaitedSession, asked_with, end_from_dict
+from lessonspace_provider.waiting.awaited import AwaitedLesson, AwaitedSession, asked_with, end_from_dict
 
 if TYPE_CHECKING:
-    from lessonspace_provider.lessons import Lesson
     from lessonspace_provider.sessions import SessionSummary
     from lessonspace_provider.triggers.sessions import LessonspaceSessionEndTrigger
+    from lessonspace_provider.waiting.lessons import Lesson
 
 ON_NO_SESSION = ("fail", "skip", "wait")
 

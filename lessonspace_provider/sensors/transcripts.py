@@ -8,11 +8,11 @@ from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
-from lessonspace_provider.foreign_words import clean_message
-from lessonspace_provider.parameters import LONGEST_DURATION, as_duration, as_uuid
+from lessonspace_provider.api.arguments import LONGEST_DURATION, as_duration, as_uuid
+from lessonspace_provider.api.foreign_words import clean_message
 from lessonspace_provider.sensors.base import Check, LessonspaceSensor, LessonspaceWaitFailed
-from lessonspace_provider.sessions import FIRST_LOOK, LONGEST_LOOK
-from lessonspace_provider.waiting import DEFAULT_GIVE_UP_AFTER, AwaitedTranscript
+from lessonspace_provider.waiting.awaited import DEFAULT_GIVE_UP_AFTER, AwaitedTranscript
+from lessonspace_provider.waiting.schedule import FIRST_LOOK, LONGEST_LOOK
 
 if TYPE_CHECKING:
     from lessonspace_provider.triggers.transcripts import LessonspaceTranscriptTrigger

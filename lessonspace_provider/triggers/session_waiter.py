@@ -8,14 +8,14 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from lessonspace_provider.exceptions import LessonspaceError
-from lessonspace_provider.triggers import shared
-from lessonspace_provider.triggers.shared import Patience, PollResult, SharedConnection, Subscription, now
-from lessonspace_provider.waiting import AwaitedLesson, AwaitedSession
+from lessonspace_provider.triggers import shared_poll as shared
+from lessonspace_provider.triggers.shared_poll import Patience, PollResult, SharedConnection, Subscription, now
+from lessonspace_provider.waiting.awaited import AwaitedLesson, AwaitedSession
 
 if TYPE_CHECKING:
-    from lessonspace_provider.lessons import EndVerdict
-    from lessonspace_provider.parsed_session import ParsedSession
-    from lessonspace_provider.wait_progress import Progress
+    from lessonspace_provider.waiting.lessons import EndVerdict
+    from lessonspace_provider.waiting.parsed_session import ParsedSession
+    from lessonspace_provider.waiting.progress import Progress
 
 
 class SessionWaiter:

@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from airflow.triggers.base import BaseEventTrigger, BaseTrigger, TriggerEvent
 
-from lessonspace_provider.ended_sessions import Cursor
+from lessonspace_provider.api.arguments import as_connection_id, as_positive
 from lessonspace_provider.exceptions import PASSING_ERRORS, LessonspaceError
-from lessonspace_provider.parameters import as_connection_id, as_positive
 from lessonspace_provider.sessions import SessionSummary
 from lessonspace_provider.triggers.session_waiter import SessionWaiter
-from lessonspace_provider.triggers.shared import (
+from lessonspace_provider.triggers.shared_poll import (
     PollResult,
     Subscription,
     as_lessonspace_error,
@@ -25,14 +24,15 @@ from lessonspace_provider.triggers.shared import (
     serialized,
     shared_connection,
 )
-from lessonspace_provider.wait_progress import Progress
-from lessonspace_provider.waiting import DEFAULT_INTERVAL, asked_with, check_interval, end_from_dict, from_epoch
+from lessonspace_provider.waiting.awaited import DEFAULT_INTERVAL, asked_with, check_interval, end_from_dict, from_epoch
+from lessonspace_provider.waiting.cursor import Cursor
+from lessonspace_provider.waiting.progress import Progress
 
 if TYPE_CHECKING:
     from airflow.sdk.execution_time.context import AssetStateStoreAccessors
 
-    from lessonspace_provider.lessons import EndVerdict
-    from lessonspace_provider.parsed_session import ParsedSession
+    from lessonspace_provider.waiting.lessons import EndVerdict
+    from lessonspace_provider.waiting.parsed_session import ParsedSession
 
 
 class SessionEndEvent(TypedDict):

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from lessonspace_provider.exceptions import LessonspaceError
-from lessonspace_provider.sessions import FIRST_LOOK, next_transcript_look
-from lessonspace_provider.triggers.shared import (
+from lessonspace_provider.triggers.shared_poll import (
     Patience,
     SharedConnection,
     as_lessonspace_error,
@@ -22,11 +21,12 @@ from lessonspace_provider.triggers.shared import (
     serialized,
     shared_connection,
 )
-from lessonspace_provider.wait_progress import Progress
-from lessonspace_provider.waiting import DEFAULT_INTERVAL, AwaitedTranscript, check_interval, from_epoch
+from lessonspace_provider.waiting.awaited import DEFAULT_INTERVAL, AwaitedTranscript, check_interval, from_epoch
+from lessonspace_provider.waiting.progress import Progress
+from lessonspace_provider.waiting.schedule import FIRST_LOOK, next_transcript_look
 
 if TYPE_CHECKING:
-    from lessonspace_provider.transcript_waiting import TranscriptVerdict
+    from lessonspace_provider.waiting.transcripts import TranscriptVerdict
 
 
 TranscriptStatus = Literal["pending", "ready", "not_eligible", "given_up", "timeout", "error"]

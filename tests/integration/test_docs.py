@@ -20,7 +20,7 @@ import pytest
 from airflow.cli.cli_parser import get_parser
 from airflow.sdk import DAG, Connection
 
-from lessonspace_provider.hooks.connection_settings import ConnectionSettings
+from lessonspace_provider.api.connection import ConnectionSettings
 from tests.airflow_version import needs_airflow
 from tests.integration.doc_blocks import PAGES, ROOT, blocks_of
 

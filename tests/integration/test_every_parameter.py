@@ -7,17 +7,17 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from lessonspace_provider.api_types import LaunchOptions
-from lessonspace_provider.hooks.lessonspace import LessonspaceHook
-from lessonspace_provider.operators.spaces import LessonspaceLaunchSpaceOperator
-from lessonspace_provider.parameters import (
+from lessonspace_provider.api.filters import (
     SEARCH_FILTERS,
     SESSION_FILTERS,
     SPACE_FILTERS,
     SPACE_SESSION_FILTERS,
     USER_FILTERS,
 )
-from lessonspace_provider.times import write_time
+from lessonspace_provider.api.times import write_time
+from lessonspace_provider.api.types import LaunchOptions
+from lessonspace_provider.hooks.lessonspace import LessonspaceHook
+from lessonspace_provider.operators.spaces import LessonspaceLaunchSpaceOperator
 
 START = datetime.now(timezone.utc).replace(minute=0, second=0, microsecond=0) - timedelta(hours=30)
 END = START + timedelta(minutes=50)

@@ -24,7 +24,7 @@ NOON = datetime.now(timezone.utc).replace(hour=12, minute=0, second=0, microseco
 
 @pytest.fixture
 def hook(lessonspace_connection, monkeypatch):
-    monkeypatch.setattr("lessonspace_provider.retries._backoff", lambda _: 0.0)
+    monkeypatch.setattr("lessonspace_provider.api.retries._backoff", lambda _: 0.0)
     return LessonspaceHook(lessonspace_connection)
 
 

@@ -12,9 +12,9 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from lessonspace_provider import live_check
-from lessonspace_provider.assumptions import ASSUMPTIONS, READ_ONLY, UNTESTABLE, WRITING
 from lessonspace_provider.hooks.lessonspace import LessonspaceHook
+from lessonspace_provider.live_check import __main__ as live_check
+from lessonspace_provider.live_check.assumptions import ASSUMPTIONS, READ_ONLY, UNTESTABLE, WRITING
 from lessonspace_provider.sandbox.settings import ORGANISATION_ID
 
 AS_SHIPPED = live_check.REQUESTS_PER_SECOND
@@ -26,7 +26,7 @@ NAMES = [assumption.name for assumption in ASSUMPTIONS]
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
     monkeypatch.setattr(live_check, "REQUESTS_PER_SECOND", 0.0)
-    monkeypatch.setattr("lessonspace_provider.retries._backoff", lambda _: 0.0)
+    monkeypatch.setattr("lessonspace_provider.api.retries._backoff", lambda _: 0.0)
 
 
 def a_connection(sandbox, api_key, **fields):

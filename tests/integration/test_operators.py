@@ -8,7 +8,6 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from lessonspace_provider import lists
 from lessonspace_provider.attendance import attendance, billable_minutes, teacher_lateness
 from lessonspace_provider.exceptions import LessonspaceInputError, LessonspaceNotFoundError
 from lessonspace_provider.hooks.lessonspace import LessonspaceHook
@@ -20,6 +19,7 @@ from lessonspace_provider.operators.sessions import (
 )
 from lessonspace_provider.operators.spaces import LessonspaceListSpacesOperator
 from lessonspace_provider.operators.users import LessonspaceListUsersOperator, LessonspaceRemoveUserOperator
+from lessonspace_provider.output import lists
 
 NOON = datetime.now(timezone.utc).replace(hour=12, minute=0, second=0, microsecond=0) - timedelta(days=2)
 PEOPLE = ["Ada Teacher", "Ben Student"]
@@ -152,7 +152,7 @@ def test_a_leaver_is_removed_once_and_gone_the_second_time(control):
 
 
 def test_a_removal_whose_answer_was_lost_is_a_success(control, monkeypatch):
-    monkeypatch.setattr("lessonspace_provider.retries._backoff", lambda _: 0.0)
+    monkeypatch.setattr("lessonspace_provider.api.retries._backoff", lambda _: 0.0)
     user_id = run(LessonspaceListUsersOperator)[0]["user_id"]
     control.inject_fault("reset", method="DELETE", count=1, after=True)
     assert run(LessonspaceRemoveUserOperator, user_id=user_id)["status"] == "already_gone"

@@ -59,7 +59,7 @@ from lessonspace_provider.operators.users import LessonspaceListUsersOperator, L
 from lessonspace_provider.sensors.sessions import LessonspaceSessionEndSensor
 from lessonspace_provider.sensors.transcripts import LessonspaceTranscriptSensor
 from lessonspace_provider.triggers.sessions import LessonspaceSessionEndedEventTrigger, LessonspaceSessionEndTrigger
-from lessonspace_provider.triggers.shared import Subscription
+from lessonspace_provider.triggers.shared_poll import Subscription
 from lessonspace_provider.triggers.transcripts import LessonspaceTranscriptTrigger
 from tests.unit.hooks.known import (
     KEY,
@@ -460,7 +460,7 @@ def _still_waits(*_):
 def _connected(monkeypatch, tmp_path):
     monkeypatch.setenv("AIRFLOW_CONN_LESSONSPACE_DEFAULT", connection_json())
     # What is imported first while nobody can sleep keeps that as its default.
-    importlib.import_module("lessonspace_provider.hooks.transport")
+    importlib.import_module("lessonspace_provider.api.transport")
     monkeypatch.setattr("time.sleep", _still_waits)
     monkeypatch.chdir(tmp_path)
 
@@ -589,7 +589,7 @@ def _one_poll(monkeypatch):
     async def still_waits(*_):
         raise StillWaits
 
-    monkeypatch.setattr("lessonspace_provider.triggers.shared.FAILURES_ALLOWED", 1)
+    monkeypatch.setattr("lessonspace_provider.triggers.shared_poll.FAILURES_ALLOWED", 1)
     monkeypatch.setattr(Subscription, "next", next_once)
     # In that module only: the loops of other threads, such as a sandbox that serves other tests, sleep as well.
     monkeypatch.setattr(

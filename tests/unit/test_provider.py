@@ -24,8 +24,8 @@ from airflow.providers_manager import ProvidersManager
 from airflow.sdk import Connection
 
 import lessonspace_provider
+from lessonspace_provider.api import connection as connection_settings
 from lessonspace_provider.get_provider_info import get_provider_info
-from lessonspace_provider.hooks import connection_settings
 from lessonspace_provider.hooks.lessonspace import LessonspaceHook
 from tests.airflow_version import needs_airflow, older_than
 

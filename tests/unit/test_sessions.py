@@ -19,8 +19,8 @@ from lessonspace_provider.sessions import (
     space_id_of,
     start_time,
     summary,
-    transcript_obstacle,
 )
+from lessonspace_provider.waiting.eligibility import transcript_obstacle
 from tests.odd_items import session_fields, values
 
 NINE = datetime(2026, 11, 22, 9, 0, tzinfo=timezone.utc)

@@ -17,7 +17,7 @@ CREDENTIALS = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing
 @pytest.fixture
 def control(lessonspace_sandbox, lessonspace_connection, monkeypatch):
     """A sandbox with nothing in it but what the test adds."""
-    monkeypatch.setattr("lessonspace_provider.retries._backoff", lambda _: 0.0)
+    monkeypatch.setattr("lessonspace_provider.api.retries._backoff", lambda _: 0.0)
     lessonspace_sandbox.control.reset(days=0, sessions_per_day=0)
     return lessonspace_sandbox.control
 

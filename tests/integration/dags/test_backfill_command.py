@@ -17,7 +17,7 @@ from airflow.timetables.base import TimeRestriction
 from airflow.timetables.interval import CronDataIntervalTimetable
 from pendulum import instance
 
-from lessonspace_provider.archive_windows import Window, backfill_command
+from lessonspace_provider.archive.windows import Window, backfill_command
 
 ZONES = {
     "clocks_of_london": ("30 1 * * *", "Europe/London"),

@@ -7,8 +7,8 @@ import re
 
 import pytest
 
+from lessonspace_provider.api.ids import user_id_of
 from lessonspace_provider.hooks.lessonspace import LessonspaceHook
-from lessonspace_provider.ids import user_id_of
 from tests.integration.conftest import EXAMPLES, load_dag
 
 pytest.importorskip("airflow.sdk.execution_time.hitl", reason="approvals need Airflow 3.1")

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from lessonspace_provider.archive_windows import LOOK_BACK
+from lessonspace_provider.archive.windows import LOOK_BACK
 from tests.airflow_version import needs_airflow
 from tests.integration.conftest import load_dag
 

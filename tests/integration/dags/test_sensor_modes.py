@@ -25,9 +25,9 @@ def short_waits(monkeypatch):
     """Nobody waits longer than the tests have time for."""
     from lessonspace_provider.triggers.transcripts import LessonspaceTranscriptTrigger
 
-    monkeypatch.setattr("lessonspace_provider.waiting.SHORTEST_INTERVAL", 0.2)
-    monkeypatch.setattr("lessonspace_provider.retries._backoff", lambda _: 0.0)
-    monkeypatch.setattr("lessonspace_provider.sessions.FIRST_LOOK", timedelta(seconds=0.3))
+    monkeypatch.setattr("lessonspace_provider.waiting.awaited.SHORTEST_INTERVAL", 0.2)
+    monkeypatch.setattr("lessonspace_provider.api.retries._backoff", lambda _: 0.0)
+    monkeypatch.setattr("lessonspace_provider.waiting.schedule.FIRST_LOOK", timedelta(seconds=0.3))
     monkeypatch.setitem(LessonspaceTranscriptTrigger.__init__.__kwdefaults__, "poll_interval", 0.2)
 
 

@@ -10,9 +10,9 @@ from contextlib import contextmanager
 
 from redis import Redis
 
-from lessonspace_provider.hooks.connection_settings import ConnectionSettings
-from lessonspace_provider.hooks.transport import Transport
-from lessonspace_provider.rate_limit import RateLimitSettings, gate_for
+from lessonspace_provider.api.connection import ConnectionSettings
+from lessonspace_provider.api.transport import Transport
+from lessonspace_provider.rate_limit.gate import RateLimitSettings, gate_for
 
 SPAWN = multiprocessing.get_context("spawn")
 

@@ -9,8 +9,8 @@ import shutil
 
 import pytest
 
-from lessonspace_provider import rate_limit
 from lessonspace_provider.hooks.lessonspace import LessonspaceHook
+from lessonspace_provider.rate_limit import gate as rate_limit
 
 KEY = "3f0d3c7e-8d2f-4c37-9d0c-3b7f0f5d6a11"
 

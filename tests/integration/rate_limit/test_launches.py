@@ -2,7 +2,7 @@
 """
 The launches of a morning: 30 lessons of 4 people, by as many processes as a machine would run tasks.
 
-The limit here is 20 a second so that the run is short; benchmarks/classes.py runs the example DAG at 5.
+The limit here is 20 a second so that the run is short; benchmarks/classes/__main__.py runs the example DAG at 5.
 """
 
 from __future__ import annotations

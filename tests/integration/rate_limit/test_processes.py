@@ -2,7 +2,7 @@
 """
 The gate between real processes, against the sandbox's strict limit over a real socket.
 
-The limit here is 20 a second so that the runs are short; benchmarks/rate_limit.py has the long ones at 5.
+The limit here is 20 a second so that the runs are short; benchmarks/rate_limit/__main__.py has the long ones at 5.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from lessonspace_provider.exceptions import LessonspaceRateLimitedError
-from lessonspace_provider.pace import Pace
-from lessonspace_provider.pace_stores import LocalPaceStore
-from lessonspace_provider.rate_limit import RateGate, RateLimitSettings, gate_for
-from lessonspace_provider.turnstile import Turnstile
+from lessonspace_provider.rate_limit.file_lock import Turnstile
+from lessonspace_provider.rate_limit.gate import RateGate, RateLimitSettings, gate_for
+from lessonspace_provider.rate_limit.pace import Pace
+from lessonspace_provider.rate_limit.stores import LocalPaceStore
 from tests.integration.rate_limit.callers import callers, jain, make_transport, who_finished
 
 RATE = 20
@@ -270,7 +270,12 @@ def test_without_redis_the_machine_keeps_its_own_queue_and_warns_once(sandbox, t
 def test_a_redis_that_comes_back_is_used_again(tmp_path, redis_server):
     from redis import Redis
 
-    from lessonspace_provider.pace_stores import REDIS_RETRY_INTERVAL, FallbackPaceStore, RedisOutage, RedisPaceStore
+    from lessonspace_provider.rate_limit.stores import (
+        REDIS_RETRY_INTERVAL,
+        FallbackPaceStore,
+        RedisOutage,
+        RedisPaceStore,
+    )
 
     _, url = redis_server
     now = [0.0]

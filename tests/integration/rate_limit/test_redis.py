@@ -13,10 +13,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from redis import Redis
 
-from lessonspace_provider.pace import SLOW_DOWN, Pace
-from lessonspace_provider.pace_stores import CONTENDED_WAIT, LocalPaceStore, RedisPaceStore
-from lessonspace_provider.rate_limit import RateLimitSettings, gate_for
-from lessonspace_provider.redis_client import REDIS_TIMEOUT
+from lessonspace_provider.rate_limit.gate import RateLimitSettings, gate_for
+from lessonspace_provider.rate_limit.pace import SLOW_DOWN, Pace
+from lessonspace_provider.rate_limit.redis_client import REDIS_TIMEOUT
+from lessonspace_provider.rate_limit.stores import CONTENDED_WAIT, LocalPaceStore, RedisPaceStore
 from tests.integration.rate_limit.far_redis import way_to_redis
 
 SPAWN = multiprocessing.get_context("spawn")

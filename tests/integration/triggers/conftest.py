@@ -17,8 +17,8 @@ LIST = r"/organisations/\d+/sessions/$"
 
 @pytest.fixture(autouse=True)
 def short_intervals(monkeypatch):
-    monkeypatch.setattr("lessonspace_provider.waiting.SHORTEST_INTERVAL", 0.01)
-    monkeypatch.setattr("lessonspace_provider.retries._backoff", lambda _: 0.0)
+    monkeypatch.setattr("lessonspace_provider.waiting.awaited.SHORTEST_INTERVAL", 0.01)
+    monkeypatch.setattr("lessonspace_provider.api.retries._backoff", lambda _: 0.0)
 
 
 @pytest.fixture

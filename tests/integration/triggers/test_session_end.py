@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import pytest
 
-from lessonspace_provider.triggers import shared
+from lessonspace_provider.triggers import shared_poll as shared
 from lessonspace_provider.triggers.sessions import LessonspaceSessionEndTrigger
 from tests.integration.triggers.conftest import INTERVAL, LIST, fired, lists, made_again, until
 

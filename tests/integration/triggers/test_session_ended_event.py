@@ -10,7 +10,7 @@ from datetime import timedelta
 import pytest
 from airflow.sdk import Asset
 
-from lessonspace_provider.triggers import shared
+from lessonspace_provider.triggers import shared_poll as shared
 from lessonspace_provider.triggers.sessions import LessonspaceSessionEndedEventTrigger
 from tests.airflow_version import needs_airflow
 from tests.integration.triggers.conftest import INTERVAL, LIST, fired, lists, until

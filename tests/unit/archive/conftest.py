@@ -8,8 +8,8 @@ from datetime import timedelta
 import pytest
 from airflow.sdk import ObjectStoragePath
 
-from lessonspace_provider.archive_files import ArchiveLayout
-from lessonspace_provider.archiver import Archiver
+from lessonspace_provider.archive.files import ArchiveLayout
+from lessonspace_provider.archive.runner import Archiver
 from tests.unit.archive.kit import NOW, Log, Source
 
 

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from lessonspace_provider.archive_clock import Present
+from lessonspace_provider.archive.clock import Present
 
 NOW = datetime(2026, 11, 23, 3, tzinfo=timezone.utc)
 

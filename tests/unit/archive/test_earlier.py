@@ -226,7 +226,7 @@ def test_manifests_that_can_not_be_listed_are_a_problem_and_no_end(archiver, mon
     def refuses(_):
         raise PermissionError("no listing")
 
-    monkeypatch.setattr("lessonspace_provider.manifest_store.fingerprints_in", refuses)
+    monkeypatch.setattr("lessonspace_provider.archive.manifest_store.fingerprints_in", refuses)
     changed, (problem,) = archiver().settle_earlier(before=END)
     assert changed == []
     assert "no listing" in problem

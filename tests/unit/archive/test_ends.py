@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import pytest
 
-from lessonspace_provider.archive_windows import LOOK_BACK
+from lessonspace_provider.archive.windows import LOOK_BACK
 from tests.unit.archive.kit import END, NOT_READY, NOW, START, a_session, good, statuses, tree
 
 DAY, HOUR, MINUTE = timedelta(days=1), timedelta(hours=1), timedelta(minutes=1)
@@ -149,7 +149,7 @@ def test_a_wide_window_settles_in_place_what_other_manifests_have(archiver, sour
 
 
 def test_a_late_session_of_a_manifest_that_can_not_be_written_is_reported_and_found_again(world, tmp_path, monkeypatch):
-    from lessonspace_provider import storage
+    from lessonspace_provider.output import files as storage
 
     window, *_ = world.night(0)
     world.hold(1, END - HOUR)
@@ -160,7 +160,7 @@ def test_a_late_session_of_a_manifest_that_can_not_be_written_is_reported_and_fo
         storage.write_whole(path, data)
 
     with monkeypatch.context() as refusing:
-        refusing.setattr("lessonspace_provider.manifest_store.write_whole", refuses)
+        refusing.setattr("lessonspace_provider.archive.manifest_store.write_whole", refuses)
         problems = world.night(1)[2]
     assert problems == [f"{window.path.name}: read only"]
     world.night(1)

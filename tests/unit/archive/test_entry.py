@@ -7,10 +7,10 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from lessonspace_provider import archive
-from lessonspace_provider.archive_clock import Present
-from lessonspace_provider.archive_paths import transcript_path
-from lessonspace_provider.times import read_time
+from lessonspace_provider.api.times import read_time
+from lessonspace_provider.archive import entry as archive
+from lessonspace_provider.archive.clock import Present
+from lessonspace_provider.archive.paths import transcript_path
 
 UUID = "5b5f1a2c-3d4e-4f5a-8b9c-0d1e2f3a4b5c"
 START = datetime(2026, 11, 22, 2, tzinfo=timezone.utc)

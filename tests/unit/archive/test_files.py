@@ -7,8 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from lessonspace_provider import storage
 from lessonspace_provider.exceptions import LessonspaceServerError
+from lessonspace_provider.output import files as storage
 from tests.unit.archive.kit import END, NOT_READY, NOW, START, a_session, good, statuses, tree
 
 
@@ -83,7 +83,7 @@ def test_a_store_that_could_not_be_read_for_a_moment_costs_no_archived_file(arch
                 raise OSError("store 503")
             return storage.read_whole(path)
 
-        broken.setattr("lessonspace_provider.archive_files.read_whole", unreadable)
+        broken.setattr("lessonspace_provider.archive.files.read_whole", unreadable)
         assert statuses(archiver(formats=["txt"]).archive_window([a_session(1)], START, END)) == {good(1): "failed"}
     window = archiver(NOW + timedelta(days=8), formats=["txt"]).archive_window([a_session(1)], START, END)
     (entry,) = window.account["sessions"]
@@ -125,7 +125,7 @@ def test_a_full_disk_leaves_no_half_file_and_no_entry_that_says_more_than_is_the
             raise OSError(28, "No space left on device")
         return storage.write_pieces(path, pieces)
 
-    monkeypatch.setattr("lessonspace_provider.archive_files.write_pieces", full_for_txt)
+    monkeypatch.setattr("lessonspace_provider.archive.files.write_pieces", full_for_txt)
     window = archiver().archive_window([a_session(1)], START, END)
     assert window.account["counts"]["failed"] == 1
     assert window.account["sessions"][0]["files"] == []

@@ -7,8 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from lessonspace_provider.archive_filing import file_sessions, search_window
-from lessonspace_provider.archive_windows import Window, manifest_name
+from lessonspace_provider.archive.filing import file_sessions, search_window
+from lessonspace_provider.archive.windows import Window, manifest_name
 from tests.unit.archive.kit import END, START, a_session, good
 
 DAY, MINUTE = timedelta(days=1), timedelta(minutes=1)

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import pytest
 
-from lessonspace_provider.archive_index import read_index, write_index
+from lessonspace_provider.archive.index import read_index, write_index
 
 
 def test_an_index_is_read_as_it_was_written():

@@ -6,11 +6,11 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from lessonspace_provider import archive
-from lessonspace_provider.archive_clock import Present
-from lessonspace_provider.archive_manifest import by_session, changes, new_manifest, read_manifest, updated
-from lessonspace_provider.archive_paths import transcript_path
-from lessonspace_provider.archive_windows import Window, manifest_name
+from lessonspace_provider.archive import entry as archive
+from lessonspace_provider.archive.clock import Present
+from lessonspace_provider.archive.manifest import by_session, changes, new_manifest, read_manifest, updated
+from lessonspace_provider.archive.paths import transcript_path
+from lessonspace_provider.archive.windows import Window, manifest_name
 
 WINDOW = Window(datetime(2026, 11, 22, 2, tzinfo=timezone.utc), datetime(2026, 11, 23, 2, tzinfo=timezone.utc))
 NAME = manifest_name(WINDOW)

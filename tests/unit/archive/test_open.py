@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 from airflow.sdk import ObjectStoragePath
 
-from lessonspace_provider import storage
-from lessonspace_provider.archive_index import INDEX, read_index
+from lessonspace_provider.archive.index import INDEX, read_index
+from lessonspace_provider.archive.manifest_store import ManifestStore
 from lessonspace_provider.exceptions import LessonspaceServerError
-from lessonspace_provider.manifest_store import ManifestStore
+from lessonspace_provider.output import files as storage
 from tests.airflow_version import needs_airflow
 from tests.unit.archive.kit import END, NOT_READY, NOW, START, a_session, good, settle_late, statuses, tree
 
@@ -33,7 +33,7 @@ def reads(monkeypatch):
             names.append(path.name)
         return read_whole(path)
 
-    monkeypatch.setattr("lessonspace_provider.manifest_store.read_whole", read)
+    monkeypatch.setattr("lessonspace_provider.archive.manifest_store.read_whole", read)
     return names
 
 
@@ -216,7 +216,7 @@ def test_an_index_that_can_not_be_written_is_a_warning_and_no_failure(archiver, 
             raise PermissionError("no new files")
         write_whole(path, data)
 
-    monkeypatch.setattr("lessonspace_provider.manifest_store.write_whole", refuses)
+    monkeypatch.setattr("lessonspace_provider.archive.manifest_store.write_whole", refuses)
     assert night(archiver, 0, [held(1, 0)])[2] == []
     assert [line for line in log.warnings if "no new files" in line]
 
@@ -228,7 +228,7 @@ def test_a_store_that_does_not_tell_writes_apart_has_all_read(archiver, tmp_path
     def without_marks(folder):
         return dict.fromkeys(listed(folder))
 
-    monkeypatch.setattr("lessonspace_provider.manifest_store.fingerprints_in", without_marks)
+    monkeypatch.setattr("lessonspace_provider.archive.manifest_store.fingerprints_in", without_marks)
     for day in (0, 1):
         reads.clear()
         night(archiver, day)

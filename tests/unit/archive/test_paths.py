@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import pytest
 
-from lessonspace_provider.archive_paths import check_path_template, session_id_of, transcript_path
+from lessonspace_provider.archive.paths import check_path_template, session_id_of, transcript_path
 from lessonspace_provider.exceptions import LessonspaceInputError
 
 UUID = "5b5f1a2c-3d4e-4f5a-8b9c-0d1e2f3a4b5c"

@@ -48,7 +48,7 @@ def test_a_dry_run_says_what_of_earlier_windows_would_be_looked_for(archiver, so
 def test_while_transcripts_are_fetched_the_log_says_how_far_it_is_and_how_long_it_will_take(
     archiver, source, log, monkeypatch
 ):
-    monkeypatch.setattr("lessonspace_provider.archive_settling.PROGRESS_INTERVAL", 0.01)
+    monkeypatch.setattr("lessonspace_provider.archive.settling.PROGRESS_INTERVAL", 0.01)
     fetch = source.open_transcript
 
     def wait_for_a_line(session_id):

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from airflow.cli.cli_parser import get_parser
 
-from lessonspace_provider.archive_windows import (
+from lessonspace_provider.archive.windows import (
     Window,
     backfill_command,
     clocks_change,

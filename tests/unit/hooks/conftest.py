@@ -15,9 +15,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from lessonspace_provider.hooks.connection_settings import ConnectionSettings
+from lessonspace_provider.api.connection import ConnectionSettings
+from lessonspace_provider.api.transport import Transport
 from lessonspace_provider.hooks.lessonspace import LessonspaceHook
-from lessonspace_provider.hooks.transport import Transport
 from tests.unit.hooks.known import KEY, connection_json
 from tests.unit.hooks.servers import Proxy, Server
 

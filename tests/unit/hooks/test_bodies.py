@@ -15,16 +15,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lessonspace_provider.api import bodies
+from lessonspace_provider.api.bodies import unpack
+from lessonspace_provider.api.connection import ConnectionSettings
+from lessonspace_provider.api.transport import Transport
 from lessonspace_provider.exceptions import (
     LessonspaceBadRequestError,
     LessonspaceReplyTooLargeError,
     LessonspaceServerError,
 )
-from lessonspace_provider.hooks import bodies
-from lessonspace_provider.hooks.bodies import unpack
-from lessonspace_provider.hooks.connection_settings import ConnectionSettings
-from lessonspace_provider.hooks.transport import Transport
-from lessonspace_provider.rate_limit import OpenGate
+from lessonspace_provider.rate_limit.gate import OpenGate
 from tests.endless_replies import head
 from tests.unit.hooks.known import KEY
 
@@ -106,7 +106,7 @@ def test_a_transcript_of_50_mb_passes(compressed):
 )
 def test_a_reply_that_is_too_large_is_not_read_to_its_end(monkeypatch, clock, compressed, ask, largest):
     if largest:
-        monkeypatch.setattr(f"lessonspace_provider.hooks.transport.{largest}", 1 << 20)
+        monkeypatch.setattr(f"lessonspace_provider.api.transport.{largest}", 1 << 20)
     body = b"[" + b" " * (3 << 20)
     body = gzip.compress(body) if compressed else body
     headers = [f"Content-Length: {len(body) + 1}", *(["Content-Encoding: gzip"] if compressed else [])]

@@ -13,11 +13,11 @@ import pytest
 from airflow.sdk import Connection
 from asgiref.sync import async_to_sync
 
+from lessonspace_provider.api.connection import ConnectionSettings
 from lessonspace_provider.exceptions import LessonspaceInputError
-from lessonspace_provider.hooks.connection_settings import ConnectionSettings
 from lessonspace_provider.hooks.lessonspace import LessonspaceHook
-from lessonspace_provider.rate_limit import RateLimitSettings
-from lessonspace_provider.redis_client import REDIS_TIMEOUT
+from lessonspace_provider.rate_limit.gate import RateLimitSettings
+from lessonspace_provider.rate_limit.redis_client import REDIS_TIMEOUT
 from tests.unit.hooks.known import API, KEY, connection_json, messages_of
 
 

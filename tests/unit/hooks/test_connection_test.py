@@ -82,7 +82,7 @@ def test_a_host_out_of_reach_is_told(hook, requests_mock, exception):
 
 
 def test_nobody_waits_long_for_a_test_that_will_fail(hook, requests_mock, clock, monkeypatch):
-    monkeypatch.setattr("lessonspace_provider.retries._backoff", lambda _: TEST_PATIENCE / 2.5)
+    monkeypatch.setattr("lessonspace_provider.api.retries._backoff", lambda _: TEST_PATIENCE / 2.5)
     requests_mock.get(HELLO, status_code=503)
     assert not hook.test_connection()[0]
     assert sum(clock.waits) <= TEST_PATIENCE

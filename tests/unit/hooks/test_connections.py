@@ -7,8 +7,8 @@ import socket
 
 import pytest
 
+from lessonspace_provider.api.retries import ATTEMPTS
 from lessonspace_provider.exceptions import LessonspaceConnectionError, LessonspaceTlsError
-from lessonspace_provider.retries import ATTEMPTS
 from tests.unit.hooks.servers import GOOD, RESET, Gate, reply
 
 

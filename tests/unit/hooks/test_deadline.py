@@ -14,10 +14,10 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
+from lessonspace_provider.api.deadline import Deadline
+from lessonspace_provider.api.transport import READ_TIMEOUTS_PER_REPLY
 from lessonspace_provider.exceptions import LessonspaceConnectionError, LessonspaceReplyTimeoutError
-from lessonspace_provider.hooks.deadline import Deadline
-from lessonspace_provider.hooks.transport import READ_TIMEOUTS_PER_REPLY
-from lessonspace_provider.rate_limit import OpenGate
+from lessonspace_provider.rate_limit.gate import OpenGate
 from tests.endless_replies import ENDLESS, pieces_of
 from tests.unit.hooks.servers import GOOD, Gate
 

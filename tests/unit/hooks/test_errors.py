@@ -13,6 +13,9 @@ import pytest
 import requests
 from requests_mock import ANY
 
+from lessonspace_provider.api.bodies import LARGEST_ERROR
+from lessonspace_provider.api.foreign_words import holds_key
+from lessonspace_provider.api.responses import Call, Reply, read_answer
 from lessonspace_provider.exceptions import (
     LessonspaceAuthError,
     LessonspaceBadRequestError,
@@ -22,9 +25,6 @@ from lessonspace_provider.exceptions import (
     LessonspaceRateLimitedError,
     LessonspaceServerError,
 )
-from lessonspace_provider.foreign_words import holds_key
-from lessonspace_provider.hooks.answers import Call, Reply, read_answer
-from lessonspace_provider.hooks.bodies import LARGEST_ERROR
 from tests.unit.hooks.known import (
     API,
     KEY,

@@ -13,9 +13,11 @@ from uuid import UUID
 import pendulum
 import pytest
 
-from lessonspace_provider import api_types, parameters
+from lessonspace_provider.api import arguments as parameters
+from lessonspace_provider.api import filters
+from lessonspace_provider.api import types as api_types
+from lessonspace_provider.api.launch import launch_body
 from lessonspace_provider.exceptions import LessonspaceInputError, LessonspaceServerError
-from lessonspace_provider.launch_body import launch_body
 from tests.unit.hooks.known import (
     API,
     LAUNCH,
@@ -205,19 +207,19 @@ SEARCH_VALUES = {"search": TEXTS, "page": PAGES}
 
 #: Lists: method of the hook, its arguments, path, what the reference names, the hook's table, the values above.
 LISTS = [
-    ("list_sessions", (), SESSIONS_PATH, SESSION_NAMES, parameters.SESSION_FILTERS, SESSION_VALUES),
+    ("list_sessions", (), SESSIONS_PATH, SESSION_NAMES, filters.SESSION_FILTERS, SESSION_VALUES),
     (
         "list_space_sessions",
         (SPACE,),
         SPACE_SESSIONS_PATH,
         SPACE_SESSION_NAMES,
-        parameters.SPACE_SESSION_FILTERS,
+        filters.SPACE_SESSION_FILTERS,
         SPACE_SESSION_VALUES,
     ),
-    ("list_spaces", (), SPACES_PATH, SPACE_NAMES, parameters.SPACE_FILTERS, SPACE_VALUES),
-    ("list_users", (), USERS_PATH, USER_NAMES, parameters.USER_FILTERS, USER_VALUES),
-    ("get_transcript", (SESSION,), TRANSCRIPT_PATH, SEARCH_NAMES, parameters.SEARCH_FILTERS, SEARCH_VALUES),
-    ("get_recording_url", (SESSION,), PLAYBACK_PATH, SEARCH_NAMES, parameters.SEARCH_FILTERS, SEARCH_VALUES),
+    ("list_spaces", (), SPACES_PATH, SPACE_NAMES, filters.SPACE_FILTERS, SPACE_VALUES),
+    ("list_users", (), USERS_PATH, USER_NAMES, filters.USER_FILTERS, USER_VALUES),
+    ("get_transcript", (SESSION,), TRANSCRIPT_PATH, SEARCH_NAMES, filters.SEARCH_FILTERS, SEARCH_VALUES),
+    ("get_recording_url", (SESSION,), PLAYBACK_PATH, SEARCH_NAMES, filters.SEARCH_FILTERS, SEARCH_VALUES),
 ]
 QUERY_ROWS = [
     pytest.param(operation, arguments, path, name, value, wire, id=f"{operation}-{name}-{number}")
@@ -390,7 +392,7 @@ def nested(dotted, value):
 
 @pytest.mark.parametrize(("name", "value", "wire"), LAUNCH_ROWS)
 def test_a_launch_field_arrives_as_the_reference_wants_it(hook, requests_mock, monkeypatch, name, value, wire):
-    monkeypatch.setattr("lessonspace_provider.launch_body.now", lambda: EIGHT_UTC - timedelta(days=1))
+    monkeypatch.setattr("lessonspace_provider.api.launch.now", lambda: EIGHT_UTC - timedelta(days=1))
     requests_mock.post(API + LAUNCH_PATH, json=LAUNCH, status_code=201)
     if name == "id":
         hook.launch_space(value)

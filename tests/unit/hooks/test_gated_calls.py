@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import pytest
 
+from lessonspace_provider.api.retries import ATTEMPTS
 from lessonspace_provider.exceptions import LessonspaceInputError, LessonspaceRateLimitedError
-from lessonspace_provider.retries import ATTEMPTS
 from tests.unit.hooks.servers import GOOD, RESET, Gate, reply, too_many
 
 

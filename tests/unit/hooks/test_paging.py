@@ -13,15 +13,15 @@ import pytest
 import requests_mock as requests_mock_module
 from hypothesis import HealthCheck, given, settings
 
+from lessonspace_provider.api import paging
+from lessonspace_provider.api.bodies import LARGEST_OBJECT, LARGEST_PAGE
+from lessonspace_provider.api.paging import MOST_RESULTS
 from lessonspace_provider.exceptions import (
     LessonspaceNotFoundError,
     LessonspaceReplyTooLargeError,
     LessonspaceServerError,
 )
-from lessonspace_provider.hooks import paging
-from lessonspace_provider.hooks.bodies import LARGEST_OBJECT, LARGEST_PAGE
 from lessonspace_provider.hooks.lessonspace import LessonspaceHook
-from lessonspace_provider.hooks.paging import MOST_RESULTS
 from tests.odd_items import session_fields, values
 from tests.unit.hooks.known import (
     API,

@@ -11,6 +11,9 @@ import pytest
 import requests
 from requests_mock import ANY
 
+from lessonspace_provider.api.connection import ConnectionSettings
+from lessonspace_provider.api.retries import ATTEMPTS, LONGEST_BACKOFF, SHORTEST_WAIT
+from lessonspace_provider.api.transport import Transport
 from lessonspace_provider.exceptions import (
     LessonspaceConnectionError,
     LessonspaceError,
@@ -18,10 +21,7 @@ from lessonspace_provider.exceptions import (
     LessonspaceRateLimitedError,
     LessonspaceServerError,
 )
-from lessonspace_provider.hooks.connection_settings import ConnectionSettings
-from lessonspace_provider.hooks.transport import Transport
-from lessonspace_provider.rate_limit import OpenGate
-from lessonspace_provider.retries import ATTEMPTS, LONGEST_BACKOFF, SHORTEST_WAIT
+from lessonspace_provider.rate_limit.gate import OpenGate
 from tests.unit.hooks.known import API, KEY, LAUNCH, LAUNCH_PATH, LINK, SESSION, SESSION_PATH, USERS_PATH, sent
 
 HELLO = f"{API}/hello/"
@@ -150,7 +150,7 @@ def test_a_429_that_never_ends_is_an_error_within_the_longest_wait(connect, requ
 
 
 def test_the_longest_wait_holds_for_a_call_as_a_whole(connect, requests_mock, clock, monkeypatch):
-    monkeypatch.setattr("lessonspace_provider.retries._backoff", lambda _: 1.0)
+    monkeypatch.setattr("lessonspace_provider.api.retries._backoff", lambda _: 1.0)
     # 50 s of 429, then a fault: the 429s that follow do not get another 60 s.
     requests_mock.get(HELLO, [too_many(Retry_After="10")] * 5 + [{"status_code": 500}] + [too_many(Retry_After="5")])
     with pytest.raises(LessonspaceRateLimitedError):

@@ -8,10 +8,10 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
+from lessonspace_provider.api.connection import ConnectionSettings
+from lessonspace_provider.api.transport import Transport
 from lessonspace_provider.exceptions import LessonspaceError
-from lessonspace_provider.hooks.connection_settings import ConnectionSettings
-from lessonspace_provider.hooks.transport import Transport
-from lessonspace_provider.rate_limit import OpenGate
+from lessonspace_provider.rate_limit.gate import OpenGate
 from tests.unit.hooks.known import API, KEY, LINK
 
 HELLO = f"{API}/hello/"

@@ -11,7 +11,7 @@ from airflow.cli.cli_parser import get_parser
 from airflow.sdk import DAG
 from airflow.timetables.interval import CronDataIntervalTimetable
 
-from lessonspace_provider.archive_windows import Window, manifest_name
+from lessonspace_provider.archive.windows import Window, manifest_name
 from lessonspace_provider.exceptions import (
     LessonspaceError,
     LessonspaceInputError,
@@ -118,7 +118,7 @@ def test_manifests_that_can_not_be_listed_are_told_once_and_no_gap(tmp_path, mon
     def refuses(_):
         raise PermissionError("no listing")
 
-    monkeypatch.setattr("lessonspace_provider.manifest_store.fingerprints_in", refuses)
+    monkeypatch.setattr("lessonspace_provider.archive.manifest_store.fingerprints_in", refuses)
     operator, warned = archiver(tmp_path, []), []
     monkeypatch.setattr(operator.log, "warning", lambda message, *said: warned.append(message % said))
     with pytest.raises(LessonspaceError, match="no listing") as told:

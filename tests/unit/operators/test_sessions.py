@@ -7,7 +7,7 @@ import traceback
 import pytest
 from airflow.sdk import DAG
 
-from lessonspace_provider import lists
+from lessonspace_provider.api.arguments import as_uuid
 from lessonspace_provider.exceptions import LessonspaceError, LessonspaceInputError, LessonspaceServerError
 from lessonspace_provider.operators.sessions import (
     LessonspaceGetRecordingUrlOperator,
@@ -15,7 +15,7 @@ from lessonspace_provider.operators.sessions import (
     LessonspaceListSessionsOperator,
     LessonspaceUpdateSessionOperator,
 )
-from lessonspace_provider.parameters import as_uuid
+from lessonspace_provider.output import lists
 from tests.airflow_version import needs_airflow
 
 SESSION_ID = "5b5f1a2c-3d4e-4f5a-8b9c-0d1e2f3a4b5c"

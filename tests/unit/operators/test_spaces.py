@@ -10,7 +10,7 @@ import pytest
 from airflow.sdk import task
 from airflow.sdk.bases.notifier import BaseNotifier
 
-from lessonspace_provider.api_types import LaunchOptions
+from lessonspace_provider.api.types import LaunchOptions
 from lessonspace_provider.exceptions import LessonspaceBadRequestError, LessonspaceError, LessonspaceInputError
 from lessonspace_provider.links import LessonspaceSpaceLink
 from lessonspace_provider.operators.spaces import (

@@ -47,7 +47,7 @@ def test_a_transcript_that_is_not_there_does_what_on_missing_says():
             r"There is no session 0000\S+ so far.*Check that it is not the id of a space.*give wait=True",
             id="no such session",
         ),
-        pytest.param(a_session(1), r"is not there yet, 2:00:\d\d after.*give wait=True", id="not ready"),
+        pytest.param(a_session(1), r"is not there yet, 2:\d\d:\d\d after.*give wait=True", id="not ready"),
         pytest.param(a_session(1, end_time=None), r"is not there yet.*is running.*give wait=True", id="running"),
         pytest.param(a_session(1, profiles=[{"user": 1}]), r"will never come: one person only(?!.*wait=)", id="alone"),
         pytest.param(a_session(1, record_av=False), r"will never come: not recorded(?!.*wait=)", id="not recorded"),

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from rich.cells import cell_len
 
-from lessonspace_provider.archive import Manifest, ManifestFile, ManifestSession
+from lessonspace_provider.archive.entry import Manifest, ManifestFile, ManifestSession
 from scripts.report import (
     TABLE_COLUMNS,
     damaged_files,

@@ -18,6 +18,7 @@ from airflow.providers.common.compat.sdk import (
     TaskDeferred,
 )
 
+from lessonspace_provider.api.arguments import as_window
 from lessonspace_provider.exceptions import (
     LessonspaceAuthError,
     LessonspaceBadRequestError,
@@ -28,7 +29,6 @@ from lessonspace_provider.exceptions import (
     LessonspaceRateLimitedError,
     LessonspaceServerError,
 )
-from lessonspace_provider.parameters import as_window
 from lessonspace_provider.sensors.base import LessonspaceWaitFailed
 from lessonspace_provider.sensors.sessions import LessonspaceSessionEndSensor
 from tests.unit.hooks.known import connection_json

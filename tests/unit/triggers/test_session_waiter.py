@@ -7,11 +7,12 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from lessonspace_provider.lessons import Lesson
-from lessonspace_provider.parsed_session import ParsedSession
-from lessonspace_provider.triggers import session_waiter, shared
+from lessonspace_provider.triggers import session_waiter
+from lessonspace_provider.triggers import shared_poll as shared
 from lessonspace_provider.triggers.session_waiter import _UnknownRoom
-from lessonspace_provider.waiting import AwaitedLesson, AwaitedSession
+from lessonspace_provider.waiting.awaited import AwaitedLesson, AwaitedSession
+from lessonspace_provider.waiting.lessons import Lesson
+from lessonspace_provider.waiting.parsed_session import ParsedSession
 
 NINE = datetime(2026, 11, 23, 9, 0, tzinfo=timezone.utc)
 TEN = NINE + timedelta(hours=1)

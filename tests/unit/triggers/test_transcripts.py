@@ -9,9 +9,9 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from lessonspace_provider.ended_sessions import EndedSessions
 from lessonspace_provider.triggers import transcripts
-from lessonspace_provider.triggers.shared import PollResult
+from lessonspace_provider.triggers.shared_poll import PollResult
+from lessonspace_provider.waiting.cursor import EndedSessions
 
 SESSION_ID = "5b5f1a2c-3d4e-4f5a-8b9c-0d1e2f3a4b5c"
 NOW = datetime.now(timezone.utc)

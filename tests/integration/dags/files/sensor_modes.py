@@ -8,8 +8,8 @@ from functools import cache
 
 from airflow.sdk import DAG
 
-from lessonspace_provider import waiting
 from lessonspace_provider.sensors.sessions import LessonspaceSessionEndSensor
+from lessonspace_provider.waiting import awaited as waiting
 
 MODES = {"poke": {"mode": "poke"}, "reschedule": {"mode": "reschedule"}, "deferrable": {"deferrable": True}}
 

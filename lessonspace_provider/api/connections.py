@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Connections that open before their request's permit is taken, and that end with their deadline."""
+
+from __future__ import annotations
+
+import logging
+import ssl
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol
+
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection
+
+from lessonspace_provider.api.deadline import Deadline
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from urllib3 import HTTPConnectionPool, PoolManager
+
+
+class Permits(Protocol):
+    """The part of a gate that is used here."""
+
+    def acquire(self) -> None:
+        """Wait until the next request may be sent."""
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """
+    One request and its reply.
+
+    :param permits: where the request waits for its permit.
+    :param deadline: runs from the connection's beginning until the exchange ends, except while waiting for the permit.
+    """
+
+    permits: Permits
+    deadline: Deadline
+
+
+_exchange: ContextVar[Exchange] = ContextVar("lessonspace_exchange")
+
+
+@contextmanager
+def under_way(exchange: Exchange) -> Iterator[None]:
+    """Let the connections of an ``ExchangeAdapter`` serve an exchange in this thread, and keep urllib3's log quiet."""
+    token = _exchange.set(exchange)
+    try:
+        yield
+    finally:
+        exchange.deadline.stop()
+        _exchange.reset(token)
+
+
+class _NotOurCalls(logging.Filter):
+    """Drops urllib3's lines about our calls: they hold signed links, and queries with people's names."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return _exchange.get(None) is None
+
+
+# All of urllib3's loggers that ever write a URL: a filter does not reach the loggers below its own.
+for _name in ("connection", "connectionpool", "poolmanager", "response", "util.retry"):
+    logging.getLogger(f"urllib3.{_name}").addFilter(_NotOurCalls())
+
+
+class _Connection(HTTPConnection):
+    """What a connection of any kind does for an ``Exchange``: see docs/adr/0001-permit-after-connecting.md."""
+
+    _set_tunnel_again: Callable[[], None] | None = None
+
+    def connect(self) -> None:
+        """Open the connection, within the deadline."""
+        deadline = _exchange.get().deadline
+        if self.timeout is not None:
+            self.timeout = min(self.timeout, max(deadline.left, 0.001))  # nothing interrupts the connecting itself
+        deadline.start(lambda: self.sock)
+        try:
+            super().connect()
+        except BaseException:
+            self.close()  # or it would count as open after a handshake that failed
+            raise
+        finally:
+            deadline.stop()
+        if deadline.has_passed:
+            self.close()
+            raise TimeoutError("The deadline passed while connecting.")
+
+    def set_tunnel(self, *args: Any, **kwargs: Any) -> None:
+        """Remember the way through a proxy, which ``close`` forgets."""
+        super().set_tunnel(*args, **kwargs)
+        self._set_tunnel_again = partial(super().set_tunnel, *args, **kwargs)
+
+    def request(self, *args: Any, **kwargs: Any) -> None:
+        """Send a request when it has its permit, over a connection that is open by then."""
+        exchange = _exchange.get()
+        if self.is_closed:
+            self.connect()
+        exchange.permits.acquire()
+        if _has_ended(self.sock):
+            self._connect_again()
+        used = self.sock  # http.client drops its own reference where the server announces to close the connection
+        exchange.deadline.start(lambda: used)
+        super().request(*args, **kwargs)
+
+    def _connect_again(self) -> None:
+        self.close()
+        if self._set_tunnel_again:
+            self._set_tunnel_again()
+        self.connect()
+
+
+def _has_ended(sock: Any) -> bool:
+    """
+    Whether the peer has hung up, or sent what was not asked for.
+
+    Reading also takes the session tickets that a server sends after a TLS 1.3 handshake: urllib3 takes a connection
+    with unread bytes for dropped.
+    """
+    sock.settimeout(0)  # the request sets its own
+    try:
+        sock.recv(1)
+    except (BlockingIOError, ssl.SSLWantReadError):
+        return False
+    except OSError:
+        pass
+    return True
+
+
+class ExchangeAdapter(HTTPAdapter):
+    """Sends requests of an ``Exchange``, directly or through any proxy that requests knows."""
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        """Make the pools of direct connections."""
+        super().init_poolmanager(*args, **kwargs)
+        _serve_exchanges(self.poolmanager)
+
+    def proxy_manager_for(self, proxy: str, **proxy_kwargs: Any) -> Any:
+        """Get the pools of a proxy's connections."""
+        is_new = proxy not in self.proxy_manager
+        manager = super().proxy_manager_for(proxy, **proxy_kwargs)
+        if is_new:
+            _serve_exchanges(manager)
+        return manager
+
+    def close(self) -> None:
+        """Close the connections that are not in use. Without this, urllib3 does so when it forgets their pools."""
+        for manager in (self.poolmanager, *self.proxy_manager.values()):
+            for key in manager.pools.keys():  # noqa: SIM118 - it can't be iterated
+                if (pool := manager.pools.get(key)) is not None:
+                    pool.close()
+        super().close()
+
+
+def _serve_exchanges(manager: PoolManager) -> None:
+    pools: Mapping[str, type[HTTPConnectionPool]] = manager.pool_classes_by_scheme
+    manager.pool_classes_by_scheme = {scheme: _serving_exchanges(pool) for scheme, pool in pools.items()}
+
+
+def _serving_exchanges(pool: type[HTTPConnectionPool]) -> type[HTTPConnectionPool]:
+    connection = type(pool.ConnectionCls.__name__, (_Connection, pool.ConnectionCls), {})
+    return type(pool.__name__, (pool,), {"ConnectionCls": connection})

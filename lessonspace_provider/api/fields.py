@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which fields of an answer may leave the task. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Literal
+
+from lessonspace_provider.api.arguments import refuse
+
+#: Which fields to keep: the API's names, or all of them; None for the operator's own short form.
+Fields = list[str] | Literal["all"] | None
+
+#: Fields that open something to whoever reads them: a recording, a transcript, or a space with somebody's JWT in its
+#: address (reference: the ``url`` of a space).
+KEYS_TO_ROOMS = frozenset(
+    {"client_url", "playback_password", "playback_url", "recording_url", "secret", "transcriptionUrl", "url"}
+)
+
+
+def as_fields(fields: object) -> Fields:
+    """
+    Check which fields somebody wants.
+
+    :param fields: None, ``"all"``, or a list of the API's field names.
+    :raises LessonspaceInputError: for anything else, an empty list included.
+    """
+    if fields is None or fields == "all":
+        return None if fields is None else "all"
+    names = list(fields) if isinstance(fields, Iterable) and not isinstance(fields, (str, Mapping)) else []
+    if not names or not all(isinstance(name, str) for name in names):
+        raise refuse("fields", fields, "a list of the API's field names, 'all', or None for the usual ones")
+    return names
+
+
+def pick(answer: Mapping[str, object], fields: list[str] | Literal["all"]) -> dict[str, object]:
+    """
+    Keep some fields of an answer, and never what opens a recording or a space.
+
+    :param answer: a session, space or user as the API sends it.
+    :param fields: what to keep; a field that the answer does not have is not in the result.
+    """
+    return {name: value for name, value in without_keys(answer).items() if fields == "all" or name in fields}
+
+
+def without_keys(answer: Mapping[str, object]) -> dict[str, object]:
+    """
+    Leave out what opens a recording or a space, at any depth, so that the rest may lie in XCom.
+
+    :param answer: a session, space or user as the API sends it.
+    :return: all other fields, people's names and e-mails included.
+    """
+    return {name: _without_keys(value) for name, value in answer.items() if name not in KEYS_TO_ROOMS}
+
+
+def _without_keys(value: object) -> object:
+    if isinstance(value, Mapping):
+        return without_keys(value)
+    if isinstance(value, list):
+        return [_without_keys(entry) for entry in value]
+    return value

@@ -1,0 +1,358 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+Reads a list of the API page by page, and notices what a page alone does not tell.
+
+A list may change while it is read: when an entry of a page that was read is removed, the first of the next page moves
+onto it and is skipped. ``count`` tells: a list is read again where it fell, or where fewer entries came.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar, cast
+
+from lessonspace_provider.api.ids import is_slug, is_uuid, named, user_id_of
+from lessonspace_provider.api.responses import Call, unexpected
+from lessonspace_provider.exceptions import LessonspaceNotFoundError
+from lessonspace_provider.sessions import odd_fields
+
+if TYPE_CHECKING:
+    from lessonspace_provider.api.types import Session, User
+
+Item = TypeVar("Item")
+Query = Sequence[tuple[str, str]]
+
+#: How the API's 404 calls a page that is not there (facts, I); any other 404 amid a list is an error.
+PAGE_PAST_THE_END = "Invalid page"
+
+#: How often a list is read at most that keeps changing meanwhile.
+MOST_READINGS = 3
+
+#: What no list exceeds: pages, pages more than ``count`` has entries, pages in a row without a new entry, entries.
+MOST_PAGES, PAGES_BEYOND_COUNT, PAGES_WITHOUT_NEWS, MOST_ITEMS = 10_000, 100, 10, 1_000_000
+
+#: Entries that a page may have; how many the API puts on one is not documented.
+MOST_RESULTS = 10_000
+
+#: How many entries of a page a warning names, and how many warnings a hook remembers.
+MOST_NAMED, MOST_WARNINGS = 10, 10_000
+
+
+class Logger(Protocol):
+    """The part of a logger that is used here."""
+
+    def info(self, message: str, /, *args: object) -> None:
+        """Log a line."""
+
+    def warning(self, message: str, /, *args: object) -> None:
+        """Log a line that somebody should look at."""
+
+
+class Kind(NamedTuple):
+    """
+    What a list lists.
+
+    :param name: in messages.
+    :param key_of: gives what tells one entry from another; None for one whose ids are no ids.
+    :param odd_fields: names the fields of an entry that can't be read.
+    """
+
+    name: str
+    key_of: Callable[[dict[str, object]], Hashable | None]
+    odd_fields: Callable[[dict[str, object]], list[str]]
+
+
+def _session_key(session: dict[str, object]) -> str | None:
+    uuid = session.get("uuid")
+    return uuid.lower() if is_uuid(uuid) else None
+
+
+def _space_key(space: dict[str, object]) -> str | None:
+    ids = (space.get("id"), space.get("slug"))
+    return next((space_id for space_id in ids if is_slug(space_id)), None) if _are_slugs(*ids) else None
+
+
+def _are_slugs(*values: object) -> bool:
+    return all(value is None or is_slug(value) for value in values)
+
+
+def _user_key(user: dict[str, object]) -> Hashable | None:
+    user_id = user_id_of(cast("User", user))
+    # Whether somebody with two roles stands on the list twice is unknown.
+    return None if user_id is None else (user_id, str(user.get("role")))
+
+
+def _odd_texts(entry: dict[str, object]) -> list[str]:
+    texts = {field: entry.get(field) for field in ("name", "role", "created_at")}
+    return [field for field, value in texts.items() if value is not None and not isinstance(value, str)]
+
+
+SESSIONS = Kind("sessions", _session_key, lambda session: odd_fields(cast("Session", session)))
+SPACES = Kind("spaces", _space_key, _odd_texts)
+USERS = Kind("users", _user_key, _odd_texts)
+
+
+@dataclass(frozen=True, repr=False)
+class Page:
+    """
+    One page of a list. It has no repr of its fields, since they hold personal data.
+
+    :param items: what is on it, of whatever shape.
+    :param count: how many entries the server says that the whole list has.
+    :param following: the link to the next page.
+    :param is_past_end: the server has no such page: the list became shorter.
+    """
+
+    items: Sequence[object] = ()
+    count: int | None = None
+    following: str | None = None
+    is_past_end: bool = False
+
+
+@dataclass(frozen=True)
+class Source:
+    """
+    Where the pages of one list come from.
+
+    :param call: the list, for messages.
+    :param get: gets the body of the page with a query.
+    :param query_of_next_page: takes the query of a link to the next page.
+    """
+
+    call: Call
+    get: Callable[[Query], object]
+    query_of_next_page: Callable[[str], Query]
+
+
+def pages_of(source: Source, query: Query, first: object = None) -> Iterator[Page]:
+    """
+    Read a list page by page, one request for each as it is read.
+
+    :param source: where the pages come from.
+    :param query: of the first page.
+    :param first: the first page's body, when it is known.
+    :raises LessonspaceServerError: for pages of another shape or without an end.
+    """
+    seen, limits = {tuple(query)}, _Limits(source.call)
+    page = _page(source.get(query) if first is None else first, source.call)
+    while True:
+        limits.check(page, is_new=bool(page.items))
+        yield page
+        if page.following is None:
+            return
+        query = source.query_of_next_page(page.following)
+        if tuple(query) in seen:
+            raise unexpected(source.call, "pages that come to an end: a next link led back")
+        seen.add(tuple(query))
+        try:
+            page = _page(source.get(query), source.call)
+        except LessonspaceNotFoundError as error:
+            if PAGE_PAST_THE_END not in str(error):
+                raise
+            page = Page(is_past_end=True)
+
+
+def _page(body: object, call: Call) -> Page:
+    """Read a page: an object with results, or the whole list as a bare array (facts, C)."""
+    fields = {"results": body} if isinstance(body, list) else body
+    results = fields.get("results") if isinstance(fields, dict) else None
+    if not isinstance(fields, dict) or not isinstance(results, list):
+        raise unexpected(call, "a page with a list of objects as results")
+    if len(results) > MOST_RESULTS:
+        raise unexpected(call, f"a page of at most {MOST_RESULTS} results")
+    count, following = fields.get("count"), fields.get("next")
+    is_count = isinstance(count, int) and not isinstance(count, bool) and count >= 0
+    return Page(results, count if is_count else None, str(following) if following else None)
+
+
+@dataclass
+class _Limits:
+    """Ends a list that has no end."""
+
+    call: Call
+    pages: int = 0
+    items: int = 0
+    pages_without_news: int = 0
+
+    def check(self, page: Page, *, is_new: bool) -> None:
+        """
+        Take note of a page.
+
+        :param is_new: whether there is anything on it that was on none before.
+        :raises LessonspaceServerError: when it is one too many.
+        """
+        self.pages += 1
+        self.items += len(page.items)
+        self.pages_without_news = 0 if is_new else self.pages_without_news + 1
+        most = MOST_PAGES if page.count is None else min(MOST_PAGES, page.count + PAGES_BEYOND_COUNT)
+        is_endless = self.pages >= most or self.pages_without_news >= PAGES_WITHOUT_NEWS
+        if self.items > MOST_ITEMS or (is_endless and page.following is not None):
+            raise unexpected(
+                self.call,
+                f"pages that come to an end: after {self.pages} pages with {self.items} entries there are more. If the "
+                f"list is that long, narrow it by filters",
+            )
+
+
+@dataclass
+class _Reading:
+    """What was seen while a list was read once."""
+
+    keys: set[Hashable] = field(default_factory=set)
+    left_out: list[dict[str, object]] = field(default_factory=list)
+    first_count: int | None = None
+    last_count: int | None = None
+    fell: bool = False
+    is_past_end: bool = False
+
+    def add(self, page: Page) -> None:
+        """Take note of a page's counts."""
+        self.is_past_end = self.is_past_end or page.is_past_end
+        if page.count is None:
+            return
+        if self.last_count is None:
+            self.first_count = page.count
+        elif page.count < self.last_count:
+            self.fell = True
+        self.last_count = page.count
+
+    def is_complete(self, *, is_from_start: bool) -> bool:
+        """Whether nothing was skipped; entries that were added meanwhile may be missing."""
+        if self.fell:
+            return False
+        if self.first_count is None or not is_from_start:
+            return not self.is_past_end
+        return len(self.keys) + len(self.left_out) >= self.first_count
+
+    def found(self) -> str:
+        """Say in words what the list says and what it gave."""
+        return f"{len(self.keys) + len(self.left_out)} entries came, and count says {self.last_count}"
+
+
+@dataclass(frozen=True)
+class ListMemory:
+    """
+    What a hook knows of its lists, which a triggerer reads every few seconds.
+
+    :param miscounted: paths of lists whose ``count`` is wrong, so that they are not read twice each time.
+    :param warned: warnings that were logged.
+    """
+
+    miscounted: set[str] = field(default_factory=set)
+    warned: set[str] = field(default_factory=set)
+
+    def is_new(self, warning: str) -> bool:
+        """Take note of a warning; whether it was not logged before."""
+        is_new = warning not in self.warned
+        if is_new and len(self.warned) < MOST_WARNINGS:
+            self.warned.add(warning)
+        return is_new
+
+
+class Listing(Iterator[Item], Generic[Item]):
+    """
+    The entries of a list, each once, read page by page as they are taken.
+
+    What is true of the whole list is known when its end has been reached.
+
+    :param kind: what it lists.
+    :param source: makes what gives its pages.
+    :param query: of the first page.
+    :param log: where entries are reported that can't be used or read.
+    :param memory: of the hook.
+    """
+
+    def __init__(
+        self, kind: Kind, source: Callable[[], Source], query: Query, *, log: Logger, memory: ListMemory
+    ) -> None:
+        #: Entries whose ids are no ids, which are not given: nothing could be asked about them.
+        self.left_out: list[Item] = []
+        #: Why entries may be missing: the list changed each time that it was read. None: it did not.
+        self.incomplete: str | None = None
+        self._kind = kind
+        self._make_source = source
+        self._query = query
+        self._log = log
+        self._memory = memory
+        self._entries = self._read()
+
+    def __next__(self) -> Item:
+        """Give the next entry; this may ask for a page."""
+        return next(self._entries)
+
+    def _read(self) -> Iterator[Item]:
+        source = self._make_source()
+        known: set[Hashable] = set()
+        readings: list[_Reading] = []
+        while not readings or self._must_read_again(readings, source.call):
+            reading = _Reading()
+            readings.append(reading)
+            limits = _Limits(source.call)
+            for page in pages_of(source, self._query):
+                entries = self._usable(page, reading, source.call)
+                limits.check(page, is_new=any(key not in reading.keys for key in entries))
+                fresh = {key: entry for key, entry in entries.items() if key not in known}
+                reading.keys.update(entries)
+                known.update(entries)
+                self._report_odd(fresh, source.call)
+                yield from cast("Iterable[Item]", fresh.values())
+            self.left_out = max(self.left_out, cast("list[Item]", reading.left_out), key=len)
+
+    def _usable(self, page: Page, reading: _Reading, call: Call) -> dict[Hashable, dict[str, object]]:
+        """Give the entries of a page by their keys; the others go to those that are left out."""
+        reading.add(page)
+        objects = [entry if isinstance(entry, dict) else {} for entry in page.items]
+        keys = [self._kind.key_of(entry) for entry in objects]
+        left_out = [entry for key, entry in zip(keys, objects) if key is None]
+        if left_out:
+            reading.left_out += left_out
+            self._warn_once(
+                f"{call}: {len(left_out)} of {len(objects)} {self._kind.name} on a page were left out, since their ids "
+                f"are no ids: {_first(map(named, left_out))}"
+            )
+        usable: dict[Hashable, dict[str, object]] = {}
+        for key, entry in zip(keys, objects):
+            if key is not None:
+                usable.setdefault(key, entry)
+        return usable
+
+    def _report_odd(self, entries: dict[Hashable, dict[str, object]], call: Call) -> None:
+        odd = [(_id_in(key), fields) for key, entry in entries.items() if (fields := self._kind.odd_fields(entry))]
+        if odd:
+            words = (f"{name} ({', '.join(fields)})" for name, fields in odd)
+            self._warn_once(f"{call}: fields of {self._kind.name} can't be read: {_first(words)}")
+
+    def _warn_once(self, warning: str) -> None:
+        if self._memory.is_new(warning):
+            self._log.warning("%s", warning)
+
+    def _must_read_again(self, readings: list[_Reading], call: Call) -> bool:
+        last = readings[-1]
+        is_from_start = all(value == "1" for name, value in self._query if name == "page")
+        if last.is_complete(is_from_start=is_from_start) or (not last.fell and call.path in self._memory.miscounted):
+            return False
+        if len(readings) > 1 and last == readings[-2] and not last.fell:
+            self._memory.miscounted.add(call.path)
+            self._log.warning("%s: the list did not change, but its count is wrong: %s.", call, last.found())
+            return False
+        if len(readings) == MOST_READINGS:
+            self.incomplete = (
+                f"{call}: the list changed each of the {MOST_READINGS} times that it was read ({last.found()}), so "
+                f"that {self._kind.name} may be missing. Run this again when fewer of them are removed."
+            )
+            self._log.warning("%s", self.incomplete)
+            return False
+        self._log.info("%s: the list changed while it was read (%s), it is read again.", call, last.found())
+        return True
+
+
+def _id_in(key: Hashable) -> str:
+    """Take the id of an entry from its key."""
+    return str(key[0] if isinstance(key, tuple) else key)
+
+
+def _first(names: Iterator[str]) -> str:
+    known = list(names)
+    more = f" and {len(known) - MOST_NAMED} more" if len(known) > MOST_NAMED else ""
+    return f"{', '.join(known[:MOST_NAMED])}{more}"

@@ -1,0 +1,278 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The one HTTP path to Lessonspace: authorised, rate limited and retried."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from http.cookiejar import DefaultCookiePolicy
+from typing import Protocol, TypeVar
+from urllib.parse import parse_qsl, urlsplit
+
+import requests
+from requests.auth import AuthBase
+from tenacity import RetryCallState
+from urllib3.exceptions import HTTPError
+
+from lessonspace_provider import __version__
+from lessonspace_provider.api.bodies import ACCEPTED_ENCODING, LARGEST_FILE, LARGEST_OBJECT, read_reply
+from lessonspace_provider.api.connection import ConnectionSettings
+from lessonspace_provider.api.connection_errors import no_reply, no_whole_reply
+from lessonspace_provider.api.connections import Exchange, ExchangeAdapter, Permits, under_way
+from lessonspace_provider.api.deadline import Deadline
+from lessonspace_provider.api.foreign_words import clean_host
+from lessonspace_provider.api.responses import Answer, Call, Reply, read_answer, read_file
+from lessonspace_provider.api.retries import http_date, retry_policy
+from lessonspace_provider.api.times import read_time
+from lessonspace_provider.exceptions import (
+    LessonspaceError,
+    LessonspaceInputError,
+    LessonspaceRateLimitedError,
+    LessonspaceServerError,
+)
+from lessonspace_provider.rate_limit.gate import Gate, OpenGate
+
+#: How many read timeouts an exchange may take from its connection's beginning to the reply's end, the wait for the
+#: rate limit excepted: a timeout of requests only bounds the wait for the reply's next byte.
+READ_TIMEOUTS_PER_REPLY = 5
+
+Query = Sequence[tuple[str, str]]
+Result = TypeVar("Result")
+
+
+class Logger(Protocol):
+    """The part of a logger that is used here."""
+
+    def warning(self, message: str, /, *args: object) -> None:
+        """Log a line."""
+
+
+class _OrganisationKey(AuthBase):
+    """Adds the API key. As ``auth`` and not as a header, or requests would prefer an entry of ~/.netrc."""
+
+    def __init__(self, api_key: str) -> None:
+        self._api_key = api_key
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Organisation {self._api_key}"
+        return request
+
+
+def _no_authorisation(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """Leave the request as it is: without an ``auth`` of ours, requests would take one from ~/.netrc."""
+    return request
+
+
+class _Session(requests.Session):
+    """Keeps no cookie, and follows no redirect."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
+        self.headers["User-Agent"] = f"airflow-provider-lessonspace/{__version__}"
+        self.headers["Accept"] = "application/json"
+        self.headers["Accept-Encoding"] = ACCEPTED_ENCODING
+        for scheme in ("https://", "http://"):
+            self.mount(scheme, ExchangeAdapter())
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """Find none: where there is one, requests reads the body to its end, however large it is."""
+
+
+class Transport:
+    """
+    Makes the calls of one hook: those to the API pass the gate, downloads from the store do not.
+
+    :param settings: the connection.
+    :param gate: what every call to the API host passes.
+    :param log: where retries are reported, without queries, headers or bodies.
+    :param sleep: waits that many seconds.
+    :param clock: monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        settings: ConnectionSettings,
+        gate: Gate,
+        log: Logger,
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._settings = settings
+        self._gate = gate
+        self._log = log
+        self._sleep = sleep
+        self._clock = clock
+        self._session = _Session()
+        self._server_date: tuple[datetime, float] | None = None
+
+    def close(self) -> None:
+        """Close the connections that are not in use."""
+        self._session.close()
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Query = (),
+        body: Mapping[str, object] | None = None,
+        headers: Mapping[str, str] | None = None,
+        largest: int = LARGEST_OBJECT,
+    ) -> Answer:
+        """
+        Make one API call, retried as the guarantees say.
+
+        ``rate_limit_max_wait`` bounds each wait at the gate, and the time after the first attempt in which retries
+        begin: a call that had to queue for long has its retries all the same.
+
+        :param method: HTTP method.
+        :param path: path below the base URL, with its trailing slash.
+        :param query: name and text of each query parameter.
+        :param body: JSON material.
+        :param headers: headers beside the usual ones.
+        :param largest: bytes that the answer's body may have.
+        :return: the first good answer.
+        :raises LessonspaceError: of the kind that fits, when there is none.
+        """
+        call = Call(method, path, self._settings.conn_id)
+        request = requests.Request(
+            method,
+            f"{self._settings.base_url}{path}",
+            params=list(query),
+            json=body,
+            headers=dict(headers or {}),
+            auth=_OrganisationKey(self._settings.api_key),
+        )
+        prepared = self._prepare(request, call)
+
+        def attempt() -> Answer:
+            reply = self._send(prepared, call, self._gate, largest)
+            self._keep_date(reply)
+            try:
+                return read_answer(reply, call, self._settings.api_key)
+            except LessonspaceRateLimitedError as error:
+                self._hold_everybody_back(error.retry_after)
+                raise
+
+        return self._retried(attempt)
+
+    def server_time(self) -> datetime | None:
+        """
+        Give the present by the API's clock: the ``Date`` of its last reply, plus the time that has passed since.
+
+        :return: aware, in UTC; None before the first reply, and while no reply had a ``Date``.
+        """
+        if self._server_date is None:
+            return None
+        date, read_at = self._server_date
+        return date + timedelta(seconds=self._clock() - read_at)
+
+    def _keep_date(self, reply: Reply) -> None:
+        if (date := read_time(http_date(reply.headers.get("Date", "")))) is not None:
+            self._server_date = (date, self._clock())
+
+    def download(self, url: str, what: str) -> object:
+        """
+        Fetch the JSON file behind a signed link, without the API key and outside the rate limit.
+
+        :param url: the signed link; it appears in no message.
+        :param what: names the file in messages, e.g. ``transcript file of session <uuid>``.
+        :return: the file's JSON, a list as a ``JsonList``.
+        :raises LessonspaceLinkExpiredError: 403 or 400 of an expired link, ask for a new one.
+        :raises LessonspaceError: of the kind that fits, after all retries.
+        """
+        call = Call("GET", what, self._settings.conn_id)
+        if not self._is_safe_link(url):
+            raise LessonspaceServerError(
+                f"{call}: the API gave a link that is no https address, and it was not followed. Ask Lessonspace about "
+                f"it.",
+                method=call.method,
+                path=call.path,
+            )
+        prepared = self._prepare(requests.Request("GET", url, auth=_no_authorisation), call)
+        return self._retried(lambda: read_file(self._send(prepared, call, OpenGate(), LARGEST_FILE), call))
+
+    def query_of_next_page(self, link: str, path: str) -> Query:
+        """
+        Take the query of a list's ``next`` link, which must stay on the API's host and at the list's path.
+
+        Nothing but its query is used: a server behind a proxy may write ``http://``, and the key would then
+        travel in the clear.
+
+        :param link: the absolute link (facts, C).
+        :param path: the list's path below the base URL.
+        :return: the query of the next page.
+        :raises LessonspaceServerError: when the link leads elsewhere.
+        """
+        here = urlsplit(f"{self._settings.base_url}{path}")
+        try:
+            there = urlsplit(link)
+            if there.hostname == here.hostname and there.path.rstrip("/") == here.path.rstrip("/"):
+                return parse_qsl(there.query, keep_blank_values=True)
+            place = f"host {clean_host(link, api_key=self._settings.api_key)}"
+        except ValueError:
+            place = "no address at all"
+        raise LessonspaceServerError(
+            f"GET {path}: the link to the next page leads to another place ({place}) and was not followed: check the "
+            f"host of connection {self._settings.conn_id!r}.",
+            method="GET",
+            path=path,
+        )
+
+    def _is_safe_link(self, url: str) -> bool:
+        """Files travel encrypted, unless the API itself does not, as a local one."""
+        try:
+            link = urlsplit(url)
+        except ValueError:
+            return False
+        return bool(link.hostname) and link.scheme in ("https", urlsplit(self._settings.base_url).scheme)
+
+    def _hold_everybody_back(self, retry_after: float | None) -> None:
+        # Half of what anybody would wait: an absurd Retry-After must neither stop the key for good nor let the waits
+        # of all who queue run out.
+        longest = self._settings.rate_limit_max_wait / 2
+        self._gate.pause(None if retry_after is None else min(retry_after, longest))
+
+    def _prepare(self, request: requests.Request, call: Call) -> requests.PreparedRequest:
+        try:
+            return self._session.prepare_request(request)
+        except (requests.RequestException, ValueError) as error:
+            # Its message holds the URL or the body, so only the kind goes on, and no chain of exceptions.
+            reason = type(error).__name__
+        raise LessonspaceInputError(
+            f"{call} can't be written as a request ({reason}): check its values for characters that are no text, and "
+            f"the host of connection {call.conn_id!r}. Nothing was sent.",
+            method=call.method,
+            path=call.path,
+        )
+
+    def _send(self, prepared: requests.PreparedRequest, call: Call, permits: Permits, largest: int) -> Reply:
+        environment = self._session.merge_environment_settings(prepared.url, {}, True, None, None)
+        timeouts = (self._settings.connect_timeout, self._settings.read_timeout)
+        seconds = READ_TIMEOUTS_PER_REPLY * self._settings.read_timeout
+        deadline, failure = Deadline(seconds), None
+        with under_way(Exchange(permits, deadline)):
+            try:
+                with self._session.send(prepared, timeout=timeouts, allow_redirects=False, **environment) as response:
+                    reply = read_reply(response, call, largest, deadline)
+            except LessonspaceError:
+                raise
+            except (OSError, ValueError, HTTPError) as error:  # all of requests' own are OSErrors
+                failure = no_reply(error, call)
+        if deadline.has_passed:
+            failure = no_whole_reply(call, seconds)
+        if failure:
+            raise failure
+        return reply
+
+    def _retried(self, attempt: Callable[[], Result]) -> Result:
+        longest = self._settings.rate_limit_max_wait
+        policy = retry_policy(longest=longest, sleep=self._sleep, before_sleep=self._report)
+        return policy(attempt)
+
+    def _report(self, state: RetryCallState) -> None:
+        error = state.outcome.exception() if state.outcome else None
+        self._log.warning("Try %d failed, next in %.1f s: %s", state.attempt_number, state.upcoming_sleep, error)

@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The files of an archive's transcripts: checked against their entry, rebuilt from each other, and written."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+from lessonspace_provider.api import json_list
+from lessonspace_provider.archive import entry as archive
+from lessonspace_provider.archive.paths import DEFAULT_PATH_TEMPLATE
+from lessonspace_provider.output.destinations import join_below
+from lessonspace_provider.output.files import read_whole, write_pieces
+from lessonspace_provider.transcripts import formats as transcripts
+
+if TYPE_CHECKING:
+    from airflow.sdk import ObjectStoragePath
+
+    from lessonspace_provider.api.types import Segment
+
+#: Formats that hold all of a transcript, so that the others can be rebuilt from them.
+WHOLE_FORMATS = ("json", "jsonl")
+
+
+@dataclass(frozen=True)
+class ArchiveLayout:
+    """
+    How an archive is written.
+
+    :param destination: its folder.
+    :param formats: names of ``transcripts.WRITERS``, each transcript is written in all of them.
+    :param path_template: see ``archive_paths.check_path_template``.
+    :param redact_speakers: whether roles and numbers stand in place of names.
+    """
+
+    destination: ObjectStoragePath
+    formats: Sequence[str]
+    path_template: str = DEFAULT_PATH_TEMPLATE
+    redact_speakers: bool = False
+
+
+class TranscriptFiles:
+    """
+    The files of one archive.
+
+    :param layout: how they are written.
+    """
+
+    def __init__(self, layout: ArchiveLayout) -> None:
+        self._layout = layout
+
+    def are_complete(self, entry: archive.ManifestSession) -> bool:
+        """Whether all that is wanted of an archived transcript is there and whole."""
+        if entry["redacted"] != self._layout.redact_speakers:
+            return False
+        if {file["format"] for file in entry["files"]} != set(self._layout.formats):
+            return False
+        return len(self.whole(entry)) == len(entry["files"])
+
+    def whole(self, entry: archive.ManifestSession) -> list[archive.ManifestFile]:
+        """Choose the files of an entry that are there, as they were written."""
+        return [file for file in entry["files"] if self._is_whole(file)]
+
+    def _is_whole(self, file: archive.ManifestFile) -> bool:
+        data = read_whole(join_below(self._layout.destination, file["path"]))
+        return data is not None and archive.is_described(data, file)
+
+    def rebuilt(self, entry: archive.ManifestSession) -> archive.ManifestSession | None:
+        """Complete a transcript from a file that holds all of it; None when there is none."""
+        for format_name in self._sources(entry):
+            segments = self._segments_in(entry, format_name)
+            if segments and (self._layout.redact_speakers or not transcripts.are_redacted(segments)):
+                return self.write(entry, segments)
+        return None
+
+    def _sources(self, entry: archive.ManifestSession) -> Iterator[str]:
+        """Name the formats to rebuild from: JSON, which a killed run may have left, and what is as it was written."""
+        if "json" in self._layout.formats:
+            yield "json"
+        yield from (file["format"] for file in self.whole(entry) if file["format"] in WHOLE_FORMATS)
+
+    def _segments_in(self, entry: archive.ManifestSession, format_name: str) -> Collection[Segment] | None:
+        """Read the segments of a file, if it is one that was written here."""
+        data = read_whole(join_below(self._layout.destination, f"{entry['path']}.{format_name}")) or b""
+        segments = _parsed(data if format_name == "json" else b"[" + b",".join(data.splitlines()) + b"]")
+        if segments is None:
+            return None
+        at = 0
+        for piece in transcripts.pieces_of(segments, format_name):
+            if not data.startswith(piece, at):
+                return None
+            at += len(piece)
+        return segments if at == len(data) else None
+
+    def write(self, entry: archive.ManifestSession, segments: Collection[Segment]) -> archive.ManifestSession:
+        """Write a transcript in all formats that are wanted."""
+        speakers = None
+        if self._layout.redact_speakers:
+            speakers = transcripts.redacted_speakers(segments, archive.profiles_of(entry))
+        files = [self._write_file(entry, segments, format_name, speakers) for format_name in self._layout.formats]
+        return archive.archived(entry, files, segments=len(segments), redacted=speakers is not None)
+
+    def _write_file(
+        self,
+        entry: archive.ManifestSession,
+        segments: Collection[Segment],
+        format_name: str,
+        speakers: Mapping[int, str] | None,
+    ) -> archive.ManifestFile:
+        path = f"{entry['path']}.{format_name}"
+        pieces = transcripts.pieces_of(segments, format_name, speakers=speakers)
+        written = write_pieces(join_below(self._layout.destination, path), pieces)
+        return archive.ManifestFile(format=format_name, path=path, size=written.size, sha256=written.sha256)
+
+
+def _parsed(data: bytes) -> Collection[Segment] | None:
+    try:
+        read = json_list.loads(data)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(read, json_list.JsonList) or not all(isinstance(segment, dict) for segment in read):
+        return None
+    return cast("Collection[Segment]", read)

@@ -1,0 +1,264 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reads and writes whole files through ObjectStoragePath: a file is there with all of its content, or not at all."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
+from uuid import uuid4
+
+from fsspec import filesystem
+
+from lessonspace_provider.exceptions import LessonspaceError
+from lessonspace_provider.local_files import LONGEST_READ, Written, read_file, too_long, write_file
+from lessonspace_provider.output.destinations import LOCAL, check_store, destination_error, place_of
+
+if TYPE_CHECKING:
+    from airflow.sdk import ObjectStoragePath
+    from fsspec import AbstractFileSystem
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+#: Protocols of stores that show an object when it has been put whole, and not before. Others may write in place.
+_ATOMIC_PUT = ("s3", "s3a", "s3n", "gs", "gcs", "az", "abfs", "abfss", "adl", "oss", "memory")
+
+
+#: What stores call that which each write of a file changes: a digest, a version, a time, or a number of the file.
+_CHANGED_BY_A_WRITE = (
+    "ETag",
+    "etag",
+    "generation",
+    "md5Hash",
+    "LastModified",
+    "last_modified",
+    "updated",
+    "modificationTime",
+    "mtime",
+    "created",
+    "ino",
+)
+
+
+def is_local(path: ObjectStoragePath) -> bool:
+    """Whether a path lies on a disk of this machine."""
+    return path.protocol in LOCAL
+
+
+def naming_place(
+    function: Callable[Concatenate[ObjectStoragePath, _P], _R],
+) -> Callable[Concatenate[ObjectStoragePath, _P], _R]:
+    """Let the errors of a function's store name the place, and what to do."""
+
+    @wraps(function)
+    def named(path: ObjectStoragePath, /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
+        try:
+            return function(path, *args, **kwargs)
+        except LessonspaceError:
+            raise
+        except Exception as error:
+            if is_local(path) and not isinstance(error, OSError):  # raised by what makes the content
+                raise
+            failure = destination_error(path, error)
+            # What a store's library has raised may hold a signed address, also further down its chain.
+            cause = error if is_local(path) else None
+        # Raised out here, or that error would be its context.
+        raise failure from cause
+
+    return named
+
+
+@naming_place
+def write_whole(path: ObjectStoragePath, data: bytes) -> None:
+    """
+    Write a file, replacing the one that may be there.
+
+    Writes are atomic: one PUT on object stores, write and rename elsewhere; see ``local_files`` for local disks.
+
+    :param path: where to; missing folders are made.
+    :param data: all of the content.
+    :raises LessonspaceDestinationError: when the store refuses; whatever was there before still is.
+    """
+    if is_local(path):
+        _write_local(path, (data,))
+    elif path.protocol in _ATOMIC_PUT:
+        _filesystem(path).pipe_file(path.path, data)
+    else:
+        _write_and_move(_filesystem(path), path.path, data)
+
+
+def write_pieces(path: ObjectStoragePath, pieces: Iterable[bytes]) -> Written:
+    """
+    Write a file as ``write_whole`` does, unless it is there and the same.
+
+    :param pieces: the content, which on a local disk is never in memory as a whole.
+    """
+    if is_local(path):
+        return _write_local(path, pieces)
+    data = b"".join(pieces)
+    if read_whole(path) != data:
+        write_whole(path, data)
+    return Written(len(data), hashlib.sha256(data).hexdigest())
+
+
+@naming_place
+def _write_local(path: ObjectStoragePath, pieces: Iterable[bytes]) -> Written:
+    return write_file(Path(path.path), pieces)
+
+
+@naming_place
+def read_whole(path: ObjectStoragePath) -> bytes | None:
+    """
+    Read a file.
+
+    :param path: which one.
+    :return: all of its content; None when it is not there.
+    :raises LessonspaceDestinationError: when the store refuses, or the file has more bytes than ``LONGEST_READ``.
+    """
+    try:
+        return read_file(Path(path.path)) if is_local(path) else _read_from_store(path)
+    except OSError as error:
+        if _says(error, errno.ENOENT):
+            return None
+        raise
+
+
+def _read_from_store(path: ObjectStoragePath) -> bytes:
+    store = _filesystem(path)
+    store.invalidate_cache()  # another process may have written the file since its folder was listed
+    size = store.info(path.path).get("size")
+    if size is not None and size > LONGEST_READ:
+        raise OSError(errno.EFBIG, too_long(size, LONGEST_READ))
+    data: bytes = store.cat_file(path.path)
+    return data
+
+
+def names_in(folder: ObjectStoragePath) -> list[str]:
+    """
+    List the names of a folder's files.
+
+    :param folder: which one.
+    :return: the names in alphabetical order; none when the folder is not there.
+    :raises LessonspaceDestinationError: when the store refuses.
+    """
+    return sorted(fingerprints_in(folder))
+
+
+@naming_place
+def fingerprints_in(folder: ObjectStoragePath) -> dict[str, str | None]:
+    """
+    List a folder's files with what tells whether they were written again, in one request of the store.
+
+    :param folder: which one.
+    :return: by each file's name a text that another write of the file changes; None where the store gives nothing of
+        the kind. Empty when the folder is not there.
+    :raises LessonspaceDestinationError: when the store refuses.
+    """
+    store = _filesystem(folder)
+    store.invalidate_cache()
+    try:
+        listed: list[dict[str, object]] = store.ls(folder.path, detail=True)
+    except OSError as error:
+        if _says(error, errno.ENOENT):
+            return {}
+        raise
+    return {str(info["name"]).rstrip("/").rpartition("/")[2]: _fingerprint(info) for info in listed}
+
+
+def _fingerprint(info: Mapping[str, object]) -> str | None:
+    found = [f"{field}={info[field]}" for field in _CHANGED_BY_A_WRITE if info.get(field) is not None]
+    return " ".join([f"size={info.get('size')}", *found]) if found else None
+
+
+def remove_files(paths: Sequence[ObjectStoragePath]) -> None:
+    """
+    Remove files of one store; one that is not there is fine.
+
+    :param paths: all in the same folder.
+    :raises LessonspaceDestinationError: when the store refuses.
+    """
+    if paths:
+        _remove(paths[0], [path.path for path in paths])
+
+
+@naming_place
+def _remove(first: ObjectStoragePath, paths: list[str]) -> None:
+    if is_local(first):
+        for path in paths:
+            Path(path).unlink(missing_ok=True)
+        return
+    try:
+        _filesystem(first).rm(paths)
+    except OSError as error:
+        if not _says(error, errno.ENOENT):
+            raise
+
+
+def _filesystem(path: ObjectStoragePath) -> AbstractFileSystem:
+    try:
+        return path.fs
+    except ValueError:
+        if place_of(path).conn_id is not None:
+            check_store(path)
+            raise
+        # Airflow registers the stores of its providers only; fsspec has others, memory:// among them.
+        return filesystem(path.protocol)
+
+
+def _write_and_move(store: AbstractFileSystem, path: str, data: bytes) -> None:
+    folder, _, name = path.rpartition("/")
+    # There is no lock to write it alone, so each writer has a part file of its own; a killed one leaves it behind.
+    own = f"{folder}/.{name}.{uuid4().hex[:8]}"
+    part = f"{own}.part"
+    store.makedirs(folder, exist_ok=True)
+    try:
+        store.pipe_file(part, data)
+        _move_over(store, part, path, aside=f"{own}.old")
+    except BaseException:
+        with suppress(Exception):
+            store.rm_file(part)
+        raise
+
+
+def _move_over(store: AbstractFileSystem, part: str, path: str, aside: str) -> None:
+    """Give a part file the name of another, which steps aside where a store does not replace it (SMB, HDFS)."""
+    if _moves(store, part, path):
+        return
+    store.mv(path, aside)
+    try:
+        if not _moves(store, part, path):
+            raise FileExistsError(errno.EEXIST, "The store gives no part file this name", path)
+    except BaseException:
+        with suppress(Exception):
+            store.mv(aside, path)
+        raise
+    with suppress(Exception):
+        store.rm_file(aside)
+
+
+def _moves(store: AbstractFileSystem, part: str, path: str) -> bool:
+    """Move a part file, unless the store refuses to replace another; fsspec's WebHDFS does not say that it did."""
+    try:
+        store.mv(part, path)
+    except OSError as error:
+        if _says(error, errno.EEXIST):
+            return False
+        raise
+    store.invalidate_cache()
+    try:
+        store.info(part)
+    except OSError as error:
+        if _says(error, errno.ENOENT):
+            return True
+        raise
+    return False
+
+
+def _says(error: OSError, code: int) -> bool:
+    """Whether an error means this; SMB's have the number but not Python's class, others the class but no number."""
+    return error.errno == code or isinstance(error, type(OSError(code, "")))

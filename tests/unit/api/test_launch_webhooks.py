@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import pytest
+
+from lessonspace_provider.api.launch_webhooks import known_webhooks, refuse_unknown_webhooks
+from lessonspace_provider.exceptions import LessonspaceInputError
+
+URL = "https://school.example/hook"
+
+
+def test_the_known_webhooks_are_those_that_the_vendor_and_clients_name():
+    assert set(known_webhooks()) == {
+        *("session.start", "session.idle", "session.end", "user.join", "user.idle", "user.leave"),
+        *("transcription.finish", "cobrowser.start", "cobrowser.stop", "chat.message"),
+        *("knock.request", "knock.admit", "knock.deny", "summary.finish"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("webhooks", "name"),
+    [
+        ({"recording": {"finish": URL}}, "recording.finish"),
+        ({"recording": None}, "recording"),
+        ({"recording": {}}, "recording"),
+        ({"recording": URL}, "recording"),
+        ({"session": {"end": URL, "finish": URL}}, "session.finish"),
+        ({"session": {"end": URL}, "Session": {"end": URL}}, "Session.end"),
+        ({"recording.finish": URL}, "recording.finish"),
+        ({7: URL}, "7"),
+    ],
+)
+def test_an_unknown_webhook_is_refused_with_the_list_of_known_ones(webhooks, name):
+    with pytest.raises(LessonspaceInputError) as caught:
+        refuse_unknown_webhooks(webhooks)
+    message = str(caught.value)
+    assert message.startswith(f"Unknown webhook '{name}'.")
+    assert f"Known are: {', '.join(known_webhooks())}." in message
+    assert "can stop all webhooks of the space" in message
+    assert message.endswith("Nothing was sent.")
+
+
+@pytest.mark.parametrize("name", ["webhooks.session.end", "sesion.end"])
+def test_a_name_that_is_nearly_right_is_answered_with_the_right_form(name):
+    with pytest.raises(LessonspaceInputError, match=r"Did you mean \{'session': \{'end': url\}\}\?"):
+        refuse_unknown_webhooks({name: {}})
+
+
+@pytest.mark.parametrize(
+    "webhooks",
+    [None, "", {}, {"session": None}, {"session": {}}, {"session": {"end": URL}, "knock": {"deny": ""}}],
+)
+def test_known_webhooks_are_not_refused(webhooks):
+    refuse_unknown_webhooks(webhooks)
