@@ -5,12 +5,15 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 from datetime import datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
 import class_links
 import pytest
 from class_timetable import COLUMNS, read_launches
+
+from tests.users import ANOTHER_USER, NEEDS_ROOT
 
 LONDON = ZoneInfo("Europe/London")
 MONDAY = datetime(2026, 11, 30, 6, tzinfo=timezone.utc)
@@ -315,3 +318,25 @@ def test_a_link_is_written_neither_through_a_symbolic_link_nor_into_a_file_that_
         class_links.write_file(folder, name, "the link")
     assert elsewhere.read_text() == ""
     assert {path.name: path.lstat().st_mode for path in folder.iterdir()} == dict.fromkeys(("a.txt", "b.txt"), 0o100600)
+
+
+@pytest.mark.parametrize("mode", [0o777, 0o770, 0o1777])
+def test_no_link_is_written_where_other_users_could_replace_it(tmp_path, mode):
+    tmp_path.chmod(mode)
+    with pytest.raises(PermissionError, match=f"^Other users may write to {tmp_path}, .* with mode 0700"):
+        class_links.write_file(tmp_path, "a", "the link")
+    assert list(tmp_path.iterdir()) == []
+
+
+@NEEDS_ROOT
+def test_no_link_is_written_into_a_folder_of_another_user(tmp_path):
+    os.chown(tmp_path, ANOTHER_USER, -1)
+    with pytest.raises(PermissionError, match="Other users may write to"):
+        class_links.write_file(tmp_path, "a", "the link")
+
+
+def test_a_write_that_fails_leaves_no_link_behind(tmp_path):
+    (tmp_path / "a.txt").mkdir()
+    with pytest.raises(IsADirectoryError):
+        class_links.write_file(tmp_path, "a", "the link")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
