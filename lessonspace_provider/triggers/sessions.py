@@ -63,8 +63,8 @@ class LessonspaceSessionEndTrigger(BaseTrigger):
     :param poll_interval: seconds between two polls, at least 5.
     :param session_id: wait for this session, by its uuid. Or, for a lesson:
     :param space_id: the room, UUID or slug (launch's ``room_id``).
-    :param launch_id: the room by your own id. If it was never used before, the shared list can't name it: a session
-        that ended in a room nobody waits for then makes the trigger check by itself, and a check every ten minutes.
+    :param launch_id: the room by your own id. The list names no launch ids: until the room was used once, the trigger
+        checks by itself when a session has ended in a room that no wait is known for, and every ten minutes.
     :param window_start: see ``Lesson``; aware datetime or ISO 8601 text.
     :param window_end: likewise.
     :param min_participants: see ``Lesson``.

@@ -88,8 +88,8 @@ class Lesson:
         if inside >= (end - start) / 2 or self.takes_up_most(session):
             return None
         if start < self.window_start:
-            return "most of it lies before the window"
-        return f"it began after {write_time(self.latest_start)}, and most of it lies after the window"
+            return "most of it was before the window"
+        return f"it began after {write_time(self.latest_start)}, and most of it was after the window"
 
 
 @dataclass(frozen=True)

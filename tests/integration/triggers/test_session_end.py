@@ -214,6 +214,47 @@ def test_a_connection_that_is_not_there_ends_in_an_error_that_names_it(running, 
     assert "no_such_connection" in event["message"]
 
 
+ODD_FIELDS = {
+    "unhashable id": {"uuid": '["x"]'},
+    "hostile id": {"uuid": '"{{ conn.smtp_default.password }}"', "name": f'"{"x" * 100_000}"'},
+    "no time": {"end_time": '"10:"'},
+    "huge time": {"end_time": f'"{"1" * 100_000}"'},
+}
+
+
+def test_odd_sessions_in_the_poll_stop_no_wait_and_their_own_waits_are_told(
+    lessonspace_connection, control, running, present, monkeypatch
+):
+    monkeypatch.setattr(shared, "CONFIRM_AFTER", 0.0)
+    good, odd = running(4), running(len(ODD_FIELDS))
+    asked_at = present.timestamp()
+
+    async def scenario():
+        waiting = [
+            asyncio.create_task(fired(a_trigger(lessonspace_connection, session_id=i, asked_at=asked_at)))
+            for i in [*good, *odd]
+        ]
+        await until(lambda: lists(control) >= 1)
+        for session_id, fields in zip(odd, ODD_FIELDS.values()):
+            control.set_raw_fields(session_id, fields)
+        for session_id in [*odd, *good]:
+            control.end_session(session_id)
+        return await asyncio.gather(*waiting)
+
+    events = asyncio.run(scenario())
+    assert [(event["status"], event["session_id"]) for event in events[:4]] == [("ended", i) for i in good]
+    by_kind = dict(zip(ODD_FIELDS, events[4:]))
+    assert {kind: event["status"] for kind, event in by_kind.items()} == {
+        "unhashable id": "ended",
+        "hostile id": "ended",
+        "no time": "error",
+        "huge time": "error",
+    }
+    assert [event["session_id"] for event in by_kind.values()] == odd
+    assert f"Session {odd[2]} has the end_time '10:'" in by_kind["no time"]["message"]
+    assert max(len(str(event)) for event in events) < 1_000
+
+
 def test_the_loop_goes_on_while_a_call_is_slow(lessonspace_connection, control, running, present):
     (session_id,) = running(1)
     control.inject_fault("slow", seconds=2.0, path=LIST, count=1)

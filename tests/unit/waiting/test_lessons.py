@@ -235,7 +235,7 @@ def test_what_was_found_is_listed_with_why_it_does_not_count():
     expected = [
         "alone from 2026-11-23T08:58:00Z to 2026-11-23T09:08:00Z, 1 people: too few people",
         "before from 2026-11-23T08:00:00Z to 2026-11-23T08:59:00Z, 2 people: it ended before the window",
-        "overran from 2026-11-23T08:00:00Z to 2026-11-23T09:05:00Z, 2 people: most of it lies before the window",
+        "overran from 2026-11-23T08:00:00Z to 2026-11-23T09:05:00Z, 2 people: most of it was before the window",
         "late from 2026-11-23T09:55:00Z to 2026-11-23T10:40:00Z, 2 people: it began after 2026-11-23T09:40:00Z",
         "after from 2026-11-23T10:05:00Z to 2026-11-23T10:40:00Z, 2 people: it began too late",
     ]
