@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Set
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -147,12 +148,14 @@ class _UnknownRoom:
 
     def __init__(self, interval: timedelta) -> None:
         self._interval = interval
-        self._seen: set[str] = set()
+        self._seen: Set[str] = frozenset()
         self._is_due = False
         self._checks = 0
         self._next_check: datetime | None = None
 
-    def may_have_been_used(self, awaited: AwaitedSession | AwaitedLesson, unclaimed: list[ParsedSession]) -> bool:
+    def may_have_been_used(
+        self, awaited: AwaitedSession | AwaitedLesson, unclaimed: Mapping[str, ParsedSession]
+    ) -> bool:
         """
         Take the unclaimed sessions of a poll; whether to check now.
 
@@ -161,9 +164,9 @@ class _UnknownRoom:
         """
         if awaited.is_listed or isinstance(awaited, AwaitedSession):
             return False
-        new = [session for session in unclaimed if session.session_id not in self._seen]
-        self._seen = {session.session_id for session in unclaimed}
-        self._is_due = self._is_due or awaited.may_be_among(new, now())
+        new = unclaimed.keys() - self._seen
+        self._seen = unclaimed.keys()
+        self._is_due = self._is_due or awaited.may_be_among((unclaimed[name] for name in new), now())
         is_early = now() < awaited.lesson.window_end or (self._next_check is not None and now() < self._next_check)
         if is_early or not self._is_due:
             return False

@@ -15,7 +15,7 @@ import logging
 import time
 import traceback
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta, timezone
@@ -80,13 +80,13 @@ class PollResult:
     :param began: when it began, aware.
     :param ended: the sessions that ended lately; several polls show the same session.
     :param should_confirm: whether the waiter that reads this is to check by itself.
-    :param unclaimed: those of ``ended`` in spaces that no waiter is known to wait for.
+    :param unclaimed: those of ``ended`` in spaces that no waiter is known to wait for, by uuid.
     """
 
     began: datetime
     ended: EndedSessions
     should_confirm: bool = False
-    unclaimed: list[ParsedSession] = field(default_factory=list)
+    unclaimed: Mapping[str, ParsedSession] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -307,7 +307,7 @@ class _Poll:
     ) -> None:
         confirming = self._next_to_confirm() if may_confirm else None
         claimed = {name for subscription in self._subscriptions for name in subscription.spaces}
-        unclaimed = [session for session in ended.by_id.values() if claimed.isdisjoint(session.spaces)]
+        unclaimed = {name: session for name, session in ended.by_id.items() if claimed.isdisjoint(session.spaces)}
         for subscription in subscriptions:
             subscription.patience = Patience()
             subscription.deliver(PollResult(began, ended, subscription is confirming, unclaimed))

@@ -39,11 +39,15 @@ def a_session(name, end=TEN):
     return ParsedSession(name, ("elsewhere",), NINE - timedelta(minutes=1), end, 2, summary={})
 
 
+def unclaimed(*sessions):
+    return {session.session_id: session for session in sessions}
+
+
 def test_each_session_elsewhere_is_checked_for_once(clock):
     room = _UnknownRoom(INTERVAL)
     results = []
     for _ in range(5):
-        results.append(room.may_have_been_used(UNKNOWN, [a_session("a")]))
+        results.append(room.may_have_been_used(UNKNOWN, unclaimed(a_session("a"))))
         clock.moment += INTERVAL
     assert results == [True, False, False, False, False]
 
@@ -51,16 +55,16 @@ def test_each_session_elsewhere_is_checked_for_once(clock):
 def test_what_ends_before_the_windows_end_is_checked_for_at_the_windows_end(clock):
     room = _UnknownRoom(INTERVAL)
     clock.moment = TEN - timedelta(minutes=20)
-    assert not room.may_have_been_used(UNKNOWN, [a_session("a", end=TEN - timedelta(minutes=21))])
+    assert not room.may_have_been_used(UNKNOWN, unclaimed(a_session("a", end=TEN - timedelta(minutes=21))))
     clock.moment = TEN
-    assert room.may_have_been_used(UNKNOWN, []), "though the list no longer shows it"
+    assert room.may_have_been_used(UNKNOWN, {}), "though the list no longer shows it"
 
 
 def test_checks_that_find_the_room_unused_become_ever_more_rare(clock):
     room = _UnknownRoom(INTERVAL)
     checks = []
     for poll in range(120):
-        if room.may_have_been_used(UNKNOWN, [a_session(f"s{poll}", end=clock.moment)]):
+        if room.may_have_been_used(UNKNOWN, unclaimed(a_session(f"s{poll}", end=clock.moment))):
             checks.append(poll)
         clock.moment += INTERVAL
     gaps = [later - earlier for earlier, later in zip(checks, checks[1:])]
@@ -73,9 +77,9 @@ def test_checks_that_find_the_room_unused_become_ever_more_rare(clock):
     [AwaitedSession("s"), AwaitedLesson(UNKNOWN.lesson, "room-1", "new-room"), AwaitedLesson(UNKNOWN.lesson, "r")],
 )
 def test_a_known_room_is_never_checked_for_this(clock, awaited):
-    assert not _UnknownRoom(INTERVAL).may_have_been_used(awaited, [a_session("a")])
+    assert not _UnknownRoom(INTERVAL).may_have_been_used(awaited, unclaimed(a_session("a")))
 
 
 def test_a_session_that_cant_be_the_lesson_is_not_checked_for(clock):
     room = _UnknownRoom(INTERVAL)
-    assert not room.may_have_been_used(UNKNOWN, [a_session("a", end=NINE - timedelta(minutes=1))])
+    assert not room.may_have_been_used(UNKNOWN, unclaimed(a_session("a", end=NINE - timedelta(minutes=1))))
