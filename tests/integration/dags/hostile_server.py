@@ -40,6 +40,7 @@ class HostileSchool:
         self.end = end
         self.base = ""
         self.refuses_launches = False
+        self.has_odd_sessions = True
         self.bodies: list[str] = []
 
     def answer(self, method: str, target: str) -> tuple[int, object]:
@@ -71,6 +72,8 @@ class HostileSchool:
 
     def sessions(self) -> list[object]:
         """Give a session of a good id, one of a good id without readable times, and ones of hostile ids."""
+        if not self.has_odd_sessions:
+            return [self.session(session_id(1))]
         unreadable = {"start_time": hostile("start_time"), "end_time": hostile("end_time")}
         return [
             self.session(session_id(1)),

@@ -36,6 +36,8 @@ def school(monkeypatch, tmp_path):
         url = str(tmp_path / name) if name.endswith("folder") else f"file://{tmp_path}/{name}"
         monkeypatch.setenv(f"AIRFLOW_VAR_LESSONSPACE_{name.upper()}", url)
     monkeypatch.setenv("AIRFLOW_VAR_LESSONSPACE_TIMETABLE", str(tmp_path / "timetable.csv"))
+    archives = [{"lessonspace_conn_id": "lessonspace_default", "destination": f"file://{tmp_path}/archive/north"}]
+    monkeypatch.setenv("AIRFLOW_VAR_LESSONSPACE_ORGANISATIONS", json.dumps(archives))
     monkeypatch.setenv("AIRFLOW_VAR_LESSONSPACE_LEAVERS", f"file://{tmp_path}/leavers.csv")
     with serving(HostileSchool(TODAY - timedelta(hours=3))) as school:
         connection = {
@@ -72,6 +74,11 @@ def hurried(name):
 
 def by_its_schedule(name):
     return lambda run_dag, school: run_dag(hurried(name), TODAY)
+
+
+def organisations(run_dag, school):
+    school.has_odd_sessions = False  # or no archive would be done, and none reported
+    return run_dag(hurried("organisations_archived"), TODAY)
 
 
 def one_space(run_dag, school):
@@ -117,6 +124,7 @@ RUNS = {
     "leavers": (approved, "success"),
     "nightly_transcript_archive": (by_its_schedule("nightly_transcript_archive"), "failed"),
     "on_session_end": (sessions_that_ended, "success"),
+    "organisations_archived": (organisations, "success"),
     "people_inventory": (by_its_schedule("people_inventory"), "success"),
     "recordings_review": (by_its_schedule("recordings_review"), "success"),
     "session_housekeeping": (by_its_schedule("session_housekeeping"), "success"),
