@@ -6,7 +6,6 @@ from __future__ import annotations
 import pytest
 from airflow.sdk import ObjectStoragePath
 
-from lessonspace_provider.bulk import account_lock
 from tests.integration.archive.conftest import bucket, s3
 
 __all__ = ["bucket", "s3"]
@@ -16,7 +15,6 @@ __all__ = ["bucket", "s3"]
 def control(lessonspace_sandbox, lessonspace_connection, monkeypatch):
     """A sandbox with nothing in it, which is asked again at once."""
     monkeypatch.setattr("lessonspace_provider.api.retries._backoff", lambda _: 0.0)
-    monkeypatch.setattr(account_lock, "SETTLE_TIME", 0.0)
     lessonspace_sandbox.control.reset(days=0, sessions_per_day=0)
     return lessonspace_sandbox.control
 

@@ -6,6 +6,8 @@ from __future__ import annotations
 import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from types import SimpleNamespace
 from uuid import uuid4
 
 import pytest
@@ -20,7 +22,6 @@ from tests.unit.bulk.test_items import a_record
 
 @pytest.fixture(autouse=True)
 def hurried(monkeypatch):
-    monkeypatch.setattr(account_lock, "SETTLE_TIME", 0.0)
     monkeypatch.setattr(account_lock, "RETRY_INTERVAL", 0.01)
 
 
@@ -256,13 +257,15 @@ def test_a_lease_that_nothing_renews_is_taken_over_and_its_holder_stops(monkeypa
     folder = ObjectStoragePath(f"memory:///{uuid4().hex}")
     with open_account(folder, "launches") as frozen:
         frozen.write(records("a"))
-        monkeypatch.setattr(account_lock, "LEASE_DURATION", 0.05)
-        with open_account(folder, "launches", timeout=30) as account:
-            monkeypatch.undo()
+        with monkeypatch.context() as shorter:
+            shorter.setattr(account_lock, "LEASE_DURATION", 0.05)
+            other = open_account(folder, "launches", timeout=30)
+            account = other.__enter__()
+        with closing(SimpleNamespace(close=lambda: other.__exit__(None, None, None))):
             assert account.record_of("a") is not None
             account.write(records("b"))
             lease = frozen._is_lost.__self__
-            assert not lease._is_own(lease._read())
+            assert not lease._path.exists()
             lease._is_taken_over = True  # as its next renewal finds
             with pytest.raises(LessonspaceError, match="taken over by another run"):
                 frozen.write(records("c"))
@@ -284,3 +287,35 @@ def test_a_folder_that_can_not_be_used_is_named(tmp_path, place):
     with pytest.raises(LessonspaceDestinationError, match=str(account)), open_account(folder, "launches"):
         pass
     assert not (tmp_path / "elsewhere").exists()
+
+
+@needs_airflow("3.2", "ObjectStoragePath of older ones reads no memory:// file")
+def test_of_many_runs_that_begin_at_once_one_has_a_stores_account():
+    folder, inside, most, lock = ObjectStoragePath(f"memory:///{uuid4().hex}"), [], [], threading.Lock()
+
+    def run(number):
+        with open_account(folder, "launches", timeout=60) as account:
+            with lock:
+                inside.append(number)
+                most.append(len(inside))
+            account.write(records(str(number)))
+            with lock:
+                inside.remove(number)
+
+    with ThreadPoolExecutor(8) as pool:
+        for future in [pool.submit(run, number) for number in range(8)]:
+            future.result(60)
+    assert most == [1] * 8
+    assert len(lines_of(folder)) == 9
+
+
+@needs_airflow("3.2", "ObjectStoragePath of older ones reads no memory:// file")
+def test_a_run_that_could_not_renew_its_lease_in_time_has_lost_it_for_good(monkeypatch):
+    with open_account(ObjectStoragePath(f"memory:///{uuid4().hex}"), "launches") as account:
+        lease = account._is_lost.__self__
+        lease._renewed_at -= account_lock.LEASE_DURATION + 1
+        with pytest.raises(LessonspaceError, match="taken over"):
+            account.check_open()
+        lease._renew()
+        with pytest.raises(LessonspaceError, match="taken over"):
+            account.write(records("a"))
