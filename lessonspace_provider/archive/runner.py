@@ -101,7 +101,7 @@ class Archiver:
         filed, others = self._file(listed, window, known)
         own = {session_id: archive.reopened(entry) for session_id, entry in known.items()}
         own.update(self._entries_of(filed.own, known))
-        begun = {session_id: self._begun(entry) for session_id, entry in own.items() if session_id not in known}
+        begun = {session_id: self._begun(entry) for session_id, entry in _unrecorded(own, known).items()}
         self._manifests.update(name, empty, known, begun)
         elsewhere = self._begin_elsewhere(filed, others, write_time(window_start))
         settled = self._settling.settle(own)
@@ -221,11 +221,10 @@ class Archiver:
             elsewhere[name] = entries = self._entries_of(sessions, known)
             new = {
                 session_id: archive.signed(archive.not_attempted(entry, next_look=None), known, by)
-                for session_id, entry in entries.items()
-                if session_id not in known
+                for session_id, entry in _unrecorded(entries, known).items()
             }
             if new:
-                self._log.info("%d sessions whose end was not known before are added to %s", len(new), name)
+                self._log.info("%d sessions whose end was not known before are recorded in %s", len(new), name)
                 try:
                     self._manifests.update(name, others[name], known, new)
                 except Exception as error:
@@ -286,6 +285,15 @@ class Archiver:
 
     def _begun(self, entry: ManifestSession) -> ManifestSession:
         return archive.not_attempted(entry, next_look=self._settling.present().now + RETRY_FAILED_AFTER)
+
+
+def _unrecorded(entries: Entries, known: KnownEntries) -> Entries:
+    """Choose the entries that a manifest lacks, or has without the path of the files that are about to be written."""
+    return {
+        session_id: entry
+        for session_id, entry in entries.items()
+        if session_id not in known or known[session_id]["path"] != entry["path"]
+    }
 
 
 def _named(session_ids: list[str]) -> str:

@@ -41,7 +41,7 @@ class Source:
     def open_transcript(self, session_id):
         self.asked.append(session_id)
         outcome = self.outcomes.get(session_id, SEGMENTS)
-        if isinstance(outcome, Exception):
+        if isinstance(outcome, BaseException):
             raise outcome
         return outcome
 

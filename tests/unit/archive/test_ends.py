@@ -196,3 +196,27 @@ def test_sessions_listed_for_another_time_are_named_in_a_warning(archiver, log):
     assert warning.startswith("24 sessions are listed for the time from 2026-11-22T02:00:00Z to 2026-11-23T02:00:00Z")
     assert all((good(number) in warning) == (number <= 20) for number in range(1, 25))
     assert "and 4 more" in warning
+
+
+def test_a_killed_run_leaves_on_record_whose_end_became_readable(archiver, source):
+    archiver().archive_window([a_session(1, end_time="10:")], START, END)
+    source.outcomes[good(1)] = KeyboardInterrupt()
+    killed = archiver(NOW + DAY)
+    window = killed.archive_window([a_session(1)], START + DAY, END + DAY)
+    with pytest.raises(KeyboardInterrupt):
+        killed.settle_earlier(START + DAY, window.elsewhere)
+    source.outcomes = {}
+    later = archiver(NOW + 9 * DAY)
+    later.archive_window([], START + 9 * DAY, END + 9 * DAY)
+    (earlier,), problems = later.settle_earlier(START + 9 * DAY)
+    assert (statuses(earlier), problems) == ({good(1): "archived"}, [])
+
+
+def test_a_killed_run_of_its_own_window_leaves_that_on_record_too(archiver, source):
+    archiver().archive_window([a_session(1, end_time="10:")], START, END)
+    source.outcomes[good(1)] = KeyboardInterrupt()
+    with pytest.raises(KeyboardInterrupt):
+        archiver(NOW + DAY).archive_window([a_session(1)], START, END)
+    source.outcomes = {}
+    (earlier,), _ = archiver(NOW + 9 * DAY).settle_earlier(START + 9 * DAY)
+    assert statuses(earlier) == {good(1): "archived"}
