@@ -64,8 +64,7 @@ def write_file(path: Path, pieces: Iterable[bytes]) -> Written:
     :param pieces: the content, which is never in memory as a whole.
     :raises OSError: when it can't be written; whatever was there before still is.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    refuse_foreign_links(path.parent)
+    make_folder(path.parent)
     part, file = _new_part(path.parent)
     digest = hashlib.sha256()
     try:
@@ -111,6 +110,18 @@ def read_file(path: Path, longest: int = LONGEST_READ) -> bytes:
 def too_long(size: int, longest: int) -> str:
     """Give the words for a file of so many bytes that it is not read."""
     return f"it has {size} bytes, and at most {longest} are read"
+
+
+def make_folder(path: Path) -> None:
+    """
+    Make a folder and those above it, where they are not there yet.
+
+    :raises OSError: when it can't be made, or another user's link leads there.
+    """
+    with suppress(FileNotFoundError):  # as far as it is there
+        refuse_foreign_links(path)
+    path.mkdir(parents=True, exist_ok=True)
+    refuse_foreign_links(path)
 
 
 def refuse_foreign_links(path: Path) -> None:

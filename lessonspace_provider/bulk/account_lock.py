@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lessonspace_provider.exceptions import LessonspaceAccountError, LessonspaceDestinationError
-from lessonspace_provider.local_files import refuse_foreign_links
+from lessonspace_provider.local_files import make_folder
 from lessonspace_provider.output.files import is_local, names_in, naming_place, read_whole, remove_files, write_whole
 
 if TYPE_CHECKING:
@@ -72,8 +72,7 @@ def _file_lock(folder: ObjectStoragePath, timeout: float) -> Iterator[None]:
 @naming_place
 def _opened_to_lock(file: ObjectStoragePath) -> int:
     path = Path(file.path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    refuse_foreign_links(path.parent)
+    make_folder(path.parent)
     return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from lessonspace_provider.exceptions import LessonspaceDestinationError
-from lessonspace_provider.local_files import refuse_foreign_links
+from lessonspace_provider.local_files import make_folder
 from lessonspace_provider.output.files import is_local, names_in, naming_place, read_whole, remove_files, write_whole
 
 if TYPE_CHECKING:
@@ -101,8 +101,7 @@ class _LocalJournal:
 @naming_place
 def _opened_to_append(file: ObjectStoragePath) -> int:
     path = Path(file.path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    refuse_foreign_links(path.parent)
+    make_folder(path.parent)
     return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_APPEND, 0o600)
 
 

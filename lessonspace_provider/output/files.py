@@ -15,7 +15,14 @@ from uuid import uuid4
 from fsspec import filesystem
 
 from lessonspace_provider.exceptions import LessonspaceError
-from lessonspace_provider.local_files import LONGEST_READ, Written, read_file, too_long, write_file
+from lessonspace_provider.local_files import (
+    LONGEST_READ,
+    Written,
+    read_file,
+    refuse_foreign_links,
+    too_long,
+    write_file,
+)
 from lessonspace_provider.output.destinations import LOCAL, check_store, destination_error, place_of
 
 if TYPE_CHECKING:
@@ -189,6 +196,8 @@ def remove_files(paths: Sequence[ObjectStoragePath]) -> None:
 @naming_place
 def _remove(first: ObjectStoragePath, paths: list[str]) -> None:
     if is_local(first):
+        with suppress(FileNotFoundError):
+            refuse_foreign_links(Path(first.path).parent)
         for path in paths:
             Path(path).unlink(missing_ok=True)
         return

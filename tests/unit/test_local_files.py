@@ -308,6 +308,16 @@ def test_folder_that_is_another_users_link_is_refused(tmp_path, use):
 
 
 @NEEDS_ROOT
+def test_no_folder_is_made_over_another_users_link(tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "folder").symlink_to("real")
+    os.lchown(tmp_path / "folder", ANOTHER_USER, -1)
+    with pytest.raises(OSError, match="is a link that the user"):
+        write_file(tmp_path / "folder" / "2026" / "y.json", [b"new"])
+    assert list((tmp_path / "real").iterdir()) == []
+
+
+@NEEDS_ROOT
 def test_file_that_is_another_users_link_is_not_read(tmp_path):
     (tmp_path / "target").write_bytes(b"secret")
     (tmp_path / "y.json").symlink_to("target")

@@ -13,8 +13,9 @@ from fsspec.implementations.memory import MemoryFileSystem
 
 from lessonspace_provider.archive.paths import LONGEST_PART
 from lessonspace_provider.exceptions import LessonspaceDestinationError, LessonspaceInputError
-from lessonspace_provider.output.files import fingerprints_in, read_whole, write_pieces, write_whole
+from lessonspace_provider.output.files import fingerprints_in, read_whole, remove_files, write_pieces, write_whole
 from tests.airflow_version import needs_airflow
+from tests.users import ANOTHER_USER, NEEDS_ROOT
 
 
 @pytest.fixture(
@@ -271,3 +272,14 @@ def test_a_store_that_tells_no_writes_apart_gives_no_fingerprint(tmp_path, monke
     found = [{"name": f"{tmp_path}/a", "size": 3, "type": "file", "mtime": None}]
     monkeypatch.setattr(type(folder.fs), "ls", lambda *_, **__: found)
     assert fingerprints_in(folder) == {"a": None}
+
+
+@NEEDS_ROOT
+def test_no_file_is_removed_over_another_users_link(tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real" / "y.json").write_bytes(b"precious")
+    (tmp_path / "folder").symlink_to("real")
+    os.lchown(tmp_path / "folder", ANOTHER_USER, -1)
+    with pytest.raises(LessonspaceDestinationError, match=r"is a link that the user .*Remove the link"):
+        remove_files([ObjectStoragePath(f"file://{tmp_path}/folder/y.json")])
+    assert (tmp_path / "real" / "y.json").read_bytes() == b"precious"
