@@ -129,10 +129,11 @@ class Archiver:
         settled: dict[str, str] = {}
         further = elsewhere or {}
         try:
-            listed, index = self._manifests.listed(), self._manifests.settled()
+            listed = self._manifests.listed()
         except Exception as error:
             self._problems["manifests"] = f"earlier manifests can't be listed: {reason_of(error)}"
-            listed, index = {}, {}
+            listed = {}
+        index = self._settled()
         earlier = [name for name in listed if (window := window_of(name)) and window.end <= before]
         unsettled = [name for name in earlier if listed[name] is None or listed[name] != index.get(name)]
         for name in sorted({*unsettled, *further}):
@@ -265,11 +266,19 @@ class Archiver:
         changed = archive_manifest.changed_by(account, by)
         return ArchivedWindow(self._manifests.path(name), account, failed, changed)
 
+    def _settled(self) -> dict[str, str]:
+        try:
+            return self._manifests.settled()
+        except Exception:  # it is not needed, and writing it warns
+            return {}
+
     def _add_settled(self, found: Mapping[str, str]) -> None:
         try:
             self._manifests.add_settled(found)
         except Exception as error:
-            self._log.warning("Each run reads all manifests, since their index can't be written: %s", reason_of(error))
+            self._log.warning(
+                "Each run reads all manifests, since their index can't be read or written: %s", reason_of(error)
+            )
 
     def _entries_of(self, sessions: Iterable[Session], known: KnownEntries) -> Entries:
         entries = (self._entry_of(session, known) for session in sessions)

@@ -17,8 +17,9 @@ MANIFESTS = "manifests"
 #: How far back from a window's start a run looks for sessions whose end became known late, or was corrected.
 LOOK_BACK = timedelta(days=1)
 
-#: A session that claims to have lasted longer than this is searched for in no manifest older than this.
-LONGEST_SEARCH = timedelta(days=31)
+#: How long before and after a window its sessions may have been filed, before their ends were corrected: no longer ago
+#: than the first, however long a session claims to have lasted.
+LONGEST_SEARCH, SEARCH_AHEAD = timedelta(days=31), timedelta(days=7)
 
 _BOUND = "%Y%m%dT%H%M%S"
 _MANIFEST_NAME = re.compile(r"(\d{8}T\d{6})(?:\.(\d{6}))?Z_(\d{8}T\d{6})(?:\.(\d{6}))?Z\.json", re.ASCII)
@@ -73,7 +74,7 @@ def windows_around(window: Window, earliest_start: datetime) -> Window:
     :param earliest_start: when the first of the sessions began, aware.
     """
     start = max(min(window.start - LOOK_BACK, earliest_start), window.start - LONGEST_SEARCH)
-    return Window(start, window.end + LOOK_BACK)
+    return Window(start, window.end + SEARCH_AHEAD)
 
 
 def gaps(windows: Iterable[Window], until: datetime) -> list[Window]:

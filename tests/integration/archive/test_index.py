@@ -8,8 +8,8 @@ from datetime import timedelta
 
 import pytest
 
-from lessonspace_provider import storage
-from lessonspace_provider.archive_index import INDEX
+from lessonspace_provider.archive.index import INDEX
+from lessonspace_provider.output import files as storage
 from tests.integration.archive.runs import END, START, run, tree
 from tests.integration.archive.test_archive import SHORT, asked_for
 
@@ -26,7 +26,7 @@ def reads(monkeypatch):
             names.append(path.name)
         return read_whole(path)
 
-    monkeypatch.setattr("lessonspace_provider.manifest_store.read_whole", read)
+    monkeypatch.setattr("lessonspace_provider.archive.manifest_store.read_whole", read)
     return names
 
 

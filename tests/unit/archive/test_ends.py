@@ -92,6 +92,17 @@ def test_a_window_that_is_run_again_after_a_correction_files_nothing_twice(world
     assert world.accounted() == {1: 1, 2: 1, 3: 1}
 
 
+@pytest.mark.parametrize("back", [1, 3, 7])
+def test_a_window_that_is_run_again_has_nothing_twice_whose_end_moved_back_into_it(world, back):
+    for day in range(10):
+        world.night(day)
+    world.hold(1, START + 9 * DAY + HOUR, start=START)
+    world.night(9)
+    world.ends[1] -= back * DAY
+    world.night(9 - back)
+    assert world.accounted() == {1: 1}
+
+
 def test_a_pending_session_whose_end_moves_stays_pending_and_comes(world, source):
     source.outcomes[good(1)] = NOT_READY
     world.hold(1, END - HOUR)

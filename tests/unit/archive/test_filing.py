@@ -99,7 +99,7 @@ def test_a_session_that_is_listed_twice_counts_once_with_what_was_listed_last():
 
 
 def test_manifests_are_searched_from_the_earliest_start_on():
-    assert search_window([a_session(1)], WINDOW) == Window(START - DAY, END + DAY)
+    assert search_window([a_session(1)], WINDOW) == Window(START - DAY, END + 7 * DAY)
     long = a_session(1, start_time=(START - 5 * DAY).isoformat())
     assert search_window([a_session(2), long, "no session"], WINDOW).start == START - 5 * DAY
     assert search_window([a_session(1, start_time="soon")], WINDOW).start == START - DAY

@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 from airflow.sdk import ObjectStoragePath
 
-from lessonspace_provider.archive_settling import failures
+from lessonspace_provider.archive.settling import failures
 from lessonspace_provider.exceptions import LessonspaceError
 from tests.unit.archive.kit import END, ENDED, NOT_READY, NOW, START, a_session, good, statuses, tree
 

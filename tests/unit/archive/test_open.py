@@ -221,6 +221,17 @@ def test_an_index_that_can_not_be_written_is_a_warning_and_no_failure(archiver, 
     assert [line for line in log.warnings if "no new files" in line]
 
 
+def test_a_folder_in_the_place_of_the_index_costs_a_warning_and_nothing_else(archiver, source, log, tmp_path):
+    source.outcomes[good(1)] = NOT_READY
+    night(archiver, 0, [held(1, 0)])
+    (tmp_path / INDEX).unlink(missing_ok=True)
+    (tmp_path / INDEX).mkdir()
+    source.outcomes = {}
+    _, (earlier,), problems = night(archiver, PAUSED)
+    assert (statuses(earlier), problems) == ({good(1): "archived"}, [])
+    assert [line for line in log.warnings if "index can't be read or written" in line]
+
+
 def test_a_store_that_does_not_tell_writes_apart_has_all_read(archiver, tmp_path, monkeypatch, reads):
     write_manifests(tmp_path, range(-10, 0))
     listed = storage.fingerprints_in

@@ -92,9 +92,9 @@ def test_there_is_no_gap_within_a_second():
 
 def test_a_corrected_session_is_searched_for_where_it_may_have_ended():
     window = Window(START, END)
-    assert windows_around(window, END) == Window(START - DAY, END + DAY)
-    assert windows_around(window, START - 5 * DAY) == Window(START - 5 * DAY, END + DAY)
-    assert windows_around(window, START - 5000 * DAY) == Window(START - 31 * DAY, END + DAY)
+    assert windows_around(window, END) == Window(START - DAY, END + 7 * DAY)
+    assert windows_around(window, START - 5 * DAY) == Window(START - 5 * DAY, END + 7 * DAY)
+    assert windows_around(window, START - 5000 * DAY) == Window(START - 31 * DAY, END + 7 * DAY)
 
 
 @pytest.mark.parametrize(("interval", "first"), [(DAY, START - DAY), (DAY / 96, START - DAY / 24)])
