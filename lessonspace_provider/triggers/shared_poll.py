@@ -357,7 +357,7 @@ def as_lessonspace_error(error: Exception) -> LessonspaceError:
         return error
     frames = "".join(traceback.format_tb(error.__traceback__))
     _log.error("%s in a trigger:\n%s", type(error).__name__, frames)
-    return LessonspaceError(f"{type(error).__name__} while waiting for Lessonspace: look into the triggerer's log.")
+    return LessonspaceError(f"{type(error).__name__} while waiting for Lessonspace: see the triggerer's log.")
 
 
 def now() -> datetime:

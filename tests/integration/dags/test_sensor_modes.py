@@ -216,3 +216,16 @@ def test_a_transcript_is_waited_for_from_the_running_session_on(
     assert looks == [False, False, True]
     assert len(control.calls(path=f"{session_id}/$")) == 2, "by the worker while it ran, by the triggerer for its end"
     assert control.calls(path=r"/sessions/$"), "its end was found in the list"
+
+
+def test_a_fetch_that_waits_ends_at_execution_timeout_and_has_its_retries(
+    run_dag, lessonspace_connection, lessonspace_sandbox, awaited, deferred
+):
+    now = datetime.now(timezone.utc)
+    session_id = lessonspace_sandbox.control.add_session(
+        now - timedelta(hours=2), now - timedelta(hours=1), users=["Ann", "Ben"], transcript="never"
+    )
+    awaited(fetch=session_id)
+    instance = run_dag(load_dag("transcript_wait")).get_task_instance("fetch")
+    assert (instance.state, instance.try_number) == ("failed", 2)
+    assert set(deferred) == {"fetch"}

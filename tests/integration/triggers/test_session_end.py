@@ -18,7 +18,7 @@ def a_trigger(connection, **what):
     return LessonspaceSessionEndTrigger(lessonspace_conn_id=connection, poll_interval=INTERVAL, **what)
 
 
-def test_a_hundred_who_wait_make_no_call_beside_the_one_poll(lessonspace_connection, control, running, present):
+def test_a_hundred_waiters_make_no_call_beside_the_one_poll(lessonspace_connection, control, running, present):
     ids = running(100)
 
     async def scenario():
@@ -77,7 +77,7 @@ def test_what_ended_while_the_triggerer_was_down_is_found_in_the_list(
     assert not [call for call in control.calls() if call.path.endswith(f"{ids[0]}/")]
 
 
-def test_without_a_look_before_it_the_trigger_looks_once_itself(lessonspace_connection, control, present):
+def test_without_a_check_before_it_the_trigger_checks_once(lessonspace_connection, control, present):
     long_ago = present - timedelta(days=2)
     session_id = control.add_session(long_ago, long_ago + timedelta(hours=1), users=["Ann", "Ben"])
     event = asyncio.run(fired(a_trigger(lessonspace_connection, session_id=session_id)))
@@ -122,7 +122,7 @@ def names_of_threads():
     return [thread.name for thread in threading.enumerate()]
 
 
-def test_who_leaves_is_forgotten_and_the_last_one_stops_the_poll(lessonspace_connection, control, running, present):
+def test_the_last_waiter_that_leaves_stops_the_poll(lessonspace_connection, control, running, present):
     ids = running(3)
 
     async def scenario():
@@ -221,7 +221,7 @@ ODD_IDS = {
 ODD_ENDS = {"no time": {"end_time": '"10:"'}, "huge": {"end_time": f'"{"1" * 100_000}"'}}
 
 
-async def told_of_odd_sessions(connection, control, present, odd, good=()):
+async def events_of_odd_sessions(connection, control, present, odd, good=()):
     """Wait for sessions, let some become odd, and end all; the events in their order, the odd ones first."""
     waiting = [
         asyncio.create_task(fired(a_trigger(connection, session_id=i, asked_at=present.timestamp())))
@@ -240,7 +240,7 @@ async def told_of_odd_sessions(connection, control, present, odd, good=()):
 
 def test_odd_sessions_in_the_poll_stop_no_wait_for_others(lessonspace_connection, control, running, present):
     good, odd = running(4), running(len(ODD_ENDS | ODD_IDS))
-    events = asyncio.run(told_of_odd_sessions(lessonspace_connection, control, present, odd, good))
+    events = asyncio.run(events_of_odd_sessions(lessonspace_connection, control, present, odd, good))
     assert [(event["status"], event["session_id"]) for event in events[len(odd) :]] == [("ended", i) for i in good]
     no_time, huge = events[:2]
     assert [(event["status"], event["session_id"]) for event in (no_time, huge)] == [("error", i) for i in odd[:2]]
@@ -254,7 +254,7 @@ def test_a_session_that_lists_name_wrongly_is_found_by_a_check_of_its_own(
 ):
     monkeypatch.setattr(shared, "CONFIRM_AFTER", 0.0)
     odd = running(len(ODD_ENDS | ODD_IDS))
-    events = asyncio.run(told_of_odd_sessions(lessonspace_connection, control, present, odd))
+    events = asyncio.run(events_of_odd_sessions(lessonspace_connection, control, present, odd))
     found = events[len(ODD_ENDS) :]
     assert [(event["status"], event["session_id"]) for event in found] == [("ended", i) for i in odd[len(ODD_ENDS) :]]
     assert max(len(str(event)) for event in found) < 1_000
@@ -294,6 +294,22 @@ def test_when_the_time_is_up_the_trigger_reports_what_it_found_last(lessonspace_
     event = asyncio.run(scenario())
     assert (event["status"], event["session"]) == ("timeout", None)
     assert "is not among those that have ended" in event["message"]
+
+
+def test_a_wait_is_logged_now_and_then_and_not_with_each_poll(lessonspace_connection, control, running, present, capfd):
+    (session_id,) = running(1)
+
+    async def scenario():
+        waiting = asyncio.create_task(
+            fired(a_trigger(lessonspace_connection, session_id=session_id, asked_at=present.timestamp()))
+        )
+        await until(lambda: lists(control) >= 8)
+        await cancelled([waiting])
+
+    asyncio.run(scenario())
+    (line,) = [line for line in "".join(capfd.readouterr()).splitlines() if session_id in line]
+    assert "is not among those that have ended" in line
+    assert "Next check at" in line
 
 
 def test_when_the_time_is_up_in_an_outage_the_trigger_reports_that(lessonspace_connection, control, running, present):
@@ -377,9 +393,7 @@ def checks_by_launch_id(control):
     return [dict(call.query)["launch_id"] for call in control.calls(path=LIST) if "launch_id" in dict(call.query)]
 
 
-def test_lessons_in_new_rooms_are_told_within_two_polls_for_a_call_each(
-    lessonspace_connection, control, present, lesson
-):
+def test_lessons_in_new_rooms_end_within_two_polls_for_a_call_each(lessonspace_connection, control, present, lesson):
     rooms = [f"new-room-{number}" for number in range(8)]
     what = {"asked_at": present.timestamp(), **lesson}
 
@@ -461,7 +475,7 @@ def test_waiters_for_one_new_room_learn_it_from_each_other(lessonspace_connectio
     assert checks_by_launch_id(control) == ["new-room"]
 
 
-def test_a_lesson_that_nobody_came_to_is_told_after_a_look_of_its_own(lessonspace_connection, control, lesson):
+def test_a_lesson_that_nobody_came_to_ends_after_a_check_of_its_own(lessonspace_connection, control, lesson):
     give_up_at = lesson["window_end"].timestamp()
     trigger = a_trigger(
         lessonspace_connection, launch_id="nobody", give_up_at=give_up_at, asked_at=give_up_at, **lesson

@@ -50,7 +50,7 @@ def flat(events):
     return [session_id for event in events for session_id in event]
 
 
-def test_each_session_is_told_once_and_those_of_a_poll_together(lessonspace_connection, control, running):
+def test_each_session_is_reported_once_with_those_of_its_poll(lessonspace_connection, control, running):
     ids, events = running(6), []
 
     async def scenario():
@@ -70,7 +70,7 @@ def test_each_session_is_told_once_and_those_of_a_poll_together(lessonspace_conn
     assert len(events) < len(ids)
 
 
-def test_an_event_tells_ids_times_and_counts_and_no_names(lessonspace_connection, control, present):
+def test_an_event_holds_ids_times_and_counts_and_no_names(lessonspace_connection, control, present):
     session_id = control.add_session(present - timedelta(minutes=30), users=["Ann", "Ben"], name="Emma's lesson")
 
     async def ended():
@@ -105,7 +105,7 @@ def test_sessions_of_fewer_people_can_be_left_out(lessonspace_connection, contro
 def test_after_a_restart_it_goes_on_where_it_was(lessonspace_connection, control, running):
     first, second, events, store = running(1)[0], running(1)[0], [], Store()
 
-    async def until_told(session_id):
+    async def until_reported(session_id):
         watching = asyncio.create_task(collect(a_watcher(lessonspace_connection, store), events))
         so_far = lists(control)
         await until(lambda: lists(control) >= so_far + 2)
@@ -116,9 +116,9 @@ def test_after_a_restart_it_goes_on_where_it_was(lessonspace_connection, control
         await until(lambda: lists(control) >= told_at + 2)  # the cursor is written a poll later
         await stopped(watching)
 
-    asyncio.run(until_told(first))
+    asyncio.run(until_reported(first))
     control.end_session(second)
-    asyncio.run(until_told(second))
+    asyncio.run(until_reported(second))
     assert flat(events) == [first, second]
 
 
@@ -174,7 +174,7 @@ def test_an_outage_of_any_length_stops_no_watcher(lessonspace_connection, contro
     assert flat(events) == [session_id]
 
 
-def test_an_event_that_got_lost_on_its_way_is_told_again(lessonspace_connection, control, running):
+def test_an_event_that_was_lost_on_its_way_is_fired_again(lessonspace_connection, control, running):
     (session_id,), store = running(1), Store()
 
     async def first_event(*, end):
@@ -190,9 +190,7 @@ def test_an_event_that_got_lost_on_its_way_is_told_again(lessonspace_connection,
 
 
 @needs_airflow("3.3", "the asset state store came with it")
-def test_of_two_assets_with_the_same_watcher_both_are_told_though_nothing_is_kept(
-    lessonspace_connection, control, running, capsys
-):
+def test_two_assets_with_equal_watchers_both_get_events(lessonspace_connection, control, running, capsys):
     from airflow.sdk.execution_time.context import AssetStateStoreAccessors
 
     (session_id,), events = running(1), []

@@ -13,7 +13,7 @@ from tests.integration.triggers.conftest import INTERVAL, fired, lists, made_aga
 
 
 @pytest.fixture(autouse=True)
-def quick_looks(monkeypatch):
+def quick_checks(monkeypatch):
     """Look again at once, in place of minutes after the session's end."""
     monkeypatch.setattr("lessonspace_provider.triggers.transcripts.next_transcript_look", lambda _, ended_at, now: now)
 
@@ -86,7 +86,7 @@ def test_a_session_that_nobody_ever_joins_is_given_up_too(lessonspace_connection
     assert "nobody ever joined" in event["message"]
 
 
-def test_after_a_look_on_the_worker_the_session_is_not_asked_for_again(lessonspace_connection, control, present):
+def test_after_a_check_on_the_worker_the_session_is_not_asked_for(lessonspace_connection, control, present):
     end = present - timedelta(hours=1)
     session_id = control.add_session(end - timedelta(minutes=50), end, users=["Ann", "Ben"], transcript="ready")
     again = made_again(a_trigger(lessonspace_connection, session_id, ended_at=end.timestamp()))

@@ -169,7 +169,7 @@ def test_importing_the_sensors_imports_no_http_client():
     assert result.stdout.split() == []
 
 
-# Looks
+# Checks
 
 
 @pytest.mark.parametrize(
@@ -194,7 +194,7 @@ def test_the_result_holds_ids_times_and_counts_and_nobody(deferrable, parameters
     assert len(sensor.hook.calls) == 1
 
 
-def test_a_session_that_the_api_does_not_know_is_told_as_such_at_the_first_look(capfd):
+def test_a_session_that_the_api_does_not_know_is_logged_as_such(capfd):
     assert not a_sensor(LessonspaceNotFoundError("none", status=404), session_id=SESSION_ID).poke({}).is_done
     assert f"There is no session {SESSION_ID} so far" in (told := "".join(capfd.readouterr()))
     assert "Check that it is not the id of a space." in told
@@ -395,7 +395,7 @@ def test_a_sensor_that_found_it_running_defers_and_says_when_it_asked():
     assert len(sensor.hook.calls) == 1
 
 
-def test_a_sensor_whose_first_look_failed_defers_and_lets_the_trigger_ask():
+def test_a_sensor_whose_first_check_failed_lets_the_trigger_check():
     sensor = a_sensor(LessonspaceServerError("503"), session_id=SESSION_ID, deferrable=True)
     assert deferral_of(sensor).trigger.asked_at is None
 
@@ -561,7 +561,7 @@ def test_a_poked_wait_is_logged_now_and_then(monkeypatch, capfd):
 @pytest.mark.parametrize(
     ("parameters", "ends"), [({}, LessonspaceWaitFailed), ({"on_no_session": "skip"}, AirflowSkipException)]
 )
-def test_an_event_that_no_session_was_held_ends_as_a_look_that_found_none(parameters, ends):
+def test_an_event_of_no_session_ends_as_a_check_that_found_none(parameters, ends):
     sensor = a_sensor(space_id="room-1", **WINDOW, **parameters)
     with pytest.raises(ends, match="what happened"):
         sensor.execute_complete({}, event("no_session"))

@@ -167,7 +167,7 @@ def deferral_of(sensor):
     return caught.value
 
 
-def test_the_trigger_is_told_the_end_so_that_it_need_not_ask_for_the_session():
+def test_the_trigger_gets_the_end_and_need_not_ask_for_the_session():
     deferral = deferral_of(a_sensor(ENDED, False, deferrable=True, give_up_after=86400, lessonspace_conn_id="other"))
     trigger = deferral.trigger
     assert (trigger.session_id, trigger.lessonspace_conn_id) == (SESSION_ID, "other")
@@ -175,14 +175,14 @@ def test_the_trigger_is_told_the_end_so_that_it_need_not_ask_for_the_session():
     assert (deferral.method_name, deferral.timeout) == ("execute_complete", timedelta(days=2))
 
 
-def test_the_trigger_is_told_since_when_a_session_is_waited_for_that_may_never_begin():
+def test_the_trigger_gets_the_time_since_when_it_is_waited_for():
     before = datetime.now(timezone.utc).timestamp()
     trigger = deferral_of(a_sensor(RUNNING, deferrable=True)).trigger
     assert trigger.ended_at is None
     assert before <= trigger.began_at <= datetime.now(timezone.utc).timestamp()
 
 
-def test_a_sensor_whose_first_look_failed_defers_and_lets_the_trigger_ask():
+def test_a_sensor_whose_first_check_failed_lets_the_trigger_check():
     trigger = deferral_of(a_sensor(LessonspaceServerError("503"), deferrable=True)).trigger
     assert (trigger.began_at, trigger.ended_at) == (None, None)
 

@@ -141,7 +141,7 @@ def test_then_one_call_asks_for_the_rooms_sessions_that_can_be_the_lesson(where)
     ]
 
 
-def test_a_lesson_that_is_never_given_up_is_looked_for_after_its_window_too():
+def test_a_lesson_never_given_up_is_searched_after_its_window_too():
     source = Source()
     AwaitedLesson(replace(LESSON, give_up_at=None), SPACE_ID).check(source, TEN)
     (filters,) = source.calls

@@ -69,8 +69,8 @@ def ended_at(*minutes, day=NINE):
     return EndedSessions([a_session(f"s{minute}", end=day + timedelta(minutes=minute)) for minute in minutes])
 
 
-def tell(cursor, ended):
-    """Tell what is fresh, and move the cursor on, over its written form as a restart would."""
+def report(cursor, ended):
+    """Report what is fresh, and move the cursor on, over its written form as a restart would."""
     fresh = cursor.fresh(ended)
     written = json.loads(json.dumps(cursor.after(fresh, NOW).to_dict()))
     moved = Cursor.from_dict(written)
@@ -78,39 +78,39 @@ def tell(cursor, ended):
     return moved, [session.session_id for session in fresh]
 
 
-def test_sessions_are_told_in_the_order_of_their_ends_and_each_once():
-    cursor, told = tell(Cursor(NINE), ended_at(3, 1, 2))
-    assert told == ["s1", "s2", "s3"]
-    cursor, told = tell(cursor, ended_at(1, 2, 3, 4))
-    assert told == ["s4"]
-    assert tell(cursor, ended_at(1, 2, 3, 4))[1] == []
+def test_sessions_are_reported_once_in_the_order_of_their_ends():
+    cursor, reported = report(Cursor(NINE), ended_at(3, 1, 2))
+    assert reported == ["s1", "s2", "s3"]
+    cursor, reported = report(cursor, ended_at(1, 2, 3, 4))
+    assert reported == ["s4"]
+    assert report(cursor, ended_at(1, 2, 3, 4))[1] == []
 
 
-def test_what_ended_before_the_beginning_is_not_told_and_what_ended_at_it_is():
+def test_only_what_ended_since_the_beginning_is_reported():
     ended = EndedSessions([a_session("before", end=NINE - timedelta(microseconds=1)), a_session("at", end=NINE)])
-    assert tell(Cursor(NINE), ended)[1] == ["at"]
+    assert report(Cursor(NINE), ended)[1] == ["at"]
 
 
-def test_a_session_that_the_list_shows_late_is_told():
-    cursor, _ = tell(Cursor(NINE), ended_at(10))
-    cursor, told = tell(cursor, ended_at(9, 10))
-    assert told == ["s9"]
-    assert tell(cursor, ended_at(9, 10))[1] == []
+def test_a_session_that_the_list_shows_late_is_reported():
+    cursor, _ = report(Cursor(NINE), ended_at(10))
+    cursor, reported = report(cursor, ended_at(9, 10))
+    assert reported == ["s9"]
+    assert report(cursor, ended_at(9, 10))[1] == []
 
 
-def test_sessions_that_end_at_the_same_moment_are_all_told_however_late_they_show():
+def test_sessions_that_end_together_are_all_reported():
     first, second = (a_session(name, end=TEN) for name in ("first", "second"))
-    cursor, told = tell(Cursor(NINE), EndedSessions([first]))
-    assert told == ["first"]
-    assert tell(cursor, EndedSessions([first, second]))[1] == ["second"]
+    cursor, reported = report(Cursor(NINE), EndedSessions([first]))
+    assert reported == ["first"]
+    assert report(cursor, EndedSessions([first, second]))[1] == ["second"]
 
 
-def test_no_session_is_told_twice_however_the_polls_overlap():
+def test_no_session_is_reported_twice():
     cursor, everything = Cursor(NINE), []
     for poll in range(60):
         recent = [minute for minute in range(max(0, poll - 7), poll + 1) if (minute + poll) % 3]
-        cursor, told = tell(cursor, ended_at(*recent))
-        everything += told
+        cursor, reported = report(cursor, ended_at(*recent))
+        everything += reported
     assert len(everything) == len(set(everything))
     assert len(everything) >= 55, "hardly any was left out, although the list showed many late"
 
@@ -118,7 +118,7 @@ def test_no_session_is_told_twice_however_the_polls_overlap():
 def test_the_cursor_remembers_no_more_than_can_be_shown_again():
     cursor = Cursor(NINE)
     for minute in range(600):
-        cursor, _ = tell(cursor, ended_at(minute))
+        cursor, _ = report(cursor, ended_at(minute))
     newest = NINE + timedelta(minutes=599)
     assert cursor.reported_from == newest - OVERLAP
     assert set(cursor.reported) == {
@@ -127,15 +127,15 @@ def test_the_cursor_remembers_no_more_than_can_be_shown_again():
 
 
 def test_a_cursor_never_moves_back():
-    cursor, _ = tell(Cursor(NINE), ended_at(60))
+    cursor, _ = report(Cursor(NINE), ended_at(60))
     assert cursor.after([], NOW) == cursor
     assert cursor.after(ended_at(58).by_id.values(), NOW).reported_from == cursor.reported_from
 
 
 def test_an_end_in_the_future_hides_no_session_that_ends_before_it():
     next_year = 60 * 24 * 365
-    cursor, _ = tell(Cursor(NINE), ended_at(1, next_year))
-    assert tell(cursor, ended_at(60 * 24, next_year))[1] == [f"s{60 * 24}"]
+    cursor, _ = report(Cursor(NINE), ended_at(1, next_year))
+    assert report(cursor, ended_at(60 * 24, next_year))[1] == [f"s{60 * 24}"]
 
 
 def test_nothing_of_the_people_is_written_with_the_cursor():
@@ -167,5 +167,5 @@ def test_anything_else_than_a_written_cursor_is_none(stored):
 
 
 @pytest.mark.parametrize("reported", [None, [], "s", {"s": None}, {"s": "soon"}])
-def test_a_cursor_whose_told_sessions_are_unreadable_begins_where_it_was(reported):
+def test_a_cursor_with_unreadable_sessions_begins_where_it_was(reported):
     assert Cursor.from_dict({"reported_from": "2026-11-23T09:00:00Z", "reported": reported}) == Cursor(NINE)

@@ -88,8 +88,8 @@ REAL = held("real", "09:10:00", "09:55:00")
         pytest.param(
             [held("guests", "09:00:00", "09:50:00", people=0, guests=2)], "guests", id="guests alone are people too"
         ),
-        pytest.param([held("undated", None, "09:50:00")], "undated", id="a session of which no start is told"),
-        pytest.param([held("undated", None, "09:20:00"), REAL], "real", id="no start told, and it ended early"),
+        pytest.param([held("undated", None, "09:50:00")], "undated", id="a session without a start"),
+        pytest.param([held("undated", None, "09:20:00"), REAL], "real", id="no start, and it ended early"),
         pytest.param(
             [held("same", "09:10:00", "09:55:00"), held("alone", "09:10:00", "09:55:00", people=1)],
             "same",
@@ -107,7 +107,7 @@ def test_the_lesson_is_the_session_with_enough_people_that_takes_up_most_of_the_
     "sessions",
     [
         pytest.param([held("over", "09:00:00", None)], id="the lesson overruns"),
-        pytest.param([held("undated", None, None)], id="one that runs, of which no start is told"),
+        pytest.param([held("undated", None, None)], id="one that runs, without a start"),
         pytest.param([held("one", "09:00:00", None, people=1)], id="a second person may still come"),
         pytest.param(
             [held("first", "09:00:00", "09:20:00"), held("second", "09:21:00", None)],

@@ -43,7 +43,7 @@ def looks(session_id, until=WEEK):
 
 
 @pytest.mark.parametrize("session_id", SESSION_IDS[:20])
-def test_a_transcript_is_looked_for_5_minutes_after_the_end_and_then_ever_more_rarely(session_id):
+def test_a_transcript_is_checked_5_minutes_after_the_end_then_rarer(session_id):
     ages = looks(session_id)
     spread = ages[0] / timedelta(minutes=5)
     assert 1 <= spread < 1.1
@@ -55,11 +55,11 @@ def test_a_transcript_is_looked_for_5_minutes_after_the_end_and_then_ever_more_r
     assert max(gaps) <= timedelta(hours=12, milliseconds=1)
 
 
-def test_a_week_takes_some_twenty_looks():
+def test_a_week_takes_some_twenty_checks():
     assert all(18 <= len(looks(session_id)) <= 24 for session_id in SESSION_IDS[:20])
 
 
-def test_sessions_that_ended_together_are_not_looked_for_together():
+def test_sessions_that_ended_together_are_not_checked_together():
     firsts = [looks(session_id, until=timedelta(minutes=1))[0] for session_id in SESSION_IDS]
     assert min(firsts) >= timedelta(minutes=5)
     assert max(firsts) <= timedelta(minutes=5) * 1.1
@@ -68,7 +68,7 @@ def test_sessions_that_ended_together_are_not_looked_for_together():
 
 
 @pytest.mark.parametrize("seconds", [-600, 0, 1, 299, 300, 301, 329, 330, 4_000, 43_200, 600_000])
-def test_the_next_look_lies_ahead_and_is_the_same_for_everybody_who_asks_until_then(seconds):
+def test_the_next_check_lies_ahead_and_is_the_same_until_then(seconds):
     now = END + timedelta(seconds=seconds)
     for session_id in SESSION_IDS[:20]:
         following = next_transcript_look(session_id, END, now)
@@ -79,7 +79,7 @@ def test_the_next_look_lies_ahead_and_is_the_same_for_everybody_who_asks_until_t
         assert next_transcript_look(session_id, END, following) > following
 
 
-def test_a_triggerer_that_is_restarted_goes_on_with_the_same_looks():
+def test_a_restarted_triggerer_continues_with_the_same_checks():
     ages = looks(SESSION_ID)
     restarted = END + timedelta(hours=5, minutes=7)
     assert next_transcript_look(SESSION_ID, END, restarted) - END == min(a for a in ages if END + a > restarted)
@@ -133,7 +133,7 @@ def test_the_waits_after_the_tries_never_get_shorter():
         pytest.param(a_session(), END + WEEK, "given_up", "7 days", id="a week ago"),
     ],
 )
-def test_what_can_be_told_without_asking_for_the_transcript(session, now, status, reason):
+def test_what_is_known_without_asking_for_the_transcript(session, now, status, reason):
     verdict = transcript_verdict(SESSION_ID, session, now, began_at=START, give_up_after=WEEK)
     assert verdict.status == status
     assert reason in verdict.message
@@ -174,7 +174,7 @@ class Source:
         return self.is_there
 
 
-def look(source, now, *, ended_at=None):
+def check(source, now, *, ended_at=None):
     awaited = AwaitedTranscript(SESSION_ID, WEEK, began_at=START, ended_at=ended_at)
     verdict = awaited.check(source, now)
     assert all(session_id == SESSION_ID for _, session_id in source.calls)
@@ -193,27 +193,27 @@ SOON = END + timedelta(minutes=5)
     ],
 )
 def test_as_long_as_there_can_be_no_transcript_only_the_session_is_asked_for(session, status):
-    assert look(Source(session, has_transcript=True), SOON) == (status, ["session"])
+    assert check(Source(session, has_transcript=True), SOON) == (status, ["session"])
 
 
 def test_an_ended_session_is_asked_for_and_its_transcript_at_once():
-    assert look(Source(a_session()), SOON) == ("pending", ["session", "transcript"])
-    assert look(Source(a_session(), has_transcript=True), SOON) == ("ready", ["session", "transcript"])
+    assert check(Source(a_session()), SOON) == ("pending", ["session", "transcript"])
+    assert check(Source(a_session(), has_transcript=True), SOON) == ("ready", ["session", "transcript"])
 
 
 def test_once_the_end_is_known_the_session_is_not_asked_for_again():
-    assert look(Source(a_session()), SOON, ended_at=END) == ("pending", ["transcript"])
-    assert look(Source(a_session(), has_transcript=True), SOON, ended_at=END) == ("ready", ["transcript"])
+    assert check(Source(a_session()), SOON, ended_at=END) == ("pending", ["transcript"])
+    assert check(Source(a_session(), has_transcript=True), SOON, ended_at=END) == ("ready", ["transcript"])
 
 
 @pytest.mark.parametrize("ended_at", [None, END])
 def test_before_it_is_given_up_it_is_asked_for_a_last_time(ended_at):
     late = END + WEEK + timedelta(hours=1)
-    assert look(Source(a_session(), has_transcript=True), late, ended_at=ended_at)[0] == "ready"
-    status, asked = look(Source(a_session()), late, ended_at=ended_at)
+    assert check(Source(a_session(), has_transcript=True), late, ended_at=ended_at)[0] == "ready"
+    status, asked = check(Source(a_session()), late, ended_at=ended_at)
     assert (status, asked[-1]) == ("given_up", "transcript")
 
 
-def test_the_verdict_of_a_look_tells_the_end_so_that_the_next_look_needs_one_call():
+def test_a_check_learns_the_end_so_that_the_next_needs_one_call():
     first = AwaitedTranscript(SESSION_ID, WEEK, began_at=START).check(Source(a_session()), SOON)
     assert first.ended_at == END
