@@ -41,6 +41,9 @@ PERSON = re.compile(r"\s*([^<>,;]*[^<>,;\s])\s*<([^<>@,;\s]+@[^<>@,;\s]+\.[^<>@,
 #: A launch's id has 64 characters at most, of which the date and its hyphen take 11.
 LONGEST_ID = 53
 
+#: Characters of a cell that a message repeats.
+LONGEST_SHOWN = 30
+
 #: The arguments of one launch.
 Launch = dict[str, Any]
 
@@ -113,7 +116,7 @@ def _time(row: Row, column: str) -> time:
     if match := TIME.fullmatch(row[column]):
         with suppress(ValueError):
             return time.fromisoformat(match[1].zfill(5))
-    raise row.error(f"{row[column]!r} is no time: write the school's local ones, such as 9:00", column)
+    raise row.error(f"{_shown(row[column])} is no time: write the school's local ones, such as 9:00", column)
 
 
 def _is_left_out(moment: datetime) -> bool:
@@ -133,7 +136,12 @@ def _date(row: Row, column: str, word: str) -> date:
     if DATE.fullmatch(word):
         with suppress(ValueError):
             return date.fromisoformat(word)
-    raise row.error(f"{word!r} is no weekday, date or 'daily': write Monday, or a date as 2026-12-14", column)
+    raise row.error(f"{_shown(word)} is no weekday, date or 'daily': write Monday, or a date as 2026-12-14", column)
+
+
+def _shown(text: str) -> str:
+    """Write a cell for a message, which Airflow logs: not one that may have people in it, and none that is long."""
+    return "what is there" if len(text) > LONGEST_SHOWN or "@" in text or "<" in text else repr(text)
 
 
 def _students(row: Row) -> list[Launch]:

@@ -143,6 +143,8 @@ def make_private_folder(path: Path) -> None:
     :raises NotPrivateError: when another user made it or its link, or other users are let in.
     :raises OSError: when it can't be made.
     """
+    with suppress(FileNotFoundError):  # as far as it is there
+        refuse_foreign_links(path.parent)
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     _check_private(path)
 
@@ -209,15 +211,22 @@ def _open_or_create(path: str, flags: int) -> int:
 
 
 def _opened_to_read(path: Path, flags: int = 0) -> BinaryIO:
+    _refuse_irregular(path.stat())  # opening a device may do something
     # Without O_NONBLOCK, opening a FIFO waits for its writer.
-    file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | flags), "rb")
-    mode = os.fstat(file.fileno()).st_mode
-    if not stat.S_ISREG(mode):
+    file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | flags), "rb")
+    try:
+        _refuse_irregular(os.fstat(file.fileno()))
+    except OSError:
         file.close()
-        if stat.S_ISDIR(mode):
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-        raise OSError(errno.ENXIO, "it is a FIFO or a device")
+        raise
     return file
+
+
+def _refuse_irregular(status: os.stat_result) -> None:
+    if stat.S_ISDIR(status.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(errno.ENXIO, "it is a FIFO, a socket or a device")
 
 
 def _new_part(folder: Path) -> tuple[Path, BinaryIO]:

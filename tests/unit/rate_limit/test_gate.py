@@ -148,6 +148,16 @@ def test_link_of_another_user_is_refused(tmp_path):
     assert list((tmp_path / "real").iterdir()) == []
 
 
+@NEEDS_ROOT
+def test_no_folder_is_made_over_a_link_of_another_user(tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    os.lchown(tmp_path / "link", ANOTHER_USER, -1)
+    with pytest.raises(LessonspaceInputError, match=r"can't be used \(.*/link is a link that the user with id"):
+        state_directory(str(tmp_path / "link" / "state"), {})
+    assert list((tmp_path / "real").iterdir()) == []
+
+
 def test_own_link_to_a_private_folder_is_followed(tmp_path):
     (tmp_path / "real").mkdir(mode=0o700)
     (tmp_path / "state").symlink_to("real")
