@@ -16,7 +16,7 @@ from lessonspace_provider.archive.clock import Present
 from lessonspace_provider.archive.paths import number_of, session_id_of, transcript_path
 from lessonspace_provider.sessions import objects_in, participant_count, space_of
 from lessonspace_provider.waiting.eligibility import transcript_obstacle
-from lessonspace_provider.waiting.schedule import LONGEST_LOOK, wait_before_look
+from lessonspace_provider.waiting.schedule import LONGEST_PAUSE, pause_after
 
 if TYPE_CHECKING:
     from lessonspace_provider.api.types import Profile, Session
@@ -270,7 +270,7 @@ def missing(
     if may_give_up(tried, present=present, give_up_after=give_up_after):
         return settled(tried, "given_up", reason=over)
     until, now = _given_up_at(entry, present.now, give_up_after), present.now
-    check = now + wait_before_look(tried["tries"])
+    check = now + pause_after(tried["tries"])
     return {
         **tried,
         "status": "pending",
@@ -305,7 +305,7 @@ def is_due(entry: ManifestSession, now: datetime) -> bool:
         return False
     next_look = read_time(entry["next_look"])
     # One further ahead was written by a clock that was wrong.
-    longest = LONGEST_LOOK if entry["status"] == "pending" else RETRY_OLD_AFTER
+    longest = LONGEST_PAUSE if entry["status"] == "pending" else RETRY_OLD_AFTER
     return next_look is None or not now < next_look <= now + longest
 
 

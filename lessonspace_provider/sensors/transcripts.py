@@ -12,7 +12,7 @@ from lessonspace_provider.api.arguments import LONGEST_DURATION, as_duration, as
 from lessonspace_provider.api.foreign_words import clean_message
 from lessonspace_provider.sensors.base import Check, LessonspaceSensor, LessonspaceWaitFailed
 from lessonspace_provider.waiting.awaited import DEFAULT_GIVE_UP_AFTER, AwaitedTranscript
-from lessonspace_provider.waiting.schedule import FIRST_LOOK, LONGEST_LOOK
+from lessonspace_provider.waiting.schedule import FIRST_PAUSE, LONGEST_PAUSE
 
 if TYPE_CHECKING:
     from lessonspace_provider.triggers.transcripts import LessonspaceTranscriptTrigger
@@ -46,8 +46,8 @@ class LessonspaceTranscriptSensor(LessonspaceSensor):
         *,
         session_id: str,
         give_up_after: timedelta | float = DEFAULT_GIVE_UP_AFTER,
-        poke_interval: timedelta | float = FIRST_LOOK,
-        max_wait: timedelta | float = LONGEST_LOOK,
+        poke_interval: timedelta | float = FIRST_PAUSE,
+        max_wait: timedelta | float = LONGEST_PAUSE,
         exponential_backoff: bool = True,
         timeout: timedelta | float | None = None,
         **kwargs: Any,

@@ -23,7 +23,7 @@ from lessonspace_provider.triggers.shared_poll import (
 )
 from lessonspace_provider.waiting.awaited import DEFAULT_INTERVAL, AwaitedTranscript, check_interval, from_epoch
 from lessonspace_provider.waiting.progress import Progress
-from lessonspace_provider.waiting.schedule import FIRST_LOOK, next_transcript_look
+from lessonspace_provider.waiting.schedule import FIRST_PAUSE, next_check_at
 
 if TYPE_CHECKING:
     from lessonspace_provider.waiting.transcripts import TranscriptVerdict
@@ -118,7 +118,7 @@ class LessonspaceTranscriptTrigger(BaseTrigger):
                 if patience.ends_with(error):
                     raise
                 progress.failed(error, now())
-                await asyncio.sleep(FIRST_LOOK.total_seconds())
+                await asyncio.sleep(FIRST_PAUSE.total_seconds())
                 checked_at = None
                 continue
             if verdict.status != "pending":
@@ -139,7 +139,7 @@ class LessonspaceTranscriptTrigger(BaseTrigger):
         soonest = now() + timedelta(seconds=self.poll_interval)
         if awaited.ended_at is None:
             return soonest
-        scheduled = next_transcript_look(awaited.session_id, awaited.ended_at, now())
+        scheduled = next_check_at(awaited.session_id, awaited.ended_at, now())
         return max(min(scheduled, awaited.ended_at + awaited.give_up_after), soonest)
 
     async def _until_ended(

@@ -15,7 +15,7 @@ from tests.integration.triggers.conftest import INTERVAL, fired, lists, made_aga
 @pytest.fixture(autouse=True)
 def quick_checks(monkeypatch):
     """Look again at once, in place of minutes after the session's end."""
-    monkeypatch.setattr("lessonspace_provider.triggers.transcripts.next_transcript_look", lambda _, ended_at, now: now)
+    monkeypatch.setattr("lessonspace_provider.triggers.transcripts.next_check_at", lambda _, ended_at, now: now)
 
 
 def a_trigger(connection, session_id, **what):
@@ -107,7 +107,7 @@ def test_when_the_time_is_up_it_reports_what_it_found_last(lessonspace_connectio
 
 
 def test_failures_end_in_an_error_that_says_what_failed(lessonspace_connection, control, present, monkeypatch):
-    monkeypatch.setattr("lessonspace_provider.triggers.transcripts.FIRST_LOOK", timedelta(0))
+    monkeypatch.setattr("lessonspace_provider.triggers.transcripts.FIRST_PAUSE", timedelta(0))
     end = present - timedelta(hours=1)
     session_id = control.add_session(end - timedelta(minutes=50), end, users=["Ann", "Ben"])
     control.inject_fault("status", status=403, body='{"detail": "Not now."}')

@@ -10,7 +10,7 @@ import pytest
 
 from lessonspace_provider.exceptions import LessonspaceNotFoundError
 from lessonspace_provider.waiting.awaited import AwaitedTranscript
-from lessonspace_provider.waiting.schedule import next_transcript_look, wait_before_look
+from lessonspace_provider.waiting.schedule import next_check_at, pause_after
 from lessonspace_provider.waiting.transcripts import missing_transcript, transcript_verdict
 
 SESSION_ID = "5b5f1a2c-3d4e-4f5a-8b9c-0d1e2f3a4b5c"
@@ -36,7 +36,7 @@ def looks(session_id, until=WEEK):
     """How long after the session's end it is looked for."""
     ages, now = [], END
     while now - END < until:
-        before, now = now, next_transcript_look(session_id, END, now)
+        before, now = now, next_check_at(session_id, END, now)
         assert now > before, "the same look comes again and again"
         ages.append(now - END)
     return ages
@@ -71,18 +71,18 @@ def test_sessions_that_ended_together_are_not_checked_together():
 def test_the_next_check_lies_ahead_and_is_the_same_until_then(seconds):
     now = END + timedelta(seconds=seconds)
     for session_id in SESSION_IDS[:20]:
-        following = next_transcript_look(session_id, END, now)
+        following = next_check_at(session_id, END, now)
         assert following > now
-        assert next_transcript_look(session_id, END, now) == following
+        assert next_check_at(session_id, END, now) == following
         for share in (0.25, 0.5, 0.999):
-            assert next_transcript_look(session_id, END, now + (following - now) * share) == following
-        assert next_transcript_look(session_id, END, following) > following
+            assert next_check_at(session_id, END, now + (following - now) * share) == following
+        assert next_check_at(session_id, END, following) > following
 
 
 def test_a_restarted_triggerer_continues_with_the_same_checks():
     ages = looks(SESSION_ID)
     restarted = END + timedelta(hours=5, minutes=7)
-    assert next_transcript_look(SESSION_ID, END, restarted) - END == min(a for a in ages if END + a > restarted)
+    assert next_check_at(SESSION_ID, END, restarted) - END == min(a for a in ages if END + a > restarted)
 
 
 @pytest.mark.parametrize(
@@ -97,11 +97,11 @@ def test_a_restarted_triggerer_continues_with_the_same_checks():
     ],
 )
 def test_the_wait_after_each_try_doubles_up_to_12_hours(tries, wait):
-    assert wait_before_look(tries) == wait
+    assert pause_after(tries) == wait
 
 
 def test_the_waits_after_the_tries_never_get_shorter():
-    waits = [wait_before_look(tries) for tries in range(1, 40)]
+    waits = [pause_after(tries) for tries in range(1, 40)]
     assert waits == sorted(waits)
 
 
