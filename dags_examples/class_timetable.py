@@ -116,7 +116,9 @@ def _time(row: Row, column: str) -> time:
     if match := TIME.fullmatch(row[column]):
         with suppress(ValueError):
             return time.fromisoformat(match[1].zfill(5))
-    raise row.error(f"{_shown(row[column])} is no time: write the school's local ones, such as 9:00", column)
+    raise row.error(
+        f"{_shown(row[column])} is no time: write local ones such as 9:00, and format the column as text", column
+    )
 
 
 def _is_left_out(moment: datetime) -> bool:
@@ -136,7 +138,8 @@ def _date(row: Row, column: str, word: str) -> date:
     if DATE.fullmatch(word):
         with suppress(ValueError):
             return date.fromisoformat(word)
-    raise row.error(f"{_shown(word)} is no weekday, date or 'daily': write Monday, or a date as 2026-12-14", column)
+    allowed = "write Monday, or a date as 2026-12-14, and format the column as text"
+    raise row.error(f"{_shown(word)} is no weekday, date or 'daily': {allowed}", column)
 
 
 def _shown(text: str) -> str:
