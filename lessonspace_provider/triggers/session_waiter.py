@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from lessonspace_provider.exceptions import LessonspaceError
 from lessonspace_provider.triggers import shared_poll as shared
-from lessonspace_provider.triggers.shared_poll import Patience, PollResult, SharedConnection, Subscription, now
+from lessonspace_provider.triggers.shared_poll import Patience, PollResult, SharedConnection, now
 from lessonspace_provider.waiting.awaited import AwaitedLesson, AwaitedSession
 
 if TYPE_CHECKING:
@@ -59,17 +59,18 @@ class SessionWaiter:
         interval = self._interval.total_seconds()
         async with self._connection.ended_sessions(since, interval, self._awaited.spaces) as poll:
             while True:
-                verdict = await self.take(await poll.next(self._failed), poll)
+                verdict = await self.take(await poll.next(self._failed))
                 if verdict is not None and verdict.status != "waiting":
                     return verdict
+                poll.spaces = self._awaited.spaces
 
-    async def take(self, result: PollResult, poll: Subscription) -> EndVerdict | None:
+    async def take(self, result: PollResult) -> EndVerdict | None:
         """
         Decide by what a poll found, after a check if that is not enough.
 
         :return: None when nothing was decided.
         """
-        self._learn(poll, None)
+        self._learn_room(None)
         for session in self._awaited.among(result.ended, now()):
             self._found[session.session_id] = session
         verdict = self._awaited.verdict([*self._found.values()], now())
@@ -81,7 +82,8 @@ class SessionWaiter:
         is_unreadable = self._awaited.is_unreadable(result.ended)
         if result.should_confirm or is_new_room or is_not_listed or is_unreadable or self._is_inconclusive(verdict):
             checked = await self.check()
-            self._learn(poll, checked)
+            if checked is None and is_new_room:
+                self._room.check_failed()
             return checked
         return None
 
@@ -103,6 +105,7 @@ class SessionWaiter:
                 raise
             return None
         self._patience = Patience()
+        self._learn_room(verdict)
         self._note(verdict)
         return verdict
 
@@ -112,17 +115,16 @@ class SessionWaiter:
     def _failed(self, error: LessonspaceError) -> None:
         self._progress.failed(error, now())
 
-    def _learn(self, poll: Subscription, verdict: EndVerdict | None) -> None:
+    def _learn_room(self, verdict: EndVerdict | None) -> None:
         """Learn the room of a launch id, from a check or from another waiter: from then on the list shows it."""
-        if not isinstance(self._awaited, AwaitedLesson) or self._awaited.is_listed or self._awaited.launch_id is None:
+        awaited = self._awaited
+        if not isinstance(awaited, AwaitedLesson) or awaited.launch_id is None:
             return
         known = self._connection.spaces_of_launches
-        if verdict is not None and verdict.space_id is not None:
-            known[self._awaited.launch_id] = verdict.space_id
-        space_id = known.get(self._awaited.launch_id)
+        space_id = awaited.space_id or (verdict.space_id if verdict else None) or known.get(awaited.launch_id)
         if space_id is not None:
-            self._awaited = replace(self._awaited, space_id=space_id)
-            poll.spaces = self._awaited.spaces
+            known[awaited.launch_id] = space_id
+            self._awaited = replace(awaited, space_id=space_id)
 
     def _is_inconclusive(self, verdict: EndVerdict) -> bool:
         """Whether the listed sessions settle it, but others may speak against it; checked again rarely."""
@@ -175,3 +177,7 @@ class _UnknownRoom:
         self._next_check = now() + pause - self._interval / 2  # polls do not come exactly at their interval
         self._checks += 1
         return True
+
+    def check_failed(self) -> None:
+        """Let the check be made again, as it told nothing."""
+        self._is_due = True

@@ -415,6 +415,19 @@ def test_lessons_in_new_rooms_end_within_two_polls_for_a_call_each(lessonspace_c
     assert sorted(checks_by_launch_id(control)) == rooms
 
 
+def test_a_check_of_a_new_room_that_failed_is_made_again(lessonspace_connection, control, present, lesson):
+    what = {"asked_at": present.timestamp(), "launch_id": "new-room", **lesson}
+
+    async def scenario():
+        waiting = asyncio.create_task(fired(a_trigger(lessonspace_connection, **what)))
+        await until(lambda: unfiltered_polls(control) >= 2)
+        control.inject_fault("status", status=403, path=LIST, count=2)
+        control.add_session(present - timedelta(minutes=50), present, users=["Ann", "Ben"], launch_id="new-room")
+        return await waiting
+
+    assert asyncio.run(scenario())["status"] == "ended"
+
+
 def test_a_new_room_is_learned_while_its_lesson_runs_and_its_end_costs_no_call(
     lessonspace_connection, control, present, lesson
 ):

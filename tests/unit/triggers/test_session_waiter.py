@@ -83,3 +83,11 @@ def test_a_known_room_is_never_checked_for_this(clock, awaited):
 def test_a_session_that_cant_be_the_lesson_is_not_checked_for(clock):
     room = _UnknownRoom(INTERVAL)
     assert not room.may_have_been_used(UNKNOWN, unclaimed(a_session("a", end=NINE - timedelta(minutes=1))))
+
+
+def test_a_check_that_failed_is_made_again(clock):
+    room = _UnknownRoom(INTERVAL)
+    assert room.may_have_been_used(UNKNOWN, unclaimed(a_session("a")))
+    room.check_failed()
+    clock.moment += INTERVAL
+    assert room.may_have_been_used(UNKNOWN, unclaimed(a_session("a")))

@@ -283,7 +283,7 @@ def test_what_is_inconclusive_is_checked_once_and_again_after_a_while(clock):
 
     def take(*ended):
         result = shared.PollResult(clock.now(), EndedSessions.parse(ended))
-        return asyncio.run(waiter.take(result, shared.Subscription(30, 0.0)))
+        return asyncio.run(waiter.take(result))
 
     for _ in range(5):
         verdict = take(short)
