@@ -48,19 +48,19 @@ READ_ONLY = (
         "pages",
         "lists are {count, next, previous, results}, and next stays at the list's own path",
         SEEN,
-        ("hooks.transport:Transport.query_of_next_page",),
+        ("api.transport:Transport.query_of_next_page",),
     ),
     Assumption(
         "page-past-end",
         'a page past the end is 404, and called "Invalid page"',
         GUESSED,
-        ("hooks.paging:PAGE_PAST_THE_END",),
+        ("api.paging:PAGE_PAST_THE_END",),
     ),
     Assumption(
-        "unknown-filter", "a filter that does not exist is ignored in silence", SEEN, ("parameters:encode_filters",)
+        "unknown-filter", "a filter that does not exist is ignored in silence", SEEN, ("api.filters:encode_filters",)
     ),
     Assumption("uuid-in-urls", "a session is found by its uuid", SEEN, (f"{_HOOK}.get_session",)),
-    Assumption("integer-id", "a session is not found by its integer id", SEEN, ("parameters:as_uuid",)),
+    Assumption("integer-id", "a session is not found by its integer id", SEEN, ("api.arguments:as_uuid",)),
     Assumption(
         "space-in-session", "each listed session names its space's id and slug", DOCUMENTED, ("sessions:space_of",)
     ),
@@ -69,23 +69,26 @@ READ_ONLY = (
         "end-filter",
         "end_time_after gives all sessions that ended since then, and no running ones",
         DOCUMENTED,
-        ("triggers.shared:SharedConnection", "operators.transcripts:LessonspaceArchiveTranscriptsOperator"),
+        ("triggers.shared_poll:SharedConnection", "operators.transcripts:LessonspaceArchiveTranscriptsOperator"),
     ),
     Assumption(
         "start-filter",
         "start_time_after and start_time_before give all sessions of that time, and no others",
         DOCUMENTED,
-        ("waiting:AwaitedLesson.check",),
+        ("waiting.awaited:AwaitedLesson.check",),
     ),
     Assumption(
         "single-user",
         "without include_single_user=true, sessions of one person are left out",
         GUESSED,
-        ("waiting:AwaitedLesson.check", "operators.transcripts:LessonspaceArchiveTranscriptsOperator"),
+        ("waiting.awaited:AwaitedLesson.check", "operators.transcripts:LessonspaceArchiveTranscriptsOperator"),
     ),
-    Assumption("several-values", "a filter that is given twice asks for either", SEEN, ("parameters:encode_filters",)),
+    Assumption("several-values", "a filter that is given twice asks for either", SEEN, ("api.filters:encode_filters",)),
     Assumption(
-        "slug-names-space", "a space's slug works as ?space= and in /spaces/{slug}/", SEEN, ("parameters:as_space_id",)
+        "slug-names-space",
+        "a space's slug works as ?space= and in /spaces/{slug}/",
+        SEEN,
+        ("api.arguments:as_space_id",),
     ),
     Assumption(
         "logs-in-space-list",
@@ -93,8 +96,10 @@ READ_ONLY = (
         SEEN,
         (f"{_HOOK}.list_space_sessions",),
     ),
-    Assumption("one-at-a-time", "a space has one session at a time", GUESSED, ("lessons:Lesson.takes_up_most",)),
-    Assumption("half-a-day", "no session lasts over 12 hours", GUESSED, ("waiting:LONGEST_SESSION",)),
+    Assumption(
+        "one-at-a-time", "a space has one session at a time", GUESSED, ("waiting.lessons:Lesson.takes_up_most",)
+    ),
+    Assumption("half-a-day", "no session lasts over 12 hours", GUESSED, ("waiting.awaited:LONGEST_SESSION",)),
     Assumption("profile-users", "profiles[].user is an integer", DOCUMENTED, ("sessions:participant_count",)),
     Assumption("billable", "billable_seconds is an integer or null", DOCUMENTED, ("sessions:summary",)),
     Assumption(
@@ -107,19 +112,19 @@ READ_ONLY = (
         "transcript-file",
         "its file is a JSON list of segments: start_time and end_time in seconds, user, text",
         SEEN,
-        ("transcripts:pieces_of",),
+        ("transcripts.formats:pieces_of",),
     ),
     Assumption(
         "one-person-no-transcript",
         "a session of one person has no transcript, and asking for it is 404",
         VENDOR,
-        ("sessions:transcript_obstacle",),
+        ("waiting.eligibility:transcript_obstacle",),
     ),
     Assumption(
         "short-no-transcript",
         "a session of 300 s or less has no transcript (an older guide: 150 s), and asking for it is 404",
         VENDOR,
-        ("sessions:SHORTEST_TRANSCRIBED",),
+        ("waiting.eligibility:SHORTEST_TRANSCRIBED",),
     ),
     Assumption(
         "recording-link",
@@ -129,7 +134,10 @@ READ_ONLY = (
     ),
     Assumption("space-list", "listed spaces have id and slug", GUESSED, (f"{_HOOK}.list_spaces",)),
     Assumption(
-        "user-list", "listed users have an integer id in user.id, or in user or id itself", SEEN, ("ids:user_id_of",)
+        "user-list",
+        "listed users have an integer id in user.id, or in user or id itself",
+        SEEN,
+        ("api.ids:user_id_of",),
     ),
 )
 
@@ -150,7 +158,7 @@ WRITING = (
         "reserved-session",
         "nobody has joined, so the launch's session is 404",
         GUESSED,
-        ("waiting:AwaitedSession.check",),
+        ("waiting.awaited:AwaitedSession.check",),
     ),
 )
 
@@ -159,14 +167,14 @@ UNTESTABLE = (
         "five-a-second",
         "a key may make about five calls a second, and 429 is the answer to more",
         VENDOR,
-        ("rate_limit:gate_for",),
+        ("rate_limit.gate:gate_for",),
         "it would take the key away from everybody else",
     ),
     Assumption(
         "store-without-key",
         "the store behind a signed link refuses a request that carries the key",
         SEEN,
-        ("hooks.transport:Transport.download",),
+        ("api.transport:Transport.download",),
         "the key is never sent there",
     ),
     Assumption(
@@ -180,7 +188,7 @@ UNTESTABLE = (
         "listed-in-time",
         "a session that ended is on the list within 10 minutes",
         GUESSED,
-        ("ended_sessions:OVERLAP",),
+        ("waiting.cursor:OVERLAP",),
         "it needs a session that ends meanwhile",
     ),
     Assumption(
@@ -194,14 +202,14 @@ UNTESTABLE = (
         "room-is-slug",
         "launch's room_id is the slug by which sessions name their space",
         SEEN,
-        ("ended_sessions:EndedSessions",),
+        ("waiting.cursor:EndedSessions",),
         "it needs somebody who joins",
     ),
     Assumption(
         "recorded-by-session",
         "a session whose own record_av is false has no transcript; its space's may have changed since",
         GUESSED,
-        ("sessions:transcript_obstacle",),
+        ("waiting.eligibility:transcript_obstacle",),
         "it needs a lesson that is not recorded, and the reference does not tell where record_av stands",
     ),
     Assumption(
@@ -215,14 +223,14 @@ UNTESTABLE = (
         "expired-link",
         "the store behind a signed link answers 403 when the link has expired",
         SEEN,
-        ("hooks.answers:read_file",),
+        ("api.responses:read_file",),
         "it takes hours",
     ),
     Assumption(
         "transcript-in-a-week",
         "a transcript that is not there 7 days after the end never comes",
         SEEN,
-        ("waiting:DEFAULT_GIVE_UP_AFTER",),
+        ("waiting.awaited:DEFAULT_GIVE_UP_AFTER",),
         "it takes a week",
     ),
     Assumption(
@@ -285,7 +293,7 @@ UNTESTABLE = (
         "largest-file",
         "no object is larger than 2 MB, no page of a list than 4 MB, and no transcript than 256 MB",
         GUESSED,
-        ("hooks.bodies:LARGEST_OBJECT", "hooks.bodies:LARGEST_PAGE", "hooks.bodies:LARGEST_FILE"),
+        ("api.bodies:LARGEST_OBJECT", "api.bodies:LARGEST_PAGE", "api.bodies:LARGEST_FILE"),
         "no list tells sizes",
     ),
 )
