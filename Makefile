@@ -32,10 +32,11 @@ demo: $(INSTALLED) ## archive one night of transcripts with a real Airflow, agai
 ui: $(INSTALLED) ## the same, left running to click around in
 	@$(BIN)/python -m scripts.demo --keep-running
 
-test: $(INSTALLED) | $(TEMPORARY) ## ruff, mypy, pytest
+test: $(INSTALLED) | $(TEMPORARY) ## ruff, mypy, codespell, pytest
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/mypy -p lessonspace_provider -p scripts
+	$(BIN)/codespell lessonspace_provider dags_examples scripts benchmarks docs .github *.md
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --ignore $(TIMED)
 	$(BIN)/python -m pytest $(TIMED)
 

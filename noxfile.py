@@ -2,7 +2,7 @@
 """
 The tests on every supported pair of Airflow and Python: `make matrix`. Pairs without an interpreter are skipped.
 
-What stands behind `--` takes the place of the tests that a session runs: `nox -s lowest -- -x tests/unit/rate_limit/test_pace.py`.
+What stands behind `--` takes the place of the tests that a session runs: `nox -s lowest -- -x tests/unit/api`.
 """
 
 from __future__ import annotations
@@ -104,6 +104,7 @@ def lowest(session: nox.Session) -> None:
         "hypothesis",
         "jsonschema",
         "pytest",
+        "pytest-timeout",
         "apache-airflow-providers-redis",
         "requests-mock",
         "srt",
