@@ -27,6 +27,11 @@ def end_time(session: Session) -> datetime | None:
     return _time(session, "end_time")
 
 
+def known_start(session: Session) -> datetime | None:
+    """When the session began, aware, in UTC; None when the API does not say, or sends something other than a time."""
+    return read_time(session.get("start_time"))
+
+
 def _time(session: Session, field: str) -> datetime | None:
     value = session.get(field)
     if value is None:

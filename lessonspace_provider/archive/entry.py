@@ -7,7 +7,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Literal, TypedDict, cast
+from typing import TYPE_CHECKING, Literal, TypedDict, cast, get_args
 
 from lessonspace_provider.api.foreign_words import clean_message, clean_words
 from lessonspace_provider.api.plain_json import MOST_DIGITS
@@ -15,22 +15,22 @@ from lessonspace_provider.api.times import read_time, write_time
 from lessonspace_provider.archive.clock import Present
 from lessonspace_provider.archive.paths import number_of, session_id_of, transcript_path
 from lessonspace_provider.sessions import objects_in, participant_count, space_of
-from lessonspace_provider.waiting.eligibility import transcript_obstacle
-from lessonspace_provider.waiting.schedule import LONGEST_PAUSE, pause_after
+from lessonspace_provider.waiting.transcripts import (
+    LONGEST_PAUSE,
+    TranscriptStatus,
+    next_check_at,
+    should_give_up,
+    transcript_obstacle,
+)
 
 if TYPE_CHECKING:
     from lessonspace_provider.api.types import Profile, Session
 
-Status = Literal["archived", "not_eligible", "pending", "given_up", "failed", "not_attempted"]
-STATUSES: tuple[Status, ...] = ("archived", "not_eligible", "pending", "given_up", "failed", "not_attempted")
+STATUSES: tuple[TranscriptStatus, ...] = get_args(TranscriptStatus)
 
 #: How long a failed session is left to the retries of its own window's run before the runs of later windows retry it;
 #: and how long these wait between two retries when ``give_up_after`` has passed.
 RETRY_FAILED_AFTER, RETRY_OLD_AFTER = timedelta(hours=12), timedelta(days=7)
-
-#: Where no reply of the API had a ``Date``, so many checks without a result stand for it: a worker's clock that is
-#: wrong for a night gives nothing up.
-CHECKS_WITHOUT_DATE = 5
 
 #: Characters of a foreign text that are kept in a manifest.
 LONGEST_TEXT = 500
@@ -57,7 +57,7 @@ class _Entry(TypedDict):
     participants: int
     roles: dict[str, str]
     path: str
-    status: Status
+    status: TranscriptStatus
     reason: str | None
     tries: int
     next_look: str | None
@@ -87,7 +87,7 @@ class Manifest(TypedDict):
 
     window_start: str
     window_end: str
-    counts: dict[Status, int]
+    counts: dict[TranscriptStatus, int]
     sessions: list[ManifestSession]
 
 
@@ -213,12 +213,13 @@ def failed(entry: ManifestSession, reason: str, *, now: datetime, give_up_after:
     :param now: aware.
     :param give_up_after: how long after the session's end a transcript is waited for.
     """
-    until = _given_up_at(entry, now, give_up_after)
+    ended_at = read_time(entry["end_time"]) or now
+    is_over = should_give_up(ended_at, now, give_up_after)
     return {
         **settled(entry, "failed", reason=reason),
         "tries": entry["tries"] + 1,
-        "next_look": write_time(now + (RETRY_FAILED_AFTER if now < until else RETRY_OLD_AFTER)),
-        "pending_until": write_time(until),
+        "next_look": write_time(now + (RETRY_OLD_AFTER if is_over else RETRY_FAILED_AFTER)),
+        "pending_until": write_time(ended_at + give_up_after),
     }
 
 
@@ -269,14 +270,14 @@ def missing(
     tried: ManifestSession = {**entry, "tries": entry["tries"] + 1, "segments": None, "files": []}
     if may_give_up(tried, present=present, give_up_after=give_up_after):
         return settled(tried, "given_up", reason=over)
-    until, now = _given_up_at(entry, present.now, give_up_after), present.now
-    check = now + pause_after(tried["tries"])
+    ended_at = read_time(entry["end_time"]) or present.now
+    check = next_check_at(entry["session_id"], ended_at, present.now, give_up_after, checks=tried["tries"])
     return {
         **tried,
         "status": "pending",
         "reason": reason,
-        "next_look": write_time(min(check, until) if now < until else check),
-        "pending_until": write_time(until),
+        "next_look": write_time(check),
+        "pending_until": write_time(ended_at + give_up_after),
     }
 
 
@@ -286,12 +287,10 @@ def may_give_up(entry: ManifestSession, *, present: Present, give_up_after: time
 
     :param entry: with the check that was just made among its ``tries``.
     """
-    is_certain = present.is_confirmed or entry["tries"] >= CHECKS_WITHOUT_DATE
-    return is_certain and present.now >= _given_up_at(entry, present.now, give_up_after)
-
-
-def _given_up_at(entry: ManifestSession, now: datetime, give_up_after: timedelta) -> datetime:
-    return (read_time(entry["end_time"]) or now) + give_up_after
+    ended_at = read_time(entry["end_time"]) or present.now
+    return should_give_up(
+        ended_at, present.now, give_up_after, is_confirmed=present.is_confirmed, checks=entry["tries"]
+    )
 
 
 def is_open(entry: ManifestSession) -> bool:
@@ -339,10 +338,11 @@ def signed(entry: ManifestSession, known: Mapping[str, ManifestSession], by: str
     return unsigned if by is None else {**unsigned, "changed_by": by}
 
 
-def count(sessions: Iterable[ManifestSession]) -> dict[Status, int]:
+def count(sessions: Iterable[ManifestSession]) -> dict[TranscriptStatus, int]:
     """Count the sessions of each status."""
     occurred = Counter(entry["status"] for entry in sessions)
-    return {status: occurred[status] for status in STATUSES}
+    # What erased it adds its number: manifests of archives without an erasure keep their six counts.
+    return {status: occurred[status] for status in STATUSES if status != "erased" or occurred[status]}
 
 
 def progress(done: Collection[ManifestSession], total: int, seconds: float) -> str:

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 from lessonspace_provider.archive.entry import ManifestSession
 from lessonspace_provider.archive.paths import session_id_of
 from lessonspace_provider.archive.windows import LOOK_BACK, Window, window_of, windows_around
-from lessonspace_provider.sessions import end_time
-from lessonspace_provider.waiting.eligibility import known_start
+from lessonspace_provider.sessions import end_time, known_start
 
 if TYPE_CHECKING:
     from lessonspace_provider.api.types import Session

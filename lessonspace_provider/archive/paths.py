@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 from lessonspace_provider.api.arguments import is_text, refuse
 from lessonspace_provider.exceptions import LessonspaceServerError
 from lessonspace_provider.output.destinations import is_below
-from lessonspace_provider.sessions import end_time, space_of
-from lessonspace_provider.waiting.eligibility import known_start
+from lessonspace_provider.sessions import end_time, known_start, space_of
 
 if TYPE_CHECKING:
     from lessonspace_provider.api.types import Session

@@ -36,7 +36,7 @@ from lessonspace_provider.live_check.assumptions import ASSUMPTIONS, READ_ONLY, 
 from lessonspace_provider.operators.spaces import space_page
 from lessonspace_provider.sessions import end_time, objects_in, participant_count, space_of, start_time
 from lessonspace_provider.waiting.awaited import LONGEST_SESSION
-from lessonspace_provider.waiting.eligibility import SHORTEST_TRANSCRIBED, transcript_obstacle
+from lessonspace_provider.waiting.transcripts import SHORTEST_TRANSCRIBED, transcript_obstacle
 
 if TYPE_CHECKING:
     from lessonspace_provider.api.types import Launch, Session

@@ -118,13 +118,13 @@ READ_ONLY = (
         "one-person-no-transcript",
         "a session of one person has no transcript, and asking for it is 404",
         VENDOR,
-        ("waiting.eligibility:transcript_obstacle",),
+        ("waiting.transcripts:transcript_obstacle",),
     ),
     Assumption(
         "short-no-transcript",
         "a session of 300 s or less has no transcript (an older guide: 150 s), and asking for it is 404",
         VENDOR,
-        ("waiting.eligibility:SHORTEST_TRANSCRIBED",),
+        ("waiting.transcripts:SHORTEST_TRANSCRIBED",),
     ),
     Assumption(
         "recording-link",
@@ -209,7 +209,7 @@ UNTESTABLE = (
         "recorded-by-session",
         "a session whose own record_av is false has no transcript; its space's may have changed since",
         GUESSED,
-        ("waiting.eligibility:transcript_obstacle",),
+        ("waiting.transcripts:transcript_obstacle",),
         "it needs a lesson that is not recorded, and the reference does not tell where record_av stands",
     ),
     Assumption(

@@ -21,6 +21,7 @@ from lessonspace_provider.operators.base import LessonspaceOperator, as_filters,
 from lessonspace_provider.output.destinations import as_place
 from lessonspace_provider.transcripts import formats as transcripts
 from lessonspace_provider.waiting.awaited import DEFAULT_GIVE_UP_AFTER, OVERLAP
+from lessonspace_provider.waiting.transcripts import TranscriptStatus
 
 if TYPE_CHECKING:
     from airflow.sdk import Context, ObjectStoragePath
@@ -56,10 +57,10 @@ class ArchiveResult(TypedDict):
     ``window_start`` and ``window_end`` are ISO 8601 in UTC.
     """
 
-    counts: dict[archive.Status, int]
+    counts: dict[TranscriptStatus, int]
     manifest: str | None
     updated_manifests: list[str]
-    earlier: dict[archive.Status, int]
+    earlier: dict[TranscriptStatus, int]
     connection: str
     organisation: str
     destination: str

@@ -23,19 +23,18 @@ from lessonspace_provider.triggers.shared_poll import (
 )
 from lessonspace_provider.waiting.awaited import DEFAULT_INTERVAL, AwaitedTranscript, check_interval, from_epoch
 from lessonspace_provider.waiting.progress import Progress
-from lessonspace_provider.waiting.schedule import FIRST_PAUSE, next_check_at
+from lessonspace_provider.waiting.transcripts import FIRST_PAUSE, MissingStatus, next_check_at, should_give_up
 
 if TYPE_CHECKING:
     from lessonspace_provider.waiting.transcripts import TranscriptVerdict
 
-
-TranscriptStatus = Literal["pending", "ready", "not_eligible", "given_up", "timeout", "error"]
+EventStatus = Literal[MissingStatus, "ready", "timeout", "error"]
 
 
 class TranscriptEvent(TypedDict):
     """What ``LessonspaceTranscriptTrigger`` fires; ``reason`` is the kind of the error, ``message`` one sentence."""
 
-    status: TranscriptStatus
+    status: EventStatus
     reason: str | None
     message: str
     session_id: str
@@ -102,7 +101,7 @@ class LessonspaceTranscriptTrigger(BaseTrigger):
             known = as_lessonspace_error(error)
             return self._event("error", type(known).__name__, str(known))
 
-    def _event(self, status: TranscriptStatus, reason: str | None, message: str) -> TranscriptEvent:
+    def _event(self, status: EventStatus, reason: str | None, message: str) -> TranscriptEvent:
         return TranscriptEvent(status=status, reason=reason, message=message, session_id=self.session_id)
 
     async def _verdict(self, connection: SharedConnection, progress: Progress) -> TranscriptVerdict:
@@ -139,15 +138,15 @@ class LessonspaceTranscriptTrigger(BaseTrigger):
         soonest = now() + timedelta(seconds=self.poll_interval)
         if awaited.ended_at is None:
             return soonest
-        scheduled = next_check_at(awaited.session_id, awaited.ended_at, now())
-        return max(min(scheduled, awaited.ended_at + awaited.give_up_after), soonest)
+        scheduled = next_check_at(awaited.session_id, awaited.ended_at, now(), awaited.give_up_after)
+        return max(scheduled, soonest)
 
     async def _until_ended(
         self, connection: SharedConnection, awaited: AwaitedTranscript, checked_at: datetime, progress: Progress
     ) -> None:
         """Read the poll until the session has ended, or it is time to check it: nobody may ever join it."""
-        deadline = awaited.began_at + awaited.give_up_after
-        is_ahead = checked_at < deadline  # a session that runs on after it is not checked again and again
+        # A session that runs on after that time is not checked again and again.
+        was_over = should_give_up(awaited.began_at, checked_at, awaited.give_up_after)
         session_id = awaited.session_id
 
         def failed(error: LessonspaceError) -> None:
@@ -158,7 +157,7 @@ class LessonspaceTranscriptTrigger(BaseTrigger):
                 result = await poll.next(failed)
                 if session_id in result.ended.by_id or session_id in result.ended.unreadable or result.should_confirm:
                     return
-                if is_ahead and now() >= deadline:
+                if not was_over and should_give_up(awaited.began_at, now(), awaited.give_up_after):
                     return
                 progress.found(
                     f"Session {session_id} is not among those that have ended.", now(), self._next_check(awaited)

@@ -7,20 +7,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
-from uuid import UUID
 
-from lessonspace_provider.api.arguments import LARGEST_NUMBER, UUID_LENGTH
 from lessonspace_provider.api.foreign_words import clean_words
-from lessonspace_provider.api.times import write_time
+from lessonspace_provider.api.ids import is_slug, is_uuid
 from lessonspace_provider.exceptions import LessonspaceError
-from lessonspace_provider.sessions import SessionSummary, end_time, participant_count, space_of
-from lessonspace_provider.waiting.eligibility import known_start
+from lessonspace_provider.sessions import SessionSummary, end_time, known_start, space_of, summary
 
 if TYPE_CHECKING:
     from lessonspace_provider.api.types import Session
 
-#: Characters of a session's name, and of a space's id or slug.
-LONGEST_NAME, LONGEST_SPACE_ID = 200, 100
+#: Characters of a session's name at most.
+LONGEST_NAME = 200
 
 
 @dataclass(frozen=True)
@@ -81,26 +78,15 @@ def parse_sessions(sessions: Iterable[Session]) -> tuple[list[ParsedSession], di
 
 
 def _parsed(session_id: str, session: Session) -> ParsedSession:
-    start, end, participants = known_start(session), end_time(session), participant_count(session)
-    space = space_of(session)
-    spaces = tuple(name for name in (space.get("id"), space.get("slug")) if name is not None and _is_space_id(name))
-    return ParsedSession(
-        session_id=session_id,
-        spaces=spaces,
-        start=start,
-        end=end,
-        participants=participants,
-        summary=SessionSummary(
-            session_id=session_id,
-            space_id=spaces[0] if spaces else None,
-            name=_name(session.get("name")),
-            start_time=write_time(start) if start else None,
-            end_time=write_time(end) if end else None,
-            duration_seconds=(end - start).total_seconds() if start and end else None,
-            participants=participants,
-            billable_seconds=_seconds(session.get("billable_seconds")),
-        ),
-    )
+    end, space = end_time(session), space_of(session)
+    spaces = tuple(name for name in (space.get("id"), space.get("slug")) if is_slug(name))
+    brief: SessionSummary = {
+        **summary(session),
+        "session_id": session_id,
+        "space_id": spaces[0] if spaces else None,
+        "name": _name(session.get("name")),
+    }
+    return ParsedSession(session_id, spaces, known_start(session), end, brief["participants"], brief)
 
 
 def _shown_id(session: Session) -> str:
@@ -108,26 +94,10 @@ def _shown_id(session: Session) -> str:
 
 
 def _uuid(value: object) -> str | None:
-    if not isinstance(value, str) or len(value) != UUID_LENGTH:
-        return None
-    try:
-        return str(UUID(value))
-    except ValueError:
-        return None
-
-
-def _is_space_id(value: object) -> bool:
-    is_short = isinstance(value, str) and 0 < len(value) <= LONGEST_SPACE_ID
-    return is_short and all(char.isalnum() or char in "-_" for char in str(value))
+    return value.lower() if is_uuid(value) else None
 
 
 def _name(value: object) -> str | None:
     if not isinstance(value, str):
         return None
     return "".join(char if char.isprintable() else "\ufffd" for char in value[:LONGEST_NAME])
-
-
-def _seconds(value: object) -> int | None:
-    if not isinstance(value, (int, float)) or isinstance(value, bool) or not abs(value) < LARGEST_NUMBER:
-        return None
-    return int(value)

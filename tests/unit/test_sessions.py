@@ -20,7 +20,7 @@ from lessonspace_provider.sessions import (
     start_time,
     summary,
 )
-from lessonspace_provider.waiting.eligibility import transcript_obstacle
+from lessonspace_provider.waiting.transcripts import transcript_obstacle
 from tests.odd_items import session_fields, values
 
 NINE = datetime(2026, 11, 22, 9, 0, tzinfo=timezone.utc)

@@ -63,7 +63,7 @@ def test_ids_times_and_counts_are_taken_and_no_people():
         ({"billable_seconds": float("nan")}, {"billable_seconds": None}),
         ({"billable_seconds": 10**400}, {"billable_seconds": None}),
         ({"billable_seconds": "7"}, {"billable_seconds": None}),
-        ({"billable_seconds": 7.5}, {"billable_seconds": 7}),
+        ({"billable_seconds": 7.5}, {"billable_seconds": None}),
         ({"name": ["x"]}, {"name": None}),
         ({"name": "x" * 10**6}, {"name": "x" * LONGEST_NAME}),
         ({"name": "a\ud800b\u202e\n"}, {"name": "a\ufffdb\ufffd\ufffd"}),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""When a transcript is looked for, and when it no longer is."""
+"""When a transcript is checked again, and when it is given up."""
 
 from __future__ import annotations
 
@@ -10,8 +10,14 @@ import pytest
 
 from lessonspace_provider.exceptions import LessonspaceNotFoundError
 from lessonspace_provider.waiting.awaited import AwaitedTranscript
-from lessonspace_provider.waiting.schedule import next_check_at, pause_after
-from lessonspace_provider.waiting.transcripts import missing_transcript, transcript_verdict
+from lessonspace_provider.waiting.transcripts import (
+    CHECKS_WITHOUT_DATE,
+    missing_transcript,
+    next_check_at,
+    pause_after,
+    should_give_up,
+    transcript_verdict,
+)
 
 SESSION_ID = "5b5f1a2c-3d4e-4f5a-8b9c-0d1e2f3a4b5c"
 START = datetime(2026, 11, 23, 9, 0, tzinfo=timezone.utc)
@@ -32,19 +38,19 @@ def a_session(**fields):
     }
 
 
-def looks(session_id, until=WEEK):
-    """How long after the session's end it is looked for."""
+def checks_of(session_id, until=WEEK):
+    """How long after the session's end it is checked."""
     ages, now = [], END
     while now - END < until:
-        before, now = now, next_check_at(session_id, END, now)
-        assert now > before, "the same look comes again and again"
+        before, now = now, next_check_at(session_id, END, now, 52 * WEEK)
+        assert now > before, "the same check comes again and again"
         ages.append(now - END)
     return ages
 
 
 @pytest.mark.parametrize("session_id", SESSION_IDS[:20])
 def test_a_transcript_is_checked_5_minutes_after_the_end_then_rarer(session_id):
-    ages = looks(session_id)
+    ages = checks_of(session_id)
     spread = ages[0] / timedelta(minutes=5)
     assert 1 <= spread < 1.1
     exact = [age / spread for age in ages]
@@ -56,11 +62,11 @@ def test_a_transcript_is_checked_5_minutes_after_the_end_then_rarer(session_id):
 
 
 def test_a_week_takes_some_twenty_checks():
-    assert all(18 <= len(looks(session_id)) <= 24 for session_id in SESSION_IDS[:20])
+    assert all(18 <= len(checks_of(session_id)) <= 24 for session_id in SESSION_IDS[:20])
 
 
 def test_sessions_that_ended_together_are_not_checked_together():
-    firsts = [looks(session_id, until=timedelta(minutes=1))[0] for session_id in SESSION_IDS]
+    firsts = [checks_of(session_id, until=timedelta(minutes=1))[0] for session_id in SESSION_IDS]
     assert min(firsts) >= timedelta(minutes=5)
     assert max(firsts) <= timedelta(minutes=5) * 1.1
     tenths = {int((first - timedelta(minutes=5)).total_seconds() // 3) for first in firsts}
@@ -71,22 +77,22 @@ def test_sessions_that_ended_together_are_not_checked_together():
 def test_the_next_check_lies_ahead_and_is_the_same_until_then(seconds):
     now = END + timedelta(seconds=seconds)
     for session_id in SESSION_IDS[:20]:
-        following = next_check_at(session_id, END, now)
+        following = next_check_at(session_id, END, now, 52 * WEEK)
         assert following > now
-        assert next_check_at(session_id, END, now) == following
+        assert next_check_at(session_id, END, now, 52 * WEEK) == following
         for share in (0.25, 0.5, 0.999):
-            assert next_check_at(session_id, END, now + (following - now) * share) == following
-        assert next_check_at(session_id, END, following) > following
+            assert next_check_at(session_id, END, now + (following - now) * share, 52 * WEEK) == following
+        assert next_check_at(session_id, END, following, 52 * WEEK) > following
 
 
 def test_a_restarted_triggerer_continues_with_the_same_checks():
-    ages = looks(SESSION_ID)
+    ages = checks_of(SESSION_ID)
     restarted = END + timedelta(hours=5, minutes=7)
-    assert next_check_at(SESSION_ID, END, restarted) - END == min(a for a in ages if END + a > restarted)
+    assert next_check_at(SESSION_ID, END, restarted, 52 * WEEK) - END == min(a for a in ages if END + a > restarted)
 
 
 @pytest.mark.parametrize(
-    ("tries", "wait"),
+    ("checks", "pause"),
     [
         (1, timedelta(minutes=5)),
         (2, timedelta(minutes=10)),
@@ -96,13 +102,33 @@ def test_a_restarted_triggerer_continues_with_the_same_checks():
         (1_000_000, timedelta(hours=12)),
     ],
 )
-def test_the_wait_after_each_try_doubles_up_to_12_hours(tries, wait):
-    assert pause_after(tries) == wait
+def test_the_pause_after_each_check_doubles_up_to_12_hours(checks, pause):
+    assert pause_after(checks) == pause
+    assert next_check_at(SESSION_ID, END, END, 52 * WEEK, checks=checks) == END + pause
 
 
-def test_the_waits_after_the_tries_never_get_shorter():
-    waits = [pause_after(tries) for tries in range(1, 40)]
-    assert waits == sorted(waits)
+def test_the_pauses_after_the_checks_never_get_shorter():
+    pauses = [pause_after(checks) for checks in range(1, 40)]
+    assert pauses == sorted(pauses)
+
+
+@pytest.mark.parametrize("checks", [None, 20])
+def test_the_last_check_is_at_the_moment_of_giving_up_and_later_ones_follow_the_pauses(checks):
+    until = END + WEEK
+    assert next_check_at(SESSION_ID, END, until - timedelta(seconds=1), WEEK, checks=checks) == until
+    assert until < next_check_at(SESSION_ID, END, until, WEEK, checks=checks) <= until + timedelta(hours=24)
+
+
+def test_an_unconfirmed_clock_gives_up_only_after_several_checks():
+    last = END + WEEK
+    assert should_give_up(END, last, WEEK)
+    assert not should_give_up(END, last - timedelta(microseconds=1), WEEK)
+    few, enough = (
+        should_give_up(END, last, WEEK, is_confirmed=False, checks=checks)
+        for checks in (CHECKS_WITHOUT_DATE - 1, CHECKS_WITHOUT_DATE)
+    )
+    assert (few, enough) == (False, True)
+    assert not should_give_up(END, END, WEEK, is_confirmed=False, checks=CHECKS_WITHOUT_DATE)
 
 
 @pytest.mark.parametrize(
