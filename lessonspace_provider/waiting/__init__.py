@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What waits decide: whether a session has ended, which one was the lesson, whether there is a transcript. Pure."""
+"""What can be waited for: has a session ended, which one was the lesson, is there a transcript. Pure."""
