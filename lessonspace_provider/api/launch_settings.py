@@ -14,7 +14,7 @@ _CONSEQUENCES = {
     ("record_av", False): "audio and video are not recorded, so no recording, transcript or summary will come. The "
     "plan, or the organisation's settings, may not allow recordings",
     ("record_content", False): "the board is not recorded",
-    ("allow_guests", False): "nobody can join without a link of their own",
+    ("allow_guests", False): "people without a link of their own can't join",
     ("record_av", True): "audio and video of its sessions are recorded",
     ("record_content", True): "the board is recorded",
     ("transcribe", True): "its sessions are transcribed",

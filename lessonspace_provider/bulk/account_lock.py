@@ -40,7 +40,7 @@ def locked(folder: ObjectStoragePath, owner: str, timeout: float) -> Iterator[Ca
     :param folder: of the account.
     :param owner: names this run in the lease.
     :param timeout: seconds to wait for another run.
-    :return: tells whether the lock was lost to another run meanwhile.
+    :return: a function: whether the lock was lost to another run meanwhile.
     :raises LessonspaceAccountError: when another run has the lock all of that time.
     """
     if is_local(folder):

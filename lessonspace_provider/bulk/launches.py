@@ -139,7 +139,7 @@ def shown_id(launch_id: object) -> str:
 
 
 def _texts(value: object) -> Iterator[str]:
-    """Give all texts in a value that are long enough to be told from a message's own words."""
+    """Give all texts in a value that are long enough not to be a message's own words."""
     if isinstance(value, str) and len(value) > 2 and value != RENDERED_NONE:
         yield value
     elif isinstance(value, Mapping):

@@ -117,7 +117,11 @@ class JobRun(Generic[Task]):
 
     def _begin(self, items: Iterable[Item[Task]], refusals: Iterable[Refusal[Task]]) -> None:
         new = [self._new_record(item, "not_attempted") for item in items if self._book.record_of(item.key) is None]
-        refused = [self._new_record(refusal.item, "refused", refusal.reason) for refusal in refusals]
+        refused = [
+            self._new_record(refusal.item, "refused", refusal.reason)
+            for refusal in refusals
+            if not self._is_done(refusal.item)  # or it would be done again once it is not refused any more
+        ]
         present = {item.key for item in items} | {refusal.item.key for refusal in refusals}
         withdrawn: list[Record] = [
             {**record, "status": "withdrawn", "time": self._time()}

@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, cast
 from urllib.parse import urlsplit, urlunsplit
 
-from lessonspace_provider.api.arguments import as_flag, as_positive, shown
+from lessonspace_provider.api.arguments import as_flag, as_positive, refuse, shown
 from lessonspace_provider.api.fields import without_keys
 from lessonspace_provider.api.foreign_words import clean_words
 from lessonspace_provider.api.ids import is_slug
@@ -79,7 +79,7 @@ class LessonspaceLaunchSpaceOperator(LessonspaceOperator):
     :param extra_options: body fields that the vendor added since, or webhooks: these are not checked, and replace
         fields of the same name.
     :param name: the space's name; when left out, a new space is called by its ``launch_id``.
-    :param allow_guests: let in whoever knows the room without a link of their own.
+    :param allow_guests: let in people who know the room, without a link of their own.
     :param record_av: record audio and video; a transcript needs it.
     :param record_content: record what is on the board.
     :param transcribe: make a transcript. Give it on every launch: one that leaves it out turns it off (facts, D).
@@ -98,7 +98,7 @@ class LessonspaceLaunchSpaceOperator(LessonspaceOperator):
     :param space_tags: text by text.
     :param invite_url: where the button "Invite others" leads.
     :param resource_url: your resource library.
-    :param holodeck_parameters: only if Lessonspace told you to.
+    :param holodeck_parameters: only if Lessonspace advised you to.
     :param auth_external: who else has to agree, see ``AuthExternal``. Templated, but kept out of what Airflow shows as
         rendered, since it holds a token.
     :return: see ``LaunchResult``. ``created`` can be False for a space that this task made: when the launch's answer
@@ -304,6 +304,8 @@ class LessonspaceLaunchSpacesOperator(LessonspaceBulkOperator):
         """Check all launches, then send and deliver those that are not done."""
         delivery = LaunchDelivery(self.deliver, self.deliver_secret, self.on_setting_refused)
         delivery.check()
+        if self.account is None:
+            raise refuse("account", None, "a folder: without one, a retry would deliver every link again")
         defaults = as_defaults(self.defaults)
         most = as_positive("max_links_per_space", self.max_links_per_space)
         job = LaunchJob(self.hook, delivery, context, self.log)

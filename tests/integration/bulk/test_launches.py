@@ -17,7 +17,7 @@ TELLING = ("http://127", "/space/", "eyJ", "@school.example")
 
 
 class Mailbox:
-    """Delivers links by keeping them, and refuses those of the people that it was told of."""
+    """Delivers links by keeping them, and refuses those of some people."""
 
     def __init__(self):
         self.links, self.refused, self.broken = [], set(), 0
@@ -88,7 +88,7 @@ def test_teachers_make_the_rooms_before_pupils_join_them(control, folder):
     assert [call.created for call in control.launches()].count(True) == 5
 
 
-def test_a_failed_delivery_stops_no_other_and_is_all_that_is_done_again(control, folder, capsys):
+def test_only_a_failed_delivery_is_done_again(control, folder, capsys):
     mailbox = Mailbox()
     mailbox.refused = {"Cy Pupil"}
     with pytest.raises(LessonspaceError, match=r"^4 of 12 launches are not done \(8 done, 4 failed\)") as caught:
@@ -104,7 +104,7 @@ def test_a_failed_delivery_stops_no_other_and_is_all_that_is_done_again(control,
     assert sorted({record["tries"] for record in account_of(folder)}) == [1, 2]
 
 
-def test_what_can_not_be_sent_is_named_with_its_place_and_the_others_are_launched(control, folder):
+def test_a_bad_launch_is_named_and_the_others_are_launched(control, folder):
     launches = [
         *lessons(1),
         {"launch_id": "lesson-0", "user": {"id": "Ben Pupil", "name": "Benjamin"}},
@@ -144,6 +144,12 @@ def test_a_corrected_input_is_launched_and_its_old_line_withdrawn(control, folde
     assert [record["status"] for record in account_of(folder)] == ["withdrawn", "done"]
 
 
+def test_without_an_account_nothing_is_launched(control):
+    with pytest.raises(LessonspaceInputError, match="account=None was refused"):
+        launch(lessons(1), None)
+    assert control.launches() == []
+
+
 def test_names_are_in_the_account_only_when_asked_for(control, folder):
     launch(lessons(1), folder, account_names=True)
     assert {record["name"] for record in account_of(folder)} == {name for name, _ in PEOPLE}
@@ -159,7 +165,7 @@ def test_with_a_fifth_of_all_answers_faulty_nothing_is_lost(control, folder):
     assert set(mailbox.people.values()) == {1}
 
 
-def test_a_key_that_is_refused_stops_the_job_and_no_launch_is_lost(control, folder, lessonspace_sandbox, monkeypatch):
+def test_a_refused_key_stops_the_job_and_loses_no_launch(control, folder, lessonspace_sandbox, monkeypatch):
     connection = {"conn_type": "lessonspace", "host": lessonspace_sandbox.base_url}
     connection |= {"password": "00000000-0000-4000-8000-000000000000", "extra": {"rate_limit_per_second": 0}}
     monkeypatch.setenv("AIRFLOW_CONN_WRONG", json.dumps(connection))

@@ -30,7 +30,7 @@ def methods(control):
     return Counter(call.method for call in control.calls(path="/sessions/"))
 
 
-def test_a_rename_is_one_call_each_and_none_when_it_is_done_already(control, sessions, folder):
+def test_a_rename_is_one_call_and_none_when_it_is_done(control, sessions, folder):
     renames = [{"session_id": session_id, "name": f"New {session_id[:4]}"} for session_id in sessions]
     assert update(renames, folder)["counts"]["done"] == 30
     assert methods(control) == {"PATCH": 30}

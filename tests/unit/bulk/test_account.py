@@ -157,7 +157,7 @@ def test_threads_write_together(folder, monkeypatch):
     assert len(lines_of(folder)) == 9
 
 
-def test_an_account_that_can_not_be_written_fails_all_writers_and_those_after(folder, monkeypatch):
+def test_an_unwritable_account_fails_all_writers(folder, monkeypatch):
     with open_account(folder, "launches") as account:
         account.write(records("a"))
 
@@ -187,7 +187,7 @@ def test_a_closed_account_takes_nothing(folder):
     "content",
     [b"", b"x\n", b"[]\n", b'{"lessonspace_account": 2, "salt": "x", "job": "launches"}\n'],
 )
-def test_an_account_that_can_not_be_read_is_not_begun_anew(folder, content):
+def test_an_unreadable_account_is_not_replaced(folder, content):
     (folder / "account.jsonl").parent.mkdir(parents=True, exist_ok=True)
     (folder / "account.jsonl").write_bytes(content)
     with pytest.raises(LessonspaceError, match="can't be read at line 1"), open_account(folder, "launches"):

@@ -75,7 +75,7 @@ def test_the_same_lesson_written_in_another_way_is_the_same():
     assert places(plan({**person("Ann"), **LESSON}, {**person("Ann"), **text}).items) == ["item 1"]
 
 
-def test_guests_of_a_lesson_are_not_told_apart_and_each_gets_a_link():
+def test_each_guest_of_a_lesson_gets_a_link():
     planned = plan({"launch_id": "maths"}, {"launch_id": "maths"})
     assert len({item.key for item in planned.items}) == 2
 
@@ -107,7 +107,7 @@ def test_defaults_hold_where_a_launch_gives_nothing():
         ({"launch_id": "maths", "user": {"id": "None"}}, "user.id='None' was refused"),
     ],
 )
-def test_what_can_not_be_sent_is_refused_with_its_reason_and_the_others_are_planned(launch, reason):
+def test_a_bad_launch_is_refused_and_the_others_are_planned(launch, reason):
     planned = plan(person("Ada"), launch)
     assert places(planned.items) == ["item 1"]
     assert reason in reasons(planned)["item 2"]

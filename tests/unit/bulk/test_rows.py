@@ -48,7 +48,7 @@ def test_a_file_of_json_lines_is_read_with_its_line_numbers(tmp_path):
         ('{"launch_id": "a", "user": {"name": "x", "name": "y"}}', "it has 'name' more than once"),
     ],
 )
-def test_a_bad_line_is_a_row_with_a_problem_and_does_not_show_its_text(tmp_path, line, problem):
+def test_a_bad_line_is_a_row_with_a_problem(tmp_path, line, problem):
     first, bad, last = read(written(tmp_path, "x.jsonl", f'{{"launch_id": "a"}}\n{line}\n{{"launch_id": "b"}}\n'))
     assert (first.problem, last.problem, bad.place) == (None, None, "line 2")
     assert problem in bad.problem
@@ -78,7 +78,7 @@ def test_a_last_line_without_its_end_is_read_when_it_is_whole(tmp_path):
         ("x.txt", "launch_id\n", "a .jsonl or .csv file"),
     ],
 )
-def test_a_file_that_can_not_be_read_is_refused_with_its_name(tmp_path, name, content, message):
+def test_an_unreadable_file_is_refused_with_its_name(tmp_path, name, content, message):
     with pytest.raises(LessonspaceInputError) as caught:
         read(written(tmp_path, name, content))
     assert message in str(caught.value)

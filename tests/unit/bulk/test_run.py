@@ -46,7 +46,7 @@ def items(*labels):
 
 
 class Job:
-    """A job whose items end as they are told, in one thread."""
+    """A job whose items end as given, in one thread."""
 
     def __init__(self, book=None, **outcomes):
         self.book = book or Unrecorded()
@@ -119,6 +119,15 @@ def test_what_an_earlier_input_had_and_this_one_has_not_is_withdrawn_unless_it_i
     assert set(second.run(items("d"))) == {"d"}
     statuses = {record["key"]: record["status"] for record in first.book.records()}
     assert statuses == {"a": "withdrawn", "b": "done", "c": "withdrawn", "d": "done"}
+
+
+def test_what_is_done_stays_done_when_a_later_run_refuses_it():
+    first = Job()
+    first.run(items("a"))
+    refusing = Job(first.book)
+    records = refusing.run([], [Refusal(items("a")[0], "too many for this space")])
+    assert records["a"]["status"] == "done"
+    assert Job(first.book).run(items("a"))["a"]["tries"] == 1
 
 
 def test_names_are_recorded_only_when_asked_for():

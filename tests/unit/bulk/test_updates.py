@@ -62,7 +62,7 @@ def sent(update, sessions=None):
         ({"name": "Geometry", "current": STORED}, "updated name", [("PATCH", "Geometry", None)]),
     ],
 )
-def test_an_update_costs_one_call_and_a_second_only_for_a_name_that_is_not_known(update, remark, calls):
+def test_a_second_call_is_made_only_for_an_unknown_name(update, remark, calls):
     assert sent(update) == (remark, calls)
 
 
@@ -91,7 +91,7 @@ def test_a_policy_that_the_api_did_not_take_is_a_failure():
         ({"session_id": OTHER.upper(), "name": "x"}, "this session has an update already, see item 1"),
     ],
 )
-def test_a_bad_update_is_refused_with_its_reason_and_the_others_are_planned(update, reason):
+def test_a_bad_update_is_refused_and_the_others_are_planned(update, reason):
     planned = plan({"session_id": OTHER, "name": "Geometry"}, update)
     assert [item.label for item in planned.items] == [OTHER]
     (refusal,) = planned.refusals
