@@ -42,7 +42,7 @@ test: $(INSTALLED) | $(TEMPORARY) ## ruff, mypy, codespell, pytest
 
 docs: $(INSTALLED) ## build the documentation into .cache/site, strictly and without the network
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
-	@echo 'Built: .cache/site/index.html'
+	@echo 'Built: .cache/site. To read it with search: python3 -m http.server --bind 127.0.0.1 --directory .cache/site 8000'
 
 matrix: $(INSTALLED) ## the tests on every Airflow and Python that there is an interpreter for; takes over an hour
 	$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python .cache/nox

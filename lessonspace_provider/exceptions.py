@@ -10,7 +10,7 @@ class LessonspaceError(Exception):
     """
     Base of everything this provider raises.
 
-    ``code`` is a stable name of the kind, for programs and for docs/troubleshooting.md, where it is an anchor.
+    ``code`` is a stable name of the kind, for programs and for docs/reference/errors.md, where it is an anchor.
 
     :param message: what happened, to which session or space, and what to do; never a URL's query, a header,
         a key or a body.

@@ -79,8 +79,7 @@ class LessonspaceArchiveTranscriptsOperator(LessonspaceOperator):
     A retry downloads only what is missing. When a session fails, the others are archived anyway; the task then fails at
     its end and names those that did. Each archive needs a destination of its own.
 
-    .. seealso::
-        For more information on how to use it, take a look at the guide: docs/transcripts.md#the-archive
+    Guide: docs/how-to/archive.md#the-archive
 
     :param destination: a folder as ``ObjectStoragePath`` takes it, e.g. ``s3://aws_default@bucket/transcripts``.
     :param window_start: aware datetime or ISO 8601 text; sessions that ended at this moment belong to the window. None:

@@ -33,8 +33,7 @@ class LessonspaceListSessionsOperator(LessonspaceListOperator[Session]):
     """
     List sessions of the organisation, or of one space, for mapped tasks or into a file.
 
-    .. seealso::
-        For more information on how to use it, take a look at the guide: docs/sessions.md#list-sessions
+    Guide: docs/how-to/lists.md#sessions
 
     :param space_id: list this space's sessions; UUID, or slug (launch's ``room_id``). None: the organisation's.
     :param filters: the API's own names, as for ``LessonspaceHook.list_sessions``; times as aware datetimes or ISO
@@ -77,8 +76,7 @@ class LessonspaceGetSessionOperator(LessonspaceOperator):
     """
     Get one session.
 
-    .. seealso::
-        For more information on how to use it, take a look at the guide: docs/sessions.md#get-a-session
+    Guide: docs/how-to/lists.md#one-session
 
     :param session_id: its uuid.
     :param fields: None for ids, name, times and counts (no people, see ``SessionSummary``), a list of the API's
@@ -123,8 +121,7 @@ class LessonspaceUpdateSessionOperator(LessonspaceOperator):
     The session is read first, once: for the old values, and because the API requires the name even when only the policy
     is to change (facts, D). What somebody else renames between reading and sending gets its old name back.
 
-    .. seealso::
-        For more information on how to use it, take a look at the guide: docs/sessions.md#update-a-session
+    Guide: docs/how-to/update-sessions.md#update-a-session
 
     :param session_id: its uuid.
     :param name: the new name; None leaves it.
@@ -182,8 +179,7 @@ class LessonspaceUpdateSessionsOperator(LessonspaceBulkOperator):
     it, since the API requires a name. Nothing is sent to a session that is known to have the wanted values. A retry
     updates only what is not done.
 
-    .. seealso::
-        For more information on how to use it, take a look at the guide: docs/sessions.md#update-many-sessions
+    Guide: docs/how-to/update-sessions.md#update-many-sessions
 
     :param updates: a list of mappings with ``session_id``, ``name`` and ``recording_access_policy``, also from another
         task; or the path of a ``.jsonl`` or ``.csv`` file with these, as ``ObjectStoragePath`` takes it. With
@@ -240,8 +236,7 @@ class LessonspaceGetRecordingUrlOperator(LessonspaceOperator):
     Whoever holds the link can watch for about 3 hours (facts, D), so it stays out of XCom. With neither ``deliver`` nor
     ``push_recording_url``, the task only says that there is a recording.
 
-    .. seealso::
-        For more information on how to use it, take a look at the guide: docs/sessions.md#recordings
+    Guide: docs/how-to/recordings.md#recordings
 
     :param session_id: its uuid.
     :param deliver: ``deliver(recording, context)`` with ``session_id`` and ``recording_url`` (see ``Recording``); or an

@@ -58,8 +58,7 @@ class LessonspaceLaunchSpaceOperator(LessonspaceOperator):
     Airflow renders templates in all fields, also in values that ``expand_kwargs()`` takes from another task: refuse
     ``{`` in text that others may have written, or somebody called ``{{ conn... }}`` is mailed the API key.
 
-    .. seealso::
-        For more information on how to use it, take a look at the guide: docs/launching.md#launching
+    Guide: docs/how-to/launch-one.md#launching
 
     :param launch_id: your own id of the space, 1 to 64 characters.
     :param deliver: ``deliver(launch, context)`` with the API's answer, the link in ``client_url``, and the launch's own
@@ -248,8 +247,7 @@ class LessonspaceLaunchSpacesOperator(LessonspaceBulkOperator):
     input, and the others are sent. The task fails at its end if any launch is not done. A retry launches only what is
     not done, also after a kill; a launch that was in flight during the kill is repeated.
 
-    .. seealso::
-        For more information on how to use it, take a look at the guide: docs/launching.md#many-launches
+    Guide: docs/how-to/launch-many.md#many-launches
 
     :param launches: a list of mappings with the parameters of ``LessonspaceLaunchSpaceOperator``, also from another
         task; or the path of a ``.jsonl`` file with a mapping per line, or of a ``.csv`` file with columns such as
@@ -345,8 +343,7 @@ class LessonspaceListSpacesOperator(LessonspaceListOperator[Space]):
     """
     List the organisation's spaces, for mapped tasks or into a file.
 
-    .. seealso::
-        For more information on how to use it, take a look at the guide: docs/sessions.md#spaces
+    Guide: docs/how-to/lists.md#spaces
 
     :param filters: the API's own names, as for ``LessonspaceHook.list_spaces``; times as aware datetimes or ISO 8601
         text with an offset.

@@ -41,8 +41,7 @@ class LessonspaceGetTranscriptOperator(LessonspaceOperator):
     """
     Fetch the transcript of one session, into XCom or into files.
 
-    .. seealso::
-        For more information on how to use it, take a look at the guide: docs/transcripts.md#one-transcript
+    Guide: docs/how-to/transcripts.md#get-one-transcript
 
     :param session_id: the session's uuid.
     :param destination: a folder as ``ObjectStoragePath`` takes it, e.g. ``s3://aws_default@bucket/transcripts``.

@@ -29,8 +29,7 @@ class LessonspaceListUsersOperator(LessonspaceListOperator[User]):
     """
     List the organisation's users, for mapped tasks or into a file.
 
-    .. seealso::
-        For more information on how to use it, take a look at the guide: docs/sessions.md#users
+    Guide: docs/how-to/lists.md#users
 
     :param filters: the API's own names, as for ``LessonspaceHook.list_users``: role, space, session, search, page.
     :param fields: None for id and role (see ``UserSummary``), a list of the API's field names, or ``"all"`` for whole
@@ -75,8 +74,7 @@ class LessonspaceRemoveUserOperator(LessonspaceOperator):
     then (an assumption: the reference names 204 only), and also when the connection leads elsewhere: so the list of
     users is asked for once, and has to be there.
 
-    .. seealso::
-        For more information on how to use it, take a look at the guide: docs/sessions.md#remove-a-user
+    Guide: docs/how-to/delete-personal-data.md#remove-a-user
 
     :param user_id: the integer of ``profiles[].user``, which launch calls ``user_id``; or its digits, as a template
         renders. It has to be given: there is no way to remove by name or e-mail.

@@ -2,13 +2,13 @@
 """A local Lessonspace to try and test DAGs against.
 
 It shares no code with the provider, or it could not prove the provider right. Importing this package is
-cheap: the servers' libraries are loaded when a :class:`Sandbox` is started.
+cheap: the servers' libraries are loaded when a ``Sandbox`` is started.
 
-From a shell::
+From a shell:
 
     python -m lessonspace_provider.sandbox
 
-From Python::
+From Python:
 
     with Sandbox(SandboxSettings(rate=0)) as sandbox:
         ...  # sandbox.base_url, sandbox.api_key, sandbox.control

@@ -43,7 +43,7 @@ class SandboxControl:
     :param root_url: where its API server is, with or without ``/v2``.
 
     Wherever a method takes ``where``, it is a space's id, room_id or launch id, or the uuid of the session
-    that runs or is reserved in it. Every method raises :class:`SandboxControlError` when the sandbox refuses.
+    that runs or is reserved in it. Every method raises ``SandboxControlError`` when the sandbox refuses.
     """
 
     def __init__(self, root_url: str) -> None:
@@ -104,7 +104,7 @@ class SandboxControl:
         """Make the world anew and forget calls, launches and faults.
 
         Settings that are given replace those the sandbox was started with, until the next reset; see
-        :class:`SandboxSettings`. Addresses and the API key stay.
+        ``SandboxSettings``. Addresses and the API key stay.
         """
         changes = {name: value for name, value in locals().items() if name != "self" and value is not None}
         return self._ask(SandboxState, "reset", **changes)
@@ -127,7 +127,7 @@ class SandboxControl:
     ) -> None:
         """Let somebody leave, or everybody; the session ends 30 s after the last one left.
 
-        :param guest: the guest's uuid, as :meth:`join` returns it.
+        :param guest: the guest's uuid, as ``join`` returns it.
         """
         self._tell("leave", where=where, user_id=user_id, name=name, guest=guest)
 
@@ -161,7 +161,7 @@ class SandboxControl:
         transcript_bytes: int | None = None,
         summary: str | None = None,
     ) -> str:
-        """Put a session into the world; see :class:`NewSession` for the parameters.
+        """Put a session into the world; see ``NewSession`` for the parameters.
 
         :return: its uuid.
         """
@@ -261,7 +261,7 @@ class SandboxControl:
         seed: int = 1,
         after: bool = False,
     ) -> None:
-        """Let calls go wrong from now on; see :class:`Fault` for the parameters.
+        """Let calls go wrong from now on; see ``Fault`` for the parameters.
 
         Several faults stand in line: for each call the first that fires counts.
         """

@@ -11,7 +11,7 @@ class Clock:
     """A clock that can run fast, stand still, and be moved forward.
 
     :param start: the first moment it shows (aware).
-    :param speed: its seconds per real second; 0 = it only moves by :meth:`advance` and :meth:`set`.
+    :param speed: its seconds per real second; 0 = it only moves by ``advance`` and ``set``.
     """
 
     def __init__(self, start: datetime, speed: float) -> None:

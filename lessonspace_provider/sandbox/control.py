@@ -56,7 +56,7 @@ def _read(kind: type[Input], value: object) -> Input:
 
 
 class Control:
-    """The ASGI application that answers under ``/sandbox/``; :class:`SandboxControl` documents the commands.
+    """The ASGI application that answers under ``/sandbox/``; ``SandboxControl`` documents the commands.
 
     :param state: the sandbox.
     """

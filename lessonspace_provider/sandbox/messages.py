@@ -107,7 +107,7 @@ class FaultReport:
 class Visit:
     """Somebody came to a session and went.
 
-    :param user: as in :attr:`NewSession.users`.
+    :param user: as in ``NewSession.users``.
     :param joined: when they came (aware).
     :param left: when they went (aware).
     """

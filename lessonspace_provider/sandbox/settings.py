@@ -33,7 +33,7 @@ class SandboxSettings:
     :param days: whole UTC days of history before today.
     :param sessions_per_day: sessions that ended on each of these days, exactly.
     :param link_lifetime: seconds (of the sandbox's clock) a signed link works.
-    :param api_key: lower-case UUID; None = :attr:`key` derives one from the seed.
+    :param api_key: lower-case UUID; None = ``key`` derives one from the seed.
     :param retry_after: whether a 429 of the rate limit carries ``Retry-After`` (the vendor documents none).
     :param log_file: file that gets one line per call; None = none does.
     :param allow_remote: allow a host that is not loopback, although the control endpoints ask for no key.

@@ -34,8 +34,7 @@ class LessonspaceSessionEndSensor(LessonspaceSensor):
     window, or began in it in time (``max_delay``). The lesson counts as over no earlier than ``window_end``, since
     people who lost their connection come back in another session; a session that overruns is waited for.
 
-    .. seealso::
-        For more information on how to use it, take a look at the guide: docs/waiting.md#for-a-session-to-end
+    Guide: docs/how-to/wait.md#for-a-session-to-end
 
     :param session_id: wait for this session, by its uuid; one that nobody has joined yet is waited for. Or, for a
         lesson:

@@ -28,8 +28,7 @@ class LessonspaceTranscriptSensor(LessonspaceSensor):
     can't have a transcript (too short, one person only, not recorded) is known from the session itself, and ends the
     wait at once; that it was launched without ``transcribe`` is not, and ends it after ``give_up_after``.
 
-    .. seealso::
-        For more information on how to use it, take a look at the guide: docs/waiting.md#for-a-transcript
+    Guide: docs/how-to/wait.md#for-a-transcript
 
     :param session_id: the session's uuid; one that nobody has joined yet is waited for.
     :param give_up_after: how long after the session's end, timedelta or seconds. ``timeout``, counted from the task's

@@ -56,8 +56,7 @@ class LessonspaceSessionEndTrigger(BaseTrigger):
 
     All triggers of a connection in a triggerer share one poll: the list of sessions that ended since the last one.
 
-    .. seealso::
-        For more information on how to use it, take a look at the guide: docs/waiting.md#for-a-session-to-end
+    Guide: docs/how-to/wait.md#for-a-session-to-end
 
     :param lessonspace_conn_id: the connection to use.
     :param poll_interval: seconds between two polls, at least 5.
@@ -155,8 +154,7 @@ class LessonspaceSessionEndedEventTrigger(BaseEventTrigger):
     after the trigger was first started. On Airflow 3.3 and newer it resumes after a restart, and may then report a
     session twice. Before Airflow 3.3 it starts again from the present.
 
-    .. seealso::
-        For more information on how to use it, take a look at the guide: docs/waiting.md#dags-that-run-when-sessions-end
+    Guide: docs/how-to/wait.md#dags-that-run-when-sessions-end
 
     :param lessonspace_conn_id: the connection to use.
     :param poll_interval: seconds between two polls, at least 5.

@@ -48,8 +48,7 @@ class LessonspaceTranscriptTrigger(BaseTrigger):
     While the session runs, its end is waited for with the connection's one poll. Then the transcript is checked 5
     minutes after the end, and after twice as long each time, up to 12 hours.
 
-    .. seealso::
-        For more information on how to use it, take a look at the guide: docs/waiting.md#for-a-transcript
+    Guide: docs/how-to/wait.md#for-a-transcript
 
     :param session_id: the session's uuid.
     :param lessonspace_conn_id: the connection to use.

@@ -26,7 +26,7 @@ from tests.integration.doc_blocks import PAGES, ROOT, blocks_of
 
 RETRY_POLICY = needs_airflow("3.3", "retry policies came with it")
 BLOCKS = [
-    pytest.param(language, text, id=f"{page.name}-{number}", marks=RETRY_POLICY if "retry_policy" in text else ())
+    pytest.param(language, text, id=f"{page.stem}-{number}", marks=RETRY_POLICY if "retry_policy" in text else ())
     for page in PAGES
     for number, (language, text) in enumerate(blocks_of(page))
 ]
@@ -34,15 +34,15 @@ MODULES = [
     path
     for kind in ("operators", "sensors", "triggers")
     for path in sorted((ROOT / "lessonspace_provider" / kind).glob("*.py"))
-    if path.stem not in ("__init__", "base", "bulk", "shared")
+    if path.stem not in ("__init__", "base", "bulk")
 ]
-_GUIDE = re.compile(r"take a look at the guide: (docs/\w+\.md)#([\w-]+)")
+_GUIDE = re.compile(r"^ +Guide: (docs/[\w/-]+\.md)#([\w-]+)$", re.MULTILINE)
 _SNIPPET = re.compile(r'--8<-- "([^":]+)')
+_LINK = re.compile(r"\]\(([^)#\s]*)(?:#([\w-]+))?\)")
 
-
-TROUBLESHOOTING = (ROOT / "docs" / "troubleshooting.md").read_text()
+ERRORS = ROOT / "docs" / "reference" / "errors.md"
+MESSAGES = "\n".join(page.read_text() for page in sorted(ERRORS.parent.glob("errors-*.md")))
 AIRFLOW = Path(airflow.sdk.__file__).parent
-
 
 EXAMPLES_IN_WHEEL = "lessonspace_provider/example_dags"
 
@@ -66,10 +66,11 @@ def test_the_site_builds_strictly(tmp_path):
         command, cwd=ROOT, capture_output=True, text=True, env={**os.environ, "NO_MKDOCS_2_WARNING": "1"}
     )
     assert built.returncode == 0, built.stderr
-    reference = (tmp_path / "reference.html").read_text()
-    assert "LessonspaceLaunchSpaceOperator" in reference
-    assert 'the guide: <a href="launching.html#launching">launching</a>' in reference
-    assert "<p>.. " not in reference
+    operators = (tmp_path / "reference" / "operators.html").read_text()
+    assert "LessonspaceLaunchSpaceOperator" in operators
+    assert "<p>.. " not in operators
+    index = json.loads((tmp_path / "search" / "search_index.json").read_text())
+    assert {page["location"] for page in index["docs"]} > {"reference/errors.html#rate_limit_timeout", "glossary.html"}
 
 
 @pytest.mark.parametrize(("language", "text"), BLOCKS)
@@ -88,10 +89,16 @@ def test_a_code_block_is_good(language, text, lessonspace_connection):
             check_command(shlex.split(line, comments=True))
 
 
-def test_readmes_first_paragraph_says_that_the_live_api_was_not_reachable():
-    _, paragraph, *_ = (ROOT / "README.md").read_text().split("\n\n")
-    assert "live API was not reachable" in paragraph.replace("\n", " ")
-    assert "`python -m lessonspace_provider.live_check`" in paragraph
+def test_readme_begins_with_what_was_not_tested():
+    beginning = (ROOT / "README.md").read_text().partition("\n## ")[0].replace("\n", " ")
+    assert "live API was not reachable" in beginning
+    assert "`python -m lessonspace_provider.live_check`" in beginning
+
+
+def test_readmes_links_lead_to_files():
+    paths = [path for path, _ in _LINK.findall((ROOT / "README.md").read_text()) if path and "://" not in path]
+    assert "docs/index.md" in paths
+    assert [path for path in paths if not (ROOT / path).exists()] == []
 
 
 def check_command(words):
@@ -121,25 +128,30 @@ def check_connection(fields):
     assert not ConnectionSettings.from_connection(connection).unknown_extras
 
 
-@pytest.mark.parametrize("message", re.findall(r"^## `(.+)`$", TROUBLESHOOTING, re.MULTILINE))
-def test_a_message_of_the_troubleshooting_stands_in_the_sources(message):
+@pytest.mark.parametrize("message", re.findall(r"^\| `(.+?)` \| (?:warning|\[|\|)", MESSAGES, re.MULTILINE))
+def test_a_documented_message_is_in_the_sources(message):
     assert message in sources(ROOT / "lessonspace_provider")
 
 
-@pytest.mark.parametrize("message", re.findall(r"^## Airflow: `(.+)`$", TROUBLESHOOTING, re.MULTILINE))
-def test_a_message_of_airflows_in_the_troubleshooting_stands_in_its_sources(message):
+@pytest.mark.parametrize("message", re.findall(r"^\| Airflow: `(.+?)` \|", MESSAGES, re.MULTILINE))
+def test_a_documented_message_of_airflows_is_in_its_sources(message):
     assert message in sources(AIRFLOW)
+
+
+def test_the_code_of_a_documented_message_is_described():
+    described = set(re.findall(r"^## (\w+)$", ERRORS.read_text(), re.MULTILINE))
+    assert set(re.findall(r"\[`(\w+)`\]\(errors\.md#\1\)", MESSAGES)) <= described
 
 
 @pytest.mark.parametrize("line", [line for path in MODULES for line in _GUIDE.findall(path.read_text())])
 def test_the_guide_that_a_docstring_names_is_there(line):
     page, anchor = line
     headings = re.findall(r"^#+ (.+)$", (ROOT / page).read_text(), re.MULTILINE)
-    assert anchor in [heading.lower().replace(" ", "-") for heading in headings]
+    assert anchor in [re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings]
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_every_public_class_of_airflows_names_its_guide(path):
     for node in ast.parse(path.read_text()).body:
         if isinstance(node, ast.ClassDef) and re.fullmatch(r"Lessonspace\w+(Operator|Sensor|Trigger)", node.name):
-            assert ".. seealso::" in (ast.get_docstring(node) or ""), node.name
+            assert "Guide: docs/" in (ast.get_docstring(node) or ""), node.name

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests as the documentation shows them to users: docs/sandbox.md has them from here."""
+"""Tests as the documentation shows them to users: docs/how-to/testing.md includes them."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ KINDS = {
     if kind.__module__ == exceptions.__name__
 }
 
-TROUBLESHOOTING = Path(__file__).parent.parent.parent / "docs" / "troubleshooting.md"
+ERRORS = Path(__file__).parent.parent.parent / "docs" / "reference" / "errors.md"
 
 #: The kinds and what they derive from directly: users catch by these.
 TAXONOMY = {
@@ -75,7 +75,7 @@ def test_every_error_has_a_code_of_its_own_that_is_documented():
     assert len(codes) > len(KINDS)
     assert [kind for kind, code in codes.items() if not code or not re.fullmatch("[a-z_]+", code)] == []
     assert len(set(codes.values())) == len(codes)
-    documented = re.findall(r"^### (\w+)\n\n`(\w+)`", TROUBLESHOOTING.read_text(), re.MULTILINE)
+    documented = re.findall(r"^## (\w+)\n\n`(\w+)`", ERRORS.read_text(), re.MULTILINE)
     assert sorted(documented) == sorted((code, kind.__name__) for kind, code in codes.items())
 
 

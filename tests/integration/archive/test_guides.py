@@ -30,7 +30,7 @@ def test_the_files_of_a_person_are_found_in_all_formats_that_were_ever_written(c
     run(destination, formats=["json", "vtt"])
     run(destination, formats=["json", "txt"])
 
-    files = list(function_in("deleting.md", "files_of")(ben, destination))
+    files = list(function_in("how-to/delete-personal-data.md", "files_of")(ben, destination))
     manifest = next(path for path in tree(destination) if path.startswith("manifests/"))
     assert names_of(files) == {f"{lesson}.json", f"{lesson}.vtt", f"{lesson}.txt", manifest.removeprefix("manifests/")}
 
@@ -42,7 +42,7 @@ def test_somebody_without_a_role_is_found_by_what_they_said(control, destination
     manifest.write_text(manifest.read_text().replace(f'"{ben}": ', '"0": '))
     assert str(ben) not in manifest_in(destination)["sessions"][0]["roles"]
 
-    assert f"{lesson}.json" in names_of(function_in("deleting.md", "files_of")(ben, destination))
+    assert f"{lesson}.json" in names_of(function_in("how-to/delete-personal-data.md", "files_of")(ben, destination))
 
 
 def test_what_is_deleted_comes_back_only_while_lessonspace_has_it(control, destination):
@@ -50,7 +50,7 @@ def test_what_is_deleted_comes_back_only_while_lessonspace_has_it(control, desti
     run(destination)
 
     def deleted_and_run_again():
-        files = list(function_in("deleting.md", "files_of")(ben, destination))
+        files = list(function_in("how-to/delete-personal-data.md", "files_of")(ben, destination))
         for file in files:
             if file.parent.name != "manifests":
                 file.unlink()
@@ -63,7 +63,7 @@ def test_what_is_deleted_comes_back_only_while_lessonspace_has_it(control, desti
 
 
 def test_a_copy_of_an_archive_has_all_of_it_and_takes_up_what_comes_later(control, destination, tmp_path):
-    copy_archive = function_in("operating.md", "copy_archive")
+    copy_archive = function_in("how-to/copy-archive.md", "copy_archive")
     copy = ObjectStoragePath(f"file://{tmp_path}/copy")
     held(control, "Ben Student", "Ada Teacher")
     run(destination)
@@ -77,7 +77,7 @@ def test_a_copy_of_an_archive_has_all_of_it_and_takes_up_what_comes_later(contro
 
 
 def test_what_was_deleted_after_it_was_copied_keeps_nothing_later_from_being_copied(control, destination, tmp_path):
-    copy_archive = function_in("operating.md", "copy_archive")
+    copy_archive = function_in("how-to/copy-archive.md", "copy_archive")
     copy = ObjectStoragePath(f"file://{tmp_path}/copy")
     lesson, _ = held(control, "Ben Student", "Ada Teacher")
     run(destination)
@@ -97,5 +97,5 @@ def test_an_archive_is_copied_into_the_other_place_too(control, destination, tmp
     held(control, "Ben Student", "Ada Teacher")
     run(origin)
     destination.fs.invalidate_cache()  # a task is a process of its own, and knows no listing of earlier ones
-    function_in("operating.md", "copy_archive")(origin, destination)
+    function_in("how-to/copy-archive.md", "copy_archive")(origin, destination)
     assert tree(destination) == tree(origin)
