@@ -27,7 +27,7 @@ TOOLS = CHECKOUT / ".cache" / "release" / "bin"
 UV = Path(sys.prefix) / "bin" / "uv"
 PINS = CHECKOUT / "constraints.txt"
 
-_RELEASED = re.compile(r"## (\S+) \(\d{4}-\d{2}-\d{2}\)")
+_RELEASED = re.compile(r"## \[(\S+)\] - \d{4}-\d{2}-\d{2}")
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def obstacles(commit: Commit) -> list[str]:
     if not commit.is_clean:
         found.append("The work tree holds what is not committed.")
     if released is None or released[1] != commit.version:
-        wanted = f"## {commit.version} (YYYY-MM-DD)"
+        wanted = f"## [{commit.version}] - YYYY-MM-DD"
         found.append(f"CHANGELOG.md begins with {commit.heading!r}, not with {wanted!r}.")
     if f"v{commit.version}" not in commit.tags:
         tags = ", ".join(sorted(commit.tags)) or "none"

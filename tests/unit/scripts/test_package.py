@@ -13,7 +13,7 @@ from lessonspace_provider import __version__
 from scripts import package
 from scripts.package import Commit, obstacles, present_commit
 
-GOOD = Commit(version="1.2.0", heading="## 1.2.0 (2026-11-26)", tags={"v1.2.0", "latest"}, is_clean=True)
+GOOD = Commit(version="1.2.0", heading="## [1.2.0] - 2026-11-26", tags={"v1.2.0", "latest"}, is_clean=True)
 
 
 def test_a_commit_is_released_when_tag_version_and_changelog_agree():
@@ -26,8 +26,8 @@ def test_a_commit_is_released_when_tag_version_and_changelog_agree():
         ({"tags": set()}, "the tag v1.2.0, its version; its tags: none"),
         ({"tags": {"v1.2.1"}}, "the tag v1.2.0, its version; its tags: v1.2.1"),
         ({"tags": {"1.2.0"}}, "the tag v1.2.0"),
-        ({"heading": "## 1.2.0 (unreleased)"}, "'## 1.2.0 (YYYY-MM-DD)'"),
-        ({"heading": "## 1.1.0 (2026-01-01)"}, "begins with '## 1.1.0 (2026-01-01)'"),
+        ({"heading": "## [Unreleased]"}, "'## [1.2.0] - YYYY-MM-DD'"),
+        ({"heading": "## [1.1.0] - 2026-01-01"}, "begins with '## [1.1.0] - 2026-01-01'"),
         ({"heading": ""}, "CHANGELOG.md"),
         ({"is_clean": False}, "not committed"),
     ],
@@ -47,7 +47,7 @@ def test_the_checkout_is_read(tmp_path, monkeypatch):
         subprocess.run(["git", *identity, *arguments], cwd=tmp_path, check=True, capture_output=True)
 
     monkeypatch.setattr(package, "CHECKOUT", tmp_path)
-    (tmp_path / "CHANGELOG.md").write_text(f"# Changelog\n\n## {__version__} (2026-11-26)\n\n- All.\n\n## 0.0.1\n")
+    (tmp_path / "CHANGELOG.md").write_text(f"# Changelog\n\n## [{__version__}] - 2026-11-26\n\n- All.\n\n## [0.0.1]\n")
     git("init", "--quiet")
     git("add", ".")
     git("commit", "--quiet", "--message", "Begin")

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The words and sizes of what people read: README, docs, CHANGELOG, CONTRIBUTING and SECURITY."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+DOCS = sorted((ROOT / "docs").rglob("*.md"))
+PAGES = [*DOCS, *(ROOT / f"{name}.md" for name in ("README", "CHANGELOG", "CONTRIBUTING", "SECURITY"))]
+
+MOST_LINES = 150
+MOST_WORDS_OF_README = 1_300
+
+#: A pattern for each word that is not used, and what to write in its place.
+WORDS = {
+    r"told|tells?|says?|said": "reports, logs, returns, raises; is",
+    r"heard|news|is_turn|is_deaf|doubted": "poll result, should_confirm, not_listed, inconclusive",
+    r"turnstiles?": "lock, FileLock",
+    r"taken up|takes up|looked for|looks? for|looks?": "retried, checked, check, search",
+    r"answers? of \d+": "a 429 response",
+    r"lies?|stands?": "is stored, is",
+    r"mend(s|ed)?": "fix",
+    r"go(es)? on|went on|gone on": "continues, resumes",
+    r"once more|all the same": "again, anyway",
+    r"puts?": "write, store, upload",
+    r"begun|settled?|still_pending": "the status, and a method named after it",
+    r"gone|given out|anew": "unavailable, returned, recreated, again",
+    r"whoever|somebody|nobody|everybody": "the task, the caller, users, people",
+    r"facts, [CDI]": "the name of the assumption",
+}
+_CODE = re.compile(r"^ *```.*?^ *```|`[^`\n]+`|^--8<--.*?$|^:::.*?$|\]\([^)]*\)", re.MULTILINE | re.DOTALL)
+
+
+def prose_of(text: str) -> str:
+    """Blank out code, quoted names and addresses of links; lines keep their numbers."""
+    return _CODE.sub(lambda code: "\n" * code[0].count("\n"), text)
+
+
+def unused_words_in(text: str) -> list[str]:
+    """List each word of the table with its line and what to write in its place."""
+    found = []
+    for number, line in enumerate(prose_of(text).splitlines(), start=1):
+        for pattern, better in WORDS.items():
+            found += [
+                f"line {number}: {word[0]!r}, write: {better}"
+                for word in re.finditer(rf"(?<![\w-])(?:{pattern})(?![\w-])", line, re.IGNORECASE)
+                if word[0] != "PUT"  # of HTTP
+            ]
+    return found
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_a_page_uses_the_words_of_the_field(page):
+    assert unused_words_in(page.read_text()) == []
+
+
+@pytest.mark.parametrize("page", [*DOCS, ROOT / "README.md"], ids=lambda page: str(page.relative_to(ROOT)))
+def test_a_page_is_short(page):
+    assert len(page.read_text().splitlines()) <= MOST_LINES
+
+
+def test_readme_is_read_in_a_few_minutes():
+    assert len((ROOT / "README.md").read_text().split()) <= MOST_WORDS_OF_README
+
+
+def test_words_are_found_in_prose_and_not_in_code():
+    assert unused_words_in("Fine.\nWhoever is told of an answer of 429.") == [
+        "line 2: 'told', write: reports, logs, returns, raises; is",
+        "line 2: 'answer of 429', write: a 429 response",
+        "line 2: 'Whoever', write: the task, the caller, users, people",
+    ]
+    assert unused_words_in("```\ntold\n```\nThe field `next_look`, one PUT, `told`, a stand-in, [a](b/told.md).") == []
