@@ -60,15 +60,18 @@ def clean_words(value: object, *, api_key: str = "", longest: int = LONGEST_WORD
     return _cut(words, longest)
 
 
-def clean_message(text: object, *, longest: int = LONGEST_MESSAGE) -> str:
+def clean_message(text: object, *, longest: int = LONGEST_MESSAGE, hide_links: bool = False) -> str:
     """
     Make a message of this provider fit to be shown again, that was read from a file or came from the triggerer.
 
     :param text: somebody else may have written it by now; paths and links in it stay, but nothing behind a ``?``.
     :param longest: characters after which it is cut.
+    :param hide_links: leave out links and addresses, too, but no paths.
     :return: one line of printable characters.
     """
     words = _printable(_text_of(text)[:LONGEST_READ]).split(" ")
+    if hide_links:
+        words = [_without_address(word) for word in words]
     return _cut(" ".join(_without_query(word) for word in words), longest)
 
 
@@ -190,6 +193,16 @@ def _plain_key(api_key: str) -> re.Pattern[str]:
 
 def _cut(words: str, longest: int) -> str:
     return words if len(words) <= longest else f"{words[:longest]}..."
+
+
+def _without_address(word: str) -> str:
+    plain = _decoded(word).replace("\\", "")
+    is_link = "//" in plain or "www." in plain.lower()
+    if not is_link and "@" not in plain.strip("@"):
+        return word
+    behind = word[len(word.rstrip(_PUNCTUATION)) :]
+    before = word[: len(word) - len(word.lstrip(_PUNCTUATION))]
+    return f"{before}{LINK if is_link else ADDRESS}{behind}"
 
 
 def _without_query(word: str) -> str:

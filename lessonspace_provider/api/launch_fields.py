@@ -26,6 +26,9 @@ from lessonspace_provider.api.filters import refuse_unknown
 from lessonspace_provider.api.types import EMAIL, URL, USER_ID, LaunchOptions
 from lessonspace_provider.exceptions import LessonspaceInputError
 
+#: Characters of an e-mail address (RFC 5321).
+LONGEST_EMAIL = 254
+
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
 #: Checks one value and writes it as JSON material.
@@ -123,7 +126,7 @@ def _user_id(parameter: str, value: object) -> object:
 
 
 def _email(parameter: str, value: object) -> object:
-    if not is_text(value) or not (value == "" or _EMAIL.fullmatch(value)):
+    if not is_text(value) or not (value == "" or (len(value) <= LONGEST_EMAIL and _EMAIL.fullmatch(value))):
         raise refuse_hidden(parameter, value, "an e-mail address: a name, an @ and a host")
     return value
 

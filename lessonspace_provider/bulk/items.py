@@ -3,13 +3,12 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Generic, Literal, TypedDict, TypeVar
 
-from lessonspace_provider.api.foreign_words import ADDRESS, LINK, clean_message
+from lessonspace_provider.api.foreign_words import clean_message, clean_words
 from lessonspace_provider.exceptions import LessonspaceError
 
 Task = TypeVar("Task")
@@ -23,8 +22,6 @@ STATUSES: tuple[Status, ...] = ("done", "failed", "refused", "not_attempted")
 
 #: Characters of a reason that an account keeps.
 LONGEST_REASON = 500
-
-_EMAIL, _LINK = re.compile(r"[^\s@'\"<>]+@[^\s@'\"<>]+"), re.compile(r"\w+://\S+")
 
 
 @dataclass(frozen=True, repr=False)
@@ -119,8 +116,9 @@ def count(records: Iterable[Record]) -> dict[Status, int]:
 
 def described(record: Record) -> str:
     """Describe in a line of the log what became of an item."""
-    reason = f": {record['reason']}" if record["reason"] else ""
-    return f"{record['item']} ({record['place']}){reason}"
+    # They may have come from an account's file, which others may have written since.
+    reason = f": {clean_message(record['reason'])}" if record["reason"] else ""
+    return f"{clean_words(record['item'])} ({clean_words(record['place'])}){reason}"
 
 
 def reason_of(error: BaseException, private: Iterable[str] = ()) -> str:
@@ -138,7 +136,7 @@ def reason_of(error: BaseException, private: Iterable[str] = ()) -> str:
 
 def without_private(text: str, private: Iterable[str] = ()) -> str:
     """Hide links, e-mail addresses and ``private`` in a text, and write it in one line."""
-    text = _EMAIL.sub(ADDRESS, _LINK.sub(LINK, " ".join(clean_message(text).split())))
+    text = " ".join(clean_message(text, hide_links=True).split())
     for word in sorted(filter(None, private), key=len, reverse=True):
         text = text.replace(word, "<hidden>")
     return text[:LONGEST_REASON]

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timezone
 from typing import Generic, Protocol, TypeVar
 
+from lessonspace_provider.api.foreign_words import clean_message, clean_words
 from lessonspace_provider.api.times import write_time
 from lessonspace_provider.bulk.items import Item, Record, Refusal, Status, count, reason_of
 from lessonspace_provider.bulk.progress import outcome_lines, progress_line
@@ -159,8 +160,9 @@ class JobRun(Generic[Task]):
         try:
             self._book.write([record])
         except Exception as failure:
+            reason = reason_of(failure)
             raise LessonspaceAccountError(
-                f"{item.label} ({item.place}) is {record['status']}, and that could not be recorded: {failure} A run "
+                f"{item.label} ({item.place}) is {record['status']}, and that could not be recorded: {reason} A run "
                 f"after this one does it again."
             ) from None
         self._finished.append(record["status"])
@@ -224,7 +226,7 @@ def not_done(what: str, records: Sequence[Record], path: str | None, stopped_bec
         return None
     counts = {status: number for status, number in count(records).items() if number}
     first = "; ".join(
-        f"{record['item']} ({record['place']}, {record['status']}): {record['reason']}"
+        f"{clean_words(record['item'])} ({record['place']}, {record['status']}): {clean_message(record['reason'])}"
         for record in [record for record in left if record["reason"]][:3]
     )
     stopped = f" It stopped early: {stopped_because}." if stopped_because else ""

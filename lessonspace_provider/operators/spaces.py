@@ -325,6 +325,8 @@ def space_page(launch: Launch) -> str | None:
         link = urlsplit(str(launch.get("client_url")))
     except ValueError:
         return None
+    if link.scheme not in ("http", "https"):  # Airflow's UI would follow any other as well
+        return None
     if not launch.get("room_id") or link.path.rstrip("/").rpartition("/")[2] != launch["room_id"]:
         return None
     return urlunsplit((link.scheme, link.netloc.rpartition("@")[2], link.path, "", ""))

@@ -181,6 +181,20 @@ def test_own_message_that_was_read_back_keeps_paths_but_no_query(text, message):
     assert len(clean_message(text * 1000 if text else "x" * 9999)) <= LONGEST_MESSAGE + len("...")
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("POST /x/ failed: 'ann@school.example' is taken", "POST /x/ failed: '<address>' is taken"),
+        ("see (https://x.example/y?user=JWT).", "see (<link>)."),
+        (r"see https:\/\/x.example or www.x.example", "see <link> or <link>"),
+        ("see https%3A%2F%2Fx.example", "see <link>"),
+        ("GET /organisations/1/: s3:/a, x @ y", "GET /organisations/1/: s3:/a, x @ y"),
+    ],
+)
+def test_message_can_be_shown_without_links_and_addresses(text, message):
+    assert clean_message(text, hide_links=True) == message
+
+
 def test_words_are_cut():
     assert clean_words("x" * 100_000) == "x" * LONGEST_WORDS + "..."
     assert clean_words("word " * 100, longest=9) == "word word..."
