@@ -153,6 +153,11 @@ def pages_of(source: Source, query: Query, first: object = None) -> Iterator[Pag
             page = Page(is_past_end=True)
 
 
+def is_from_start(query: Query) -> bool:
+    """Whether a query asks for a list's first page."""
+    return all(value == "1" for name, value in query if name == "page")
+
+
 def _page(body: object, call: Call) -> Page:
     """Read a page: an object with results, or the whole list as a bare array (facts, C)."""
     fields = {"results": body} if isinstance(body, list) else body
@@ -329,8 +334,9 @@ class Listing(Iterator[Item], Generic[Item]):
 
     def _must_read_again(self, readings: list[_Reading], call: Call) -> bool:
         last = readings[-1]
-        is_from_start = all(value == "1" for name, value in self._query if name == "page")
-        if last.is_complete(is_from_start=is_from_start) or (not last.fell and call.path in self._memory.miscounted):
+        if last.is_complete(is_from_start=is_from_start(self._query)) or (
+            not last.fell and call.path in self._memory.miscounted
+        ):
             return False
         if len(readings) > 1 and last == readings[-2] and not last.fell:
             self._memory.miscounted.add(call.path)

@@ -36,9 +36,10 @@ from lessonspace_provider.api.filters import (
 from lessonspace_provider.api.foreign_words import clean_words
 from lessonspace_provider.api.json_list import JsonList
 from lessonspace_provider.api.launch import launch_body
-from lessonspace_provider.api.paging import SESSIONS, SPACES, USERS, Kind, Listing, ListMemory, Source, pages_of
+from lessonspace_provider.api.paging import SESSIONS, SPACES, USERS, Kind, Listing, ListMemory, Source
 from lessonspace_provider.api.responses import Call, unexpected
 from lessonspace_provider.api.transport import Query, Transport
+from lessonspace_provider.api.whole_list import read_whole_list
 from lessonspace_provider.exceptions import (
     LessonspaceError,
     LessonspaceLinkExpiredError,
@@ -519,8 +520,7 @@ class LessonspaceHook(BaseHook):
             return self._checked_segments(segments, what)
         if isinstance(body, dict) and "results" in body:
             # Never seen, but hinted at by the reference's search and page parameters.
-            pages = pages_of(self._source(path), query, first=body)
-            return self._checked_segments([segment for page in pages for segment in page.items], path)
+            return self._checked_segments(read_whole_list(self._source(path), query, first=body), path)
         return self._checked_segments(body, path)
 
     def _no_transcript(self, session_id: str, error: LessonspaceError) -> LessonspaceTranscriptNotReady:

@@ -178,6 +178,37 @@ def test_a_list_form_is_accepted_with_all_its_pages_each_asked_for_once(hook, re
     assert [query for _, _, query in sent(requests_mock)] == ["", "page=2", "page=3"]
 
 
+@pytest.mark.parametrize(
+    "later",
+    [
+        {"json": page(SEGMENT, count=3)},
+        {"json": page(SEGMENT, count=2)},
+        {"json": page(count=2)},
+        {"status_code": 404, "json": {"detail": "Invalid page."}},
+    ],
+    ids=["short", "count fell", "count fell and nothing came", "past the end"],
+)
+def test_a_list_form_whose_pages_lack_segments_is_no_transcript(hook, requests_mock, later):
+    requests_mock.get(URL, json=page(SEGMENT, following=f"{URL}?page=2", count=3))
+    requests_mock.get(f"{URL}?page=2", **later)
+    with pytest.raises(LessonspaceServerError, match=r"all entries of a list: [12] came, and count says (2 or )?3"):
+        hook.open_transcript(SESSION)
+
+
+def test_a_page_of_the_list_form_that_was_asked_for_may_be_any_part_of_it(hook, requests_mock):
+    requests_mock.get(f"{URL}?page=2", json=page(SEGMENT, count=3))
+    assert hook.get_transcript(SESSION, page=2) == [SEGMENT]
+
+
+def test_a_list_form_of_any_number_of_pages_takes_bounded_memory(hook, requests_mock, monkeypatch):
+    monkeypatch.setattr("lessonspace_provider.api.whole_list.LARGEST_LIST", 1 << 20)
+    large = page({**SEGMENT, "text": "x" * 400_000}, following=f"{URL}?page=2")
+    requests_mock.get(URL, [{"json": {**large, "next": f"{URL}?page={number}"}} for number in range(2, 9)])
+    with pytest.raises(LessonspaceReplyTooLargeError, match=f"GET {TRANSCRIPT_PATH}: .* larger than 1 MB"):
+        hook.open_transcript(SESSION)
+    assert len(sent(requests_mock)) == 3
+
+
 def test_a_bare_list_from_the_api_is_accepted(hook, requests_mock):
     requests_mock.get(URL, json=[SEGMENT])
     assert hook.get_transcript(SESSION) == [SEGMENT]
