@@ -10,9 +10,11 @@ import re
 import shlex
 import subprocess
 import sys
-from functools import cache
+from functools import cache, partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from importlib.metadata import metadata
 from pathlib import Path
+from threading import Thread
 from uuid import UUID
 
 import airflow.sdk
@@ -60,17 +62,49 @@ def sources(folder: Path) -> str:
     return "\n".join(texts)
 
 
-def test_the_site_builds_strictly(tmp_path):
-    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path)]
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """The folder of the built site."""
+    folder = tmp_path_factory.mktemp("site")
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(folder)]
     built = subprocess.run(
         command, cwd=ROOT, capture_output=True, text=True, env={**os.environ, "NO_MKDOCS_2_WARNING": "1"}
     )
     assert built.returncode == 0, built.stderr
-    operators = (tmp_path / "reference" / "operators.html").read_text()
+    return folder
+
+
+@pytest.fixture
+def site_address(site):
+    """Where the site is served, as `make docs` advises."""
+    handler = partial(QuietHandler, directory=str(site))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+class QuietHandler(SimpleHTTPRequestHandler):
+    """Serves files without a log."""
+
+    def log_message(self, *arguments):
+        """Write nothing."""
+
+
+def test_the_site_builds_strictly(site):
+    operators = (site / "reference" / "operators.html").read_text()
     assert "LessonspaceLaunchSpaceOperator" in operators
     assert "<p>.. " not in operators
-    index = json.loads((tmp_path / "search" / "search_index.json").read_text())
+    index = json.loads((site / "search" / "search_index.json").read_text())
     assert {page["location"] for page in index["docs"]} > {"reference/errors.html#rate_limit_timeout", "glossary.html"}
+
+
+def test_search_finds_an_error_by_its_code(site_address, browser_page):
+    browser_page.goto(f"{site_address}/index.html")
+    browser_page.locator("input[data-md-component=search-query]").click()
+    browser_page.keyboard.type("rate_limit_timeout")
+    found = browser_page.locator(".md-search-result__link[href*='errors.html#rate_limit_timeout']")
+    found.first.wait_for(state="attached")
 
 
 @pytest.mark.parametrize(("language", "text"), BLOCKS)
@@ -108,6 +142,8 @@ def check_command(words):
         subprocess.run([sys.executable, "-m", words[2], "--help"], check=True, capture_output=True, cwd=ROOT)
     elif words[:1] == ["airflow"]:
         get_parser().parse_args(words[1:] if "|" not in words else words[1 : words.index("|")])
+    elif words[:1] == ["mkdir"]:
+        assert words[1:4] == ["-m", "700", "-p"]
     elif words[:1] == ["cp"]:
         command = ["bash", "-c", f"echo {words[2].replace('python', sys.executable, 1)}"]
         printed = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT).stdout.strip()

@@ -14,6 +14,7 @@ PAGES = [*DOCS, *(ROOT / f"{name}.md" for name in ("README", "CHANGELOG", "CONTR
 
 MOST_LINES = 150
 MOST_WORDS_OF_README = 1_300
+MOST_WORDS_OF_A_SENTENCE = 30
 
 #: A pattern for each word that is not used, and what to write in its place.
 WORDS = {
@@ -61,6 +62,26 @@ def test_a_page_uses_the_words_of_the_field(page):
 @pytest.mark.parametrize("page", [*DOCS, ROOT / "README.md"], ids=lambda page: str(page.relative_to(ROOT)))
 def test_a_page_is_short(page):
     assert len(page.read_text().splitlines()) <= MOST_LINES
+
+
+def sentences_in(text: str) -> list[str]:
+    """Split prose into sentences; a list's item and a table's cell begin a new one."""
+    blocks = re.split(r"\n\s*\n|\n(?= *[-|#]| *\d+\.)|\|", prose_of(text))
+    return [sentence for block in blocks for sentence in re.split(r"(?<=[.:?!;])\s+", " ".join(block.split()))]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_a_sentence_is_short(page):
+    sentences = sentences_in(page.read_text())
+    assert [sentence for sentence in sentences if len(sentence.split()) > MOST_WORDS_OF_A_SENTENCE] == []
+
+
+def test_sentences_end_at_full_stops_items_and_cells():
+    assert sentences_in("One, two. Three\nfour.\n- Five\n\n| six | seven |")[:3] == [
+        "One, two.",
+        "Three four.",
+        "- Five",
+    ]
 
 
 def test_readme_is_read_in_a_few_minutes():
