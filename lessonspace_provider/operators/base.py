@@ -9,9 +9,9 @@ from datetime import tzinfo
 from typing import TYPE_CHECKING, Any, Generic, Literal
 
 import pendulum
-from airflow.providers.common.compat.sdk import BaseOperator
+from airflow.providers.common.compat.sdk import BaseOperator, conf
 
-from lessonspace_provider.api.arguments import refuse
+from lessonspace_provider.api.arguments import as_positive, refuse
 from lessonspace_provider.api.fields import as_fields, pick
 from lessonspace_provider.hooks.on_worker import DEFAULT_CONN_ID, HookOnWorker
 from lessonspace_provider.output.lists import Entry, as_lines_file, fit_for_xcom, write_lines
@@ -42,6 +42,7 @@ class LessonspaceListOperator(LessonspaceOperator, Generic[Entry]):
     :param filters: the API's own names.
     :param fields: see ``fields.as_fields``.
     :param destination: see ``lists.as_lines_file``.
+    :param chunk_size: see ``lists.fit_for_xcom``.
     """
 
     template_fields: Sequence[str] = ("lessonspace_conn_id", "filters", "fields", "destination")
@@ -52,25 +53,38 @@ class LessonspaceListOperator(LessonspaceOperator, Generic[Entry]):
         filters: Mapping[str, FilterValue | None] | None = None,
         fields: Sequence[str] | Literal["all"] | None = None,
         destination: str | ObjectStoragePath | None = None,
+        chunk_size: int | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.filters = filters
         self.fields = fields
         self.destination = destination
+        self.chunk_size = chunk_size
 
-    def execute(self, context: Context) -> Sequence[Mapping[str, object]] | WrittenList:
+    def execute(
+        self, context: Context
+    ) -> Sequence[Mapping[str, object]] | list[list[Mapping[str, object]]] | WrittenList:
         """Read all pages."""
         fields, file = as_fields(self.fields), as_lines_file(self.destination)
+        chunk_size = None if self.chunk_size is None else as_positive("chunk_size", self.chunk_size)
+        if chunk_size is not None and file is not None:
+            raise refuse("chunk_size", chunk_size, "left out where destination is given: a file has a line per entry")
         listed = self._list(as_filters(self.filters))
         kept = (self._short(entry) if fields is None else pick(entry, fields) for entry in listed)
         if file is None:
-            entries = fit_for_xcom(kept)
-            self.log.info("Read %d entries into the task's result", len(entries))
+            entries = fit_for_xcom(kept, chunk_size=chunk_size, most_mapped=self._most_mapped())
+            self.log.info("Read %d %s into the task's result", len(entries), "chunks" if chunk_size else "entries")
             return entries
         written = write_lines(kept, file)
         self.log.info("Read %d entries and wrote them to %s", written["count"], written["path"])
         return written
+
+    def _most_mapped(self) -> int | None:
+        """Give the length from which Airflow fails a task whose result others are mapped over; None without such."""
+        if self.dag is None or next(iter(self.iter_mapped_dependants()), None) is None:
+            return None
+        return int(conf.getint("core", "max_map_length", fallback=1024))
 
     @abstractmethod
     def _list(self, filters: dict[str, FilterValue | None]) -> Iterable[Entry]:

@@ -36,6 +36,8 @@ class LessonspaceListUsersOperator(LessonspaceListOperator[User]):
         users, personal data included.
     :param destination: a ``.jsonl`` file as ``ObjectStoragePath`` takes it, for an entry per line; whole, or not at
         all. None: the list becomes the task's result, which must fit XCom.
+    :param chunk_size: return lists of so many entries, to map tasks over: Airflow maps over 1,024 at most
+        (``[core] max_map_length``). None: entries, not chunks.
     :return: a list with an entry per user, or see ``WrittenList``.
     :raises LessonspaceInputError: for a parameter that can't be used, before any request; and for a list that is too
         large for XCom.
@@ -47,9 +49,10 @@ class LessonspaceListUsersOperator(LessonspaceListOperator[User]):
         filters: Mapping[str, FilterValue | None] | None = None,
         fields: Sequence[str] | Literal["all"] | None = None,
         destination: str | ObjectStoragePath | None = None,
+        chunk_size: int | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(filters=filters, fields=fields, destination=destination, **kwargs)
+        super().__init__(filters=filters, fields=fields, destination=destination, chunk_size=chunk_size, **kwargs)
 
     def _list(self, filters: dict[str, FilterValue | None]) -> Iterator[User]:
         return self.hook.list_users(**filters)

@@ -47,24 +47,36 @@ def as_lines_file(destination: object) -> ObjectStoragePath | None:
     return file
 
 
-def fit_for_xcom(entries: Iterable[Entry]) -> list[Entry]:
+def fit_for_xcom(
+    entries: Iterable[Entry], *, chunk_size: int | None = None, most_mapped: int | None = None
+) -> list[Entry] | list[list[Entry]]:
     """
     Read a list that is to go into XCom; reading stops where it becomes too large.
 
     :param entries: anything JSON knows.
+    :param chunk_size: entries of each chunk; None for a list without chunks.
+    :param most_mapped: how many entries or chunks Airflow maps tasks over; None if no task is mapped over the list.
     :raises LessonspaceInputError: when it is too large.
     """
     kept: list[Entry] = []
     size = 0
     for entry in entries:
         size += len(json.dumps(entry)) + 2
+        if most_mapped is not None and len(kept) >= most_mapped * (chunk_size or 1):
+            raise LessonspaceInputError(
+                f"The list is too long to map tasks over: over {len(kept)} entries, and Airflow maps over "
+                f"{most_mapped} ([core] max_map_length). Give {'a larger ' if chunk_size else ''}chunk_size, "
+                f"or use an operator that does many things in one task."
+            )
         if size > XCOM_LIMIT:
             raise LessonspaceInputError(
                 f"The list is too large for XCom: over {XCOM_LIMIT} bytes after {len(kept)} entries. Give destination, "
                 f"a .jsonl file to write it to, or narrow it with filters or fields."
             )
         kept.append(entry)
-    return kept
+    if chunk_size is None:
+        return kept
+    return [kept[start : start + chunk_size] for start in range(0, len(kept), chunk_size)]
 
 
 def write_lines(entries: Iterable[Mapping[str, object]], file: ObjectStoragePath) -> WrittenList:
