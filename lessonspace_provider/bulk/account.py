@@ -12,13 +12,13 @@ import hashlib
 import json
 import secrets
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypedDict, TypeGuard, cast
 
 from lessonspace_provider.api.json_list import line_of
 from lessonspace_provider.bulk.account_lock import locked
-from lessonspace_provider.bulk.items import Record
+from lessonspace_provider.bulk.items import ALL_STATUSES, Record
 from lessonspace_provider.bulk.journal import Journal, open_journal, read_journals, remove_journals
 from lessonspace_provider.exceptions import LessonspaceAccountError
 from lessonspace_provider.output.files import read_whole, write_whole
@@ -33,6 +33,17 @@ FILE_NAME = "account.jsonl"
 
 #: Seconds that a run waits for another one of the same account to end.
 LOCK_TIMEOUT = 60.0
+
+
+_TEXT, _TEXT_OR_NONE, _NUMBER = (str,), (str, type(None)), (int,)
+
+#: The types of the fields that are used of a header and of a record.
+_HEADER = {"job": _TEXT, "salt": _TEXT, "merged": _NUMBER}
+_RECORD = {
+    **dict.fromkeys(("key", "item", "place", "status", "time"), _TEXT),
+    **dict.fromkeys(("reason", "name"), _TEXT_OR_NONE),
+    "tries": _NUMBER,
+}
 
 
 class Header(TypedDict):
@@ -252,7 +263,7 @@ def _read(folder: ObjectStoragePath, job: str) -> tuple[Header, dict[str, Record
 
 def _header_in(line: bytes, path: ObjectStoragePath, job: str) -> Header:
     header = _parsed(line)
-    if not isinstance(header, dict) or header.get("lessonspace_account") != VERSION or "salt" not in header:
+    if not isinstance(header, dict) or header.get("lessonspace_account") != VERSION or not _is_typed(header, _HEADER):
         raise _unreadable(path, 1)
     if header.get("job") != job:
         raise LessonspaceAccountError(
@@ -272,12 +283,17 @@ def _records_in(lines: list[bytes], path: ObjectStoragePath) -> Iterator[Record]
 def _parsed(line: bytes) -> object:
     try:
         return json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 
 def _is_record(read: object) -> TypeGuard[Record]:
-    return isinstance(read, dict) and read.keys() >= Record.__required_keys__
+    return isinstance(read, dict) and _is_typed(read, _RECORD) and read["status"] in ALL_STATUSES
+
+
+def _is_typed(read: dict[str, object], types: Mapping[str, tuple[type, ...]]) -> bool:
+    """Whether each field is of its type: whoever may write the folder may have written the account."""
+    return all(field in read and type(read[field]) in allowed for field, allowed in types.items())
 
 
 def _unreadable(path: ObjectStoragePath, line: int) -> LessonspaceAccountError:

@@ -20,6 +20,9 @@ Status = Literal["done", "failed", "refused", "not_attempted", "withdrawn"]
 #: What a run's own items may be.
 STATUSES: tuple[Status, ...] = ("done", "failed", "refused", "not_attempted")
 
+#: What any item of an account may be.
+ALL_STATUSES: tuple[Status, ...] = (*STATUSES, "withdrawn")
+
 #: Characters of a reason that an account keeps.
 LONGEST_REASON = 500
 

@@ -207,6 +207,34 @@ def test_a_damaged_line_is_named(folder):
         pass
 
 
+HEADER = {"lessonspace_account": 1, "job": "launches", "salt": "x", "merged": 0}
+
+
+@pytest.mark.parametrize(
+    ("line", "content"),
+    [
+        (1, b"[" * 200_000),
+        (1, json.dumps({**HEADER, "merged": "7"}).encode()),
+        (1, json.dumps({**HEADER, "salt": 7}).encode()),
+        (1, json.dumps({name: HEADER[name] for name in ("lessonspace_account", "job", "salt")}).encode()),
+        (2, b"[" * 200_000),
+        *((2, json.dumps(a_record(key=key)).encode()) for key in ([], None, 7)),
+        (2, json.dumps(a_record("seen")).encode()),
+        (2, json.dumps(a_record(tries="7")).encode()),
+        (2, json.dumps(a_record(reason={})).encode()),
+    ],
+)
+def test_an_account_that_somebody_else_wrote_is_named_with_its_line(folder, line, content):
+    (folder / "account.jsonl").parent.mkdir(parents=True, exist_ok=True)
+    before = [json.dumps(HEADER).encode()] * (line - 1)
+    (folder / "account.jsonl").write_bytes(b"\n".join([*before, content, b""]))
+    with (
+        pytest.raises(LessonspaceError, match=f"can't be read at line {line}.*restore it"),
+        open_account(folder, "launches"),
+    ):
+        pass
+
+
 def test_an_account_of_another_job_is_refused(folder):
     with open_account(folder, "launches"):
         pass
