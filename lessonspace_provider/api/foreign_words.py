@@ -34,11 +34,15 @@ _SHORTEST_PIECE = 8
 #: A value of so many characters behind a ``=`` may be a signature or a password.
 _LONG_VALUE = 16
 
+#: A run of so many letters and digits is a signature or a key: hexadecimal ones, and shorter ones in mixed case.
+_LONG_CODE, _SHORT_CODE = 40, 27
+
 _LOWER = bytes(range(256)).lower()
 _NO_LETTER = bytes(code for code in range(256) if not chr(code).isascii() or not chr(code).isalnum())
 _ESCAPED = re.compile(r"\\u([0-9a-fA-F]{4})")
 _LONG_REFERENCE = re.compile("&#[0-9]{16,}")  # a number that Python may refuse to read
 _UNPRINTABLE = re.compile("\ufffd+")
+_CODE = re.compile(f"[A-Za-z0-9+/]{{{_SHORT_CODE},}}")
 _PUNCTUATION = "\"'`<>()[]{},.;:!?*"
 _DIGITS = frozenset("0123456789/.:-")
 
@@ -57,7 +61,7 @@ def clean_words(value: object, *, api_key: str = "", longest: int = LONGEST_WORD
     if api_key and is_cut and _ends_with_key(text, api_key):
         return KEY
     words = _without_key(" ".join(_without_link(word) for word in _printable(text).split()), api_key)
-    return _cut(words, longest)
+    return _cut(_CODE.sub(_without_code, words), longest)
 
 
 def clean_message(text: object, *, longest: int = LONGEST_MESSAGE, hide_links: bool = False) -> str:
@@ -225,6 +229,14 @@ def _without_link(word: str) -> str:
         return word
     before, mark, _ = word.partition("?")
     return f"{before}?" if mark else LINK
+
+
+def _without_code(found: re.Match[str]) -> str:
+    """Replace a signature that stands apart from its link; long words and plain ids stay."""
+    run = found[0]
+    is_mixed = run.upper() != run != run.lower()
+    is_code = any(map(str.isdigit, run)) and (is_mixed or len(run) >= _LONG_CODE)
+    return TOKEN if is_code else run
 
 
 def _is_link(plain: str) -> bool:
