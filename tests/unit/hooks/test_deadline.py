@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import gc
 import select
 import socket
 import ssl
@@ -24,6 +23,9 @@ from tests.unit.hooks.servers import GOOD, Gate
 #: A read timeout, and what a whole exchange may then take.
 TIMEOUT = 0.2
 DEADLINE = READ_TIMEOUTS_PER_REPLY * TIMEOUT
+
+#: Deadlines that anything may take on a machine that is busy otherwise; without a deadline, these replies have no end.
+LATEST = 3.0
 
 
 @contextmanager
@@ -93,31 +95,45 @@ def server_side_is_open(server):
     return client.fileno() != -1 and not select.select([client], [], [], 1)[0]
 
 
-@pytest.mark.parametrize("kind", ENDLESS)
-def test_an_endless_reply_ends_with_the_deadline_and_is_not_retried(kind, impatient, clock):
-    with dripping(lambda: pieces_of(kind)) as base:
-        error, taken = deadlines_taken(lambda: impatient(base).call("GET", "/hello/"))
-    assert isinstance(error, LessonspaceReplyTimeoutError)
-    assert "GET /hello/: the reply had not ended after 1 s (five times timeout)" in str(error)
-    assert "Raise timeout in connection 'lessonspace_default'" in str(error)
-    assert 0.9 < taken < 1.5
+def all_at_once(work, kinds=ENDLESS):
+    """Do something that fails for each kind, and give each one's error and how many deadlines it took."""
+    with ThreadPoolExecutor(len(kinds)) as pool:
+        return dict(zip(kinds, pool.map(lambda kind: deadlines_taken(lambda: work(kind)), kinds)))
+
+
+def test_endless_replies_end_with_the_deadline_and_are_not_retried(impatient, clock):
+    def call(kind):
+        with dripping(lambda: pieces_of(kind)) as base:
+            impatient(base).call("GET", "/hello/")
+
+    for kind, (error, taken) in all_at_once(call).items():
+        assert isinstance(error, LessonspaceReplyTimeoutError), kind
+        assert f"GET /hello/: the reply had not ended after {DEADLINE:g} s (five times timeout)" in str(error)
+        assert "Raise timeout in connection 'lessonspace_default'" in str(error)
+        assert 0.9 < taken < LATEST, kind
     assert clock.waits == []
 
 
-@pytest.mark.parametrize("kind", ENDLESS)
-def test_an_endless_file_ends_with_the_deadline(kind, impatient):
-    with dripping(lambda: pieces_of(kind)) as base:
-        error, taken = deadlines_taken(lambda: impatient(base).download(f"{base}/file?Signature=s", "the file"))
-    assert isinstance(error, LessonspaceReplyTimeoutError)
-    assert "GET the file: the reply had not ended" in str(error)
-    assert 0.9 < taken < 1.5
+def test_endless_files_end_with_the_deadline(impatient):
+    def download(kind):
+        with dripping(lambda: pieces_of(kind)) as base:
+            impatient(base).download(f"{base}/file?Signature=s", "the file")
+
+    for kind, (error, taken) in all_at_once(download).items():
+        assert isinstance(error, LessonspaceReplyTimeoutError), kind
+        assert "GET the file: the reply had not ended" in str(error)
+        assert 0.9 < taken < LATEST, kind
 
 
-@pytest.mark.parametrize("kind", ["interim replies", "gzip blocks", "gzip members", "trailers"])
-def test_an_endless_reply_that_comes_fast_ends_with_the_deadline(kind, impatient):
-    with dripping(lambda: pieces_of(kind, at_once=1000), pause=0) as base:
-        _, taken = deadlines_taken(lambda: impatient(base).call("GET", "/hello/"))
-    assert taken < 1.5
+def test_endless_replies_that_come_fast_end_with_the_deadline(impatient):
+    def call(kind):
+        with dripping(lambda: pieces_of(kind, at_once=1000), pause=0) as base:
+            impatient(base).call("GET", "/hello/")
+
+    for kind in ("interim replies", "gzip blocks", "gzip members", "trailers"):  # one after another: each fills a CPU
+        error, taken = deadlines_taken(lambda kind=kind: call(kind))
+        assert isinstance(error, LessonspaceReplyTimeoutError), kind
+        assert taken < LATEST, kind
 
 
 def test_a_proxy_that_does_not_end_its_answer_to_connect_ends_with_the_deadline(impatient, monkeypatch, clock):
@@ -126,7 +142,7 @@ def test_a_proxy_that_does_not_end_its_answer_to_connect_ends_with_the_deadline(
         monkeypatch.setenv("https_proxy", proxy)
         error, taken = deadlines_taken(lambda: impatient("https://api.school.example", gate).call("GET", "/hello/"))
     assert isinstance(error, LessonspaceReplyTimeoutError)
-    assert 0.9 < taken < 1.5
+    assert 0.9 < taken < LATEST
     assert clock.waits == gate.events == []
 
 
@@ -139,7 +155,7 @@ def test_a_handshake_without_an_end_ends_with_the_connect_timeout(impatient):
     with dripping(hello_of_a_server, waits_for_request=False) as base:
         transport = impatient(base.replace("http", "https"), rate_limit_max_wait=0.001)
         _, taken = deadlines_taken(lambda: transport.call("GET", "/hello/"))
-    assert taken < 1.5
+    assert taken < LATEST
 
 
 def test_a_request_that_the_server_does_not_read_ends_with_the_deadline(impatient):
@@ -150,7 +166,7 @@ def test_a_request_that_the_server_does_not_read_ends_with_the_deadline(impatien
     with dripping(silence, reads=False) as base:
         transport = impatient(base, connect_timeout=100 * DEADLINE, rate_limit_max_wait=0.001)
         _, taken = deadlines_taken(lambda: transport.call("POST", "/spaces/launch/", body={"id": "x" * (1 << 24)}))
-    assert taken < 1.5
+    assert taken < LATEST
 
 
 def test_the_wait_for_the_permit_does_not_count(impatient, serve):
@@ -158,18 +174,20 @@ def test_the_wait_for_the_permit_does_not_count(impatient, serve):
     assert impatient(serve(GOOD).url, gate).call("GET", "/hello/").status == 200
 
 
+def watchers():
+    return [thread for thread in threading.enumerate() if thread.name == "lessonspace-deadline"]
+
+
 def test_no_thread_and_no_socket_is_left(impatient, serve):
-    server, threads = serve(GOOD), threading.active_count()
+    server = serve(GOOD)
     transport = impatient(server.url)
     for _ in range(20):
         transport.call("GET", "/hello/")
-    assert threading.active_count() == threads
     with dripping(lambda: pieces_of("known length")) as base:
         for _ in range(3):
             with pytest.raises(LessonspaceReplyTimeoutError):
                 impatient(base, read_timeout=0.02).call("GET", "/hello/")
-    assert threading.active_count() == threads
-    gc.collect()
+    assert watchers() == []
     assert server_side_is_open(server)
     transport.close()
     assert not server_side_is_open(server)
