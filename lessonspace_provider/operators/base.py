@@ -82,7 +82,7 @@ class LessonspaceListOperator(LessonspaceOperator, Generic[Entry]):
 
     def _most_mapped(self) -> int | None:
         """Give the length from which Airflow fails a task whose result others are mapped over; None without such."""
-        if self.dag is None or next(iter(self.iter_mapped_dependants()), None) is None:
+        if self.get_dag() is None or next(iter(self.iter_mapped_dependants()), None) is None:
             return None
         return int(conf.getint("core", "max_map_length", fallback=1024))
 

@@ -240,6 +240,7 @@ LIST = {
     "filters": or_none(is_mapping),
     "fields": or_none(is_fields),
     "destination": or_none(is_place),
+    "chunk_size": or_none(is_count),
 }
 WAIT = {
     **CONNECTION,

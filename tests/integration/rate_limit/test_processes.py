@@ -114,7 +114,7 @@ def test_a_server_that_lowers_its_limit_slows_everybody_down(sandbox, tmp_path):
 
 
 def test_a_key_that_is_paused_does_not_hinder_another_one(sandbox, tmp_path):
-    url, key, settings = arguments(sandbox, tmp_path)
+    url, key, settings, _ = arguments(sandbox, tmp_path)
     gate_for("another key", url, settings).pause(3600.0)
     make_transport(url, key, settings).call("GET", "/my-organisation/")
     with pytest.raises(LessonspaceRateLimitedError):
