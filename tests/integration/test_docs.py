@@ -99,6 +99,13 @@ def test_the_site_builds_strictly(site):
     assert {page["location"] for page in index["docs"]} > {"reference/errors.html#rate_limit_timeout", "glossary.html"}
 
 
+def test_the_reference_has_all_classes_of_the_registry(site):
+    classes = re.findall(r"module: (\S+)", (ROOT / ".airflow-registry.yaml").read_text())
+    reference = "".join(page.read_text() for page in (site / "reference").glob("*.html"))
+    assert len(classes) > 15
+    assert [name for name in classes if f'id="{name}"' not in reference] == []
+
+
 def test_search_finds_an_error_by_its_code(site_address, browser_page):
     browser_page.goto(f"{site_address}/index.html")
     browser_page.locator("input[data-md-component=search-query]").click()
