@@ -142,6 +142,18 @@ def test_readmes_links_lead_to_files():
     assert [path for path in paths if not (ROOT / path).exists()] == []
 
 
+def test_the_files_that_contributing_names_are_there():
+    paths = re.findall(r"`((?:\w+/)*\w+\.(?:py|md|txt|yaml))`", (ROOT / "CONTRIBUTING.md").read_text())
+    assert len(paths) > 10
+    assert [path for path in paths if not any((r / path).exists() for r in (ROOT, ROOT / "lessonspace_provider"))] == []
+
+
+def test_the_house_in_contributing_has_every_room():
+    picture = (ROOT / "CONTRIBUTING.md").read_text().partition("## The house")[2].partition("## What is public")[0]
+    rooms = [path.parent.name for path in (ROOT / "lessonspace_provider").glob("*/__init__.py")]
+    assert [room for room in rooms if f"{room}/" not in picture] == []
+
+
 def check_command(words):
     if words[:1] == ["make"]:
         assert re.search(rf"^{words[1]}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
