@@ -8,7 +8,7 @@ RELEASE_TOOLS := .cache/release/installed
 TEMPORARY := .cache/tmp
 # These tests compare how calls are spaced, and have the machine to themselves.
 TIMED := tests/integration/rate_limit
-SOURCES := $(wildcard lessonspace_provider dags_examples scripts tests benchmarks)
+SOURCES := $(wildcard lessonspace_provider dags_examples scripts tests benchmarks noxfile.py)
 
 export TMPDIR := $(CURDIR)/$(TEMPORARY)
 export UV_CACHE_DIR := $(CURDIR)/.cache/uv

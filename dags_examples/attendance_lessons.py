@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""
-The week's lessons for the DAG `attendance_report`: who is to be where. Pure, and no DAG itself: keep it beside them.
-"""
+"""The week's lessons for the DAG `attendance_report`: who is to be where. Pure, and no DAG itself."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-What `make ui` shows beside the sandbox's own school: the sample timetable's lessons since Monday of last week, and two
-people who have left.
+The sample timetable's lessons since Monday of last week, and two people who have left, as `make ui` shows them.
 
 It needs the folder of the example DAGs on the path, since it reads the timetable as they do.
 """

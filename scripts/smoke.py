@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-What a freshly installed provider has to do. The Python of an empty environment runs this file, which therefore imports
-nothing of the checkout: ``python -I smoke.py VERSION``.
+What a freshly installed provider has to do: ``python -I smoke.py VERSION``.
+
+The Python of an empty environment runs this file, which therefore imports nothing of the checkout.
 """
 
 from __future__ import annotations

@@ -1,1 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
+"""A morning of classes, launched as mapped tasks."""

@@ -1,1 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
+"""Ways to share the limit of one key over processes and machines."""

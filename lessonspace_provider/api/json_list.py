@@ -136,5 +136,5 @@ def line_of(item: object) -> bytes:
 
 
 def encoded(text: str) -> bytes:
-    """Encode JSON in UTF-8; a lone surrogate, which that can't hold, is written as JSON's own escape, ``\\ud800``."""
+    """Encode JSON in UTF-8, which can't hold a lone surrogate: it is written as JSON's own escape."""
     return text.encode("utf-8", "backslashreplace")

@@ -20,7 +20,8 @@ from lessonspace_provider.exceptions import LessonspaceError, LessonspaceInputEr
 from lessonspace_provider.operators.base import LessonspaceOperator, as_filters, time_zone_of
 from lessonspace_provider.output.destinations import as_place
 from lessonspace_provider.transcripts import formats as transcripts
-from lessonspace_provider.waiting.awaited import DEFAULT_GIVE_UP_AFTER, OVERLAP
+from lessonspace_provider.waiting.awaited import DEFAULT_GIVE_UP_AFTER
+from lessonspace_provider.waiting.cursor import OVERLAP
 from lessonspace_provider.waiting.transcripts import TranscriptStatus
 
 if TYPE_CHECKING:

@@ -31,7 +31,6 @@ from lessonspace_provider.exceptions import (
     LessonspaceNotFoundError,
     LessonspaceServerError,
 )
-from lessonspace_provider.waiting.cursor import OVERLAP as OVERLAP
 from lessonspace_provider.waiting.cursor import EndedSessions
 from lessonspace_provider.waiting.lessons import EndVerdict, Lesson, lesson_verdict, room_of, session_verdict
 from lessonspace_provider.waiting.parsed_session import ParsedSession, parse_session, parse_sessions
