@@ -12,6 +12,7 @@ from lessonspace_provider.api import json_list, plain_json
 from lessonspace_provider.api.connection import DEFAULT_BASE_URL
 from lessonspace_provider.api.fields import KEYS_TO_ROOMS
 from lessonspace_provider.api.foreign_words import LONGEST_READ, clean_host, clean_words, holds_key, without_key
+from lessonspace_provider.api.replaced_errors import ErrorsReplaced
 from lessonspace_provider.api.retries import retry_after_seconds
 from lessonspace_provider.exceptions import (
     LessonspaceAuthError,
@@ -158,12 +159,14 @@ def _parsed_without_key(body: bytes, api_key: str) -> object:
 
 def _read_json(reply: Reply, call: Call, parse: Callable[[bytes], object], api_key: str = "") -> object:
     # Not requests' json(): that takes "text/..." for Latin-1, and JSON is UTF-8 whatever its Content-Type says.
-    try:
+    with ErrorsReplaced(lambda _: _not_json(reply, call, api_key), ValueError, RecursionError):
         return parse(reply.body)
-    except (ValueError, RecursionError):
-        media_type, _, _ = reply.headers.get("Content-Type", "of no stated type").partition(";")
-        kind = clean_words(media_type, api_key=api_key, longest=LONGEST_TYPE)
-    raise LessonspaceServerError(
+
+
+def _not_json(reply: Reply, call: Call, api_key: str) -> LessonspaceServerError:
+    media_type, _, _ = reply.headers.get("Content-Type", "of no stated type").partition(";")
+    kind = clean_words(media_type, api_key=api_key, longest=LONGEST_TYPE)
+    return LessonspaceServerError(
         f"{call}: the answer ({reply.status}, {kind}) is not JSON. If this lasts, check that the host of "
         f"connection {call.conn_id!r} is the API's base URL and no proxy answers in its place.",
         status=reply.status,

@@ -22,6 +22,7 @@ from lessonspace_provider.api.connection_errors import no_reply, no_whole_reply
 from lessonspace_provider.api.connections import Exchange, ExchangeAdapter, Permits, under_way
 from lessonspace_provider.api.deadline import Deadline
 from lessonspace_provider.api.foreign_words import clean_host
+from lessonspace_provider.api.replaced_errors import ErrorsReplaced
 from lessonspace_provider.api.responses import Answer, Call, Reply, read_answer, read_file
 from lessonspace_provider.api.retries import http_date, retry_policy
 from lessonspace_provider.api.times import read_time
@@ -237,17 +238,16 @@ class Transport:
         self._gate.pause(None if retry_after is None else min(retry_after, longest))
 
     def _prepare(self, request: requests.Request, call: Call) -> requests.PreparedRequest:
-        try:
+        def failure(error: Exception) -> LessonspaceInputError:
+            return LessonspaceInputError(
+                f"{call} can't be written as a request ({type(error).__name__}): check its values for characters that "
+                f"are no text, and the host of connection {call.conn_id!r}. Nothing was sent.",
+                method=call.method,
+                path=call.path,
+            )
+
+        with ErrorsReplaced(failure, requests.RequestException, ValueError):  # which hold the URL or the body
             return self._session.prepare_request(request)
-        except (requests.RequestException, ValueError) as error:
-            # Its message holds the URL or the body, so only the kind goes on, and no chain of exceptions.
-            reason = type(error).__name__
-        raise LessonspaceInputError(
-            f"{call} can't be written as a request ({reason}): check its values for characters that are no text, and "
-            f"the host of connection {call.conn_id!r}. Nothing was sent.",
-            method=call.method,
-            path=call.path,
-        )
 
     def _send(self, prepared: requests.PreparedRequest, call: Call, permits: Permits, largest: int) -> Reply:
         environment = self._session.merge_environment_settings(prepared.url, {}, True, None, None)

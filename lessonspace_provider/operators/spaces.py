@@ -14,6 +14,7 @@ from lessonspace_provider.api.fields import without_keys
 from lessonspace_provider.api.foreign_words import clean_words
 from lessonspace_provider.api.ids import is_slug
 from lessonspace_provider.api.launch_request import DEFAULT_MARGIN, LAUNCH_PARAMETERS, launch_request
+from lessonspace_provider.api.replaced_errors import ErrorsReplaced
 from lessonspace_provider.api.times import read_time, write_time
 from lessonspace_provider.api.types import Space
 from lessonspace_provider.bulk.cells import Columns, launch_columns
@@ -220,16 +221,15 @@ class LessonspaceLaunchSpaceOperator(LessonspaceOperator):
             self.log.info("The link to space %r went nowhere: give deliver or push_client_url.", self.launch_id)
 
     def _rendered_auth_external(self, context: Context) -> object:
-        try:
-            return self.render_template(self.auth_external, context)
-        except Exception as error:
-            # Its text and its variables may hold the token.
-            reason = type(error).__name__
+        def failure(error: Exception) -> LessonspaceError:
             log_frames(self.log, "Rendering auth_external", error)
-        raise LessonspaceError(
-            f"Space {self.launch_id!r} was not launched: the templates in auth_external can't be rendered ({reason}, "
-            f"the log lists its frames). Nothing was sent."
-        )
+            return LessonspaceError(
+                f"Space {self.launch_id!r} was not launched: the templates in auth_external can't be rendered "
+                f"({type(error).__name__}, the log lists its frames). Nothing was sent."
+            )
+
+        with ErrorsReplaced(failure, Exception):  # which may hold the token
+            return self.render_template(self.auth_external, context)
 
     def _result(self, launch: Launch) -> LaunchResult:
         kept = ("room_id", "session_id", "user_id", "created", "api_base", "room_settings")

@@ -23,6 +23,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from lessonspace_provider.api.arguments import as_connection_id
+from lessonspace_provider.api.replaced_errors import ErrorsReplaced
 from lessonspace_provider.api.times import write_time
 from lessonspace_provider.exceptions import PASSING_ERRORS, LessonspaceError
 from lessonspace_provider.triggers.call_threads import CallThreads
@@ -200,15 +201,13 @@ class SharedConnection:
     async def _loaded_hook(self) -> LessonspaceHook:
         # Importing it takes a quarter of a second, which is too long for the event loop.
         hook = await self._threads.run(lambda: _new_hook(self._conn_id))
-        try:
+        with ErrorsReplaced(self._unreadable, Exception):
             await hook.load_settings()
-        except LessonspaceError:
-            raise
-        except Exception as error:
-            reason = type(error).__name__
-        else:
-            return hook
-        raise LessonspaceError(
+        return hook
+
+    def _unreadable(self, error: Exception) -> LessonspaceError:
+        reason = type(error).__name__
+        return LessonspaceError(
             f"Connection {self._conn_id!r} can't be read ({reason}): check that the triggerer knows it."
         )
 
