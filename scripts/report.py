@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import json
 import os.path
 import unicodedata
 from datetime import datetime
@@ -19,7 +18,9 @@ from rich.table import Table
 from rich.text import Text
 
 from lessonspace_provider.api.times import read_time
-from lessonspace_provider.archive.entry import Manifest, ManifestFile, ManifestSession
+from lessonspace_provider.archive.entry import Entry
+from lessonspace_provider.archive.manifest import Manifest
+from lessonspace_provider.archive.schema import ManifestFile
 
 TABLE_COLUMNS = 115
 GAP = 3  # between two columns, as rich draws them
@@ -33,14 +34,14 @@ def read_manifest(archive: Path) -> Manifest:
     :raises FileNotFoundError: there is none.
     """
     for path in sorted((archive / "manifests").glob("*Z.json")):
-        return cast("Manifest", json.loads(path.read_text(encoding="utf-8")))
+        return Manifest.from_json(path.read_bytes(), path.name)
     raise FileNotFoundError(f"no manifest in {archive / 'manifests'}")
 
 
 def damaged_files(manifest: Manifest, archive: Path) -> list[str]:
     """The files that are not there, or not as the manifest says, each with what is wrong."""
     problems = []
-    for file in (file for session in manifest["sessions"] for file in session["files"]):
+    for file in (file for entry in manifest.entries.values() for file in entry.files):
         path = archive / file["path"]
         if not path.is_file():
             problems.append(f"{file['path']} is missing")
@@ -54,9 +55,8 @@ def session_table(manifest: Manifest) -> str:
 
     The last column is the file, less the folders that all files share, or why there is none.
     """
-    sessions = sorted(manifest["sessions"], key=lambda session: session["end_time"] or "")
     shared = shared_folder(manifest)
-    rows = [_row(session, shared) for session in sessions]
+    rows = [_row(entry, shared) for entry in manifest.entries.values()]
     titles = ["session", "time (UTC)", "people", "segments", "status", f"file in {shared or '.'}/"]
     widths = [max(cell_len(cell) for cell in column) for column in zip(titles, *rows, strict=True)]
     # Where it gets narrow, reasons give way first, then names; a path that is cut could not be opened.
@@ -80,28 +80,28 @@ def _printed(table: Table) -> str:
 
 def shared_folder(manifest: Manifest) -> str:
     """The innermost folder that holds all files, relative to the destination; empty if it is the destination."""
-    folders = [str(Path(file["path"]).parent) for session in manifest["sessions"] for file in session["files"]]
+    folders = [str(Path(file["path"]).parent) for entry in manifest.entries.values() for file in entry.files]
     return os.path.commonpath(folders) if folders else ""
 
 
 def summary(manifest: Manifest) -> str:
     """The window and the counts per status, on one line."""
-    counts = ", ".join(f"{count} {status.replace('_', ' ')}" for status, count in manifest["counts"].items() if count)
-    start, end = (_time(manifest["window_start"]), _time(manifest["window_end"]))
+    counts = ", ".join(f"{count} {status.replace('_', ' ')}" for status, count in manifest.counts.items() if count)
+    start, end = manifest.window
     return f"Sessions that ended from {start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} UTC: {counts or 'none'}"
 
 
 def transcript_beginning(manifest: Manifest, archive: Path, *, lines: int) -> str | None:
     """The title and first lines of the longest readable transcript, or None if none was archived."""
-    archived = [(session, file) for session in manifest["sessions"] if (file := _file(session, "txt"))]
+    archived = [(entry, file) for entry in manifest.entries.values() if (file := _file(entry, "txt"))]
     if not archived:
         return None
-    longest, file = max(archived, key=lambda pair: pair[0]["segments"] or 0)
+    longest, file = max(archived, key=lambda pair: pair[0].segments or 0)
     text = (archive / file["path"]).read_text(encoding="utf-8").splitlines()
     shown = [Text(visible(line)) for line in text if line.strip()][:lines]
     for line in shown:
         line.truncate(TABLE_COLUMNS - 2, overflow="ellipsis")
-    title = f"The beginning of {file['path']} ({visible(longest['name'] or 'no name')}):"
+    title = f"The beginning of {file['path']} ({visible(longest.name or 'no name')}):"
     return "\n".join([title, *(f"  {line.plain}" for line in shown)])
 
 
@@ -114,20 +114,20 @@ def visible(text: str) -> str:
     return f"{FIRST_STRONG_ISOLATE}{line}{POP_ISOLATE}" if turned else line
 
 
-def _row(session: ManifestSession, shared: str) -> list[str]:
-    file = _file(session, "json") or next(iter(session["files"]), None)
+def _row(entry: Entry, shared: str) -> list[str]:
+    file = _file(entry, "json") or next(iter(entry.files), None)
     return [
-        visible(session["name"] or "(no name)"),
-        f"{_time(session['start_time']):%H:%M}-{_time(session['end_time']):%H:%M}",
-        str(session["participants"]),
-        "-" if session["segments"] is None else str(session["segments"]),
-        session["status"].replace("_", " "),
-        visible(os.path.relpath(file["path"], shared or ".") if file else f"({session['reason'] or 'no file'})"),
+        visible(entry.name or "(no name)"),
+        f"{_time(entry.start_time):%H:%M}-{_time(entry.end_time):%H:%M}",
+        str(entry.participants),
+        "-" if entry.segments is None else str(entry.segments),
+        entry.status.replace("_", " "),
+        visible(os.path.relpath(file["path"], shared or ".") if file else f"({entry.reason or 'no file'})"),
     ]
 
 
-def _file(session: ManifestSession, format_name: str) -> ManifestFile | None:
-    return next((file for file in session["files"] if file["format"] == format_name), None)
+def _file(entry: Entry, format_name: str) -> ManifestFile | None:
+    return next((file for file in entry.files if file["format"] == format_name), None)
 
 
 def _time(time: str | None) -> datetime:

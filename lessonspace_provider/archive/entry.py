@@ -3,20 +3,22 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Literal, TypedDict, cast, get_args
+from typing import TYPE_CHECKING, Any, cast
 
 from lessonspace_provider.api.foreign_words import clean_message, clean_words
 from lessonspace_provider.api.plain_json import MOST_DIGITS
 from lessonspace_provider.api.times import read_time, write_time
 from lessonspace_provider.archive.clock import Present
 from lessonspace_provider.archive.paths import number_of, session_id_of, transcript_path
+from lessonspace_provider.archive.schema import ManifestFile, problem_of
 from lessonspace_provider.sessions import objects_in, participant_count, space_of
 from lessonspace_provider.waiting.transcripts import (
     LONGEST_PAUSE,
+    STATUSES,
     TranscriptStatus,
     next_check_at,
     should_give_up,
@@ -26,8 +28,6 @@ from lessonspace_provider.waiting.transcripts import (
 if TYPE_CHECKING:
     from lessonspace_provider.api.types import Profile, Session
 
-STATUSES: tuple[TranscriptStatus, ...] = get_args(TranscriptStatus)
-
 #: How long a failed session is left to the retries of its own window's run before the runs of later windows retry it;
 #: and how long these wait between two retries when ``give_up_after`` has passed.
 RETRY_FAILED_AFTER, RETRY_OLD_AFTER = timedelta(hours=12), timedelta(days=7)
@@ -36,333 +36,280 @@ RETRY_FAILED_AFTER, RETRY_OLD_AFTER = timedelta(hours=12), timedelta(days=7)
 LONGEST_TEXT = 500
 
 
-class ManifestFile(TypedDict):
-    """A written file: ``path`` is relative to the destination, ``size`` in bytes."""
-
-    format: str
-    path: str
-    size: int
-    sha256: str
-
-
-class _Entry(TypedDict):
-    """What every entry of a manifest has."""
-
-    session_id: str
-    id: int | None
-    space_id: str | None
-    name: str | None
-    start_time: str | None
-    end_time: str | None
-    participants: int
-    roles: dict[str, str]
-    path: str
-    status: TranscriptStatus
-    reason: str | None
-    tries: int
-    next_look: str | None
-    pending_until: str | None
-    segments: int | None
-    redacted: bool
-    files: list[ManifestFile]
-
-
-class ManifestSession(_Entry, total=False):
+@dataclass(frozen=True)
+class Entry:
     """
     What became of one session. Times are ISO 8601 in UTC.
 
-    ``path`` is where the transcript's files are below the destination, without their extensions; empty when the
-    session can't be filed. ``reason`` says why there is no transcript, or not all that was wanted; ``segments`` how
-    many it has. ``tries`` says how often it was asked for, ``next_look`` from when on the runs of later windows check
-    it again, and ``pending_until`` until when it is not given up. ``roles`` are those of the people in the session by
-    their Lessonspace user id; ``redacted`` says whether the files have them in place of names. ``changed_by`` is the
-    start of the window whose run has changed its status last, where that is a later one than its own.
+    :param session_id: the session's uuid; see ``session_id_of`` for a session without one.
+    :param roles: those of the people in the session, by their Lessonspace user id.
+    :param path: where the transcript's files are below the destination, without their extensions; empty when the
+        session can't be filed.
+    :param reason: why there is no transcript, or not all that was wanted.
+    :param tries: how often it was checked.
+    :param next_check: from when on the runs of later windows check it again; ``next_look`` in the file.
+    :param pending_until: until when it is not given up.
+    :param segments: how many the transcript has.
+    :param redacted: whether the files have roles in place of names.
+    :param changed_by: the start of the window whose run changed the status last, where that is a later window.
+    :param added: what else the entry has in the file; it is kept.
     """
 
-    changed_by: str
+    session_id: str
+    id: int | None = None
+    space_id: str | None = None
+    name: str | None = None
+    start_time: str | None = None
+    end_time: str | None = None
+    participants: int = 0
+    roles: Mapping[str, str] = field(default_factory=dict)
+    path: str = ""
+    status: TranscriptStatus = "pending"
+    reason: str | None = None
+    tries: int = 0
+    next_check: str | None = None
+    pending_until: str | None = None
+    segments: int | None = None
+    redacted: bool = False
+    files: Sequence[ManifestFile] = ()
+    changed_by: str | None = None
+    added: Mapping[str, object] = field(default_factory=dict)
+
+    @classmethod
+    def from_json(cls, value: object) -> Entry:
+        """
+        Read an entry of a manifest.
+
+        :raises ValueError: when it can't be used; the text says why.
+        """
+        if problem := problem_of(value):
+            raise ValueError(problem)
+        stored = cast("dict[str, Any]", value)
+        known = {name: stored[key] for name, key in _KEYS.items() if key in stored}
+        added = {key: stored[key] for key in stored if key not in _KEYS.values()}
+        return cls(**{**known, "files": tuple(stored["files"])}, added=added)
+
+    def to_json(self) -> dict[str, object]:
+        """Convert to what a manifest holds."""
+        stored = {key: getattr(self, name) for name, key in _KEYS.items()}
+        stored["files"] = list(self.files)
+        if self.changed_by is None:
+            del stored["changed_by"]
+        return {**stored, **self.added}
+
+    @classmethod
+    def of(cls, session: Session, path: str = "") -> Entry:
+        """
+        Create the entry of a session that was never checked.
+
+        :param session: an ended session, as the API sends it, whatever its fields hold.
+        :param path: see ``transcript_path``; empty while none can be made.
+        """
+        roles = {str(profile.get("user")): profile.get("role") for profile in objects_in(session.get("profiles"))}
+        return cls(
+            session_id_of(session),
+            id=number_of(session),
+            space_id=_text(space_of(session).get("id")),
+            name=_text(session.get("name")),
+            start_time=_time_text(session.get("start_time")),
+            end_time=_time_text(session.get("end_time")),
+            participants=participant_count(session),
+            roles={user: role for user, role in roles.items() if isinstance(role, str) and role},
+            path=path,
+        )
+
+    @classmethod
+    def listed(cls, session: Session, before: Entry | None, template: str) -> Entry:
+        """
+        Create the entry of a listed session, or continue the one that an earlier run wrote.
+
+        An archived transcript stays where it is, whatever has become of the session since: its name, the people in it,
+        its recording, or the template. An erased one stays erased.
+
+        :param session: an ended session.
+        :param before: the session's entry so far.
+        :param template: see ``transcript_path``; for what has no path yet.
+        :raises LessonspaceServerError: when the session can't be read.
+        """
+        if before is not None and (before.files or before.status == "erased"):
+            return before.reopened()
+        entry = cls.of(session, (before and before.path) or transcript_path(session, template))
+        if obstacle := transcript_obstacle(session):
+            return entry.not_eligible(obstacle)
+        if before is None:
+            return entry
+        return before if before.status == "pending" else replace(entry, tries=before.tries)
+
+    @classmethod
+    def unreadable(cls, session: Session, before: Entry | None, reason: str) -> Entry:
+        """
+        Record that a session can't be filed: it failed, and only the run of its window tries again.
+
+        :param session: whatever the list has in a session's place.
+        :param before: the session's entry so far.
+        """
+        try:
+            entry = before or cls.of(session)
+        except Exception:  # any other shape than the API's
+            entry = cls(session_id_of(session))
+        return entry._concluded("failed", reason)
+
+    def reopened(self) -> Entry:
+        """Choose what the run of its own window checks again: files, and what has no transcript for another reason."""
+        if self.status == "erased":
+            return self
+        if self.files:
+            return self if self.status == "archived" else replace(self, status="archived", reason=None)
+        if self.status in ("failed", "given_up", "not_attempted") and self.path:
+            return self._concluded("pending", None)
+        return self
+
+    def planned(self) -> Entry:
+        """Record what a dry run would do."""
+        return replace(self, status="pending", reason="would be fetched or written")
+
+    def not_attempted(self, next_check: datetime | None = None) -> Entry:
+        """
+        Record, before a session's transcript is asked for, what holds if the run ends here.
+
+        :param next_check: from when on the runs of other windows try it, aware; None: from now on.
+        :return: the entry as it is, unless it is pending.
+        """
+        if self.status != "pending":
+            return self
+        check = None if next_check is None else write_time(next_check)
+        return replace(self, status="not_attempted", reason="the run ended before it tried", next_check=check)
+
+    def not_eligible(self, reason: str) -> Entry:
+        """Record that a session can never have a transcript."""
+        return self._concluded("not_eligible", reason)
+
+    def failed(self, reason: str, now: datetime, give_up_after: timedelta) -> Entry:
+        """
+        Record that a session failed: the runs of later windows retry it, and an error never gives it up.
+
+        :param now: aware.
+        :param give_up_after: how long after the session's end a transcript is waited for.
+        """
+        is_old = should_give_up(self._end(now), now, give_up_after)
+        next_check = now + (RETRY_OLD_AFTER if is_old else RETRY_FAILED_AFTER)
+        return self._checked("failed", reason, next_check, self._end(now) + give_up_after)
+
+    def missing(self, present: Present, give_up_after: timedelta, reason: str = "no transcript yet") -> Entry:
+        """
+        Record that a transcript was asked for and is not there.
+
+        :param give_up_after: how long after the session's end a transcript is waited for.
+        :param reason: of one that is pending.
+        :return: pending, or given up when that time has passed; without files, which are gone.
+        """
+        over = f"no transcript {give_up_after} after the session's end"
+        if self.files:
+            paths = ", ".join(file["path"] for file in self.files)
+            over = reason = f"archived once, but {paths} are gone or damaged, and the API has no transcript any more"
+        now, ended_at = present.now, self._end(present.now)
+        check = next_check_at(self.session_id, ended_at, now, give_up_after, checks=self.tries + 1)
+        checked = self._checked("pending", reason, check, ended_at + give_up_after)
+        without_files = replace(checked, segments=None, files=())
+        is_last = self.is_last_check(present, give_up_after)
+        return without_files._concluded("given_up", over) if is_last else without_files
+
+    def archived(self, files: Iterable[ManifestFile], *, segments: int, redacted: bool) -> Entry:
+        """Record that a transcript was written."""
+        reason = None if segments else "the transcript is empty: nothing was said, or it was never made"
+        done = self._concluded("archived", reason)
+        return replace(done, segments=segments, redacted=redacted, files=tuple(files))
+
+    def partly_archived(self, files: Sequence[ManifestFile], wanted: Iterable[str]) -> Entry:
+        """
+        Record that not all wanted files of an archived transcript could be written: the API does not have it any more.
+
+        :param files: those that are there and whole.
+        :param wanted: the formats.
+        """
+        missing = sorted(set(wanted) - {file["format"] for file in files})
+        lacks = f"no file in {', '.join(missing)}" if missing else "names and roles of its files stay as they are"
+        done = self._concluded("archived", f"the API does not have the transcript any more: {lacks}")
+        return replace(done, files=tuple(files))
+
+    def changed_from(self, before: Entry | None, by: str | None) -> Entry:
+        """
+        Record which later window's run has changed the status, so that a retry of that run reports it, too.
+
+        :param before: what the manifest had of the session; None for nothing.
+        :param by: the start of that later window, ISO 8601 in UTC; None when it was the run of the session's own.
+        """
+        has_changed = before is None or before.status != self.status
+        return replace(self, changed_by=by if has_changed or before is None else before.changed_by)
+
+    def _concluded(self, status: TranscriptStatus, reason: str | None) -> Entry:
+        return replace(self, status=status, reason=reason, next_check=None, pending_until=None)
+
+    def _checked(self, status: TranscriptStatus, reason: str, next_check: datetime, until: datetime) -> Entry:
+        checked = replace(self, status=status, reason=reason, tries=self.tries + 1)
+        return replace(checked, next_check=write_time(next_check), pending_until=write_time(until))
+
+    def _end(self, now: datetime) -> datetime:
+        return read_time(self.end_time) or now
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the runs of later windows have something to do about the session, now or later."""
+        return bool(self.path) and self.status in ("pending", "not_attempted", "failed")
+
+    def is_due(self, now: datetime) -> bool:
+        """Whether the session is open and may be checked again."""
+        next_check = read_time(self.next_check)
+        # One further ahead was written by a clock that was wrong.
+        longest = LONGEST_PAUSE if self.status == "pending" else RETRY_OLD_AFTER
+        return self.is_open and (next_check is None or not now < next_check <= now + longest)
+
+    def is_last_check(self, present: Present, give_up_after: timedelta) -> bool:
+        """Whether a check that is made now gives the transcript up if it is not there."""
+        since, now = self._end(present.now), present.now
+        return should_give_up(since, now, give_up_after, is_confirmed=present.is_confirmed, checks=self.tries + 1)
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether a task is to fail for the session."""
+        return self.status in ("failed", "not_attempted")
+
+    @property
+    def profiles(self) -> list[Profile]:
+        """What is kept of the people in the session: user ids and roles."""
+        users = {user: role for user, role in self.roles.items() if user.isdecimal() and len(user) <= MOST_DIGITS}
+        return [{"user": int(user), "role": role} for user, role in users.items()]
+
+    def __str__(self) -> str:
+        """Describe what became of the session, for a log."""
+        is_full = self.status == "archived" and not self.reason
+        detail = f"{self.segments} segments" if is_full else clean_message(self.reason)
+        return f"{clean_words(self.session_id)} {clean_words(self.end_time, longest=80)}: {detail}"
 
 
-class Manifest(TypedDict):
-    """The account of one window, ``window_start <= end_time < window_end``."""
+#: What the fields of an entry are called in the file.
+_KEYS = {field.name: field.name for field in fields(Entry) if field.name != "added"} | {"next_check": "next_look"}
 
-    window_start: str
-    window_end: str
-    counts: dict[TranscriptStatus, int]
-    sessions: list[ManifestSession]
+#: Entries by their session's id.
+Entries = Mapping[str, Entry]
 
 
-def is_described(data: bytes, file: ManifestFile) -> bool:
-    """Whether these are the bytes that the manifest describes."""
-    return len(data) == file["size"] and hashlib.sha256(data).hexdigest() == file["sha256"]
+def by_session(entries: Iterable[Entry]) -> dict[str, Entry]:
+    """Arrange entries by their session's id."""
+    return {entry.session_id: entry for entry in entries}
 
 
-def new_entry(session: Session, path: str = "") -> ManifestSession:
-    """
-    Begin the entry of a session that nothing is known of yet: pending, and never asked for.
-
-    :param session: an ended session, as the API sends it, whatever its fields hold.
-    :param path: see ``transcript_path``; empty while none can be made.
-    """
-    roles = {str(profile.get("user")): profile.get("role") for profile in objects_in(session.get("profiles"))}
-    return {
-        **_empty_entry(session_id_of(session)),
-        "id": number_of(session),
-        "space_id": _text(space_of(session).get("id")),
-        "name": _text(session.get("name")),
-        "start_time": _time_text(session.get("start_time")),
-        "end_time": _time_text(session.get("end_time")),
-        "participants": participant_count(session),
-        "roles": {user: role for user, role in roles.items() if isinstance(role, str) and role},
-        "path": path,
-    }
-
-
-def _empty_entry(session_id: str) -> ManifestSession:
-    return ManifestSession(
-        session_id=session_id,
-        id=None,
-        space_id=None,
-        name=None,
-        start_time=None,
-        end_time=None,
-        participants=0,
-        roles={},
-        path="",
-        status="pending",
-        reason=None,
-        tries=0,
-        next_look=None,
-        pending_until=None,
-        segments=None,
-        redacted=False,
-        files=[],
-    )
-
-
-def profiles_of(entry: ManifestSession) -> list[Profile]:
-    """Give back what an entry keeps of the people in its session: user ids and roles."""
-    users = {user: role for user, role in entry["roles"].items() if user.isdecimal() and len(user) <= MOST_DIGITS}
-    return [{"user": int(user), "role": role} for user, role in users.items()]
-
-
-def entry_of(session: Session, before: ManifestSession | None, template: str) -> ManifestSession:
-    """
-    Begin a session's entry, or continue the one that an earlier run has left.
-
-    What was archived stays so, where it is and whatever has become of the session since: its name, the people in it,
-    its recording, or the template.
-
-    :param session: an ended session.
-    :param before: the session's entry so far.
-    :param template: see ``transcript_path``; for what has no path yet.
-    :raises LessonspaceServerError: when the session can't be read.
-    """
-    if before is not None and before["files"]:
-        return reopened(before)
-    entry = new_entry(session, (before and before["path"]) or transcript_path(session, template))
-    if obstacle := transcript_obstacle(session):
-        return settled(entry, "not_eligible", reason=obstacle)
-    if before is None:
-        return entry
-    return before if before["status"] == "pending" else {**entry, "tries": before["tries"]}
-
-
-def reopened(entry: ManifestSession) -> ManifestSession:
-    """Choose what is to be done about an entry of a window that is run again: what is not settled well, once more."""
-    if entry["files"]:
-        return entry if entry["status"] == "archived" else {**entry, "status": "archived", "reason": None}
-    if entry["status"] in ("failed", "given_up", "not_attempted") and entry["path"]:
-        return {**entry, "status": "pending", "reason": None, "next_look": None, "pending_until": None}
-    return entry
-
-
-def unreadable(session: Session, before: ManifestSession | None, reason: str) -> ManifestSession:
-    """
-    Write down that a session can't be filed: it failed, and only its window's run tries again.
-
-    :param session: whatever the list has in a session's place.
-    :param before: the session's entry so far.
-    """
-    if before is not None:
-        return settled(before, "failed", reason=reason)
-    try:
-        entry = new_entry(session)
-    except Exception:  # a shape that nobody thought of
-        entry = _empty_entry(session_id_of(session))
-    return settled(entry, "failed", reason=reason)
-
-
-def not_attempted(entry: ManifestSession, *, next_look: datetime | None) -> ManifestSession:
-    """
-    Write down, before a session's transcript is asked for, what is true of it if the run ends here.
-
-    :param entry: left as it is, unless it is pending.
-    :param next_look: from when on the runs of other windows try it, aware; None: from now on.
-    """
-    if entry["status"] != "pending":
-        return entry
-    look = None if next_look is None else write_time(next_look)
-    return {**entry, "status": "not_attempted", "reason": "the run ended before it tried", "next_look": look}
-
-
-def failed(entry: ManifestSession, reason: str, *, now: datetime, give_up_after: timedelta) -> ManifestSession:
-    """
-    Write down that a session failed: the runs of later windows retry it, and an error never gives it up.
-
-    :param entry: what was known of the session before.
-    :param now: aware.
-    :param give_up_after: how long after the session's end a transcript is waited for.
-    """
-    ended_at = read_time(entry["end_time"]) or now
-    is_over = should_give_up(ended_at, now, give_up_after)
-    return {
-        **settled(entry, "failed", reason=reason),
-        "tries": entry["tries"] + 1,
-        "next_look": write_time(now + (RETRY_OLD_AFTER if is_over else RETRY_FAILED_AFTER)),
-        "pending_until": write_time(ended_at + give_up_after),
-    }
-
-
-def settled(
-    entry: ManifestSession, status: Literal["archived", "not_eligible", "given_up", "failed"], *, reason: str | None
-) -> ManifestSession:
-    """Write down what became of a session for good; what is known of its files stays."""
-    return {**entry, "status": status, "reason": reason, "next_look": None, "pending_until": None}
-
-
-def archived(
-    entry: ManifestSession, files: Iterable[ManifestFile], *, segments: int, redacted: bool
-) -> ManifestSession:
-    """Write down that a transcript was written; see ``ManifestSession``."""
-    reason = None if segments else "the transcript is empty: nothing was said, or it was never made"
-    done = settled(entry, "archived", reason=reason)
-    return {**done, "segments": segments, "redacted": redacted, "files": list(files)}
-
-
-def kept(entry: ManifestSession, files: Sequence[ManifestFile], wanted: Iterable[str]) -> ManifestSession:
-    """
-    Write down that not all wanted files of an archived transcript could be written: the API does not have it any more.
-
-    :param files: those that are there and whole.
-    :param wanted: the formats.
-    """
-    missing = sorted(set(wanted) - {file["format"] for file in files})
-    lacks = f"no file in {', '.join(missing)}" if missing else "names and roles of its files stay as they are"
-    reason = f"the API does not have the transcript any more: {lacks}"
-    return {**settled(entry, "archived", reason=reason), "files": list(files)}
-
-
-def missing(
-    entry: ManifestSession, *, present: Present, give_up_after: timedelta, reason: str = "no transcript yet"
-) -> ManifestSession:
-    """
-    Write down that a transcript was asked for and is not there.
-
-    :param entry: what was known of the session before; the files that it names are gone.
-    :param give_up_after: how long after the session's end a transcript is waited for.
-    :param reason: of one that is pending.
-    :return: pending, or given up when that time has passed.
-    """
-    over = f"no transcript {give_up_after} after the session's end"
-    if entry["files"]:
-        paths = ", ".join(file["path"] for file in entry["files"])
-        over = reason = f"archived once, but {paths} are gone or damaged, and the API has no transcript any more"
-    tried: ManifestSession = {**entry, "tries": entry["tries"] + 1, "segments": None, "files": []}
-    if may_give_up(tried, present=present, give_up_after=give_up_after):
-        return settled(tried, "given_up", reason=over)
-    ended_at = read_time(entry["end_time"]) or present.now
-    check = next_check_at(entry["session_id"], ended_at, present.now, give_up_after, checks=tried["tries"])
-    return {
-        **tried,
-        "status": "pending",
-        "reason": reason,
-        "next_look": write_time(check),
-        "pending_until": write_time(ended_at + give_up_after),
-    }
-
-
-def may_give_up(entry: ManifestSession, *, present: Present, give_up_after: timedelta) -> bool:
-    """
-    Whether a transcript that is not there is waited for no longer.
-
-    :param entry: with the check that was just made among its ``tries``.
-    """
-    ended_at = read_time(entry["end_time"]) or present.now
-    return should_give_up(
-        ended_at, present.now, give_up_after, is_confirmed=present.is_confirmed, checks=entry["tries"]
-    )
-
-
-def is_open(entry: ManifestSession) -> bool:
-    """Whether the runs of later windows have something to do about a session, now or later."""
-    return bool(entry["path"]) and entry["status"] in ("pending", "not_attempted", "failed")
-
-
-def is_due(entry: ManifestSession, now: datetime) -> bool:
-    """Whether a session may be checked again, which is open."""
-    if not is_open(entry):
-        return False
-    next_look = read_time(entry["next_look"])
-    # One further ahead was written by a clock that was wrong.
-    longest = LONGEST_PAUSE if entry["status"] == "pending" else RETRY_OLD_AFTER
-    return next_look is None or not now < next_look <= now + longest
+def count(entries: Iterable[Entry]) -> dict[TranscriptStatus, int]:
+    """Count the entries of each status; of those that were erased only where there are some."""
+    occurred = Counter(entry.status for entry in entries)
+    return {status: occurred[status] for status in STATUSES if status != "erased" or occurred[status]}
 
 
 def _time_text(value: object) -> str | None:
-    """Write a time in UTC; one that can't be read stays as it is, for whoever has to find out why."""
+    """Write a time in UTC; one that can't be read stays as it is, so that the manifest shows it."""
     moment = read_time(value)
     return write_time(moment) if moment else _text(value)
 
 
 def _text(value: object) -> str | None:
     return None if value is None else str(value)[:LONGEST_TEXT]
-
-
-def is_new_status(entry: ManifestSession, known: Mapping[str, ManifestSession]) -> bool:
-    """Whether a session's status is another than the one that the manifest had, or the first."""
-    before = known.get(entry["session_id"])
-    return before is None or before["status"] != entry["status"]
-
-
-def signed(entry: ManifestSession, known: Mapping[str, ManifestSession], by: str | None) -> ManifestSession:
-    """
-    Write down which later window's run has changed a session's status, so that a retry of that run reports it, too.
-
-    :param entry: what became of it.
-    :param known: what the manifest had of its sessions before.
-    :param by: the start of that later window, ISO 8601 in UTC; None when it was the run of the session's own.
-    """
-    if not is_new_status(entry, known):
-        by = known[entry["session_id"]].get("changed_by")
-    unsigned = cast("ManifestSession", {field: value for field, value in entry.items() if field != "changed_by"})
-    return unsigned if by is None else {**unsigned, "changed_by": by}
-
-
-def count(sessions: Iterable[ManifestSession]) -> dict[TranscriptStatus, int]:
-    """Count the sessions of each status."""
-    occurred = Counter(entry["status"] for entry in sessions)
-    # What erased it adds its number: manifests of archives without an erasure keep their six counts.
-    return {status: occurred[status] for status in STATUSES if status != "erased" or occurred[status]}
-
-
-def progress(done: Collection[ManifestSession], total: int, seconds: float) -> str:
-    """
-    Write a line of the log on how far an archive is.
-
-    :param done: what is settled so far.
-    :param total: how many will be.
-    :param seconds: since the first of them was begun.
-    """
-    counts, rate = count(done), len(done) / seconds
-    left = f"about {(total - len(done)) / rate:.0f} s left" if rate else "time left not known yet"
-    return (
-        f"{len(done)} of {total} sessions done: {counts['pending']} pending, {counts['failed']} failed; "
-        f"{rate:.1f} a second, {left}"
-    )
-
-
-def outcome(entry: ManifestSession) -> str:
-    """Write a line of the log on what became of a session."""
-    is_full = entry["status"] == "archived" and not entry["reason"]
-    detail = f"{entry['segments']} segments" if is_full else clean_message(entry["reason"])
-    return f"{clean_words(entry['session_id'])} {clean_words(entry['end_time'], longest=80)}: {detail}"

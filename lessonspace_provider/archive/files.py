@@ -3,13 +3,15 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from lessonspace_provider.api import json_list
-from lessonspace_provider.archive import entry as archive
+from lessonspace_provider.archive.entry import Entry
 from lessonspace_provider.archive.paths import DEFAULT_PATH_TEMPLATE
+from lessonspace_provider.archive.schema import ManifestFile
 from lessonspace_provider.output.destinations import join_below
 from lessonspace_provider.output.files import read_whole, write_pieces
 from lessonspace_provider.transcripts import formats as transcripts
@@ -30,7 +32,7 @@ class ArchiveLayout:
 
     :param destination: its folder.
     :param formats: names of ``transcripts.WRITERS``, each transcript is written in all of them.
-    :param path_template: see ``archive_paths.check_path_template``.
+    :param path_template: see ``paths.check_path_template``.
     :param redact_speakers: whether roles and numbers stand in place of names.
     """
 
@@ -50,23 +52,23 @@ class TranscriptFiles:
     def __init__(self, layout: ArchiveLayout) -> None:
         self._layout = layout
 
-    def are_complete(self, entry: archive.ManifestSession) -> bool:
+    def are_complete(self, entry: Entry) -> bool:
         """Whether all that is wanted of an archived transcript is there and whole."""
-        if entry["redacted"] != self._layout.redact_speakers:
+        if entry.redacted != self._layout.redact_speakers:
             return False
-        if {file["format"] for file in entry["files"]} != set(self._layout.formats):
+        if {file["format"] for file in entry.files} != set(self._layout.formats):
             return False
-        return len(self.whole(entry)) == len(entry["files"])
+        return len(self.whole(entry)) == len(entry.files)
 
-    def whole(self, entry: archive.ManifestSession) -> list[archive.ManifestFile]:
+    def whole(self, entry: Entry) -> list[ManifestFile]:
         """Choose the files of an entry that are there, as they were written."""
-        return [file for file in entry["files"] if self._is_whole(file)]
+        return [file for file in entry.files if self._is_whole(file)]
 
-    def _is_whole(self, file: archive.ManifestFile) -> bool:
+    def _is_whole(self, file: ManifestFile) -> bool:
         data = read_whole(join_below(self._layout.destination, file["path"]))
-        return data is not None and archive.is_described(data, file)
+        return data is not None and len(data) == file["size"] and hashlib.sha256(data).hexdigest() == file["sha256"]
 
-    def rebuilt(self, entry: archive.ManifestSession) -> archive.ManifestSession | None:
+    def rebuilt(self, entry: Entry) -> Entry | None:
         """Complete a transcript from a file that holds all of it; None when there is none."""
         for format_name in self._sources(entry):
             segments = self._segments_in(entry, format_name)
@@ -74,15 +76,15 @@ class TranscriptFiles:
                 return self.write(entry, segments)
         return None
 
-    def _sources(self, entry: archive.ManifestSession) -> Iterator[str]:
+    def _sources(self, entry: Entry) -> Iterator[str]:
         """Name the formats to rebuild from: JSON, which a killed run may have left, and what is as it was written."""
         if "json" in self._layout.formats:
             yield "json"
         yield from (file["format"] for file in self.whole(entry) if file["format"] in WHOLE_FORMATS)
 
-    def _segments_in(self, entry: archive.ManifestSession, format_name: str) -> Collection[Segment] | None:
+    def _segments_in(self, entry: Entry, format_name: str) -> Collection[Segment] | None:
         """Read the segments of a file, if it is one that was written here."""
-        data = read_whole(join_below(self._layout.destination, f"{entry['path']}.{format_name}")) or b""
+        data = read_whole(join_below(self._layout.destination, f"{entry.path}.{format_name}")) or b""
         segments = _parsed(data if format_name == "json" else b"[" + b",".join(data.splitlines()) + b"]")
         if segments is None:
             return None
@@ -93,25 +95,25 @@ class TranscriptFiles:
             at += len(piece)
         return segments if at == len(data) else None
 
-    def write(self, entry: archive.ManifestSession, segments: Collection[Segment]) -> archive.ManifestSession:
+    def write(self, entry: Entry, segments: Collection[Segment]) -> Entry:
         """Write a transcript in all formats that are wanted."""
         speakers = None
         if self._layout.redact_speakers:
-            speakers = transcripts.redacted_speakers(segments, archive.profiles_of(entry))
+            speakers = transcripts.redacted_speakers(segments, entry.profiles)
         files = [self._write_file(entry, segments, format_name, speakers) for format_name in self._layout.formats]
-        return archive.archived(entry, files, segments=len(segments), redacted=speakers is not None)
+        return entry.archived(files, segments=len(segments), redacted=speakers is not None)
 
     def _write_file(
         self,
-        entry: archive.ManifestSession,
+        entry: Entry,
         segments: Collection[Segment],
         format_name: str,
         speakers: Mapping[int, str] | None,
-    ) -> archive.ManifestFile:
-        path = f"{entry['path']}.{format_name}"
+    ) -> ManifestFile:
+        path = f"{entry.path}.{format_name}"
         pieces = transcripts.pieces_of(segments, format_name, speakers=speakers)
         written = write_pieces(join_below(self._layout.destination, path), pieces)
-        return archive.ManifestFile(format=format_name, path=path, size=written.size, sha256=written.sha256)
+        return ManifestFile(format=format_name, path=path, size=written.size, sha256=written.sha256)
 
 
 def _parsed(data: bytes) -> Collection[Segment] | None:

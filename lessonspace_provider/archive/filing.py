@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from lessonspace_provider.archive.entry import ManifestSession
+from lessonspace_provider.archive.manifest import Manifest
 from lessonspace_provider.archive.paths import session_id_of
-from lessonspace_provider.archive.windows import LOOK_BACK, Window, window_of, windows_around
+from lessonspace_provider.archive.windows import LOOK_BACK, Window, windows_around
 from lessonspace_provider.sessions import end_time, known_start
 
 if TYPE_CHECKING:
@@ -19,9 +19,6 @@ if TYPE_CHECKING:
 #: How far beyond the time that is asked for a list may reach: whether its bounds are included is not documented.
 TOLERANCE = timedelta(hours=1)
 
-#: The entries of a manifest by their session's id.
-KnownEntries = Mapping[str, ManifestSession]
-
 
 @dataclass
 class Filed:
@@ -29,7 +26,7 @@ class Filed:
     Where listed sessions are accounted for.
 
     :param own: those of the run's own window.
-    :param elsewhere: those that another manifest has or is to have, and that are to be settled there, by its name.
+    :param elsewhere: those that another manifest has or is to have, and that are to be fetched there, by its name.
     :param outside: how many ended shortly before the window, at a time that no manifest accounts for.
     :param running: how many have no end yet.
     :param contradictory: ids of those that the list should not have by their ends, and that no manifest has.
@@ -53,7 +50,7 @@ def _start(session: Session) -> datetime | None:
 
 
 def file_sessions(
-    sessions: Iterable[Session], window: Window, known: Collection[str], others: Mapping[str, KnownEntries]
+    sessions: Iterable[Session], window: Window, known: Collection[str], others: Mapping[str, Manifest]
 ) -> Filed:
     """
     Decide where sessions are accounted for.
@@ -64,17 +61,17 @@ def file_sessions(
     :param sessions: as the list has them; each counts once.
     :param window: the run's own.
     :param known: ids of the sessions in its manifest.
-    :param others: the entries of other manifests by the manifest's name.
+    :param others: other manifests by their names.
     """
     filed = Filed()
-    homes = {session_id: name for name, entries in others.items() for session_id in entries}
+    homes = {session_id: name for name, other in others.items() for session_id in other.entries}
     for session_id, session in {session_id_of(session): session for session in sessions}.items():
         end, is_readable = _end(session)
         if session_id in known:
             if end is not None or not is_readable:
                 filed.own.append(session)
         elif (home := homes.get(session_id)) is not None:
-            if end is not None and (_is_in(window, end) or not others[home][session_id]["path"]):
+            if end is not None and (_is_in(window, end) or not others[home].entries[session_id].path):
                 filed.elsewhere.setdefault(home, []).append(session)
         elif end is None and is_readable:
             filed.running += 1
@@ -87,13 +84,12 @@ def file_sessions(
     return filed
 
 
-def _file_earlier(session: Session, end: datetime, others: Iterable[str], filed: Filed) -> None:
-    for name in others:
-        account = window_of(name)
-        if account is not None and _is_in(account, end):
-            filed.elsewhere.setdefault(name, []).append(session)
-            return
-    filed.outside += 1
+def _file_earlier(session: Session, end: datetime, others: Mapping[str, Manifest], filed: Filed) -> None:
+    home = next((name for name, other in others.items() if _is_in(other.window, end)), None)
+    if home is None:
+        filed.outside += 1
+    else:
+        filed.elsewhere.setdefault(home, []).append(session)
 
 
 def _end(session: Session) -> tuple[datetime | None, bool]:

@@ -1,16 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The manifests of one archive, and the index of those that are settled, as files."""
+"""The manifests of one archive, and the index of those in which nothing is open, as files."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from lessonspace_provider.api import json_list
-from lessonspace_provider.archive import manifest as archive_manifest
-from lessonspace_provider.archive.entry import Manifest, ManifestSession
+from lessonspace_provider.archive.entry import Entries
 from lessonspace_provider.archive.index import INDEX, read_index, write_index
+from lessonspace_provider.archive.manifest import Manifest
 from lessonspace_provider.archive.windows import MANIFESTS, Window, window_of
 from lessonspace_provider.exceptions import LessonspaceError
 from lessonspace_provider.output.files import fingerprints_in, read_whole, write_whole
@@ -36,7 +34,7 @@ class ManifestStore:
         return self._destination / MANIFESTS / name
 
     def listed(self) -> dict[str, str | None]:
-        """List the manifests in the order of their windows; see ``storage.fingerprints_in``."""
+        """List the manifests in the order of their windows; see ``files.fingerprints_in``."""
         found = fingerprints_in(self._destination / MANIFESTS)
         return {name: found[name] for name in sorted(found) if window_of(name) is not None}
 
@@ -56,7 +54,7 @@ class ManifestStore:
         if data is None:
             return None
         try:
-            return archive_manifest.read_manifest(data, name)
+            return Manifest.from_json(data, name)
         except ValueError as error:
             reason = str(error)
         raise LessonspaceError(
@@ -64,38 +62,28 @@ class ManifestStore:
             f"run its window again."
         )
 
-    def update(
-        self,
-        name: str,
-        empty: Manifest,
-        seen: Mapping[str, ManifestSession],
-        entries: Mapping[str, ManifestSession],
-    ) -> Manifest:
+    def update(self, seen: Manifest, entries: Entries) -> Manifest:
         """
-        Write what has changed into a manifest, and keep all others that it has by now.
+        Merge what a run knows with what the manifest has by now, and write it.
 
-        Another run may have written it meanwhile, and a list may not show a session any more that is archived.
+        Another run may have written it meanwhile, and a list may no longer have a session that is archived.
 
-        :param empty: the manifest where there is none yet.
-        :param seen: its entries as this run last read them.
-        :param entries: what this run knows.
+        :param seen: the manifest as the run last read or wrote it; one without entries for none.
+        :param entries: what the run knows.
         :return: the manifest as written, or as a dry run would write it.
         """
-        there = self.read(name) or empty
-        changed = archive_manifest.changes(entries, seen, archive_manifest.by_session(there))
-        account = archive_manifest.updated(there, changed)
+        merged = (self.read(seen.name) or seen).merged(entries, seen)
         if not self._dry_run:
-            data = json_list.encoded(json.dumps(account, ensure_ascii=False, indent=1))
-            write_whole(self.path(name), data)
-        return account
+            write_whole(self.path(merged.name), merged.to_json())
+        return merged
 
-    def settled(self) -> dict[str, str]:
-        """Read the index of settled manifests; see ``archive_index``."""
+    def closed(self) -> dict[str, str]:
+        """Read the index: the fingerprint of each manifest in which nothing is open, by its name."""
         return read_index(read_whole(self._destination / INDEX))
 
-    def add_settled(self, found: Mapping[str, str]) -> None:
+    def add_closed(self, found: Mapping[str, str]) -> None:
         """Add manifests to the index; what another run has added meanwhile stays."""
-        there = self.settled()
+        there = self.closed()
         joined = {**there, **found}
         if joined != there and not self._dry_run:
             write_whole(self._destination / INDEX, write_index(joined))

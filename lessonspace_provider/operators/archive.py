@@ -11,7 +11,7 @@ from lessonspace_provider.api.arguments import as_duration, as_flag, as_space_id
 from lessonspace_provider.api.filters import SESSION_FILTERS, SPACE_SESSION_FILTERS, refuse_unknown
 from lessonspace_provider.api.foreign_words import clean_message, clean_words
 from lessonspace_provider.api.times import write_time
-from lessonspace_provider.archive import entry as archive
+from lessonspace_provider.archive.entry import count
 from lessonspace_provider.archive.files import ArchiveLayout
 from lessonspace_provider.archive.paths import DEFAULT_PATH_TEMPLATE, check_path_template
 from lessonspace_provider.archive.runner import Archiver
@@ -75,7 +75,7 @@ class LessonspaceArchiveTranscriptsOperator(LessonspaceOperator):
 
     Transcripts are written to ``<destination>/YYYY/MM/DD/<session uuid>.<format>`` (day of the session's end, UTC),
     the account to ``<destination>/manifests/<window>.json``. A transcript that is not there yet is pending and no
-    failure. Each run also settles what earlier windows have left open, however long ago, and files sessions whose end
+    failure. Each run also checks what earlier windows have left open, however long ago, and files sessions whose end
     became known late.
     A retry downloads only what is missing. When a session fails, the others are archived anyway; the task then fails at
     its end and names those that did. Each archive needs a destination of its own.
@@ -88,7 +88,7 @@ class LessonspaceArchiveTranscriptsOperator(LessonspaceOperator):
     :param window_end: likewise, its end; sessions that ended at this moment belong to the next window.
     :param formats: which files to write per session, any of the names in ``transcripts.WRITERS``. With ``json`` among
         them, what a killed run has left is completed without fetching it again; without, it is fetched again.
-    :param path_template: where a transcript is written, of the fields in ``archive_paths.PATH_FIELDS``; must hold
+    :param path_template: where a transcript is written, of the fields in ``paths.PATH_FIELDS``; must hold
         ``{session_id}``.
     :param redact_speakers: write roles or numbers in place of speakers' names; names that were spoken stay.
     :param space_id: archive this space's sessions only; UUID, or slug (launch's ``room_id``).
@@ -152,9 +152,9 @@ class LessonspaceArchiveTranscriptsOperator(LessonspaceOperator):
         sessions = self._sessions(window, self._checked_filters(), incomplete)
         archiver = self._archiver()
         archived = archiver.archive_window(sessions, *window)
-        counts, path = archived.account["counts"], None if self.only_plan else str(archived.path)
+        counts, path = archived.manifest.counts, None if self.only_plan else str(archived.path)
         self.log.info("%d sessions ended in the window: %s. Manifest: %s", sum(counts.values()), counts, path)
-        earlier, problems = archiver.settle_earlier(window.start, archived.elsewhere)
+        earlier, problems = archiver.update_earlier(window.start, archived.elsewhere)
         result = self._result(window, archived, earlier)
         for asset in self.outlets:
             context["outlet_events"][asset].extra = cast("dict[str, Any]", {**result})
@@ -169,10 +169,10 @@ class LessonspaceArchiveTranscriptsOperator(LessonspaceOperator):
 
     def _result(self, window: Window, archived: ArchivedWindow, earlier: Sequence[ArchivedWindow]) -> ArchiveResult:
         return ArchiveResult(
-            counts=archived.account["counts"],
+            counts=archived.manifest.counts,
             manifest=None if self.only_plan else str(archived.path),
             updated_manifests=[str(other.path) for other in earlier],
-            earlier=archive.count(entry for other in earlier for entry in other.changed),
+            earlier=count(entry for other in earlier for entry in other.changed),
             connection=self.lessonspace_conn_id,
             organisation=self.hook.organisation_id,
             destination=str(as_folder(self.destination)),
@@ -297,7 +297,7 @@ def as_folder(destination: object) -> ObjectStoragePath:
 def _fail_if_any_failed(windows: Sequence[ArchivedWindow], problems: Sequence[str], incomplete: Sequence[str]) -> None:
     """Fail for sessions first, then for what may be missing of the list, then for manifests of earlier windows."""
     failed = [
-        f"{clean_words(entry['session_id'])}: {clean_message(entry['reason'])}"
+        f"{clean_words(entry.session_id)}: {clean_message(entry.reason)}"
         for window in windows
         for entry in window.failed
     ]

@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 from lessonspace_provider.sessions import end_time, known_start, participant_count
 from lessonspace_provider.waiting.lessons import not_ended
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 #: What may become of a transcript. A session that was not tried yet is ``not_attempted``, never ``failed``; one whose
 #: transcript was ``erased`` is never fetched again.
 TranscriptStatus = Literal["archived", "not_eligible", "pending", "given_up", "failed", "not_attempted", "erased"]
+STATUSES: tuple[TranscriptStatus, ...] = get_args(TranscriptStatus)
 
 #: What becomes of a transcript that is not there.
 MissingStatus = Literal["pending", "not_eligible", "given_up"]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The index of settled manifests on a disk and on S3: which manifests a night reads."""
+"""The index of closed manifests on a disk and on S3: which manifests a night reads."""
 
 from __future__ import annotations
 

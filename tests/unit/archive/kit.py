@@ -71,14 +71,18 @@ def good(number):
     return a_session(number)["uuid"]
 
 
-def settle_late(archiver, listed):
+def archive_late(archiver, listed):
     """Run the next window with sessions that its list shows; give what became of earlier windows."""
     window = archiver.archive_window(listed, END, END + timedelta(hours=1))
-    return archiver.settle_earlier(END, window.elsewhere)
+    return archiver.update_earlier(END, window.elsewhere)
+
+
+def entries_of(window):
+    return list(window.manifest.entries.values())
 
 
 def statuses(window):
-    return {entry["session_id"]: entry["status"] for entry in window.account["sessions"]}
+    return {entry.session_id: entry.status for entry in entries_of(window)}
 
 
 def tree(folder):

@@ -18,9 +18,9 @@ from tests.unit.archive.kit import (
     NOW,
     START,
     a_session,
+    archive_late,
     failed_once,
     good,
-    settle_late,
     statuses,
 )
 
@@ -29,24 +29,24 @@ def test_a_transcript_that_came_later_is_taken_up_by_the_next_night_in_its_own_m
     session = a_session(1)
     source.outcomes[session["uuid"]] = NOT_READY
     window = archiver().archive_window([session, a_session(2)], START, END)
-    assert window.account["counts"]["pending"] == 1
+    assert window.manifest.counts["pending"] == 1
     source.outcomes.clear()
     source.asked.clear()
     tomorrow = NOW + timedelta(days=1)
-    ((changed,), _) = archiver(tomorrow).settle_earlier(before=END)
+    ((changed,), _) = archiver(tomorrow).update_earlier(before=END)
     assert source.asked == [session["uuid"]]
     assert changed.path == window.path
     assert json.loads(changed.path.read_bytes())["counts"]["archived"] == 2
     assert len(list(tmp_path.rglob(f"{session['uuid']}.*"))) == 2
-    assert archiver(tomorrow).settle_earlier(before=tomorrow) == ([], [])
+    assert archiver(tomorrow).update_earlier(before=tomorrow) == ([], [])
 
 
 def test_it_is_given_up_in_the_end_and_then_left_alone(archiver, source):
     source.outcomes[a_session(1)["uuid"]] = NOT_READY
     archiver().archive_window([a_session(1)], START, END)
-    ((changed,), _) = archiver(NOW + timedelta(days=8)).settle_earlier(before=END)
-    assert changed.account["counts"]["given_up"] == 1
-    assert archiver(NOW + timedelta(days=9)).settle_earlier(before=NOW) == ([], [])
+    ((changed,), _) = archiver(NOW + timedelta(days=8)).update_earlier(before=END)
+    assert changed.manifest.counts["given_up"] == 1
+    assert archiver(NOW + timedelta(days=9)).update_earlier(before=NOW) == ([], [])
 
 
 def test_each_that_is_given_up_is_warned_of_once_with_its_end_and_the_reason(archiver, source, log):
@@ -54,7 +54,7 @@ def test_each_that_is_given_up_is_warned_of_once_with_its_end_and_the_reason(arc
     archiver().archive_window([a_session(number) for number in (1, 2, 3)], START, END)
     assert log.warnings == []
     for night in (8, 9):
-        archiver(NOW + timedelta(days=night)).settle_earlier(before=END)
+        archiver(NOW + timedelta(days=night)).update_earlier(before=END)
         assert log.warnings == [
             f"A transcript was given up: session {good(number)} 2026-11-23T01:00:00Z: "
             f"no transcript 7 days, 0:00:00 after the session's end"
@@ -67,8 +67,8 @@ def test_of_an_earlier_window_what_has_changed_is_told_and_what_is_as_it_was_is_
     archiver().archive_window([a_session(number) for number in (1, 2, 3)], START, END)
     source.outcomes = {good(2): NOT_READY, good(3): LessonspaceServerError("503")}
     late = [a_session(4, profiles=[{"user": 1}])]
-    ((window,), _) = settle_late(archiver(NOW + timedelta(days=1)), late)
-    assert {entry["session_id"]: entry["status"] for entry in window.changed} == {
+    ((window,), _) = archive_late(archiver(NOW + timedelta(days=1)), late)
+    assert {entry.session_id: entry.status for entry in window.changed} == {
         good(1): "archived",
         good(3): "failed",
         good(4): "not_eligible",
@@ -80,9 +80,9 @@ def test_a_try_after_one_that_failed_tells_what_that_one_has_changed_and_later_r
     archiver().archive_window([a_session(1)], START, END)
     source.outcomes.clear()
     for _ in range(2):
-        ((window,), _) = archiver(NOW + timedelta(days=1)).settle_earlier(before=END)
-        assert [entry["session_id"] for entry in window.changed] == [good(1)]
-    assert archiver(NOW + timedelta(days=1)).settle_earlier(before=NOW) == ([], [])
+        ((window,), _) = archiver(NOW + timedelta(days=1)).update_earlier(before=END)
+        assert [entry.session_id for entry in window.changed] == [good(1)]
+    assert archiver(NOW + timedelta(days=1)).update_earlier(before=NOW) == ([], [])
 
 
 def test_a_manifest_of_before_runs_signed_their_changes_is_gone_on_with(archiver, source):
@@ -90,7 +90,7 @@ def test_a_manifest_of_before_runs_signed_their_changes_is_gone_on_with(archiver
     window = archiver().archive_window([a_session(1)], START, END)
     assert "changed_by" not in json.loads(window.path.read_bytes())["sessions"][0]
     source.outcomes.clear()
-    archiver(NOW + timedelta(days=1)).settle_earlier(before=END)
+    archiver(NOW + timedelta(days=1)).update_earlier(before=END)
     assert json.loads(window.path.read_bytes())["sessions"][0]["changed_by"] == "2026-11-23T02:00:00Z"
 
 
@@ -99,11 +99,11 @@ def test_what_its_own_windows_run_has_archived_meanwhile_is_no_change_of_a_later
     archiver().archive_window([a_session(1)], START, END)
     source.outcomes[good(1)] = NOT_READY
     tomorrow = NOW + timedelta(days=1)
-    ((window,), _) = archiver(tomorrow).settle_earlier(before=END)
+    ((window,), _) = archiver(tomorrow).update_earlier(before=END)
     assert statuses(window) == {good(1): "pending"}
     source.outcomes.clear()
     archiver(tomorrow + timedelta(hours=1)).archive_window([a_session(1)], START, END)
-    assert archiver(tomorrow + timedelta(hours=2)).settle_earlier(before=END) == ([], [])
+    assert archiver(tomorrow + timedelta(hours=2)).update_earlier(before=END) == ([], [])
 
 
 def test_a_pending_one_that_fails_is_reported_once_and_retried(archiver, source, log):
@@ -112,20 +112,20 @@ def test_a_pending_one_that_fails_is_reported_once_and_retried(archiver, source,
     source.outcomes[good(1)] = LessonspaceServerError("503")
     reported = []
     for night in (1, 2):
-        ((changed,), _) = archiver(NOW + timedelta(days=night)).settle_earlier(before=END)
+        ((changed,), _) = archiver(NOW + timedelta(days=night)).update_earlier(before=END)
         assert statuses(changed) == {good(1): "failed"}
         reported.append(len(changed.failed))
     assert reported == [1, 0]
     assert [line.startswith("A session failed again") for line in log.warnings] == [True]
     source.outcomes.clear()
-    ((changed,), _) = archiver(NOW + timedelta(days=3)).settle_earlier(before=END)
+    ((changed,), _) = archiver(NOW + timedelta(days=3)).update_earlier(before=END)
     assert statuses(changed) == {good(1): "archived"}
 
 
 def test_one_that_failed_though_it_was_tried_again_is_taken_up_by_the_next_night(archiver, source, tmp_path):
     failed_once(archiver, source)
     source.outcomes.clear()
-    ((changed,), problems) = archiver(NOW + timedelta(days=1)).settle_earlier(before=END)
+    ((changed,), problems) = archiver(NOW + timedelta(days=1)).update_earlier(before=END)
     assert (source.asked, changed.failed, problems) == ([good(1)], [], [])
     assert set(statuses(changed).values()) == {"archived"}
     assert len(list(tmp_path.rglob(f"{good(1)}.*"))) == 2
@@ -139,13 +139,13 @@ def test_what_a_killed_run_never_came_to_is_taken_up_by_the_next_night(archiver,
     with pytest.raises(Killed):
         archiver().archive_window([a_session(1), a_session(2)], START, END)
     source.open_transcript = fetch
-    ((changed,), _) = archiver(NOW + timedelta(days=1)).settle_earlier(before=END)
+    ((changed,), _) = archiver(NOW + timedelta(days=1)).update_earlier(before=END)
     assert set(statuses(changed).values()) == {"archived"}
 
 
 def test_a_failed_one_is_left_to_its_own_runs_retries_at_first(archiver, source):
     failed_once(archiver, source)
-    assert archiver(NOW + timedelta(hours=11)).settle_earlier(before=END) == ([], [])
+    assert archiver(NOW + timedelta(hours=11)).update_earlier(before=END) == ([], [])
     assert source.asked == []
     assert archiver(NOW).archive_window([a_session(1)], START, END).failed != []
     assert source.asked == [good(1)]
@@ -154,9 +154,9 @@ def test_a_failed_one_is_left_to_its_own_runs_retries_at_first(archiver, source)
 def test_one_that_fails_night_after_night_is_warned_of_and_fails_no_other_run(archiver, source, log):
     failed_once(archiver, source)
     for night in range(1, 7):
-        ((changed,), problems) = archiver(NOW + timedelta(days=night)).settle_earlier(before=END)
+        ((changed,), problems) = archiver(NOW + timedelta(days=night)).update_earlier(before=END)
         assert (changed.failed, problems) == ([], [])
-        assert changed.account["counts"]["failed"] == 1
+        assert changed.manifest.counts["failed"] == 1
     assert source.asked == [good(1)] * 6
     assert [good(1) in line and "503" in line for line in log.warnings] == [True] * 6
 
@@ -164,17 +164,17 @@ def test_one_that_fails_night_after_night_is_warned_of_and_fails_no_other_run(ar
 def test_after_give_up_after_a_failed_one_is_retried_every_week_and_never_given_up_for_an_error(archiver, source):
     failed_once(archiver, source)
     for day in range(8, 30):
-        archiver(NOW + timedelta(days=day)).settle_earlier(before=END)
+        archiver(NOW + timedelta(days=day)).update_earlier(before=END)
     assert source.asked == [good(1)] * 4
     source.outcomes.clear()
-    ((changed,), _) = archiver(NOW + timedelta(days=300)).settle_earlier(before=END)
+    ((changed,), _) = archiver(NOW + timedelta(days=300)).update_earlier(before=END)
     assert statuses(changed)[good(1)] == "archived"
 
 
 def test_one_that_failed_and_has_no_transcript_yet_is_pending_from_then_on(archiver, source):
     failed_once(archiver, source)
     source.outcomes[good(1)] = NOT_READY
-    ((changed,), _) = archiver(NOW + timedelta(days=1)).settle_earlier(before=END)
+    ((changed,), _) = archiver(NOW + timedelta(days=1)).update_earlier(before=END)
     assert statuses(changed)[good(1)] == "pending"
 
 
@@ -183,17 +183,17 @@ def test_a_pending_one_is_not_given_up_for_an_error_but_when_it_is_not_there(arc
     archiver().archive_window([a_session(1)], START, END)
     late = NOW + timedelta(days=8)
     source.outcomes[good(1)] = LessonspaceServerError("503")
-    ((changed,), _) = archiver(late).settle_earlier(before=END)
+    ((changed,), _) = archiver(late).update_earlier(before=END)
     assert statuses(changed) == {good(1): "failed"}
     source.outcomes.clear()
-    ((changed,), _) = archiver(late + timedelta(days=8)).settle_earlier(before=END)
+    ((changed,), _) = archiver(late + timedelta(days=8)).update_earlier(before=END)
     assert statuses(changed) == {good(1): "archived"}
 
 
 def test_windows_that_are_not_earlier_are_left_alone(archiver, source):
     source.outcomes[a_session(1)["uuid"]] = NOT_READY
     archiver().archive_window([a_session(1)], START, END)
-    assert archiver(NOW + timedelta(days=1)).settle_earlier(before=START) == ([], [])
+    assert archiver(NOW + timedelta(days=1)).update_earlier(before=START) == ([], [])
 
 
 @pytest.mark.parametrize(
@@ -216,7 +216,7 @@ def test_an_earlier_manifest_that_can_not_be_gone_on_with_is_named_and_stops_no_
     account["sessions"][0].update(damage)
     damaged.path.write_text(json.dumps({**account, **{key: damage[key] for key in account.keys() & damage.keys()}}))
     source.outcomes = {good(1): NOT_READY}
-    ((changed,), (said,)) = archiver(NOW + day).settle_earlier(before=END)
+    ((changed,), (said,)) = archiver(NOW + day).update_earlier(before=END)
     assert changed.path == other.path
     assert re.search(problem, said)
     assert json.loads(other.path.read_bytes())["counts"]["archived"] == 1
@@ -227,6 +227,6 @@ def test_manifests_that_can_not_be_listed_are_a_problem_and_no_end(archiver, mon
         raise PermissionError("no listing")
 
     monkeypatch.setattr("lessonspace_provider.archive.manifest_store.fingerprints_in", refuses)
-    changed, (problem,) = archiver().settle_earlier(before=END)
+    changed, (problem,) = archiver().update_earlier(before=END)
     assert changed == []
     assert "no listing" in problem

@@ -38,7 +38,7 @@ class World:
         ]
         run = self._archiver(now, **more)
         window = run.archive_window(listed, start, end)
-        return window, *run.settle_earlier(start, window.elsewhere)
+        return window, *run.update_earlier(start, window.elsewhere)
 
     def accounted(self):
         """Count in how many manifests each session is."""
@@ -155,7 +155,7 @@ def test_a_wide_window_settles_in_place_what_other_manifests_have(archiver, sour
     listed = [a_session(1), a_session(3, end_time=(START - HOUR).isoformat())]
     wide = later.archive_window(listed, START - 2 * DAY, END)
     assert statuses(wide) == {good(3): "archived"}
-    (inner,), _ = later.settle_earlier(START - 2 * DAY, wide.elsewhere)
+    (inner,), _ = later.update_earlier(START - 2 * DAY, wide.elsewhere)
     assert statuses(inner) == {good(1): "archived", good(2): "pending"}
 
 
@@ -183,7 +183,7 @@ def test_a_session_whose_end_could_not_be_read_is_filed_when_it_can_be(archiver,
     assert statuses(window) == {good(1): "failed", good(2): "archived"}
     tomorrow = archiver(NOW + DAY)
     again = tomorrow.archive_window([a_session(1)], END, END + DAY)
-    (earlier,), _ = tomorrow.settle_earlier(END, again.elsewhere)
+    (earlier,), _ = tomorrow.update_earlier(END, again.elsewhere)
     assert statuses(earlier) == {good(1): "archived", good(2): "archived"}
     assert statuses(again) == {}
 
@@ -215,11 +215,11 @@ def test_a_killed_run_leaves_on_record_whose_end_became_readable(archiver, sourc
     killed = archiver(NOW + DAY)
     window = killed.archive_window([a_session(1)], START + DAY, END + DAY)
     with pytest.raises(KeyboardInterrupt):
-        killed.settle_earlier(START + DAY, window.elsewhere)
+        killed.update_earlier(START + DAY, window.elsewhere)
     source.outcomes = {}
     later = archiver(NOW + 9 * DAY)
     later.archive_window([], START + 9 * DAY, END + 9 * DAY)
-    (earlier,), problems = later.settle_earlier(START + 9 * DAY)
+    (earlier,), problems = later.update_earlier(START + 9 * DAY)
     assert (statuses(earlier), problems) == ({good(1): "archived"}, [])
 
 
@@ -229,5 +229,5 @@ def test_a_killed_run_of_its_own_window_leaves_that_on_record_too(archiver, sour
     with pytest.raises(KeyboardInterrupt):
         archiver(NOW + DAY).archive_window([a_session(1)], START, END)
     source.outcomes = {}
-    (earlier,), _ = archiver(NOW + 9 * DAY).settle_earlier(START + 9 * DAY)
+    (earlier,), _ = archiver(NOW + 9 * DAY).update_earlier(START + 9 * DAY)
     assert statuses(earlier) == {good(1): "archived"}

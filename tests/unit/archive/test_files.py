@@ -9,7 +9,7 @@ import pytest
 
 from lessonspace_provider.exceptions import LessonspaceServerError
 from lessonspace_provider.output import files as storage
-from tests.unit.archive.kit import END, NOT_READY, NOW, START, a_session, good, statuses, tree
+from tests.unit.archive.kit import END, NOT_READY, NOW, START, a_session, entries_of, good, statuses, tree
 
 
 @pytest.mark.parametrize("damage", [b"", b"[", b'[{"text": "other"}]\n'])
@@ -32,7 +32,7 @@ def test_a_missing_format_is_made_from_the_json_file_without_fetching(archiver, 
     window = archiver(formats=["json", "txt"]).archive_window(sessions, START, END)
     assert source.asked == []
     assert len(list(tmp_path.rglob("*.txt"))) == 1
-    assert [file["format"] for file in window.account["sessions"][0]["files"]] == ["json", "txt"]
+    assert [file["format"] for file in entries_of(window)[0].files] == ["json", "txt"]
 
 
 def test_what_a_killed_run_left_without_a_manifest_is_not_fetched_again(archiver, source, tmp_path):
@@ -52,10 +52,10 @@ def test_a_format_that_comes_too_late_takes_no_file_out_of_the_account(archiver,
     (before,) = tmp_path.rglob("*.txt")
     source.outcomes[a_session(1)["uuid"]] = NOT_READY
     window = archiver(NOW + timedelta(days=8), formats=["txt", "vtt"]).archive_window([a_session(1)], START, END)
-    (entry,) = window.account["sessions"]
-    assert (entry["status"], entry["segments"]) == ("archived", 1)
-    assert [file["path"] for file in entry["files"]] == [str(before.relative_to(tmp_path))]
-    assert "any more" in entry["reason"]
+    (entry,) = entries_of(window)
+    assert (entry.status, entry.segments) == ("archived", 1)
+    assert [file["path"] for file in entry.files] == [str(before.relative_to(tmp_path))]
+    assert "any more" in entry.reason
 
 
 def test_after_a_passing_error_an_archived_one_keeps_its_files_though_the_api_has_the_transcript_no_more(
@@ -68,9 +68,9 @@ def test_after_a_passing_error_an_archived_one_keeps_its_files_though_the_api_ha
     assert statuses(window) == {good(1): "failed"}
     source.outcomes[good(1)] = NOT_READY
     window = archiver(later, formats=["txt", "vtt"]).archive_window([a_session(1)], START, END)
-    (entry,) = window.account["sessions"]
-    assert (entry["status"], entry["segments"]) == ("archived", 1)
-    assert [(tmp_path / file["path"]).read_bytes() for file in entry["files"]] == [b"[00:00:01] Ann: Hi\n"]
+    (entry,) = entries_of(window)
+    assert (entry.status, entry.segments) == ("archived", 1)
+    assert [(tmp_path / file["path"]).read_bytes() for file in entry.files] == [b"[00:00:01] Ann: Hi\n"]
 
 
 def test_a_store_that_could_not_be_read_for_a_moment_costs_no_archived_file(archiver, source, monkeypatch):
@@ -86,8 +86,8 @@ def test_a_store_that_could_not_be_read_for_a_moment_costs_no_archived_file(arch
         broken.setattr("lessonspace_provider.archive.files.read_whole", unreadable)
         assert statuses(archiver(formats=["txt"]).archive_window([a_session(1)], START, END)) == {good(1): "failed"}
     window = archiver(NOW + timedelta(days=8), formats=["txt"]).archive_window([a_session(1)], START, END)
-    (entry,) = window.account["sessions"]
-    assert (entry["status"], entry["reason"], len(entry["files"])) == ("archived", None, 1)
+    (entry,) = entries_of(window)
+    assert (entry.status, entry.reason, len(entry.files)) == ("archived", None, 1)
 
 
 @pytest.mark.parametrize("template", ["{name}/{session_id}", "{space_name}/{session_id}"])
@@ -103,7 +103,7 @@ def test_what_is_known_of_a_session_that_was_renamed_since_stays_where_it_is(arc
     assert tree(tmp_path).keys() == before.keys()
     source.outcomes.clear()
     window = archiver(NOW + timedelta(hours=1), path_template=template).archive_window(renamed, START, END)
-    assert window.account["counts"]["archived"] == 3
+    assert window.manifest.counts["archived"] == 3
     assert not [path for path in tree(tmp_path) if "Renamed" in path]
 
 
@@ -127,8 +127,8 @@ def test_a_full_disk_leaves_no_half_file_and_no_entry_that_says_more_than_is_the
 
     monkeypatch.setattr("lessonspace_provider.archive.files.write_pieces", full_for_txt)
     window = archiver().archive_window([a_session(1)], START, END)
-    assert window.account["counts"]["failed"] == 1
-    assert window.account["sessions"][0]["files"] == []
+    assert window.manifest.counts["failed"] == 1
+    assert not entries_of(window)[0].files
     assert not [name for name in tree(tmp_path) if name.endswith((".txt", ".part"))]
 
 
@@ -157,13 +157,13 @@ def test_redaction_reaches_what_was_archived_with_names_and_names_come_back_only
 def test_after_a_passing_error_files_with_roles_are_not_taken_for_files_with_names(archiver, source, tmp_path):
     archiver(redact_speakers=True).archive_window([a_session(1)], START, END)
     source.outcomes[good(1)] = LessonspaceServerError("503")
-    (entry,) = archiver().archive_window([a_session(1)], START, END).account["sessions"]
-    assert (entry["status"], entry["redacted"]) == ("failed", True)
+    (entry,) = entries_of(archiver().archive_window([a_session(1)], START, END))
+    assert (entry.status, entry.redacted) == ("failed", True)
     source.outcomes.clear()
     source.asked.clear()
-    (entry,) = archiver().archive_window([a_session(1)], START, END).account["sessions"]
+    (entry,) = entries_of(archiver().archive_window([a_session(1)], START, END))
     assert source.asked == [good(1)]
-    assert (entry["status"], entry["redacted"]) == ("archived", False)
+    assert (entry.status, entry.redacted) == ("archived", False)
     assert b"Teacher" not in b"".join(tree(tmp_path).values())
 
 
@@ -172,7 +172,7 @@ def test_what_a_killed_run_left_redacted_is_not_taken_for_files_with_names(archi
     archiver(redact_speakers=True).archive_window(sessions, START, END)
     next((tmp_path / "manifests").iterdir()).unlink()
     source.asked.clear()
-    (entry,) = archiver().archive_window(sessions, START, END).account["sessions"]
+    (entry,) = entries_of(archiver().archive_window(sessions, START, END))
     assert source.asked == [good(1)]
-    assert entry["redacted"] is False
+    assert entry.redacted is False
     assert b"Teacher" not in b"".join(tree(tmp_path).values())

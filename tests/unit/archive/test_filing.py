@@ -7,8 +7,10 @@ from datetime import timedelta
 
 import pytest
 
+from lessonspace_provider.archive.entry import Entry
 from lessonspace_provider.archive.filing import file_sessions, search_window
-from lessonspace_provider.archive.windows import Window, manifest_name
+from lessonspace_provider.archive.manifest import Manifest
+from lessonspace_provider.archive.windows import Window, manifest_name, window_of
 from tests.unit.archive.kit import END, START, a_session, good
 
 DAY, MINUTE = timedelta(days=1), timedelta(minutes=1)
@@ -20,16 +22,20 @@ def ended(number, end, **fields):
     return a_session(number, end_time=end if end is None else end.isoformat(), **fields)
 
 
+def manifests(entries):
+    return {name: Manifest(window_of(name), known) for name, known in entries.items()}
+
+
 def filed(sessions, known=(), before=None, **others):
     """File sessions beside a manifest of the day before, unless there is none."""
     there = {} if before is None else {BEFORE: before}
-    result = file_sessions(sessions, WINDOW, known, {**there, **others})
+    result = file_sessions(sessions, WINDOW, known, manifests({**there, **others}))
     own = [session["id"] for session in result.own]
     elsewhere = {name: [session["id"] for session in sessions] for name, sessions in result.elsewhere.items()}
     return own, elsewhere, result.outside, result.running
 
 
-HAS_A_PATH, HAS_NONE = {"path": "2026/11/22/x"}, {"path": ""}
+HAS_A_PATH, HAS_NONE = Entry(good(1), path="2026/11/22/x"), Entry(good(1))
 
 
 @pytest.mark.parametrize(
@@ -61,7 +67,7 @@ def test_a_session_that_should_not_be_listed_is_named_unless_known(end):
     result = file_sessions([session], WINDOW, (), {})
     assert (result.own, result.elsewhere, result.contradictory) == ([], {}, [good(1)])
     assert not file_sessions([session], WINDOW, {good(1)}, {}).contradictory
-    assert not file_sessions([session], WINDOW, (), {BEFORE: {good(1): HAS_A_PATH}}).contradictory
+    assert not file_sessions([session], WINDOW, (), manifests({BEFORE: {good(1): HAS_A_PATH}})).contradictory
 
 
 @pytest.mark.parametrize("end", [START - DAY - 10 * MINUTE, END, END + MINUTE])
@@ -82,7 +88,7 @@ def test_a_session_that_is_filed_stays_there_when_its_end_moves_back(end):
     assert filed([ended(1, end)], known={good(1)}, before={}) == ([1], {}, 0, 0)
 
 
-def test_a_session_whose_end_moved_into_the_window_is_settled_where_it_is_filed():
+def test_a_session_whose_end_moved_into_the_window_stays_where_it_is_filed():
     moved = ended(1, START + MINUTE)
     assert filed([moved], before={good(1): HAS_A_PATH}) == ([], {BEFORE: [1]}, 0, 0)
     assert filed([moved], **{AFTER: {good(1): HAS_A_PATH}}) == ([], {AFTER: [1]}, 0, 0)

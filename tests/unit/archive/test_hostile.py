@@ -9,9 +9,8 @@ from datetime import timedelta
 import pytest
 from airflow.sdk import ObjectStoragePath
 
-from lessonspace_provider.archive.settling import failures
 from lessonspace_provider.exceptions import LessonspaceError
-from tests.unit.archive.kit import END, ENDED, NOT_READY, NOW, START, a_session, good, statuses, tree
+from tests.unit.archive.kit import END, ENDED, NOT_READY, NOW, START, a_session, entries_of, good, statuses, tree
 
 DAY = timedelta(days=1)
 NESTED = []
@@ -54,9 +53,9 @@ def test_an_odd_session_stops_no_other_and_is_not_lost(archiver, tmp_path, odd, 
     assert (found.pop(good(1)), found.pop(good(3))) == ("archived", "archived")
     is_running = isinstance(odd, dict) and odd.get("end_time") is None
     assert len(found) == (0 if is_running else 1)
-    assert all(entry["reason"] for entry in window.failed)
-    assert run.settle_earlier(START, window.elsewhere) == ([], [])
-    assert json.loads(window.path.read_bytes()) == window.account
+    assert all(entry.reason for entry in window.failed)
+    assert run.update_earlier(START, window.elsewhere) == ([], [])
+    assert window.path.read_bytes() == window.manifest.to_json()
     again = archiver(path_template=template).archive_window([a_session(1), odd, a_session(3)], START, END)
     assert statuses(again) == statuses(window)
 
@@ -64,12 +63,7 @@ def test_an_odd_session_stops_no_other_and_is_not_lost(archiver, tmp_path, odd, 
 def test_of_sessions_without_an_id_each_is_named(archiver):
     window = archiver().archive_window([a_session(number, uuid=None, id=None) for number in range(5)], START, END)
     assert len(window.failed) == 5
-    assert len({entry["session_id"] for entry in window.failed}) == 5
-
-
-def test_what_was_not_attempted_at_the_end_is_what_a_task_fails_for():
-    entries = [{"status": status} for status in ("archived", "pending", "not_attempted", "failed", "given_up")]
-    assert [entry["status"] for entry in failures(entries)] == ["not_attempted", "failed"]
+    assert len({entry.session_id for entry in window.failed}) == 5
 
 
 def changed(window, **fields):
@@ -107,7 +101,7 @@ def test_a_manifest_that_was_changed_is_reported_by_name_and_leads_nowhere(archi
     source.asked.clear()
     night = archiver(NOW + DAY, **destination)
     later = night.archive_window([a_session(2, end_time=END.isoformat())], END, END + DAY)
-    earlier, (problem,) = night.settle_earlier(END, later.elsewhere)
+    earlier, (problem,) = night.update_earlier(END, later.elsewhere)
     assert (statuses(later), earlier) == ({good(2): "archived"}, [])
     assert problem.startswith(window.path.name)
     assert len(problem) < 1000
@@ -125,9 +119,9 @@ def test_what_somebody_has_added_to_a_manifest_does_no_harm(archiver, source, ex
     window = archiver().archive_window([a_session(1)], START, END)
     changed(window, **extra)
     source.outcomes = {}
-    ((earlier,), problems) = archiver(NOW + DAY).settle_earlier(END)
+    ((earlier,), problems) = archiver(NOW + DAY).update_earlier(END)
     assert (statuses(earlier), problems) == ({good(1): "archived"}, [])
-    assert earlier.account["sessions"][0].items() >= extra.items()
+    assert entries_of(earlier)[0].added == extra
 
 
 def test_an_open_entry_without_a_path_is_never_written(archiver, source, tmp_path):
@@ -135,6 +129,6 @@ def test_an_open_entry_without_a_path_is_never_written(archiver, source, tmp_pat
     window = archiver().archive_window([a_session(1)], START, END)
     changed(window, path="")
     source.outcomes = {}
-    assert archiver(NOW + DAY).settle_earlier(END) == ([], [])
+    assert archiver(NOW + DAY).update_earlier(END) == ([], [])
     archiver(NOW + DAY).archive_window([], START, END)
     assert [path for path in tree(tmp_path) if not path.startswith("manifest")] == []

@@ -7,9 +7,9 @@ from lessonspace_provider.archive.index import read_index, write_index
 
 
 def test_an_index_is_read_as_it_was_written():
-    settled = {"b.json": "size=1", "a.json": "size=2"}
-    assert read_index(write_index(settled)) == settled
-    assert list(read_index(write_index(settled))) == ["a.json", "b.json"]
+    closed = {"b.json": "size=1", "a.json": "size=2"}
+    assert read_index(write_index(closed)) == closed
+    assert list(read_index(write_index(closed))) == ["a.json", "b.json"]
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,19 @@ from datetime import timedelta
 
 import pytest
 
-from tests.unit.archive.kit import END, NOT_READY, NOW, SEGMENTS, START, a_session, good, settle_late, statuses, tree
+from tests.unit.archive.kit import (
+    END,
+    NOT_READY,
+    NOW,
+    SEGMENTS,
+    START,
+    a_session,
+    archive_late,
+    entries_of,
+    good,
+    statuses,
+    tree,
+)
 
 DAY, WEEK = timedelta(days=1), timedelta(days=8)
 
@@ -18,7 +30,7 @@ def remove(tmp_path, *endings):
 
 
 def entry_of(window):
-    return next(entry for entry in window.account["sessions"] if entry["session_id"] == good(1))
+    return next(entry for entry in entries_of(window) if entry.session_id == good(1))
 
 
 @pytest.mark.parametrize("listed", [True, False])
@@ -39,9 +51,9 @@ def test_files_that_are_gone_for_good_are_not_archived_any_more(archiver, source
     source.outcomes[good(1)] = NOT_READY
     window = archiver(NOW + WEEK).archive_window([a_session(1)] if listed else [], START, END)
     assert statuses(window) == {good(1): "given_up", good(2): "archived"}
-    assert (entry_of(window)["files"], entry_of(window)["segments"]) == ([], None)
-    assert f"{good(1)}.json" in entry_of(window)["reason"]
-    assert f"{good(1)}.txt" in entry_of(window)["reason"]
+    assert (entry_of(window).files, entry_of(window).segments) == ((), None)
+    assert f"{good(1)}.json" in entry_of(window).reason
+    assert f"{good(1)}.txt" in entry_of(window).reason
     assert [line for line in log.warnings if "given up" in line and good(1) in line]
 
 
@@ -50,10 +62,10 @@ def test_files_that_are_gone_are_asked_for_while_the_transcript_may_come_back(ar
     remove(tmp_path, "json", "txt")
     source.outcomes[good(1)] = NOT_READY
     window = archiver(NOW + DAY).archive_window([], START, END)
-    assert entry_of(window)["status"] == "pending"
+    assert entry_of(window).status == "pending"
     source.outcomes = {}
-    ((window,), _) = archiver(NOW + 2 * DAY).settle_earlier(before=END)
-    assert entry_of(window)["status"] == "archived"
+    ((window,), _) = archiver(NOW + 2 * DAY).update_earlier(before=END)
+    assert entry_of(window).status == "archived"
 
 
 def test_a_file_that_is_put_back_is_archived_again_without_a_call(archiver, source, tmp_path):
@@ -67,7 +79,7 @@ def test_a_file_that_is_put_back_is_archived_again_without_a_call(archiver, sour
     path.write_bytes(saved)
     source.asked.clear()
     window = archiver(NOW + WEEK).archive_window([], START, END)
-    assert (entry_of(window)["status"], source.asked) == ("archived", [])
+    assert (entry_of(window).status, source.asked) == ("archived", [])
     assert tree(tmp_path).keys() == before.keys()
 
 
@@ -79,7 +91,7 @@ def test_a_file_is_restored_from_another_that_holds_all(archiver, source, tmp_pa
     source.asked.clear()
     source.outcomes[good(1)] = NOT_READY
     window = archiver(NOW + WEEK, formats=formats).archive_window([], START, END)
-    assert entry_of(window)["status"] == "archived"
+    assert entry_of(window).status == "archived"
     assert tree(tmp_path) == before
     assert source.asked == []
 
@@ -89,7 +101,7 @@ def test_a_format_that_is_not_wanted_any_more_still_restores_others(archiver, so
     source.outcomes[good(1)] = NOT_READY
     source.asked.clear()
     window = archiver(formats=["txt", "vtt"]).archive_window([a_session(1)], START, END)
-    assert [file["format"] for file in entry_of(window)["files"]] == ["txt", "vtt"]
+    assert [file["format"] for file in entry_of(window).files] == ["txt", "vtt"]
     assert source.asked == []
 
 
@@ -112,30 +124,28 @@ def test_what_is_left_of_the_files_stays_with_what_is_missing(archiver, source, 
     source.outcomes[good(1)] = NOT_READY
     window = archiver(NOW + WEEK).archive_window([], START, END)
     entry = entry_of(window)
-    assert (entry["status"], [file["format"] for file in entry["files"]]) == ("archived", ["txt"])
-    assert "no file in json" in entry["reason"]
+    assert (entry.status, [file["format"] for file in entry.files]) == ("archived", ["txt"])
+    assert "no file in json" in entry.reason
 
 
 def test_an_empty_transcript_is_pending_until_it_comes(archiver, source):
     source.outcomes[good(1)] = []
     window = archiver().archive_window([a_session(1)], START, END)
-    assert entry_of(window)["status"] == "pending"
-    assert "empty" in entry_of(window)["reason"]
+    assert entry_of(window).status == "pending"
+    assert "empty" in entry_of(window).reason
     source.outcomes = {}
-    ((window,), _) = archiver(NOW + DAY).settle_earlier(before=END)
-    assert (entry_of(window)["status"], entry_of(window)["segments"]) == ("archived", 1)
+    ((window,), _) = archiver(NOW + DAY).update_earlier(before=END)
+    assert (entry_of(window).status, entry_of(window).segments) == ("archived", 1)
 
 
 def test_an_empty_transcript_is_archived_as_such_after_give_up_after(archiver, source, log, tmp_path):
     source.outcomes[good(1)] = []
     archiver().archive_window([a_session(1)], START, END)
-    ((window,), _) = archiver(NOW + WEEK).settle_earlier(before=END)
+    ((window,), _) = archiver(NOW + WEEK).update_earlier(before=END)
     entry = entry_of(window)
-    assert (entry["status"], entry["segments"], len(entry["files"])) == ("archived", 0, 2)
-    assert "empty" in entry["reason"]
-    assert log.warnings == [
-        f"An empty transcript was archived: session {good(1)} {entry['end_time']}: {entry['reason']}"
-    ]
+    assert (entry.status, entry.segments, len(entry.files)) == ("archived", 0, 2)
+    assert "empty" in entry.reason
+    assert log.warnings == [f"An empty transcript was archived: session {good(1)} {entry.end_time}: {entry.reason}"]
     for day in (9, 10):
         archiver(NOW + day * DAY).archive_window([a_session(1)], START, END)
     assert len(log.warnings) == 1
@@ -146,11 +156,11 @@ def test_a_full_transcript_is_not_replaced_by_an_empty_one(archiver, source, tmp
     archiver(formats=["txt"]).archive_window([a_session(1)], START, END)
     source.outcomes[good(1)] = []
     window = archiver(NOW + WEEK, formats=["txt", "vtt"]).archive_window([a_session(1)], START, END)
-    assert (entry_of(window)["status"], entry_of(window)["segments"]) == ("archived", len(SEGMENTS))
-    assert [file["format"] for file in entry_of(window)["files"]] == ["txt"]
+    assert (entry_of(window).status, entry_of(window).segments) == ("archived", len(SEGMENTS))
+    assert [file["format"] for file in entry_of(window).files] == ["txt"]
     remove(tmp_path, "txt")
     window = archiver(NOW + WEEK, formats=["txt"]).archive_window([a_session(1)], START, END)
-    assert entry_of(window)["status"] == "given_up"
+    assert entry_of(window).status == "given_up"
 
 
 def test_an_empty_file_that_an_earlier_run_left_is_asked_for_again(archiver, source, tmp_path):
@@ -158,17 +168,17 @@ def test_an_empty_file_that_an_earlier_run_left_is_asked_for_again(archiver, sou
     path.parent.mkdir(parents=True)
     path.write_bytes(b"[]\n")
     window = archiver().archive_window([a_session(1)], START, END)
-    assert (source.asked, entry_of(window)["segments"]) == ([good(1)], 1)
+    assert (source.asked, entry_of(window).segments) == ([good(1)], 1)
 
 
 def test_a_session_whose_times_contradict_each_other_is_asked_for(archiver, source):
     late_start = (END + timedelta(hours=1)).isoformat()
     window = archiver().archive_window([a_session(1, start_time=late_start)], START, END)
-    assert (entry_of(window)["status"], source.asked) == ("archived", [good(1)])
+    assert (entry_of(window).status, source.asked) == ("archived", [good(1)])
 
 
 def test_a_late_session_without_a_transcript_is_pending_in_its_own_window(archiver, source):
     archiver().archive_window([], START, END)
     source.outcomes[good(1)] = []
-    ((window,), _) = settle_late(archiver(), [a_session(1)])
-    assert entry_of(window)["status"] == "pending"
+    ((window,), _) = archive_late(archiver(), [a_session(1)])
+    assert entry_of(window).status == "pending"

@@ -2,13 +2,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from lessonspace_provider.archive import entry as archive
 from lessonspace_provider.archive.clock import Present
-from lessonspace_provider.archive.manifest import by_session, changes, new_manifest, read_manifest, updated
+from lessonspace_provider.archive.entry import Entry, by_session
+from lessonspace_provider.archive.manifest import Manifest
 from lessonspace_provider.archive.paths import transcript_path
 from lessonspace_provider.archive.windows import Window, manifest_name
 
@@ -20,24 +21,29 @@ FILE = {"format": "txt", "path": f"2026/11/22/{UUID}.txt", "size": 5, "sha256": 
 
 def an_entry(uuid=UUID, end="2026-11-22T23:30:00Z"):
     session = {"uuid": uuid, "end_time": end}
-    return archive.new_entry(session, transcript_path(session))
+    return Entry.of(session, transcript_path(session))
 
 
-def archived(**fields):
-    return {**archive.archived(an_entry(), [FILE], segments=3, redacted=False), **fields}
+def archived():
+    return an_entry().archived([FILE], segments=3, redacted=False)
 
 
-def written(*entries, **fields):
-    return json.dumps({**updated(new_manifest(WINDOW), entries), **fields}).encode()
+def stored(**fields):
+    return {**archived().to_json(), **fields}
+
+
+def manifest(*entries):
+    return Manifest(WINDOW).with_entries(by_session(entries))
+
+
+def written(*sessions, **fields):
+    return json.dumps({**json.loads(manifest().to_json()), "sessions": sessions, **fields}).encode()
 
 
 def test_a_manifest_counts_every_status_and_orders_by_end():
-    early = archive.missing(
-        an_entry("0" * 8 + UUID[8:], "2026-11-22T10:00:00Z"),
-        present=Present.of(WINDOW.end, WINDOW.end),
-        give_up_after=timedelta(days=7),
-    )
-    account = updated(new_manifest(WINDOW), [archived(), early])
+    pending = an_entry("0" * 8 + UUID[8:], "2026-11-22T10:00:00Z")
+    early = pending.missing(Present.of(WINDOW.end, WINDOW.end), timedelta(days=7))
+    account = json.loads(manifest(archived(), early).to_json())
     assert account["counts"] == {
         "archived": 1,
         "not_eligible": 0,
@@ -51,10 +57,11 @@ def test_a_manifest_counts_every_status_and_orders_by_end():
 
 
 @pytest.mark.parametrize("more", [{}, {"added": {"by": "hand"}}])
-def test_a_manifest_is_read_with_whatever_was_added_to_it(more):
-    read = read_manifest(written(archived(**more), **more), NAME)
-    assert by_session(read) == {UUID: archived(**more)}
-    assert read.items() >= more.items()
+def test_a_manifest_is_written_as_it_was_read_with_whatever_was_added_to_it(more):
+    account = {**json.loads(manifest(archived()).to_json()), "sessions": [stored(**more)], **more}
+    read = Manifest.from_json(json.dumps(account).encode(), NAME)
+    assert (read.window, read.name, read.entries[UUID].status) == (WINDOW, NAME, "archived")
+    assert list(json.loads(read.to_json()).items()) == list(account.items())
 
 
 @pytest.mark.parametrize(
@@ -111,9 +118,9 @@ def test_a_manifest_is_read_with_whatever_was_added_to_it(more):
     ],
 )
 def test_an_entry_with_anything_else_than_it_may_have_is_refused_by_name(field, value):
-    data = json.dumps({**updated(new_manifest(WINDOW), []), "sessions": [archived(**{field: value})]}).encode()
+    data = written(stored(**{field: value}))
     with pytest.raises(ValueError, match=rf"^entry 1 has {field}\b") as refused:
-        read_manifest(data, NAME)
+        Manifest.from_json(data, NAME)
     assert len(str(refused.value)) < 400
 
 
@@ -132,25 +139,25 @@ def test_an_entry_with_anything_else_than_it_may_have_is_refused_by_name(field, 
         (written(window_end={}), "not the one that it is named by"),
         (written(sessions=None), "sessions are not a list"),
         (written(sessions=[None]), "entry 1 is not an object"),
-        (written(sessions=[archived(), {"session_id": UUID}]), "entry 2 has no id"),
-        (written(sessions=[archived(), archived()]), "a session twice"),
+        (written(stored(), {"session_id": UUID}), "entry 2 has no id"),
+        (written(stored(), stored()), "a session twice"),
     ],
 )
 def test_what_is_no_manifest_is_refused_with_the_reason(data, why):
     with pytest.raises(ValueError, match=why):
-        read_manifest(data, NAME)
+        Manifest.from_json(data, NAME)
 
 
 def test_numbers_without_end_are_not_read():
-    data = written(archived()).replace(b'"size": 5', b'"size": ' + b"9" * 100_000)
+    data = written(stored()).replace(b'"size": 5', b'"size": ' + b"9" * 100_000)
     with pytest.raises(ValueError, match="entry 1 has files"):
-        read_manifest(data, NAME)
+        Manifest.from_json(data, NAME)
 
 
 def test_what_another_run_has_changed_meanwhile_stays_unless_this_one_has_archived_it():
-    seen, failed = {UUID: an_entry()}, {**an_entry(), "status": "failed"}
-    by_another = {UUID: {**an_entry(), "tries": 7}}
-    assert changes({UUID: failed}, seen, seen) == [failed]
-    assert changes({UUID: failed}, seen, {}) == [failed]
-    assert changes({UUID: failed}, seen, by_another) == []
-    assert changes({UUID: archived()}, seen, by_another) == [archived()]
+    seen, failed = manifest(an_entry()), replace(an_entry(), status="failed")
+    by_another = manifest(replace(an_entry(), tries=7))
+    assert seen.merged({UUID: failed}, seen) == manifest(failed)
+    assert manifest().merged({UUID: failed}, seen) == manifest(failed)
+    assert by_another.merged({UUID: failed}, seen) == by_another
+    assert by_another.merged({UUID: archived()}, seen) == manifest(archived())

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is open is settled however old it is, without reading the manifests of years each night."""
+"""What is open is checked however old it is, without reading the manifests of years each night."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from lessonspace_provider.archive.manifest_store import ManifestStore
 from lessonspace_provider.exceptions import LessonspaceServerError
 from lessonspace_provider.output import files as storage
 from tests.airflow_version import needs_airflow
-from tests.unit.archive.kit import END, NOT_READY, NOW, START, a_session, good, settle_late, statuses, tree
+from tests.unit.archive.kit import END, NOT_READY, NOW, START, a_session, archive_late, good, statuses, tree
 
 DAY = timedelta(days=1)
 PAUSED = 63  # days, from July to September
@@ -41,7 +41,7 @@ def night(archiver, day, sessions=(), **more):
     """Run the night of a day, counted from START, as an operator does; give its window and what was earlier."""
     run = archiver(NOW + day * DAY, **more)
     window = run.archive_window(sessions, START + day * DAY, END + day * DAY)
-    return window, *run.settle_earlier(START + day * DAY, window.elsewhere)
+    return window, *run.update_earlier(START + day * DAY, window.elsewhere)
 
 
 def held(number, day, **fields):
@@ -51,7 +51,7 @@ def held(number, day, **fields):
 
 
 def write_manifests(tmp_path, days):
-    """Write a settled manifest for each of some days, as a version without an index left them."""
+    """Write a closed manifest for each of some days, as a version without an index left them."""
     for day in days:
         start, end = START + day * DAY, END + day * DAY
         name = f"{start:%Y%m%dT%H%M%SZ}_{end:%Y%m%dT%H%M%SZ}.json"
@@ -68,7 +68,7 @@ def write_manifests(tmp_path, days):
 @pytest.mark.parametrize(
     ("outcome", "before"), [(NOT_READY, "pending"), (LessonspaceServerError("503"), "failed"), (None, "not_attempted")]
 )
-def test_what_was_open_before_a_long_pause_is_settled_after_it(archiver, source, outcome, before):
+def test_what_was_open_before_a_long_pause_is_checked_after_it(archiver, source, outcome, before):
     class Killed(BaseException):
         pass
 
@@ -83,7 +83,7 @@ def test_what_was_open_before_a_long_pause_is_settled_after_it(archiver, source,
     source.outcomes = {}
     _, (earlier,), problems = night(archiver, PAUSED)
     assert (statuses(earlier), problems) == ({good(1): "archived"}, [])
-    assert [entry["session_id"] for entry in earlier.changed] == [good(1)]
+    assert [entry.session_id for entry in earlier.changed] == [good(1)]
 
 
 def test_what_never_came_is_given_up_after_a_long_pause(archiver, source, log):
@@ -166,12 +166,12 @@ def test_a_manifest_of_the_same_size_and_time_is_read_again(archiver, source, tm
     night(archiver, PAUSED)
     night(archiver, PAUSED + 1)
     night(archiver, PAUSED + 2)
-    settled = window.path.read_bytes()
+    closed = window.path.read_bytes()
     path = Path(window.path.path)
     times = path.stat()
-    longer = max(len(is_open), len(settled))
+    longer = max(len(is_open), len(closed))
     (tmp_path / "other").write_bytes(is_open.ljust(longer))
-    window.path.write_bytes(settled.ljust(longer))
+    window.path.write_bytes(closed.ljust(longer))
     os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
     night(archiver, PAUSED + 3)
     (tmp_path / "other").replace(path)
@@ -191,7 +191,7 @@ def test_a_run_that_is_killed_before_it_writes_the_index_loses_nothing(archiver,
     source.outcomes[good(1)] = NOT_READY
     night(archiver, 0, [held(1, 0)])
     with monkeypatch.context() as killing:
-        killing.setattr(ManifestStore, "add_settled", is_killed)
+        killing.setattr(ManifestStore, "add_closed", is_killed)
         with pytest.raises(Killed):
             night(archiver, 1)
     source.outcomes = {}
@@ -201,10 +201,10 @@ def test_a_run_that_is_killed_before_it_writes_the_index_loses_nothing(archiver,
 
 def test_two_runs_beside_each_other_keep_what_the_other_has_found(tmp_path):
     one, other = (ManifestStore(ObjectStoragePath(f"file://{tmp_path}"), dry_run=False) for _ in range(2))
-    one.add_settled({"a.json": "size=1"})
-    other.add_settled({"b.json": "size=2"})
-    one.add_settled({"c.json": "size=3"})
-    assert other.settled() == {"a.json": "size=1", "b.json": "size=2", "c.json": "size=3"}
+    one.add_closed({"a.json": "size=1"})
+    other.add_closed({"b.json": "size=2"})
+    one.add_closed({"c.json": "size=3"})
+    assert other.closed() == {"a.json": "size=1", "b.json": "size=2", "c.json": "size=3"}
 
 
 def test_an_index_that_can_not_be_written_is_a_warning_and_no_failure(archiver, source, log, tmp_path, monkeypatch):
@@ -285,7 +285,7 @@ def test_late_sessions_are_on_record_before_any_transcript_is_asked_for(archiver
     archiver().archive_window([a_session(1)], START, END)
     source.open_transcript = lambda _: (_ for _ in ()).throw(Killed)
     with pytest.raises(Killed):
-        settle_late(archiver(), [a_session(2), a_session(3, end_time=END.isoformat())])
+        archive_late(archiver(), [a_session(2), a_session(3, end_time=END.isoformat())])
     del source.open_transcript
     _, earlier, _ = night(archiver, PAUSED)
     assert [statuses(window) for window in earlier] == [

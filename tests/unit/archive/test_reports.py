@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 from lessonspace_provider.exceptions import LessonspaceServerError
-from tests.unit.archive.kit import END, NOT_READY, NOW, START, a_session, good, settle_late, statuses, tree
+from tests.unit.archive.kit import END, NOT_READY, NOW, START, a_session, archive_late, good, statuses, tree
 
 
 def test_a_dry_run_asks_for_nothing_and_writes_nothing(archiver, source, tmp_path):
@@ -36,7 +36,7 @@ def test_a_dry_run_says_what_of_earlier_windows_would_be_looked_for(archiver, so
     before = tree(tmp_path)
     source.asked.clear()
     log.lines.clear()
-    settle_late(archiver(NOW + timedelta(days=1), dry_run=True), [a_session(3)])
+    archive_late(archiver(NOW + timedelta(days=1), dry_run=True), [a_session(3)])
     assert log.lines[2:-1] == [
         f"{good(1)} 2026-11-23T01:00:00Z: would be fetched or written",
         f"{good(3)} 2026-11-23T01:00:00Z: would be fetched or written",
@@ -48,7 +48,7 @@ def test_a_dry_run_says_what_of_earlier_windows_would_be_looked_for(archiver, so
 def test_while_transcripts_are_fetched_the_log_says_how_far_it_is_and_how_long_it_will_take(
     archiver, source, log, monkeypatch
 ):
-    monkeypatch.setattr("lessonspace_provider.archive.settling.PROGRESS_INTERVAL", 0.01)
+    monkeypatch.setattr("lessonspace_provider.archive.fetching.PROGRESS_INTERVAL", 0.01)
     fetch = source.open_transcript
 
     def wait_for_a_line(session_id):

@@ -10,7 +10,19 @@ import pytest
 import requests
 
 from lessonspace_provider.exceptions import LessonspaceError, LessonspaceServerError
-from tests.unit.archive.kit import END, NOT_READY, NOW, SEGMENTS, START, a_session, good, settle_late, statuses, tree
+from tests.unit.archive.kit import (
+    END,
+    NOT_READY,
+    NOW,
+    SEGMENTS,
+    START,
+    a_session,
+    archive_late,
+    entries_of,
+    good,
+    statuses,
+    tree,
+)
 
 
 def test_run_again_it_fetches_nothing_and_changes_nothing(archiver, source, tmp_path):
@@ -37,7 +49,7 @@ def test_a_session_that_is_not_listed_any_more_stays_in_the_account(archiver, so
     archiver().archive_window([a_session(1), a_session(2), a_session(3)], START, END)
     window = archiver().archive_window([a_session(3)], START, END)
     assert list(statuses(window).values()) == ["archived", "pending", "archived"]
-    assert window.account["counts"]["archived"] == 2
+    assert window.manifest.counts["archived"] == 2
 
 
 def test_a_night_undoes_nothing_that_a_retry_of_an_earlier_one_has_done_meanwhile(archiver, source):
@@ -55,7 +67,7 @@ def test_a_night_undoes_nothing_that_a_retry_of_an_earlier_one_has_done_meanwhil
         raise LessonspaceServerError("503")
 
     source.open_transcript = fetch_while_the_retry_runs
-    ((window,), _) = archiver(tomorrow).settle_earlier(before=END)
+    ((window,), _) = archiver(tomorrow).update_earlier(before=END)
     assert statuses(window) == {good(1): "pending", good(2): "archived"}
 
 
@@ -67,7 +79,7 @@ def test_a_retry_undoes_nothing_that_a_night_has_archived_meanwhile(archiver, so
 
     def fetch_while_the_night_runs(session_id):
         source.open_transcript = fetch
-        archiver(tomorrow).settle_earlier(before=END)
+        archiver(tomorrow).update_earlier(before=END)
         raise NOT_READY
 
     source.open_transcript = fetch_while_the_night_runs
@@ -85,7 +97,7 @@ def test_entries_that_a_run_left_as_they_were_are_not_written_over_newer_ones(ar
 
     source.open_transcript = fetch_while_another_adds_a_format
     window = archiver().archive_window([a_session(1), a_session(2)], START, END)
-    assert [len(entry["files"]) for entry in window.account["sessions"]] == [3, 2]
+    assert [len(entry.files) for entry in entries_of(window)] == [3, 2]
 
 
 def test_a_manifest_that_was_removed_while_a_run_went_on_is_whole_again_at_its_end(archiver, source, tmp_path):
@@ -137,12 +149,12 @@ def test_of_a_killed_run_the_manifest_has_every_session_as_not_attempted(archive
     }
     assert "ended before it tried" in account["sessions"][0]["reason"]
     del source.open_transcript
-    assert archiver().archive_window(sessions, START, END).account["counts"]["archived"] == 1
+    assert archiver().archive_window(sessions, START, END).manifest.counts["archived"] == 1
 
 
 def test_a_session_that_the_list_shows_twice_is_archived_once(archiver, source):
     window = archiver().archive_window([a_session(1), a_session(2), a_session(1)], START, END)
-    assert len(window.account["sessions"]) == 2
+    assert len(entries_of(window)) == 2
     assert sorted(source.asked) == sorted({*source.asked})
 
 
@@ -153,8 +165,8 @@ def test_one_bad_session_stops_no_other_and_its_retry_takes_up_only_that_one(arc
     sessions = [a_session(number) for number in range(4)]
     source.outcomes[sessions[2]["uuid"]] = error
     window = archiver().archive_window(sessions, START, END)
-    assert [entry["session_id"] for entry in window.failed] == [sessions[2]["uuid"]]
-    assert window.account["counts"]["archived"] == 3
+    assert [entry.session_id for entry in window.failed] == [sessions[2]["uuid"]]
+    assert window.manifest.counts["archived"] == 3
     assert "Signature" not in str(window.failed)
     source.outcomes.clear()
     source.asked.clear()
@@ -165,8 +177,8 @@ def test_one_bad_session_stops_no_other_and_its_retry_takes_up_only_that_one(arc
 def test_a_session_whose_times_make_no_sense_is_failed_and_not_lost(archiver):
     window = archiver().archive_window([a_session(1), {**a_session(2), "end_time": "soon"}], START, END)
     assert statuses(window)[a_session(2)["uuid"]] == "failed"
-    assert "soon" in window.failed[0]["reason"]
-    assert window.account["counts"]["archived"] == 1
+    assert "soon" in window.failed[0].reason
+    assert window.manifest.counts["archived"] == 1
 
 
 ODD_SESSIONS = [
@@ -199,19 +211,19 @@ def test_a_session_of_an_odd_shape_is_accounted_for_and_stops_no_other(archiver,
     layout = {"path_template": "{name}/{space_id}/{space_name}/{session_id}", "redact_speakers": True}
     sessions = [a_session(1), {**a_session(2), **fields}, a_session(3)]
     window = archiver(**layout).archive_window(sessions, START, END)
-    odd = next(entry for entry in window.account["sessions"] if entry["session_id"] not in {good(1), good(3)})
-    assert odd["status"] == status
-    assert bool(odd["reason"]) == (status == "failed")
-    assert "please report it" not in str(odd["reason"])
-    assert window.account["counts"]["archived"] == (3 if status == "archived" else 2)
-    written = json.loads(window.path.read_bytes())
-    assert archiver(**layout).archive_window(sessions, START, END).account == written == window.account
+    odd = next(entry for entry in entries_of(window) if entry.session_id not in {good(1), good(3)})
+    assert odd.status == status
+    assert bool(odd.reason) == (status == "failed")
+    assert "please report it" not in str(odd.reason)
+    assert window.manifest.counts["archived"] == (3 if status == "archived" else 2)
+    assert window.path.read_bytes() == window.manifest.to_json()
+    assert archiver(**layout).archive_window(sessions, START, END).manifest == window.manifest
 
 
 def test_sessions_without_a_uuid_are_told_apart_and_taken_up_late_without_stopping_others(archiver):
     archiver().archive_window([], START, END)
     late = [{**a_session(number), "uuid": None} for number in (1, 2)] + [a_session(3)]
-    ((window,), _) = settle_late(archiver(), late)
+    ((window,), _) = archive_late(archiver(), late)
     assert sorted(statuses(window).values()) == ["archived", "failed", "failed"]
 
 
@@ -220,7 +232,7 @@ def test_a_pending_transcript_is_not_asked_for_before_its_next_look(archiver, so
     source.outcomes[session["uuid"]] = NOT_READY
     archiver().archive_window([session], START, END)
     archiver(NOW + timedelta(minutes=1)).archive_window([session], START, END)
-    assert archiver(NOW + timedelta(minutes=1)).settle_earlier(before=END) == ([], [])
+    assert archiver(NOW + timedelta(minutes=1)).update_earlier(before=END) == ([], [])
     assert len(source.asked) == 1
     archiver(NOW + timedelta(minutes=6)).archive_window([session], START, END)
     assert len(source.asked) == 2
@@ -245,7 +257,7 @@ def test_a_manifest_that_can_not_be_read_is_named_and_not_overwritten(archiver, 
 def test_the_address_in_an_error_of_requests_is_not_told(archiver, source):
     source.outcomes[good(1)] = requests.ConnectionError("Max retries exceeded with url: /webhdfs/v1/a?delegation=TOKEN")
     window = archiver().archive_window([a_session(1)], START, END)
-    assert "unexpected ConnectionError" in window.failed[0]["reason"]
+    assert "unexpected ConnectionError" in window.failed[0].reason
     assert "TOKEN" not in window.path.read_text()
 
 

@@ -2,13 +2,17 @@
 from __future__ import annotations
 
 import hashlib
-import json
+from dataclasses import replace
+from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
 from rich.cells import cell_len
 
-from lessonspace_provider.archive.entry import Manifest, ManifestFile, ManifestSession
+from lessonspace_provider.archive.entry import Entry
+from lessonspace_provider.archive.manifest import Manifest
+from lessonspace_provider.archive.schema import ManifestFile
+from lessonspace_provider.archive.windows import Window
 from scripts.report import (
     TABLE_COLUMNS,
     damaged_files,
@@ -32,36 +36,27 @@ def archived_file(format_name: str, content: bytes = b"hello", day: str = "2026/
     }
 
 
-def archived(
-    name: str | None = "Maths", *, segments: int = 7, files: list[ManifestFile] | None = None
-) -> ManifestSession:
-    return {
-        "session_id": ID,
-        "name": name,
-        "start_time": "2026-11-22T09:00:00Z",
-        "end_time": "2026-11-22T10:45:00+01:00",
-        "participants": 2,
-        "status": "archived",
-        "reason": None,
-        "segments": segments,
-        "files": [archived_file("json"), archived_file("txt")] if files is None else files,
-    }
+def archived(name: str | None = "Maths", *, segments: int = 7, files: list[ManifestFile] | None = None) -> Entry:
+    entry = Entry(
+        ID,
+        name=name,
+        start_time="2026-11-22T09:00:00Z",
+        end_time="2026-11-22T10:45:00+01:00",
+        participants=2,
+        path=f"2026/11/22/{ID}",
+    )
+    given = [archived_file("json"), archived_file("txt")] if files is None else files
+    return entry.archived(given, segments=segments, redacted=False)
 
 
-def not_eligible(reason: str) -> ManifestSession:
-    return {**archived(), "status": "not_eligible", "reason": reason, "segments": None, "files": []}
+def not_eligible(reason: str) -> Entry:
+    return replace(archived(), segments=None, files=()).not_eligible(reason)
 
 
-def manifest(*sessions: ManifestSession) -> Manifest:
-    counts = dict.fromkeys(("archived", "not_eligible", "pending", "given_up", "failed", "not_attempted"), 0)
-    for session in sessions:
-        counts[session["status"]] += 1
-    return {
-        "window_start": "2026-11-22T02:00:00+00:00",
-        "window_end": "2026-11-23T02:00:00+00:00",
-        "counts": counts,
-        "sessions": list(sessions),
-    }
+def manifest(*entries: Entry) -> Manifest:
+    window = Window(*(datetime(2026, 11, day, 2, tzinfo=timezone.utc) for day in (22, 23)))
+    # Some of the tests have the same session several times.
+    return Manifest(window, {str(number): entry for number, entry in enumerate(entries)})
 
 
 def write(archive: Path, file: ManifestFile, content: str) -> None:
@@ -119,8 +114,8 @@ def test_the_summary_counts_what_there_is() -> None:
 
 def test_the_manifest_is_found_in_the_archive(tmp_path: Path) -> None:
     (tmp_path / "manifests").mkdir()
-    (tmp_path / "manifests" / "20261122T020000Z_20261123T020000Z.json").write_text(json.dumps(manifest(archived())))
-    assert read_manifest(tmp_path) == manifest(archived())
+    (tmp_path / "manifests" / "20261122T020000Z_20261123T020000Z.json").write_bytes(manifest(archived()).to_json())
+    assert list(read_manifest(tmp_path).entries.values()) == [archived()]
 
 
 def test_an_archive_without_a_manifest_is_refused(tmp_path: Path) -> None:
@@ -129,7 +124,7 @@ def test_an_archive_without_a_manifest_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_whole_archive_has_no_damaged_files(tmp_path: Path) -> None:
-    for file in archived()["files"]:
+    for file in archived().files:
         write(tmp_path, file, "hello")
     assert damaged_files(manifest(archived()), tmp_path) == []
 
@@ -145,8 +140,8 @@ def test_missing_and_changed_files_are_found(tmp_path: Path) -> None:
 def test_the_beginning_of_the_longest_transcript_is_shown(tmp_path: Path) -> None:
     short = archived("Short", segments=1, files=[archived_file("txt", day="2026/11/21")])
     long = archived("Long", segments=3)
-    write(tmp_path, short["files"][0], "never shown\n")
-    write(tmp_path, long["files"][1], "Ann: one\n\nBob: two\nAnn: three\n")
+    write(tmp_path, short.files[0], "never shown\n")
+    write(tmp_path, long.files[1], "Ann: one\n\nBob: two\nAnn: three\n")
     assert transcript_beginning(manifest(short, long), tmp_path, lines=2) == (
         f"The beginning of 2026/11/22/{ID}.txt (Long):\n  Ann: one\n  Bob: two"
     )

@@ -12,7 +12,7 @@ from tests.unit.archive.kit import END, START, a_session
 
 
 def test_a_run_that_is_timed_out_does_not_wait_for_calls_in_progress(archiver, source, log, monkeypatch):
-    monkeypatch.setattr("lessonspace_provider.archive.settling.PROGRESS_INTERVAL", 0.01)
+    monkeypatch.setattr("lessonspace_provider.archive.fetching.PROGRESS_INTERVAL", 0.01)
     asked, released, finished = Event(), Event(), Event()
 
     def never_ends(session_id):

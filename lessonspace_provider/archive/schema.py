@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the fields of a manifest's entries may hold: the file is foreign, and may have been changed. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import TypedDict
+
+from lessonspace_provider.api.arguments import shown
+from lessonspace_provider.api.times import read_time
+from lessonspace_provider.archive.paths import LARGEST_NUMBER
+from lessonspace_provider.output.destinations import is_below
+from lessonspace_provider.waiting.transcripts import STATUSES
+
+_SESSION_ID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|no uuid, (id )?[-0-9a-f]{1,20}")
+_FORMAT, _SHA256 = re.compile("[a-z0-9]{1,16}"), re.compile("[0-9a-f]{64}")
+
+
+class ManifestFile(TypedDict):
+    """A written file: ``path`` is relative to the destination, ``size`` in bytes."""
+
+    format: str
+    path: str
+    size: int
+    sha256: str
+
+
+def _is_text_or_none(value: object) -> bool:
+    return value is None or isinstance(value, str)
+
+
+def _is_time_or_none(value: object) -> bool:
+    return value is None or (isinstance(value, str) and read_time(value) is not None)
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= LARGEST_NUMBER
+
+
+def _is_roles(value: object) -> bool:
+    return isinstance(value, dict) and all(isinstance(role, str) for role in value.values())
+
+
+def _is_matched(pattern: re.Pattern[str]) -> Callable[[object], bool]:
+    return lambda value: isinstance(value, str) and pattern.fullmatch(value) is not None
+
+
+#: What each field of an entry may hold, in the order in which they are written.
+FIELDS: Mapping[str, Callable[[object], bool]] = {
+    "session_id": _is_matched(_SESSION_ID),
+    "id": lambda value: value is None or (isinstance(value, int) and abs(value) <= LARGEST_NUMBER),
+    "space_id": _is_text_or_none,
+    "name": _is_text_or_none,
+    "start_time": _is_text_or_none,
+    "end_time": _is_text_or_none,
+    "participants": _is_count,
+    "roles": _is_roles,
+    "path": lambda value: value == "" or is_below(value),
+    "status": lambda value: value in STATUSES,
+    "reason": _is_text_or_none,
+    "tries": _is_count,
+    "next_look": _is_time_or_none,
+    "pending_until": _is_time_or_none,
+    "segments": lambda value: value is None or _is_count(value),
+    "redacted": lambda value: isinstance(value, bool),
+    "files": lambda value: isinstance(value, list),
+}
+
+
+def problem_of(entry: object) -> str | None:
+    """
+    Find out what is wrong with an entry, as it was read from a manifest.
+
+    :return: what ends the sentence "entry 1 ..."; None when it can be used.
+    """
+    if not isinstance(entry, dict):
+        return "is not an object"
+    for field, is_right in FIELDS.items():
+        if field not in entry:
+            return f"has no {field}"
+        if not is_right(entry[field]):
+            return f"has {field}={shown(entry[field])}"
+    if not _is_text_or_none(entry.get("changed_by")):
+        return f"has changed_by={shown(entry['changed_by'])}"
+    # Each path has the whole id of its session: no two share a file, and none is that of a manifest.
+    if entry["path"] and entry["session_id"] not in entry["path"]:
+        return f"has path={shown(entry['path'])}, which is not that of its session"
+    for file in entry["files"]:
+        if not _is_file(file, entry["path"]):
+            return f"has files with {shown(file)}"
+    return None
+
+
+def _is_file(file: object, path: str) -> bool:
+    if not isinstance(file, dict) or not file.keys() >= ManifestFile.__required_keys__:
+        return False
+    is_named = _is_matched(_FORMAT)(file["format"]) and file["path"] == f"{path}.{file['format']}"
+    return is_named and _is_matched(_SHA256)(file["sha256"]) and _is_count(file["size"])
