@@ -41,6 +41,8 @@ _LOWER = bytes(range(256)).lower()
 _NO_LETTER = bytes(code for code in range(256) if not chr(code).isascii() or not chr(code).isalnum())
 _ESCAPED = re.compile(r"\\u([0-9a-fA-F]{4})")
 _LONG_REFERENCE = re.compile("&#[0-9]{16,}")  # a number that Python may refuse to read
+_IS_FULL_WIDTH = re.compile("[\uff01-\uff5e]")
+_FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}  # to ASCII
 _UNPRINTABLE = re.compile("\ufffd+")
 _CODE = re.compile(f"[A-Za-z0-9+/]{{{_SHORT_CODE},}}")
 _PUNCTUATION = "\"'`<>()[]{},.;:!?*"
@@ -159,7 +161,8 @@ def _squeezed(text: str) -> bytes:
 
 
 def _decoded(text: str) -> str:
-    """Undo the encodings in which text travels: JSON's escapes, percent signs, HTML's references."""
+    """Undo the encodings of text: full-width letters, JSON's escapes, percent signs, HTML's references."""
+    text = text.translate(_FULL_WIDTH) if _IS_FULL_WIDTH.search(text) else text
     for _ in range(_DECODINGS):
         before = text
         text = _ESCAPED.sub(_character, text) if "\\u" in text else text
