@@ -7,7 +7,6 @@ import unicodedata
 from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -68,7 +67,7 @@ def week_before(moment: datetime, zone: ZoneInfo) -> tuple[datetime, datetime]:
 
 
 def planned_lessons(
-    timetable: Path, begin: datetime, end: datetime, zone: ZoneInfo
+    timetable: Any, begin: datetime, end: datetime, zone: ZoneInfo
 ) -> tuple[list[PlannedLesson], list[str]]:
     """
     Read the lessons that begin within some days, and which rows can't be read and why.

@@ -48,12 +48,12 @@ from attendance_csv import as_csv
 from attendance_figures import make_report, week_name
 from attendance_lessons import Session, planned_lessons, week_before
 from attendance_page import as_page
+from class_timetable import timetable_file
 
 if TYPE_CHECKING:
     from lessonspace_provider.hooks.lessonspace import LessonspaceHook
 
 SCHOOL_TIME = "Europe/London"
-SAMPLE = Path(__file__).with_name("timetable.csv")
 
 
 # --8<-- [start:list]
@@ -134,12 +134,11 @@ with DAG(
         from lessonspace_provider.output.files import write_whole
 
         folder = ObjectStoragePath(Variable.get("lessonspace_attendance"))
-        timetable = Path(Variable.get("lessonspace_timetable", default=str(SAMPLE)))
         late_after = late_minutes()
         zone = ZoneInfo(SCHOOL_TIME)
         begin, end = week_before(dag_run.data_interval_end or dag_run.run_after, zone)
         # The day before belongs to the week before; but a session of its last lesson may have ended in this one.
-        lessons, refused = planned_lessons(timetable, begin - timedelta(days=1), end, zone)
+        lessons, refused = planned_lessons(timetable_file(), begin - timedelta(days=1), end, zone)
         hook = LessonspaceHook()
         sessions = {lesson.launch_id: room_sessions(hook, lesson.launch_id) for lesson in lessons}
         in_rooms = {session["uuid"] for of_room in sessions.values() for session in of_room}

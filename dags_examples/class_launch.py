@@ -2,50 +2,117 @@
 """
 ### Rooms and links for the day's lessons
 
-Every morning: for each lesson of the timetable that begins within a day, one room, and for each of its people a link of
-their own, which works from 15 minutes before the lesson to 15 minutes after it. Lessons that are cancelled or over are
-left out. Triggered by hand, it does so for the 24 hours from then on. Run again, the rooms are the same, and everybody
-gets another link to them.
+Every morning, one task launches the lessons that begin within a day, whatever their number: a room for each lesson, and
+a link for each of its people. A link works from 15 minutes before the lesson to 15 minutes after it. Lessons that are
+cancelled or over are left out. A run that is triggered by hand covers the 24 hours from then on.
 
-**The timetable** is the CSV file in the Airflow Variable `lessonspace_timetable`, or else the sample beside this file;
-`class_timetable.py` says what is in its columns. A row that can't be read is left out, and named by the last task,
-which then fails.
+Airflow Variables:
 
-**Links** are mailed through the connection `smtp_default`. With the Variable `lessonspace_links_folder` they are
-written there instead, a file for each, which only the owner may read; the folder is on the machine of the worker.
+- `lessonspace_accounts`: a folder, such as `s3://aws_default@my-bucket/accounts`. Below it, each run keeps an account
+  of what became of each launch, without links and people.
+- `lessonspace_timetable`, optional: the timetable, a CSV file on any store, or else the sample beside this file.
+  `class_timetable.py` lists its columns.
+- `lessonspace_links_folder`, optional: a folder on the worker's disk. Each link is written there as a file that only
+  its owner may read. Without it, links are mailed through the connection `smtp_default`.
 
-**When a launch fails** for good, the others go on, the last task fails and names the lessons, and the DAG
-`backfill_rooms` launches those that failed. When only the delivery fails, the retry launches again: the same room,
-another link.
+**If launches fail**, the others continue, and the task fails at its end and names them. Its retry launches only what is
+not done. To repeat the rest later, clear the task: nobody who has a link gets another one. A row of the timetable that
+can't be read fails the task at once after the launches of the other rows: correct the row, and clear the task.
 
-**What is stored where:** the names and e-mail addresses of the timetable lie in Airflow's database, in the XCom of the
-tasks `timetable`, `teachers` and `students`, and in the rendered fields of the mapped tasks; whoever may see this DAG
-can read them. They are in no log. Links lie nowhere but in the mails or files.
+Keep `class_timetable.py` and `link_files.py` beside this file.
 
-More than 1024 links a day need a higher `[core] max_map_length`.
+**What is stored where:** the task reads the timetable itself, so that no name, address or link is in XCom, in rendered
+fields or in a log. Links are in the mails or files only.
 """
 
 from __future__ import annotations
 
 import sys
 from datetime import datetime, timedelta, timezone
+from html import escape
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from airflow.sdk import DAG, Variable, task
+from airflow.providers.common.compat.sdk import AirflowFailException, BaseHook
+from airflow.sdk import DAG
 from airflow.timetables.trigger import CronTriggerTimetable
 
-from lessonspace_provider.operators.spaces import LessonspaceLaunchSpaceOperator
+from lessonspace_provider.operators.spaces import LessonspaceLaunchSpacesOperator
 
-# Airflow puts the DAGs folder itself on the path; this file may lie in a folder below it.
+# Airflow puts the DAGs folder itself on the path; this file may be in a folder below it.
 sys.path.append(str(Path(__file__).parent))
 
-from class_links import COMMON, check_delivery, failed_launches
-from class_timetable import read_launches
+from class_timetable import read_launches, timetable_file
+from link_files import write_file
 
 SCHOOL_TIME = "Europe/London"
-SAMPLE = Path(__file__).with_name("timetable.csv")
+SMTP_CONNECTION = "smtp_default"
+
+
+class LaunchTimetable(LessonspaceLaunchSpacesOperator):
+    """
+    Launch the timetable's lessons of a day.
+
+    The timetable is read in the task, so that none of its people are in XCom.
+
+    :param links_folder: where links are written; empty to mail them.
+    """
+
+    template_fields = (*LessonspaceLaunchSpacesOperator.template_fields, "links_folder")
+
+    def __init__(self, *, links_folder: str, **kwargs: Any) -> None:
+        super().__init__(launches=(), **kwargs)
+        self.links_folder = links_folder
+
+    def execute(self, context: Any) -> Any:
+        """Read the timetable, launch its lessons, then fail if a row could not be read."""
+        if not self.links_folder:
+            BaseHook.get_connection(SMTP_CONNECTION)  # raises if there is none, before the first launch
+        begin, now = context["dag_run"].run_after, datetime.now(timezone.utc)
+        read = read_launches(timetable_file(), begin, now, ZoneInfo(SCHOOL_TIME))
+        for problem in read["refused"]:
+            self.log.error("Not launched: %s", problem)
+        self.launches = [*read["teachers"], *read["students"]]
+        result = super().execute(context)
+        if read["refused"]:
+            raise AirflowFailException(f"Not everybody has a link. {'; '.join(read['refused'])}")
+        return result
+
+
+# --8<-- [start:deliver]
+def deliver(launch: Any, context: Any) -> None:
+    """
+    Write a link into a file of its own if there is a folder for that, else mail it to its person.
+
+    :param launch: the API's answer, with the link in ``client_url`` and the launch's parameters in ``request``.
+    :param context: Airflow's.
+    """
+    lesson, folder = launch["request"], context["task"].links_folder
+    person = lesson["user"]
+    start, end = datetime.fromisoformat(lesson["lesson_start"]), datetime.fromisoformat(lesson["lesson_end"])
+    text = (
+        f"Dear {person['name']},\n\n"
+        f"{lesson['name']}, {start:%A %Y-%m-%d, %H:%M} to {end:%H:%M}. Your link:\n\n"
+        f"{launch['client_url']}\n\n"
+        "It is yours alone: whoever has it joins in your name.\n"
+    )
+    if folder:
+        write_file(Path(folder), f"{lesson['launch_id']} {person['name']} {launch['user_id']}", text)
+    else:
+        send_mail(person["email"], f"Your link: {lesson['name']}", text)
+
+
+# --8<-- [end:deliver]
+
+
+def send_mail(address: str, subject: str, text: str) -> None:
+    """Send a mail through Airflow's SMTP connection, from the address that it names."""
+    from airflow.providers.smtp.hooks.smtp import SmtpHook
+
+    with SmtpHook(SMTP_CONNECTION) as smtp:
+        smtp.send_email_smtp(to=address, subject=subject, html_content=escape(text).replace("\n", "<br>\n"))
+
 
 with DAG(
     "class_launch",
@@ -57,36 +124,13 @@ with DAG(
     doc_md=__doc__,
     tags=["lessonspace", "classes"],
 ) as dag:
-    # One XCom, not another for each key, and no names in logs.
-    @task(multiple_outputs=False, show_return_value_in_logs=False)
-    def timetable(dag_run: Any = None) -> dict[str, list[Any]]:
-        """Say whom to launch: teachers, students, and the rows that can't be read."""
-        check_delivery()
-        path = Path(Variable.get("lessonspace_timetable", default=str(SAMPLE)))
-        return read_launches(path, dag_run.run_after, datetime.now(timezone.utc), ZoneInfo(SCHOOL_TIME))
-
-    @task(show_return_value_in_logs=False)
-    def launches_of(people: str, launches: dict[str, list[Any]]) -> list[dict[str, Any]]:
-        """Give the launches of teachers or of students: a task maps over all that another one returned."""
-        return launches[people]
-
-    @task(trigger_rule="all_done", retries=0)
-    def everybody_has_a_link(launches: dict[str, list[Any]] | None, ti: Any = None) -> None:
-        """Fail when a launch has failed or a row could not be read, and say which."""
-        problems = list(launches["refused"]) if launches else []
-        if failed := sorted({launch["launch_id"] for launch in failed_launches(ti, ti.run_id)}):
-            problems.append(f"launches failed for {', '.join(failed)}: trigger backfill_rooms for {ti.run_id}")
-        if problems:
-            raise RuntimeError(f"Not everybody has a link. {'; '.join(problems)}")
-
-    launches = timetable()
-    teachers = launches_of.override(task_id="teachers")("teachers", launches)
-    students = launches_of.override(task_id="students")("students", launches)
-    # The teacher's launch makes the room. Students come after it, whatever became of other lessons.
     # --8<-- [start:launch]
-    make_rooms = LessonspaceLaunchSpaceOperator.partial(task_id="make_rooms", **COMMON).expand_kwargs(teachers)
-    make_links = LessonspaceLaunchSpaceOperator.partial(
-        task_id="make_links", trigger_rule="all_done", **COMMON
-    ).expand_kwargs(students)
+    LaunchTimetable(
+        task_id="launch",
+        account="{{ var.value.lessonspace_accounts }}/class_launch/{{ dag_run.run_after | ts_nodash }}",
+        links_folder="{{ var.value.get('lessonspace_links_folder', '') }}",
+        deliver=deliver,
+        # A launch without transcribe would turn transcription off for the room.
+        defaults={"transcribe": True},
+    )
     # --8<-- [end:launch]
-    make_rooms >> make_links >> everybody_has_a_link(launches)

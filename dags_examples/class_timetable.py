@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-Reads a school's timetable for the DAGs `class_launch` and `attendance_report`. No DAG itself: keep it beside them.
+Reads a school's timetable for several of the DAGs beside it. No DAG itself: keep it there.
 
 The timetable is a CSV file with a row per lesson, saved from a spreadsheet as UTF-8 or UTF-16, with commas, semicolons
 or tabs between its cells:
@@ -44,15 +44,24 @@ LONGEST_ID = 53
 #: Characters of a cell that a message repeats.
 LONGEST_SHOWN = 30
 
+SAMPLE = Path(__file__).with_name("timetable.csv")
+
 #: The arguments of one launch.
 Launch = dict[str, Any]
 
 
-def read_launches(path: Path, begin: datetime, now: datetime, zone: ZoneInfo) -> dict[str, list[Any]]:
+def timetable_file() -> Any:
+    """Give the file in the Airflow Variable `lessonspace_timetable`, on any store; without it, the sample."""
+    from airflow.sdk import ObjectStoragePath, Variable
+
+    return ObjectStoragePath(Variable.get("lessonspace_timetable", default=str(SAMPLE)))
+
+
+def read_launches(path: Any, begin: datetime, now: datetime, zone: ZoneInfo) -> dict[str, list[Any]]:
     """
     Say whom to launch for the lessons that begin within a day and are not over yet.
 
-    :param path: the timetable.
+    :param path: the timetable, a `Path` or an `ObjectStoragePath`.
     :param begin: aware; lessons from this moment until the same time of the next day in the school's zone.
     :param now: aware; later than ``begin`` when Airflow runs late, or when a DAG has just been unpaused.
     :param zone: the school's time zone.

@@ -7,7 +7,7 @@ recording, handed to a reviewer. Whoever has such a link can watch for about thr
 log.
 
 Set the Airflow Variable `lessonspace_review_folder` to a folder on the worker's machine. Each link becomes a new file
-there, which only its owner may read. Put your school's own way in place of `deliver`, or copy `class_links.py` with
+there, which only its owner may read. Put your school's own way in place of `deliver`, or copy `link_files.py` with
 this file. In XCom lie sessions' ids, and whether they were recorded.
 
 A session that can't be read holds up none of the others, and fails the run.
@@ -33,10 +33,10 @@ from lessonspace_provider.operators.sessions import (
     LessonspaceListSessionsOperator,
 )
 
-# Airflow puts the DAGs folder itself on the path; this file may lie in a folder below it.
+# Airflow puts the DAGs folder itself on the path; this file may be in a folder below it.
 sys.path.append(str(Path(__file__).parent))
 
-from class_links import write_file
+from link_files import write_file
 
 SCHOOL_TIME = "Europe/London"
 

@@ -2,33 +2,34 @@
 """
 ### Session housekeeping
 
-Every night, for the sessions that ended since the night before: names those of the timetable's lessons after subject,
-teacher and date, and all others after their space and day; and lets only teachers and admins watch the recordings of
-under-age classes. Names that were given by hand are replaced. Run again, it sends nothing for what is as it should be.
-All tasks of a connection share the API's rate; there is nothing to throttle here.
+Every night, two tasks handle the sessions that ended since the night before, whatever their number. `changes` lists
+them and writes a file of updates. `update` sends those that change something, and its retry sends only what is not
+done. Sessions of the timetable's lessons are named after subject, teacher and date, all others after their space and
+day. Names that were given by hand are replaced. Only teachers and admins may watch the recordings of under-age classes.
 
-Airflow Variables, all optional:
+Airflow Variables:
 
-- `lessonspace_timetable`: the timetable of `class_launch`, or else the sample beside this file.
-- `lessonspace_session_name`: the name of a lesson's session, with `{subject}`, `{teacher}`, `{date}` and `{time}` (of
-  the lesson's start) in it; `{subject}, {teacher}, {date}`.
-- `lessonspace_under_age`: a regular expression, looked for in the subject, the space's name and the session's tags
-  without regard to case. Without it every recording is locked. A session with neither subject nor name of a space is
-  locked in any case.
+- `lessonspace_accounts`: a folder, such as `s3://aws_default@my-bucket/accounts`. Below it, each run keeps its file of
+  updates, and an account of what became of each.
+- `lessonspace_timetable`, optional: the timetable of `class_launch`, or else the sample beside this file.
+- `lessonspace_session_name`, optional: the name of a lesson's session, with `{subject}`, `{teacher}`, `{date}` and
+  `{time}` (of the lesson's start) in it; `{subject}, {teacher}, {date}`.
+- `lessonspace_under_age`, optional: a regular expression, searched for in the subject, the space's name and the
+  session's tags without regard to case. Without it every recording is locked. A session with neither subject nor name
+  of a space is locked in any case.
 
 A session is a lesson's when it was in the room that `class_launch` made for it. Since no session says what its room
 was launched as, the API is asked for the sessions of each lesson: a night of N lessons costs N lists and one more.
 
-In XCom lie the sessions' ids, who may watch, and the new names, which hold the teachers' unless your template leaves
-them out; no other people and no links, unless your spaces are named after pupils. Keep `class_timetable.py` beside
-this file.
-
-A night of more than 1024 sessions fails in `changes`, before anything is sent, until `[core] max_map_length`
-(`AIRFLOW__CORE__MAX_MAP_LENGTH`) is raised.
+XCom has the file's path and counts. The file of updates has the sessions' ids, who may watch, and the old and new
+names, which hold the teachers' unless your template leaves them out. On a local disk, only its owner may read it. Keep
+`class_timetable.py` beside this file.
 """
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import sys
 from datetime import datetime, timedelta, timezone
@@ -36,20 +37,21 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from airflow.sdk import DAG, Variable, task
+from airflow.sdk import DAG, ObjectStoragePath, Variable, task
 from airflow.timetables.interval import CronDataIntervalTimetable
 
 from lessonspace_provider.api.times import read_time
-from lessonspace_provider.operators.sessions import LessonspaceUpdateSessionOperator
+from lessonspace_provider.operators.sessions import LessonspaceUpdateSessionsOperator
 from lessonspace_provider.sessions import space_of
 
-# Airflow puts the DAGs folder itself on the path; this file may lie in a folder below it.
+# Airflow puts the DAGs folder itself on the path; this file may be in a folder below it.
 sys.path.append(str(Path(__file__).parent))
 
-from class_timetable import Launch, read_launches
+from class_timetable import Launch, read_launches, timetable_file
 
 SCHOOL_TIME = "Europe/London"
-SAMPLE = Path(__file__).with_name("timetable.csv")
+#: Where a run keeps its account, and beside it its updates.
+FOLDER = "{{ var.value.lessonspace_accounts }}/session_housekeeping/{{ dag_run.run_after | ts_nodash }}"
 TEMPLATE_WORDS = ("subject", "teacher", "date", "time")
 
 
@@ -64,7 +66,7 @@ def check_template(template: str) -> str:
     return template
 
 
-def lessons_between(timetable: Path, begin: datetime, end: datetime) -> list[Launch]:
+def lessons_between(timetable: Any, begin: datetime, end: datetime) -> list[Launch]:
     """Read the lessons that begin within some days, and those of the day before that are not over by then."""
     zone, day = ZoneInfo(SCHOOL_TIME), timedelta(days=1)
     moment = datetime.fromtimestamp(begin.timestamp(), zone)
@@ -89,7 +91,7 @@ def new_name(session: dict[str, Any], lesson: Launch | None, template: str) -> s
         name = template.format(**dict(zip(TEMPLATE_WORDS, words)))
     else:
         name = f"{space_name(session) or 'Lesson'} {local:%Y-%m-%d}"
-    # Airflow renders templates in what it maps over: a space called {{ conn... }} would publish the API key.
+    # A DAG that maps over names has Airflow render them: a space called {{ conn... }} would publish the API key.
     return name.replace("{", "(").replace("}", ")")
 
 
@@ -108,12 +110,32 @@ def new_policy(session: dict[str, Any], lesson: Launch | None, under_age: str) -
 
 
 def change(session: dict[str, Any], lesson: Launch | None, template: str, under_age: str) -> dict[str, Any]:
-    """Say what a session is to be called, and who may watch it."""
+    """Give what a session is to be called and who may watch it, with the present values that the list knows."""
     return {
         "session_id": session["uuid"],
         "name": new_name(session, lesson, template),
         "recording_access_policy": new_policy(session, lesson, under_age),
+        "current": current(session),
     }
+
+
+def current(session: dict[str, Any]) -> dict[str, Any]:
+    """Give the present name and policy, those that can be read; what is as it should be is not sent."""
+    name, policy = session.get("name"), session.get("recording_access_policy")
+    known: dict[str, Any] = {"name": name} if isinstance(name, str) else {}
+    if isinstance(policy, list) and all(isinstance(role, str) for role in policy):
+        known["recording_access_policy"] = policy
+    return known
+
+
+def write_updates(updates: list[dict[str, Any]], file: ObjectStoragePath) -> None:
+    """Write a line of JSON for each update; on a local disk, only the owner may read them."""
+    before = os.umask(0o077)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("".join(f"{json.dumps(update)}\n" for update in updates))
+    finally:
+        os.umask(before)
 
 
 with DAG(
@@ -128,20 +150,16 @@ with DAG(
 ) as dag:
 
     @task
-    def changes(
-        dag_run: Any = None, data_interval_start: Any = None, data_interval_end: Any = None
-    ) -> list[dict[str, Any]]:
-        """List the night's sessions and say what each is to be; in one task, so that no people pass through XCom."""
+    def changes(file: str, dag_run: Any = None, data_interval_start: Any = None, data_interval_end: Any = None) -> str:
+        """List the night's sessions, write what is to become of each into the file, and give its path."""
         from lessonspace_provider.hooks.lessonspace import LessonspaceHook  # not needed to parse this file
 
         template = check_template(Variable.get("lessonspace_session_name", default="{subject}, {teacher}, {date}"))
         under_age = Variable.get("lessonspace_under_age", default="")
-        timetable = Path(Variable.get("lessonspace_timetable", default=str(SAMPLE)))
         # Triggered without a logical date, a run has no interval: then it is the day before.
         end = data_interval_end or dag_run.run_after
         begin = data_interval_start or end - timedelta(days=1)
-        # Whether the API counts the moment itself is unknown: a second early, a session may come twice, which does no
-        # harm.
+        # Whether the API's bounds are inclusive is unknown: a second early, a session may be handled twice.
         window: dict[str, Any] = {
             "end_time_after": begin - timedelta(seconds=1),
             "end_time_before": end,
@@ -149,15 +167,17 @@ with DAG(
         }
         hook = LessonspaceHook()
         sessions: list[Any] = list(hook.list_sessions(**window))
-        lessons = lessons_between(timetable, begin, end) if sessions else []
+        lessons = lessons_between(timetable_file(), begin, end) if sessions else []
         lesson_of = {
             session["uuid"]: lesson
             for lesson in lessons
             for session in hook.list_sessions(launch_id=lesson["launch_id"], **window)
         }
         wanted = [change(session, lesson_of.get(session["uuid"]), template, under_age) for session in sessions]
-        return [entry for entry in wanted if entry["name"] or entry["recording_access_policy"]]
+        updates = [entry for entry in wanted if entry["name"] or entry["recording_access_policy"]]
+        write_updates(updates, ObjectStoragePath(file))
+        return file
 
     # --8<-- [start:update]
-    LessonspaceUpdateSessionOperator.partial(task_id="update").expand_kwargs(changes())
+    LessonspaceUpdateSessionsOperator(task_id="update", updates=changes(f"{FOLDER}.jsonl"), account=FOLDER)
     # --8<-- [end:update]

@@ -100,6 +100,11 @@ class AirflowApi:
         answer = self._request("POST", f"/api/v2/dags/{quote(dag_id)}/dagRuns", {"logical_date": None, "conf": conf})
         return cast("DagRun", answer)["dag_run_id"]
 
+    def clear(self, dag_id: str, run_id: str) -> None:
+        """Let all tasks of a run run again."""
+        body = {"dag_run_id": run_id, "dry_run": False, "only_failed": False, "reset_dag_runs": True}
+        self._request("POST", f"/api/v2/dags/{quote(dag_id)}/clearTaskInstances", body)
+
     def latest_run(self, dag_id: str) -> DagRun | None:
         """The DAG's latest run, or None before its first."""
         query = urlencode({"order_by": "-run_after", "limit": 1})

@@ -35,7 +35,6 @@ def what_to_trigger(space_id: str) -> str:
     :param space_id: of a space with transcripts.
     """
     hints = {
-        "backfill_rooms": "backfill_rooms (takes the id of a run of class_launch)",
         "space_transcripts": f"space_transcripts (takes a space, such as {space_id})",
     }
     names = [hints.get(dag_id, dag_id) for dag_id in example_dags() if dag_id not in WAITING_DAGS]
@@ -48,6 +47,7 @@ def variables(run: RunFolder) -> dict[str, tuple[str, str]]:
     :return: name -> value and description.
     """
     return {
+        "lessonspace_accounts": (f"file://{run.accounts}", "Where bulk tasks record what became of each item"),
         "lessonspace_archive": (f"file://{run.archive}", "Where transcripts are archived"),
         "lessonspace_attendance": (f"file://{run.attendance}", "Where attendance reports are written"),
         "lessonspace_inventory": (f"file://{run.inventory}", "Where users and spaces are listed"),

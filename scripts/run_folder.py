@@ -39,6 +39,11 @@ class RunFolder:
         return self.root / "archive"
 
     @property
+    def accounts(self) -> Path:
+        """The folder of the accounts of class_launch and session_housekeeping."""
+        return self.root / "accounts"
+
+    @property
     def links(self) -> Path:
         """Where class_launch writes its links; it makes the folder itself, for its owner only."""
         return self.root / "links"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Triggers class_launch once, when the DAG processor has read it."""
+"""Triggers mapped_classes once, when the DAG processor has read it."""
 
 from __future__ import annotations
 
@@ -15,4 +15,4 @@ with DAG(
     catchup=False,
     default_args={"retries": 20, "retry_delay": timedelta(seconds=1)},
 ) as dag:
-    TriggerDagRunOperator(task_id="class_launch", trigger_dag_id="class_launch")
+    TriggerDagRunOperator(task_id="mapped_classes", trigger_dag_id="mapped_classes")

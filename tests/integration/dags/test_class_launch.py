@@ -7,7 +7,6 @@ import base64
 import json
 from collections import Counter
 from datetime import datetime, timedelta
-from types import SimpleNamespace
 
 import pytest
 
@@ -42,9 +41,9 @@ def class_launch(tmp_path, monkeypatch, lessonspace_connection):
     path = tmp_path / "timetable.csv"
     path.write_text(TIMETABLE)
     monkeypatch.setenv("AIRFLOW_VAR_LESSONSPACE_TIMETABLE", str(path))
+    monkeypatch.setenv("AIRFLOW_VAR_LESSONSPACE_ACCOUNTS", f"file://{tmp_path}/accounts")
     dag = load_dag("class_launch")
-    for name in ("make_rooms", "make_links"):
-        dag.get_task(name).retry_delay = timedelta(0)
+    dag.get_task("launch").retry_delay = timedelta(0)
     return dag
 
 
@@ -84,23 +83,34 @@ def test_everybody_gets_one_link_of_their_own_to_the_room_of_their_lesson(
         assert launch.body["transcribe"] is True
 
 
-def test_run_again_with_lost_answers_and_mails_that_do_not_get_out_the_rooms_are_the_same(
-    run_dag, class_launch, mailbox, lessonspace_sandbox
-):
+def statuses(folder):
+    """The status of each launch in the account of the only run."""
+    (path,) = folder.glob("accounts/class_launch/*/account.jsonl")
+    _, *records = map(json.loads, path.read_text().splitlines())
+    return Counter(record["status"] for record in records)
+
+
+def test_a_retry_launches_only_what_is_not_done(run_dag, class_launch, mailbox, lessonspace_sandbox, tmp_path):
     control = lessonspace_sandbox.control
     control.inject_fault("reset", method="POST", count=1, after=True)
     mailbox.refusals = 1
     assert run_dag(class_launch).state == "success"
-    rooms = lessons_by_room(control)
-    assert run_dag(class_launch).state == "success"
-    assert lessons_by_room(control) == rooms
-    assert len(rooms) == 2
-
+    assert len(lessons_by_room(control)) == 2
     lost_answer = not_delivered = 1
-    assert len(control.launches()) == 2 * len(INVITED) + lost_answer + not_delivered
-    addresses = Counter(address for _, address in INVITED)
-    assert Counter(address for address, _ in mailbox.mails) == addresses + addresses
+    assert len(control.launches()) == len(INVITED) + lost_answer + not_delivered
+    assert Counter(address for address, _ in mailbox.mails) == Counter(address for _, address in INVITED)
+    assert statuses(tmp_path) == {"done": len(INVITED)}
+
+
+def test_another_run_has_the_same_rooms_and_an_account_of_its_own(
+    run_dag, class_launch, mailbox, lessonspace_sandbox, tmp_path
+):
+    assert run_dag(class_launch).state == "success"
+    rooms = lessons_by_room(lessonspace_sandbox.control)
+    assert run_dag(class_launch).state == "success"
+    assert lessons_by_room(lessonspace_sandbox.control) == rooms
     assert len({link for _, link in mailbox.links()}) == 2 * len(INVITED)
+    assert len(list((tmp_path / "accounts" / "class_launch").iterdir())) == 2
 
 
 def test_with_a_folder_links_are_written_and_not_mailed(run_dag, class_launch, mailbox, tmp_path, monkeypatch):
@@ -115,10 +125,8 @@ def test_with_a_folder_links_are_written_and_not_mailed(run_dag, class_launch, m
 
 
 def test_without_a_way_to_deliver_nothing_is_launched(run_dag, class_launch, lessonspace_sandbox):
-    class_launch.get_task("timetable").retries = 0
-    run = run_dag(class_launch)
-    assert run.state == "failed"
-    assert run.get_task_instance("timetable").state == "failed"
+    class_launch.get_task("launch").retries = 0
+    assert run_dag(class_launch).state == "failed"
     assert lessonspace_sandbox.control.launches() == []
 
 
@@ -126,26 +134,31 @@ def test_a_row_that_cannot_be_read_fails_the_run_when_the_others_have_their_link
     run_dag, class_launch, mailbox, tmp_path, capfd
 ):
     (tmp_path / "timetable.csv").write_text(TIMETABLE.replace("english,English,daily", "english,English,dayly"))
-    assert run_dag(class_launch).state == "failed"
+    run = run_dag(class_launch)
+    assert run.state == "failed"
+    assert run.get_task_instance("launch").try_number == 1, "a retry can't correct the row"
     assert len(mailbox.mails) == 3
+    assert statuses(tmp_path) == {"done": 3}
     assert "line 3, column days: 'dayly' is no weekday, date or 'daily'" in "".join(capfd.readouterr())
 
 
-def test_the_sample_timetable_has_lessons_on_every_day(run_dag, class_launch, mailbox, monkeypatch, xcom):
+def test_the_sample_timetable_has_lessons_on_every_day(run_dag, class_launch, mailbox, monkeypatch):
     monkeypatch.delenv("AIRFLOW_VAR_LESSONSPACE_TIMETABLE")
-    run = run_dag(class_launch)
-    assert run.state == "success"
-    assert xcom(run, "timetable")["refused"] == []
+    assert run_dag(class_launch).state == "success"
     assert len(mailbox.mails) >= 8
 
 
-def test_the_backfill_leaves_out_lessons_that_are_over_and_what_was_launched_since(monkeypatch):
-    ends = [(datetime.now().astimezone() + timedelta(minutes=minutes)).isoformat() for minutes in (-1, 5, 5)]
-    over, ahead, launched = ({"launch_id": name, "lesson_end": end} for name, end in zip("abc", ends, strict=True))
-    find = load_dag("backfill_rooms").get_task("failed").python_callable
-    monkeypatch.setitem(find.__globals__, "failed_launches", lambda ti, run_id: [over, ahead, launched])
-    monkeypatch.setitem(find.__globals__, "launched_since", lambda ti, run_id: [launched])
-    pushed = {}
-    ti = SimpleNamespace(xcom_push=pushed.__setitem__)
-    assert find(ti=ti, params={"run_id": "morning"}) == [ahead]
-    assert pushed == {"of_run": "morning"}
+def test_a_timetable_of_any_size_is_one_task(run_dag, class_launch, tmp_path, monkeypatch, xcom, lessonspace_sandbox):
+    header, *_ = TIMETABLE.splitlines()
+    lessons = [f"l{n},L{n},daily,09:00,09:45,T{n} <t@s.example>,{'; '.join(pupils(n))}," for n in range(400)]
+    (tmp_path / "timetable.csv").write_text("\n".join([header, *lessons]))
+    monkeypatch.setenv("AIRFLOW_VAR_LESSONSPACE_LINKS_FOLDER", str(tmp_path / "links"))
+    run = run_dag(class_launch)
+    assert run.state == "success"
+    assert [instance.task_id for instance in run.get_task_instances()] == ["launch"]
+    assert xcom(run, "launch")["counts"]["done"] == len(list((tmp_path / "links").iterdir())) == 1600
+    assert len(lessonspace_sandbox.control.launches()) == 1600
+
+
+def pupils(lesson):
+    return [f"P{lesson} {number} <p@h.example>" for number in range(3)]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Classes launched by Airflow's own scheduler: what failed is launched again, and no link lies anywhere."""
+"""Classes launched by Airflow's own scheduler: a cleared task launches what failed, and no link is stored anywhere."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.airflow_version import older_than
 from tests.integration.conftest import EXAMPLES
 from tests.integration.mailbox import mail_server
 from tests.integration.services import AirflowServices
@@ -23,9 +22,6 @@ maths,Mathematics,daily,09:00,09:45,Ada B <ada@s.example>,Ben I <ben@h.example>;
 english,English,daily,10:00,10:45,Eve M <eve@s.example>,Dana O <dana@h.example>,
 """
 EVERYBODY = {"ada@s.example", "ben@h.example", "cem@h.example", "eve@s.example", "dana@h.example"}
-TEACHERS = {"ada@s.example", "eve@s.example"}
-#: Where people's names lie: before 3.1, Airflow's local executor prints what tasks send, with secrets left out.
-NAMES = {"airflow.db", "scheduler.log"} if older_than("3.1") else {"airflow.db"}
 EXAM_WORD = "quetzalcoatlus-northropi"
 
 
@@ -44,7 +40,7 @@ def airflow(tmp_path, lessonspace_sandbox, mailbox):
     for path in EXAMPLES.glob("class_*.py"):
         text = re.sub(r"schedule=Cron.*,\n", "schedule=None,\n", path.read_text())
         (dags / path.name).write_text(text.replace('"retries": 3', '"retries": 0'))
-    shutil.copy(EXAMPLES / "backfill_rooms.py", dags)
+    shutil.copy(EXAMPLES / "link_files.py", dags)
     shutil.copy(Path(__file__).parent / "files" / "open_door.py", dags)
     lessonspace_sandbox.control.set_rate(RATE)
     connection = {
@@ -56,6 +52,7 @@ def airflow(tmp_path, lessonspace_sandbox, mailbox):
     settings = {
         "AIRFLOW_CONN_LESSONSPACE_DEFAULT": json.dumps(connection),
         "AIRFLOW_CONN_SMTP_DEFAULT": mailbox.connection,
+        "AIRFLOW_VAR_LESSONSPACE_ACCOUNTS": f"file://{tmp_path}/accounts",
         "AIRFLOW_VAR_EXAM_WORD": EXAM_WORD,
         "OPEN_DOOR": str(tmp_path / "open-door"),
     }
@@ -75,13 +72,6 @@ def state_at_the_end(airflow, dag_id):
     """The state in which a DAG's latest run ends."""
     airflow.wait_for(f"end of {dag_id}", lambda: airflow.api.latest_run(dag_id)["state"] in ("success", "failed"))
     return airflow.api.latest_run(dag_id)["state"]
-
-
-def pages(airflow, run_id, task_id, count):
-    """Where the button of each of a mapped task's instances leads."""
-    links = [airflow.api.extra_links("class_launch", run_id, task_id, index) for index in range(count)]
-    assert all(set(of_one) == {"Open in Lessonspace"} for of_one in links)
-    return {of_one["Open in Lessonspace"] for of_one in links}
 
 
 def secret_of(sandbox, launch_id):
@@ -106,7 +96,7 @@ def files_with(folder, words):
     }
 
 
-def test_what_failed_is_launched_again_and_no_secret_lies_anywhere(airflow, lessonspace_sandbox, mailbox, tmp_path):
+def test_a_cleared_task_launches_what_failed_and_no_secret_is_stored(airflow, lessonspace_sandbox, mailbox, tmp_path):
     control = lessonspace_sandbox.control
     with airflow:
         control.inject_fault("status", status=400, method="POST", every=2, count=1)
@@ -114,30 +104,28 @@ def test_what_failed_is_launched_again_and_no_secret_lies_anywhere(airflow, less
         assert state_at_the_end(airflow, "class_launch") == "failed"
         served = [address for address, _ in mailbox.mails]
         (unserved,) = EVERYBODY - set(served)
-        assert unserved in TEACHERS
         assert len(served) == len(EVERYBODY) - 1
-        page_of = {address: link.partition("?")[0] for address, link in mailbox.links()}
-        assert pages(airflow, run_id, "make_rooms", 2) == {page_of.get(address) for address in TEACHERS}
-        assert pages(airflow, run_id, "make_links", 3) == {page_of[address] for address in EVERYBODY - TEACHERS}
 
-        trigger(airflow, "backfill_rooms", run_id=run_id)
-        assert state_at_the_end(airflow, "backfill_rooms") == "success"
+        airflow.api.clear("class_launch", run_id)
+        assert state_at_the_end(airflow, "class_launch") == "success"
         assert [address for address, _ in mailbox.mails] == [*served, unserved]
 
-        trigger(airflow, "backfill_rooms", run_id=run_id)
+        airflow.api.clear("class_launch", run_id)
         trigger(airflow, "open_door")
-        assert {state_at_the_end(airflow, dag_id) for dag_id in ("backfill_rooms", "open_door")} == {"success"}
+        assert {state_at_the_end(airflow, dag_id) for dag_id in ("class_launch", "open_door")} == {"success"}
         assert [address for address, _ in mailbox.mails] == [*served, unserved], "nobody gets a second link for nothing"
     launches = control.launches()
     assert len({launch.room_id for launch in launches}) == len({launch.body["id"] for launch in launches}) == 3
     assert control.state().refused <= 1, "a busy machine may hold up a call that has its permit"
 
-    home = airflow.folder
+    home, accounts = airflow.folder, tmp_path / "accounts"
     open_link, reprs = ((tmp_path / "open-door" / name).read_text() for name in ("link.txt", "reprs.txt"))
     assert "airflow.db" in files_with(home, traces(open_link)), "the search finds a link where there is one"
     people = ["Ada B", "Ben I", "Cem K", "Dana O", "Eve M", *EVERYBODY]
-    assert files_with(home, people) == NAMES, "names are said to be there, and in no log"
-    assert any("Not everybody has a link" in path.read_text() for path in home.rglob("task_id=everybody*/*.log"))
+    for folder in (home, accounts):
+        assert files_with(folder, people) == set()
+    assert files_with(accounts, ["maths-"]) == {"account.jsonl"}
+    assert any("1 of 5 launches are not done" in path.read_text() for path in home.rglob("task_id=launch/*.log"))
 
     links = [link for _, link in mailbox.links()]
     assert len(links) == len(EVERYBODY)
@@ -146,7 +134,7 @@ def test_what_failed_is_launched_again_and_no_secret_lies_anywhere(airflow, less
     tokens = [launch.body["auth_external"]["token"] for launch in launches if "auth_external" in launch.body]
     assert tokens == [EXAM_WORD]
     for what in ([lessonspace_sandbox.api_key], [EXAM_WORD], secrets, *(traces(link) for link in links)):
-        assert files_with(home, what) == set()
+        assert files_with(home, what) | files_with(accounts, what) == set()
     assert all(name in reprs for name in ("LessonspaceLaunchSpaceOperator", "Hook", "ConnectionSettings", "Transport"))
     for what in ([lessonspace_sandbox.api_key], [EXAM_WORD], secrets, traces(open_link)):
         assert not any(word in reprs for word in what)

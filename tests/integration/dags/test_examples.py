@@ -32,7 +32,7 @@ IN_UTC = ("nightly_transcript_archive", "organisations_archived")
 
 
 def test_there_are_examples():
-    assert {"nightly_transcript_archive", "on_session_end", "class_launch", "backfill_rooms"} <= set(NAMES)
+    assert {"nightly_transcript_archive", "on_session_end", "class_launch", "session_housekeeping"} <= set(NAMES)
 
 
 @pytest.mark.parametrize(

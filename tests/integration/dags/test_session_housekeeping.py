@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime, timedelta
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -32,6 +33,7 @@ def sandbox(lessonspace_connection, lessonspace_sandbox, monkeypatch, tmp_path):
     """A school of four sessions a day, none of them of a lesson of this timetable."""
     (tmp_path / "timetable.csv").write_text(TIMETABLE)
     monkeypatch.setenv("AIRFLOW_VAR_LESSONSPACE_TIMETABLE", str(tmp_path / "timetable.csv"))
+    monkeypatch.setenv("AIRFLOW_VAR_LESSONSPACE_ACCOUNTS", f"file://{tmp_path}/accounts")
     lessonspace_sandbox.control.reset(sessions_per_day=4)
     return lessonspace_sandbox
 
@@ -81,16 +83,31 @@ def test_every_session_of_the_interval_is_named_and_locked_and_a_second_run_send
     assert len(control.calls(method="PATCH")) == len(ids)
 
 
-def test_the_night_costs_one_list_and_one_for_each_lesson_and_xcom_holds_what_is_to_be_and_no_more(
-    run_dag, xcom, sandbox
-):
+def test_the_night_costs_one_list_and_one_for_each_lesson_and_xcom_has_no_people(run_dag, xcom, sandbox, tmp_path):
+    control = sandbox.control
     run = run_dag(load_dag("session_housekeeping"), TODAY + timedelta(minutes=2))
-    lists = [dict(call.query).get("launch_id") for call in sandbox.control.calls(method="GET", path="/sessions/$")]
+    lists = [dict(call.query).get("launch_id") for call in control.calls(method="GET", path="/sessions/$")]
     # Astronomy of two nights: one is not over when the interval begins, the other begins in it.
     assert lists == [None, f"late-{DAY}", f"maths-{DAY}", f"late-{DAY + timedelta(days=1)}", f"art-{DAY}"]
-    (changes,) = [value for value in [xcom(run, "changes")] if value]
-    assert {frozenset(entry) for entry in changes} == {frozenset({"session_id", "name", "recording_access_policy"})}
-    assert [instance.task_id for instance in run.get_task_instances() if instance.task_id != "update"] == ["changes"]
+    patches = control.calls(method="PATCH")
+    assert control.calls(method="GET", path="/sessions/[^/]+/$") == [], "no session is read: the list knows its name"
+    assert xcom(run, "update")["counts"]["done"] == len(patches) > 1
+    assert sorted(instance.task_id for instance in run.get_task_instances()) == ["changes", "update"]
+    file = Path(xcom(run, "changes").removeprefix("file://"))
+    assert file.is_relative_to(tmp_path / "accounts" / "session_housekeeping")
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert len(file.read_text().splitlines()) == len(patches)
+
+
+def test_a_retry_updates_only_what_failed(run_dag, sandbox):
+    control = sandbox.control
+    control.inject_fault("status", status=400, method="PATCH", count=1)
+    dag = load_dag("session_housekeeping")
+    dag.get_task("update").retry_delay = timedelta(0)
+    run = run_dag(dag, TODAY + timedelta(minutes=4))
+    assert run.state == "success"
+    sessions = {call.path for call in control.calls(method="PATCH")}
+    assert len(control.calls(method="PATCH")) == len(sessions) + 1
 
 
 def test_the_pattern_decides_who_is_locked_and_the_template_what_the_name_is():
@@ -99,11 +116,11 @@ def test_the_pattern_decides_who_is_locked_and_the_template_what_the_name_is():
     locked = ["teacher", "admin"]
     lesson = {"name": "Maths", "user": {"name": "Ada Byron"}, "lesson_start": "2026-06-24T00:30:00+01:00"}
     template = "{teacher}: {subject} at {time}"
-    named = {"session_id": "a", "name": "Ada Byron: Maths at 00:30"}
+    named = {"session_id": "a", "name": "Ada Byron: Maths at 00:30", "current": {}}
     assert change(session, lesson, template, "^maths") == {**named, "recording_access_policy": locked}
     assert change(session, lesson, template, "year") == {**named, "recording_access_policy": locked}
     assert change(session, lesson, template, "junior") == {**named, "recording_access_policy": None}
-    other = {"session_id": "a", "name": "Year 7b 2026-06-24"}
+    other = {"session_id": "a", "name": "Year 7b 2026-06-24", "current": {}}
     assert change(session, None, template, "^year") == {**other, "recording_access_policy": locked}
     tagged = {**session, "tags": '{"age": "junior"}'}
     assert change(tagged, lesson, template, "junior")["recording_access_policy"] == locked
@@ -112,6 +129,7 @@ def test_the_pattern_decides_who_is_locked_and_the_template_what_the_name_is():
         "session_id": "a",
         "name": "Lesson 2026-06-24",
         "recording_access_policy": locked,
+        "current": {},
     }
     assert change({**nameless, "start_time": None}, None, template, "junior")["name"] is None
 

@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import attendance_report
+import class_timetable
 import pytest
 
 from tests.attendance_week import MONDAY, NEXT_MONDAY
@@ -30,6 +32,9 @@ def variables(monkeypatch, tmp_path):
     given = {"lessonspace_attendance": f"file://{tmp_path}/reports"}
     monkeypatch.setattr(
         attendance_report, "Variable", SimpleNamespace(get=lambda key, default=None: given.get(key, default))
+    )
+    monkeypatch.setattr(
+        attendance_report, "timetable_file", lambda: Path(given.get("lessonspace_timetable", class_timetable.SAMPLE))
     )
     return given
 

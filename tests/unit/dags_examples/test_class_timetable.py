@@ -5,15 +5,11 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 from datetime import datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
-import class_links
 import pytest
 from class_timetable import COLUMNS, read_launches
-
-from tests.users import ANOTHER_USER, NEEDS_ROOT
 
 LONDON = ZoneInfo("Europe/London")
 MONDAY = datetime(2026, 11, 30, 6, tzinfo=timezone.utc)
@@ -249,104 +245,3 @@ def test_a_timetable_in_another_encoding_names_the_rows_and_launches_the_others(
         "timetable.csv, line 3, column teacher: a letter can't be read as UTF-8. Save it from the spreadsheet as "
         "'CSV UTF-8'"
     ]
-
-
-class TaskInstance:
-    """Answers as Airflow's API server would of one run, in which the timetable was read."""
-
-    def __init__(self, states, **launches):
-        self.states = states
-        self.launches = launches
-
-    def get_task_states(self, dag_id, run_ids):
-        return {"morning": self.states} if (dag_id, run_ids) == ("class_launch", ["morning"]) else {}
-
-    def xcom_pull(self, *, dag_id, run_id, task_ids):
-        return self.launches if (dag_id, run_id, task_ids) == ("class_launch", "morning", "timetable") else None
-
-
-def test_failed_launches_are_those_that_failed_and_no_others():
-    states = {"timetable": "success", "make_rooms_0": "success", "make_rooms_1": "failed"}
-    states |= {"make_links_0": "failed", "make_links_1": "up_for_retry", "everybody_has_a_link": "failed"}
-    run = TaskInstance(states, teachers=["t0", "t1"], students=["s0", "s1"])
-    assert class_links.failed_launches(run, "morning") == ["t1", "s0"]
-
-
-def test_launches_that_never_began_have_failed_too():
-    run = TaskInstance({"make_rooms_0": "success", "make_links": "upstream_failed"}, teachers=["t0"], students=["s0"])
-    assert class_links.failed_launches(run, "morning") == ["s0"]
-
-
-def test_a_run_that_has_read_no_timetable_is_no_run_without_failures():
-    with pytest.raises(ValueError, match="There is no run 'evening'"):
-        class_links.failed_launches(TaskInstance({}), "evening")
-
-
-class Backfills:
-    """Answers as Airflow's API server would of the runs of backfill_rooms, each with its states and its XComs."""
-
-    def __init__(self, **runs):
-        self.runs = runs
-
-    def get_task_states(self, dag_id, task_ids):
-        return {run: states for run, (states, _) in self.runs.items()} if dag_id == "backfill_rooms" else {}
-
-    def xcom_pull(self, *, dag_id, run_id, task_ids, key):
-        return self.runs[run_id][1].get(key) if (dag_id, task_ids) == ("backfill_rooms", "failed") else None
-
-
-def test_what_backfills_of_the_same_run_have_launched_is_known_and_nothing_else():
-    runs = Backfills(
-        first=({"launch_0": "success", "launch_1": "failed"}, {"of_run": "morning", "return_value": ["t0", "s0"]}),
-        second=({"launch_0": "success"}, {"of_run": "morning", "return_value": ["s0"]}),
-        of_another_run=({"launch_0": "success"}, {"of_run": "evening", "return_value": ["t1"]}),
-        with_nothing_to_do=({"launch": "skipped"}, {"of_run": "morning", "return_value": []}),
-        forgotten=({"launch_0": "success"}, {}),
-        this_one=({"launch": None}, {}),
-    )
-    assert class_links.launched_since(runs, "morning") == ["t0", "s0"]
-
-
-def test_a_link_is_written_into_a_file_that_only_its_owner_may_read(tmp_path):
-    folder = tmp_path / "links"
-    for text in ("first, and longer", "second"):
-        class_links.write_file(folder, "7b-maths 2026-11-30 ../Gül/Aydin 12", text)
-    (path,) = folder.iterdir()
-    assert path.name == "7b-maths-2026-11-30-Gül-Aydin-12.txt"
-    assert path.read_text() == "second"
-    assert (folder.stat().st_mode & 0o777, path.stat().st_mode & 0o777) == (0o700, 0o600)
-
-
-def test_a_link_is_written_neither_through_a_symbolic_link_nor_into_a_file_that_is_open_to_others(tmp_path):
-    folder, elsewhere = tmp_path / "links", tmp_path / "elsewhere"
-    folder.mkdir()
-    elsewhere.touch()
-    (folder / "a.txt").symlink_to(elsewhere)
-    (folder / "b.txt").touch(mode=0o666)
-    (folder / "b.txt").chmod(0o666)
-    for name in ("a", "b"):
-        class_links.write_file(folder, name, "the link")
-    assert elsewhere.read_text() == ""
-    assert {path.name: path.lstat().st_mode for path in folder.iterdir()} == dict.fromkeys(("a.txt", "b.txt"), 0o100600)
-
-
-@pytest.mark.parametrize("mode", [0o777, 0o770, 0o1777])
-def test_no_link_is_written_where_other_users_could_replace_it(tmp_path, mode):
-    tmp_path.chmod(mode)
-    with pytest.raises(PermissionError, match=f"^Other users may write to {tmp_path}, .* with mode 0700"):
-        class_links.write_file(tmp_path, "a", "the link")
-    assert list(tmp_path.iterdir()) == []
-
-
-@NEEDS_ROOT
-def test_no_link_is_written_into_a_folder_of_another_user(tmp_path):
-    os.chown(tmp_path, ANOTHER_USER, -1)
-    with pytest.raises(PermissionError, match="Other users may write to"):
-        class_links.write_file(tmp_path, "a", "the link")
-
-
-def test_a_write_that_fails_leaves_no_link_behind(tmp_path):
-    (tmp_path / "a.txt").mkdir()
-    with pytest.raises(IsADirectoryError):
-        class_links.write_file(tmp_path, "a", "the link")
-    assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]

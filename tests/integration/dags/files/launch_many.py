@@ -7,14 +7,14 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from airflow.sdk import DAG, Variable, task
-from class_links import write_file
 
 from lessonspace_provider.operators.spaces import LessonspaceLaunchSpacesOperator
 
 
 def to_the_school(launch, context):
-    name = f"{launch['request']['launch_id']} {launch['request']['user']['id']}"
-    write_file(Path(Variable.get("links_folder")), name, launch["client_url"])
+    folder = Path(Variable.get("links_folder"))
+    folder.mkdir(exist_ok=True)
+    (folder / f"{launch['request']['launch_id']} {launch['request']['user']['id']}").write_text(launch["client_url"])
 
 
 @task(show_return_value_in_logs=False)

@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
+import os
 from datetime import datetime, timezone
 from pathlib import Path
 
 from airflow.sdk import DAG, Variable
-from class_links import write_file
 
 from lessonspace_provider.operators.sessions import (
     LessonspaceGetRecordingUrlOperator,
@@ -17,7 +17,9 @@ from lessonspace_provider.operators.sessions import (
 
 
 def to_the_school(recording, context):
-    write_file(Path(Variable.get("recordings_folder")), recording["session_id"], recording["recording_url"])
+    path = Path(Variable.get("recordings_folder")) / f"{recording['session_id']}.txt"
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(recording["recording_url"])
 
 
 with DAG(
