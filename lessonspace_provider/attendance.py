@@ -45,6 +45,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal, cast
 
 from lessonspace_provider.api.arguments import LARGEST_NUMBER, as_aware_datetime, refuse
+from lessonspace_provider.api.held import held
 from lessonspace_provider.api.ids import named
 from lessonspace_provider.api.times import read_time
 from lessonspace_provider.exceptions import LessonspaceInputError
@@ -284,7 +285,7 @@ def _add_people(people: dict[_Person, _Record], session: Session) -> None:
 
 def _with_logs(sessions: Iterable[Session]) -> list[Session]:
     """Refuse sessions of another list; one odd session among others stops none of them."""
-    given = list(sessions)
+    given = held(sessions, "sessions")
     if given and not any(isinstance(session.get("logs"), list) for session in given):
         raise LessonspaceInputError(
             f"Session {named(given[0])} has no logs: only LessonspaceHook.list_space_sessions gives them."

@@ -12,6 +12,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar, cast
 
+from lessonspace_provider.api.held import MOST_VALUES, values_in
 from lessonspace_provider.api.ids import is_slug, is_uuid, named, user_id_of
 from lessonspace_provider.api.responses import Call, unexpected
 from lessonspace_provider.exceptions import LessonspaceNotFoundError
@@ -206,6 +207,7 @@ class _Reading:
 
     keys: set[Hashable] = field(default_factory=set)
     left_out: list[dict[str, object]] = field(default_factory=list)
+    values_left_out: int = 0
     first_count: int | None = None
     last_count: int | None = None
     fell: bool = False
@@ -311,6 +313,9 @@ class Listing(Iterator[Item], Generic[Item]):
         keys = [self._kind.key_of(entry) for entry in objects]
         left_out = [entry for key, entry in zip(keys, objects) if key is None]
         if left_out:
+            reading.values_left_out += sum(map(values_in, left_out))
+            if reading.values_left_out > MOST_VALUES:
+                raise unexpected(call, f"{self._kind.name} with ids")
             reading.left_out += left_out
             self._warn_once(
                 f"{call}: {len(left_out)} of {len(objects)} {self._kind.name} on a page were left out, since their ids "

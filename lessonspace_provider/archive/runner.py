@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
+from lessonspace_provider.api.held import held
 from lessonspace_provider.api.times import write_time
 from lessonspace_provider.archive.entry import RETRY_FAILED_AFTER, Entries, Entry, by_session
 from lessonspace_provider.archive.fetching import TranscriptFetcher, TranscriptSource, reason_of
@@ -93,10 +94,11 @@ class Archiver:
         :param window_start: aware.
         :param window_end: aware.
         :return: the window's manifest, as written, or as a dry run would write it.
+        :raises LessonspaceReplyTooLargeError: the sessions do not fit into memory; see ``held``.
         """
         window = Window(window_start, window_end)
         known = self._manifests.read(manifest_name(window)) or Manifest(window)
-        listed = list(sessions)
+        listed = held(sessions, "sessions of the window")
         self._check_end(window)
         filed, others = self._file(listed, known)
         own = {session_id: entry.reopened() for session_id, entry in known.entries.items()}

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, TypedDict, TypeVar
@@ -20,6 +21,10 @@ Entry = TypeVar("Entry", bound=Mapping[str, object])
 #: The longest list, as JSON text in bytes, that goes into XCom. Airflow sets no limit of its own: XCom lies in its
 #: database, whole, and is loaded whole by whoever looks at it. This is about 3,000 sessions in their short form.
 XCOM_LIMIT = 1_000_000
+
+
+#: Bytes of a file of JSON Lines, which is in memory until it is written.
+LARGEST_FILE = 256 * 1024 * 1024
 
 
 class WrittenList(TypedDict):
@@ -85,10 +90,18 @@ def write_lines(entries: Iterable[Mapping[str, object]], file: ObjectStoragePath
 
     :param entries: anything JSON knows.
     :param file: replaced when it is there.
+    :raises LessonspaceInputError: when it has more than ``LARGEST_FILE`` bytes.
     :raises LessonspaceDestinationError: when the store refuses; whatever was there before still is.
     """
     from lessonspace_provider.output.files import write_whole
 
-    lines = [line_of(entry) for entry in entries]
-    write_whole(file, b"".join(lines))
-    return WrittenList(path=str(file), count=len(lines))
+    data, count = io.BytesIO(), 0
+    for count, entry in enumerate(entries, start=1):
+        data.write(line_of(entry))
+        if data.tell() > LARGEST_FILE:
+            raise LessonspaceInputError(
+                f"The list is too large for a file: over {LARGEST_FILE >> 20} MB after {count} entries. Narrow it with "
+                f"filters or fields."
+            )
+    write_whole(file, data.getvalue())
+    return WrittenList(path=str(file), count=count)

@@ -12,6 +12,7 @@ from itertools import islice
 import pytest
 import requests_mock as requests_mock_module
 from hypothesis import HealthCheck, given, settings
+from requests_mock import ANY
 
 from lessonspace_provider.api import paging
 from lessonspace_provider.api.bodies import LARGEST_OBJECT, LARGEST_PAGE
@@ -463,3 +464,12 @@ def test_a_list_of_too_many_entries_is_an_error(hook, requests_mock, monkeypatch
     requests_mock.get(URL, json=[ONE, TWO, THREE, FOUR, FIVE])
     with pytest.raises(LessonspaceServerError, match="5 entries"):
         list(hook.list_sessions())
+
+
+def test_entries_without_ids_are_held_up_to_a_bound(hook, requests_mock, monkeypatch):
+    monkeypatch.setattr("lessonspace_provider.api.paging.MOST_VALUES", 1000)
+    large = {"name": [[]] * 300}
+    requests_mock.get(ANY, [{"json": page(large, following=f"{URL}?page={number}")} for number in range(2, 9)])
+    with pytest.raises(LessonspaceServerError, match="sessions with ids"):
+        list(hook.list_sessions())
+    assert len(requests_mock.request_history) == 4

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import itertools
 import json
 
 import pytest
@@ -57,6 +58,13 @@ def test_what_other_programs_take_for_a_line_end_ends_no_line(tmp_path):
     file = as_lines_file(f"file://{tmp_path}/x.jsonl")
     write_lines([entry, ENTRY], file)
     assert [json.loads(line) for line in file.read_bytes().decode().splitlines()] == [entry, ENTRY]
+
+
+def test_a_file_has_a_largest_size(tmp_path, monkeypatch):
+    monkeypatch.setattr("lessonspace_provider.output.lists.LARGEST_FILE", 10_000)
+    with pytest.raises(LessonspaceInputError, match=r"over 0 MB after 10 entries\. Narrow it"):
+        write_lines(itertools.repeat(ENTRY), as_lines_file(f"{tmp_path}/x.jsonl"))
+    assert not list(tmp_path.iterdir())
 
 
 def test_an_empty_list_is_an_empty_file(tmp_path):
