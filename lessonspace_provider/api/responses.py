@@ -126,8 +126,8 @@ def read_file(reply: Reply, call: Call) -> object:
     :param call: what was asked, with the file's name in place of a path.
     :return: the file's JSON, a list as a ``JsonList``.
     :raises LessonspaceLinkExpiredError: 403, or 400 of a store that says so: ask the API for a new link (facts, C).
-    :raises LessonspaceServerError: 404, 429, 5xx, or a file that is not JSON: worth another try, as the API has just
-        said that the file is there.
+    :raises LessonspaceServerError: 1xx, 404, 429, 5xx, or a file that is not JSON: worth another try, as the API has
+        just said that the file is there.
     :raises LessonspaceBadRequestError: any other status.
     """
     status = reply.status
@@ -140,7 +140,7 @@ def read_file(reply: Reply, call: Call) -> object:
     elif status == 404:
         kind = LessonspaceServerError
         advice = "the store behind the signed link does not have the file that the API named, try again later."
-    elif status == 429 or status >= 500:
+    elif status < 200 or status == 429 or status >= 500:
         kind, advice = LessonspaceServerError, "the store behind the signed link had a fault, try again later."
     raise kind(
         f"{call} failed with {status}: {advice}",
@@ -190,6 +190,11 @@ def _error_for(reply: Reply, call: Call, api_key: str) -> LessonspaceError:
 
 def _kind_and_advice(reply: Reply, call: Call, api_key: str) -> tuple[type[LessonspaceError], str]:
     status, connection = reply.status, f"connection {call.conn_id!r}"
+    if status < 200:
+        return LessonspaceServerError, (
+            f"that is no final reply. If this lasts, check that the host of {connection} is the API's base URL and no "
+            f"proxy answers in its place."
+        )
     if 300 <= status < 400:
         return LessonspaceServerError, (
             f"a redirect to {_target(reply, api_key)} was not followed, the key stays with the host of {connection}: "

@@ -45,6 +45,7 @@ HTML = {"text": "<html><h1>Bad gateway</h1></html>", "headers": {"Content-Type":
 
 #: Answer, class, words in the first line.
 ANSWERS = [
+    ({"status_code": 103}, LessonspaceServerError, ["no final reply", "is the API's base URL and no proxy answers"]),
     (
         {"status_code": 301, "headers": {"Location": "https://evil.example/take?it=all"}},
         LessonspaceServerError,

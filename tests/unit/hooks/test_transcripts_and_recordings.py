@@ -147,7 +147,12 @@ def test_a_file_of_another_shape_is_a_server_error_that_names_the_session(hook, 
 
 @pytest.mark.parametrize(
     ("status", "kind"),
-    [(400, LessonspaceBadRequestError), (404, LessonspaceServerError), (500, LessonspaceServerError)],
+    [
+        (103, LessonspaceServerError),
+        (400, LessonspaceBadRequestError),
+        (404, LessonspaceServerError),
+        (500, LessonspaceServerError),
+    ],
 )
 def test_what_the_store_says_is_never_repeated(hook, linked, status, kind):
     linked.get(LINK, status_code=status, json={"detail": f"Signature={SIGNATURE}", "url": LINK})
