@@ -172,7 +172,7 @@ def progress(done: Sequence[Entry], total: int, seconds: float) -> str:
 
     :param done: what is done so far.
     :param total: how many will be.
-    :param seconds: since the first of them was begun.
+    :param seconds: since the first of them started.
     """
     counts, rate = count(done), len(done) / seconds
     left = f"about {(total - len(done)) / rate:.0f} s left" if rate else "time left not known yet"

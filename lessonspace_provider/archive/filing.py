@@ -71,11 +71,11 @@ def file_sessions(
             if end is not None or not is_readable:
                 filed.own.append(session)
         elif (home := homes.get(session_id)) is not None:
-            if end is not None and (_is_in(window, end) or not others[home].entries[session_id].path):
+            if end is not None and (window.covers(end) or not others[home].entries[session_id].path):
                 filed.elsewhere.setdefault(home, []).append(session)
         elif end is None and is_readable:
             filed.running += 1
-        elif end is None or _is_in(window, end):
+        elif end is None or window.covers(end):
             filed.own.append(session)
         elif window.start - LOOK_BACK <= end < window.start:
             _file_earlier(session, end, others, filed)
@@ -85,7 +85,7 @@ def file_sessions(
 
 
 def _file_earlier(session: Session, end: datetime, others: Mapping[str, Manifest], filed: Filed) -> None:
-    home = next((name for name, other in others.items() if _is_in(other.window, end)), None)
+    home = next((name for name, other in others.items() if other.window.covers(end)), None)
     if home is None:
         filed.outside += 1
     else:
@@ -96,9 +96,5 @@ def _end(session: Session) -> tuple[datetime | None, bool]:
     """Read when a session ended, None while it runs; and whether that can be read."""
     try:
         return end_time(session), True
-    except Exception:  # whatever stands in its place
+    except Exception:  # any other type of value
         return None, False
-
-
-def _is_in(window: Window, moment: datetime) -> bool:
-    return window.start <= moment < window.end

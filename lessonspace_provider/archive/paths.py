@@ -9,6 +9,7 @@ import string
 from typing import TYPE_CHECKING
 
 from lessonspace_provider.api.arguments import is_text, refuse
+from lessonspace_provider.api.ids import is_number, is_uuid
 from lessonspace_provider.exceptions import LessonspaceServerError
 from lessonspace_provider.output.destinations import is_below
 from lessonspace_provider.sessions import end_time, known_start, space_of
@@ -16,7 +17,7 @@ from lessonspace_provider.sessions import end_time, known_start, space_of
 if TYPE_CHECKING:
     from lessonspace_provider.api.types import Session
 
-#: Where a transcript lies below the destination unless the DAG says otherwise.
+#: Where a transcript is stored below the destination by default.
 DEFAULT_PATH_TEMPLATE = "{end:%Y/%m/%d}/{session_id}"
 
 #: What a path template may name. ``session_id`` has to be there, or two sessions could share a file.
@@ -26,18 +27,14 @@ PATH_FIELDS = ("session_id", "name", "space_id", "space_name", "start", "end")
 #: part of a path 230, so that there is room for what its files are called while they are written.
 LONGEST_NAME, LONGEST_PART = 80, 230
 
-#: The largest number that is taken for an integer id.
-LARGEST_NUMBER = 2**63 - 1
-
 _EXAMPLE: Session = {
     "uuid": "5b5f1a2c-3d4e-4f5a-8b9c-0d1e2f3a4b5c",
     "name": "n" * LONGEST_NAME,
     "space": {"id": "7d7f1a2c-3d4e-4f5a-8b9c-0d1e2f3a4b5c", "name": "n" * LONGEST_NAME},
     "end_time": "2026-01-01T00:00:00Z",
 }
-# {name:9999999999} takes all memory, and {end:{name}} lets whoever names a session write the style.
+# {name:9999999999} takes all memory, and {end:{name}} lets the name of a session set the style.
 _COSTLY_STYLE = re.compile(r"\{|\d{4}")
-_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _UNSAFE = re.compile(r"[^\w\-. ]+")
 
 
@@ -109,7 +106,7 @@ def session_id_of(session: Session) -> str:
     """Name a session in a manifest: by its uuid, else by its integer id, else by a digest of all that it has."""
     if isinstance(session, dict):
         uuid, number = session.get("uuid"), number_of(session)
-        if isinstance(uuid, str) and _UUID.fullmatch(uuid):
+        if is_uuid(uuid):
             return uuid
         if number is not None:
             return f"no uuid, id {number}"
@@ -127,9 +124,7 @@ def _digest(value: object) -> str:
 def number_of(session: Session) -> int | None:
     """Give the integer id of a session; None when it has none that files and databases can hold."""
     value: object = session.get("id")
-    if not isinstance(value, int) or isinstance(value, bool):
-        return None
-    return value if abs(value) <= LARGEST_NUMBER else None
+    return value if is_number(value) else None
 
 
 def _safe(value: object) -> str:

@@ -7,9 +7,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import TypedDict
 
-from lessonspace_provider.api.arguments import shown
+from lessonspace_provider.api.arguments import LARGEST_NUMBER, shown
 from lessonspace_provider.api.times import read_time
-from lessonspace_provider.archive.paths import LARGEST_NUMBER
 from lessonspace_provider.output.destinations import is_below
 from lessonspace_provider.waiting.transcripts import STATUSES
 
@@ -35,7 +34,7 @@ def _is_time_or_none(value: object) -> bool:
 
 
 def _is_count(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= LARGEST_NUMBER
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < LARGEST_NUMBER
 
 
 def _is_roles(value: object) -> bool:
@@ -49,7 +48,7 @@ def _is_matched(pattern: re.Pattern[str]) -> Callable[[object], bool]:
 #: What each field of an entry may hold, in the order in which they are written.
 FIELDS: Mapping[str, Callable[[object], bool]] = {
     "session_id": _is_matched(_SESSION_ID),
-    "id": lambda value: value is None or (isinstance(value, int) and abs(value) <= LARGEST_NUMBER),
+    "id": lambda value: value is None or (isinstance(value, int) and abs(value) < LARGEST_NUMBER),
     "space_id": _is_text_or_none,
     "name": _is_text_or_none,
     "start_time": _is_text_or_none,

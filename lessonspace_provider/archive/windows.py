@@ -14,7 +14,7 @@ from lessonspace_provider.api.times import write_time
 #: The folder of the manifests, below the destination.
 MANIFESTS = "manifests"
 
-#: How far back from a window's start a run looks for sessions whose end became known late, or was corrected.
+#: How far back from a window's start a run lists sessions whose end became known late, or was corrected.
 LOOK_BACK = timedelta(days=1)
 
 #: How long before and after a window its sessions may have been filed, before their ends were corrected: no longer ago
@@ -35,6 +35,10 @@ class Window(NamedTuple):
 
     start: datetime
     end: datetime
+
+    def covers(self, moment: datetime) -> bool:
+        """Whether what ended at a moment belongs to it."""
+        return self.start <= moment < self.end
 
     def overlaps(self, other: Window) -> bool:
         """Whether the two have any moment in common."""

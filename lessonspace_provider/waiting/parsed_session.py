@@ -65,7 +65,7 @@ def parse_sessions(sessions: Iterable[Session]) -> tuple[list[ParsedSession], di
     """
     Read sessions; one that can't be read must not stop the others.
 
-    :return: those that can be read, and why the others can't, by uuid or what stands in its place.
+    :return: those that can be read, and why the others can't, by uuid or by the value in its place.
     """
     parsed: list[ParsedSession] = []
     problems: dict[str, str] = {}

@@ -28,7 +28,7 @@ def a_session(number, **fields):
 
 
 class Source:
-    """Gives transcripts, or raises what it was told to, and remembers who was asked for."""
+    """Returns transcripts, or raises the errors in ``outcomes``, and records the sessions asked for."""
 
     def __init__(self):
         self.outcomes = {}
@@ -47,7 +47,7 @@ class Source:
 
 
 class Log:
-    """Keeps its lines, and tells whoever waits for one."""
+    """Keeps its lines, and sets an event for one that is awaited."""
 
     def __init__(self):
         self.lines, self.warnings = [], []

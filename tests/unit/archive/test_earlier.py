@@ -62,7 +62,7 @@ def test_each_that_is_given_up_is_warned_of_once_with_its_end_and_the_reason(arc
         ]
 
 
-def test_of_an_earlier_window_what_has_changed_is_told_and_what_is_as_it_was_is_not(archiver, source):
+def test_of_an_earlier_window_only_changes_are_returned(archiver, source):
     source.outcomes = {good(number): NOT_READY for number in (1, 2, 3)}
     archiver().archive_window([a_session(number) for number in (1, 2, 3)], START, END)
     source.outcomes = {good(2): NOT_READY, good(3): LessonspaceServerError("503")}
@@ -85,7 +85,7 @@ def test_a_try_after_one_that_failed_tells_what_that_one_has_changed_and_later_r
     assert archiver(NOW + timedelta(days=1)).update_earlier(before=NOW) == ([], [])
 
 
-def test_a_manifest_of_before_runs_signed_their_changes_is_gone_on_with(archiver, source):
+def test_a_manifest_without_changed_by_is_continued(archiver, source):
     source.outcomes[good(1)] = NOT_READY
     window = archiver().archive_window([a_session(1)], START, END)
     assert "changed_by" not in json.loads(window.path.read_bytes())["sessions"][0]

@@ -13,7 +13,7 @@ from tests.unit.archive.kit import END, NOT_READY, NOW, START, a_session, entrie
 
 
 @pytest.mark.parametrize("damage", [b"", b"[", b'[{"text": "other"}]\n'])
-def test_a_damaged_file_is_fetched_again_and_mended(archiver, source, tmp_path, damage):
+def test_a_damaged_file_is_fetched_again_and_replaced(archiver, source, tmp_path, damage):
     sessions = [a_session(1), a_session(2)]
     archiver().archive_window(sessions, START, END)
     good = tree(tmp_path)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Odd sessions of a server, and manifests that somebody has changed: they stop nothing and lead nowhere."""
+"""Odd sessions of a server, and changed manifests: they stop no other session and no path leads out."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def test_a_manifest_that_was_changed_is_reported_by_name_and_leads_nowhere(archi
 
 
 @pytest.mark.parametrize("extra", [{"added": True}, {"added": {"deeply": [1]}}])
-def test_what_somebody_has_added_to_a_manifest_does_no_harm(archiver, source, extra):
+def test_fields_added_to_a_manifest_are_kept(archiver, source, extra):
     source.outcomes[good(1)] = NOT_READY
     window = archiver().archive_window([a_session(1)], START, END)
     changed(window, **extra)
@@ -132,3 +132,19 @@ def test_an_open_entry_without_a_path_is_never_written(archiver, source, tmp_pat
     assert archiver(NOW + DAY).update_earlier(END) == ([], [])
     archiver(NOW + DAY).archive_window([], START, END)
     assert [path for path in tree(tmp_path) if not path.startswith("manifest")] == []
+
+
+def test_an_erased_transcript_is_fetched_by_no_later_run(archiver, source, tmp_path):
+    window = archiver().archive_window([a_session(1), a_session(2)], START, END)
+    changed(window, status="erased", reason="erased on request", segments=None, files=[])
+    for file in tmp_path.rglob(f"{good(1)}.*"):
+        file.unlink()
+    source.asked.clear()
+    again = archiver(NOW + DAY).archive_window([a_session(1), a_session(2)], START, END)
+    assert statuses(again) == {good(1): "erased", good(2): "archived"}
+    moved = a_session(1, end_time=END.isoformat())
+    night = archiver(NOW + DAY)
+    later = night.archive_window([moved], END, END + DAY)
+    assert (statuses(later), night.update_earlier(END, later.elsewhere)) == ({}, ([], []))
+    assert source.asked == []
+    assert not [path for path in tree(tmp_path) if good(1) in path]

@@ -103,7 +103,7 @@ def test_a_session_is_named_by_its_uuid_or_by_its_number(fields, session_id):
 
 
 @pytest.mark.parametrize("number", [None, "7", True, 10**30, {}])
-def test_sessions_without_any_id_are_told_apart_and_known_again(number):
+def test_sessions_without_any_id_have_different_names_that_do_not_change(number):
     one, other = (a_session(uuid=None, id=number, name=name) for name in ("one", "other"))
     assert session_id_of(one) != session_id_of(other)
     assert session_id_of(one) == session_id_of({**one})

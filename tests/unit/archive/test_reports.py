@@ -30,7 +30,7 @@ def test_a_dry_run_leaves_an_archive_that_is_there_as_it_is(archiver, source, tm
     assert source.asked == []
 
 
-def test_a_dry_run_says_what_of_earlier_windows_would_be_looked_for(archiver, source, log, tmp_path):
+def test_a_dry_run_logs_what_it_would_check_in_earlier_windows(archiver, source, log, tmp_path):
     source.outcomes[good(1)] = NOT_READY
     archiver().archive_window([a_session(1), a_session(2)], START, END)
     before = tree(tmp_path)

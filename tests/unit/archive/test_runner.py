@@ -103,11 +103,11 @@ def test_entries_that_a_run_left_as_they_were_are_not_written_over_newer_ones(ar
 def test_a_manifest_that_was_removed_while_a_run_went_on_is_whole_again_at_its_end(archiver, source, tmp_path):
     archiver().archive_window([a_session(1)], START, END)
 
-    def fetch_while_somebody_tidies(session_id):
+    def fetch_while_the_manifest_is_removed(session_id):
         next((tmp_path / "manifests").iterdir()).unlink(missing_ok=True)
         raise NOT_READY
 
-    source.open_transcript = fetch_while_somebody_tidies
+    source.open_transcript = fetch_while_the_manifest_is_removed
     window = archiver().archive_window([a_session(1), a_session(2)], START, END)
     assert statuses(window) == {good(1): "archived", good(2): "pending"}
 
@@ -161,7 +161,7 @@ def test_a_session_that_the_list_shows_twice_is_archived_once(archiver, source):
 @pytest.mark.parametrize(
     "error", [LessonspaceServerError("500 for ever"), OSError("disk full"), RuntimeError("https://store/?Signature=x")]
 )
-def test_one_bad_session_stops_no_other_and_its_retry_takes_up_only_that_one(archiver, source, error):
+def test_one_bad_session_stops_no_other_and_its_retry_tries_only_that_one(archiver, source, error):
     sessions = [a_session(number) for number in range(4)]
     source.outcomes[sessions[2]["uuid"]] = error
     window = archiver().archive_window(sessions, START, END)
@@ -220,7 +220,7 @@ def test_a_session_of_an_odd_shape_is_accounted_for_and_stops_no_other(archiver,
     assert archiver(**layout).archive_window(sessions, START, END).manifest == window.manifest
 
 
-def test_sessions_without_a_uuid_are_told_apart_and_taken_up_late_without_stopping_others(archiver):
+def test_late_sessions_without_a_uuid_are_separate_and_stop_no_other(archiver):
     archiver().archive_window([], START, END)
     late = [{**a_session(number), "uuid": None} for number in (1, 2)] + [a_session(3)]
     ((window,), _) = archive_late(archiver(), late)
@@ -254,7 +254,7 @@ def test_a_manifest_that_can_not_be_read_is_named_and_not_overwritten(archiver, 
     assert window.path.read_bytes() == damage
 
 
-def test_the_address_in_an_error_of_requests_is_not_told(archiver, source):
+def test_the_address_in_an_error_of_requests_is_not_shown(archiver, source):
     source.outcomes[good(1)] = requests.ConnectionError("Max retries exceeded with url: /webhdfs/v1/a?delegation=TOKEN")
     window = archiver().archive_window([a_session(1)], START, END)
     assert "unexpected ConnectionError" in window.failed[0].reason
