@@ -7,6 +7,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta, timezone
+from functools import partial
 
 from lessonspace_provider.sandbox import NewSession, SandboxControl
 from lessonspace_provider.sandbox.messages import Segment
@@ -105,6 +106,7 @@ class School:
             "recording deleted": self._recording_deleted,
             "at the bound": self._at_the_bound,
             "in the last hour": self._in_the_last_hour,
+            "failing": self._failing,
         }
 
     @property
@@ -145,11 +147,16 @@ class School:
             event.happen()
 
     def delete_between_pages(self, window_end: datetime) -> None:
-        """Delete the newest session of a window once the first page of the list has been read."""
-        there = [lesson for lesson in self.lessons if lesson.session_id and lesson.kind == "ordinary"]
-        newest = max((lesson for lesson in there if lesson.end < window_end), key=lambda lesson: lesson.end)
+        """Delete a session of a window between two pages of its list; the others last until the next afternoon."""
+        of_window = [lesson for lesson in self.lessons if window_end - DAY <= lesson.end < window_end]
+        newest, *others = sorted(
+            (lesson for lesson in of_window if lesson.kind == "ordinary"), key=lambda lesson: lesson.end, reverse=True
+        )
         newest.kind, newest.allowed = "deleted between pages", frozenset()
         self._control.delete_session(newest.session_id, after_page=1)
+        for lesson in others:  # a run of the next night is too late for what this one does not list
+            lesson.kind, lesson.allowed = "beside a deletion", frozenset({ARCHIVED, GIVEN_UP})
+            self.at(window_end + 15 * HOUR, partial(self._control.delete_session, lesson.session_id))
 
     # Each of these says what the server does, and what the archive may say of it in the end.
 
@@ -263,6 +270,16 @@ class School:
     def _in_the_last_hour(self, lesson: Lesson, new: NewSession) -> NewSession:
         lesson.end = next_bound(lesson.end) - self._chance.uniform(1.0, 50.0) * MINUTE
         return replace(new, start=lesson.end - HOUR, end=lesson.end, transcript="ready")
+
+    def _failing(self, lesson: Lesson, new: NewSession) -> NewSession:
+        """All calls for its transcript fail in the first night, whose run is not always started again."""
+
+        def fail() -> None:
+            path = f"/{lesson.session_id}/transcript/$"
+            self._control.inject_fault("status", status=500, path=path, count=5)
+
+        self.at(lesson.end, fail)
+        return replace(new, transcript="ready")
 
 
 def said(text: str) -> Segment:
