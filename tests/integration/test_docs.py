@@ -148,6 +148,12 @@ def test_the_files_that_contributing_names_are_there():
     assert [path for path in paths if not any((r / path).exists() for r in (ROOT, ROOT / "lessonspace_provider"))] == []
 
 
+def test_the_page_of_examples_lists_every_example_dag():
+    listed = re.findall(r"^\| `(\w+)` \|", (ROOT / "docs/how-to/example-dags.md").read_text(), re.MULTILINE)
+    dags = [path.stem for path in (ROOT / "dags_examples").glob("*.py") if "with DAG(" in path.read_text()]
+    assert sorted(listed) == sorted(dags)
+
+
 def test_the_house_in_contributing_has_every_room():
     picture = (ROOT / "CONTRIBUTING.md").read_text().partition("## The house")[2].partition("## What is public")[0]
     rooms = [path.parent.name for path in (ROOT / "lessonspace_provider").glob("*/__init__.py")]
