@@ -22,7 +22,7 @@ from lessonspace_provider.attendance import (
     profiles_by_user,
 )
 from lessonspace_provider.exceptions import LessonspaceError
-from lessonspace_provider.sessions import end_time, ended_within, has_ended, space_of, start_time
+from lessonspace_provider.waiting import end_time, ended_within, has_ended, space_of, start_time
 
 STRANGER, GUEST = "not in the timetable", "guest"
 

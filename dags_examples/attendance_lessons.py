@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from class_timetable import read_launches
 
 from lessonspace_provider.exceptions import LessonspaceError
-from lessonspace_provider.sessions import end_time, start_time
+from lessonspace_provider.waiting import end_time, start_time
 
 #: A session as the API sends it, with its ``logs``.
 Session = dict[str, Any]

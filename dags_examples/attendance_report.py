@@ -38,8 +38,7 @@ from zoneinfo import ZoneInfo
 from airflow.sdk import DAG, ObjectStoragePath, Variable, task
 from airflow.timetables.interval import CronDataIntervalTimetable
 
-from lessonspace_provider.api.times import read_time
-from lessonspace_provider.sessions import space_id_of
+from lessonspace_provider.waiting import known_start, space_id_of
 
 # Airflow puts the DAGs folder itself on the path; this file may lie in a folder below it.
 sys.path.append(str(Path(__file__).parent))
@@ -78,7 +77,7 @@ def with_logs(hook: LessonspaceHook, sessions: list[Any]) -> list[Session]:
     """Add the logs to sessions; none to one that its space does not list, or without any."""
     logged: dict[str, Any] = {}
     # A space that is used for years has many sessions.
-    starts = [start for start in (read_time(session.get("start_time")) for session in sessions) if start]
+    starts = [start for start in map(known_start, sessions) if start]
     since = min(starts) - timedelta(seconds=1) if starts else None
     for space_id in dict.fromkeys(space_id_of(session) for session in sessions):
         if space_id:
@@ -131,7 +130,7 @@ with DAG(
         """List, count and write in one task, so that no name passes through XCom; return counts and paths."""
         # Not needed to parse this file.
         from lessonspace_provider.hooks.lessonspace import LessonspaceHook
-        from lessonspace_provider.output.files import write_whole
+        from lessonspace_provider.output import write_whole
 
         folder = ObjectStoragePath(Variable.get("lessonspace_attendance"))
         late_after = late_minutes()

@@ -40,9 +40,8 @@ from zoneinfo import ZoneInfo
 from airflow.sdk import DAG, ObjectStoragePath, Variable, task
 from airflow.timetables.interval import CronDataIntervalTimetable
 
-from lessonspace_provider.api.times import read_time
 from lessonspace_provider.operators.sessions import LessonspaceUpdateSessionsOperator
-from lessonspace_provider.sessions import space_of
+from lessonspace_provider.waiting import known_start, space_of
 
 # Airflow puts the DAGs folder itself on the path; this file may be in a folder below it.
 sys.path.append(str(Path(__file__).parent))
@@ -82,7 +81,7 @@ def lessons_between(timetable: Any, begin: datetime, end: datetime) -> list[Laun
 
 def new_name(session: dict[str, Any], lesson: Launch | None, template: str) -> str | None:
     """Name a session after its lesson, or its space and day; None leaves its name, when its start can't be read."""
-    start = datetime.fromisoformat(lesson["lesson_start"]) if lesson else read_time(session.get("start_time"))
+    start = datetime.fromisoformat(lesson["lesson_start"]) if lesson else known_start(session)
     if start is None:
         return None
     local = start.astimezone(ZoneInfo(SCHOOL_TIME))
@@ -128,16 +127,6 @@ def current(session: dict[str, Any]) -> dict[str, Any]:
     return known
 
 
-def write_updates(updates: list[dict[str, Any]], file: ObjectStoragePath) -> None:
-    """Write a line of JSON for each update; on a local disk, only the owner may read them."""
-    before = os.umask(0o077)
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text("".join(f"{json.dumps(update)}\n" for update in updates))
-    finally:
-        os.umask(before)
-
-
 with DAG(
     "session_housekeeping",
     schedule=CronDataIntervalTimetable("0 2 * * *", timezone=SCHOOL_TIME),
@@ -152,7 +141,9 @@ with DAG(
     @task
     def changes(file: str, dag_run: Any = None, data_interval_start: Any = None, data_interval_end: Any = None) -> str:
         """List the night's sessions, write what is to become of each into the file, and give its path."""
-        from lessonspace_provider.hooks.lessonspace import LessonspaceHook  # not needed to parse this file
+        # Not needed to parse this file.
+        from lessonspace_provider.hooks.lessonspace import LessonspaceHook
+        from lessonspace_provider.output import write_whole
 
         template = check_template(Variable.get("lessonspace_session_name", default="{subject}, {teacher}, {date}"))
         under_age = Variable.get("lessonspace_under_age", default="")
@@ -175,7 +166,12 @@ with DAG(
         }
         wanted = [change(session, lesson_of.get(session["uuid"]), template, under_age) for session in sessions]
         updates = [entry for entry in wanted if entry["name"] or entry["recording_access_policy"]]
-        write_updates(updates, ObjectStoragePath(file))
+        lines = "".join(f"{json.dumps(update)}\n" for update in updates)
+        before = os.umask(0o077)
+        try:
+            write_whole(ObjectStoragePath(file), lines.encode())
+        finally:
+            os.umask(before)
         return file
 
     # --8<-- [start:update]

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import ast
+import importlib
 import json
 import os
 import shutil
@@ -26,6 +28,11 @@ ROOT = Path(__file__).parent.parent.parent.parent
 
 #: What talks to servers, and what comes with it: tasks need it, and parsing does not.
 NOT_TO_PARSE = {"requests", "urllib3", "fsspec", "httpx", "redis", "lessonspace_provider.hooks.lessonspace"}
+
+#: What an example may import: these modules, all modules of these packages, and what these packages export.
+PUBLIC_MODULES = {"exceptions", "retry_policy", "links", "attendance", "spreadsheets", "hooks.lessonspace"}
+PACKAGES_OF_PUBLIC_MODULES = {"operators", "sensors", "triggers"}
+EXPORTING_PACKAGES = {"archive", "transcripts", "waiting", "rate_limit", "output", "sandbox"}
 
 #: The archive's folders are days of UTC.
 IN_UTC = ("nightly_transcript_archive", "organisations_archived")
@@ -81,6 +88,53 @@ def test_examples_load_from_a_subfolder_of_the_dags_folder(airflow_home, tmp_pat
     errors = listed("list-import-errors", tmp_path, airflow_home)
     assert {Path(error["filepath"]).stem for error in errors} == TOO_NEW, errors
     assert {dag["dag_id"] for dag in listed("list", tmp_path, airflow_home)} == set(NAMES) - TOO_NEW
+
+
+def private_names_in(source):
+    """The names of the provider that a DAG imports and may not rely on."""
+    imported = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            imported |= {(node.module, alias.name) for alias in node.names}
+        elif isinstance(node, ast.Import):
+            imported |= {(alias.name, None) for alias in node.names}
+    return {
+        f"{module}.{name}" if name else module
+        for module, name in imported
+        if module.partition(".")[0] == "lessonspace_provider" and not is_public(module, name)
+    }
+
+
+def is_public(module, name):
+    path = module.partition(".")[2]
+    package, _, rest = path.partition(".")
+    if path in EXPORTING_PACKAGES:
+        return name in importlib.import_module(module).__all__
+    if name is None or name.startswith("_"):
+        return False
+    return path in PUBLIC_MODULES or (package in PACKAGES_OF_PUBLIC_MODULES and bool(rest))
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.stem)
+def test_an_example_imports_public_names_only(path):
+    assert private_names_in(path.read_text()) == set()
+
+
+@pytest.mark.parametrize(
+    ("source", "private"),
+    [
+        ("from lessonspace_provider.api.times import read_time", {"lessonspace_provider.api.times.read_time"}),
+        ("def f():\n  from lessonspace_provider.output.files import a", {"lessonspace_provider.output.files.a"}),
+        ("from lessonspace_provider.output import files", {"lessonspace_provider.output.files"}),
+        ("from lessonspace_provider import sessions", {"lessonspace_provider.sessions"}),
+        ("import lessonspace_provider.sessions", {"lessonspace_provider.sessions"}),
+        ("from lessonspace_provider.attendance import _Record", {"lessonspace_provider.attendance._Record"}),
+        ("from lessonspace_provider.output import write_whole", set()),
+        ("from lessonspace_provider.operators.spaces import LessonspaceLaunchSpacesOperator", set()),
+    ],
+)
+def test_private_names_are_found(source, private):
+    assert private_names_in(source) == private
 
 
 @needs_airflow("3.3", "the DAG processor of older ones has imported less")
