@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 from lessonspace_provider.archive.clock import Present
 from lessonspace_provider.archive.entry import Entries, Entry, by_session, count
 from lessonspace_provider.archive.files import ArchiveLayout, TranscriptFiles
+from lessonspace_provider.archive.manifest import Manifest
 from lessonspace_provider.exceptions import LessonspaceError, LessonspaceTranscriptNotReady
 from lessonspace_provider.waiting.progress import Log
 
@@ -150,15 +151,15 @@ class TranscriptFetcher:
             return entry.partly_archived(whole, self._layout.formats)
         return entry.missing(self.present(), self._give_up_after, reason)
 
-    def warn_of_lost(self, entries: Entries, known: Entries) -> None:
+    def warn_of_lost(self, entries: Entries, known: Manifest) -> None:
         """
         Warn of each transcript that was given up, or archived without a word in it, by this run.
 
         :param entries: what became of the sessions.
-        :param known: what the manifest had of them before.
+        :param known: the manifest before.
         """
         for session_id, entry in entries.items():
-            if session_id in known and known[session_id].status == entry.status:
+            if known.status_of(session_id) == entry.status:
                 continue
             if entry.status == "given_up":
                 self._log.warning("A transcript was given up: session %s", entry)

@@ -84,6 +84,11 @@ class Manifest:
         """Whether the runs of later windows have something to do about its sessions, now or later."""
         return any(entry.is_open for entry in self.entries.values())
 
+    def status_of(self, session_id: str) -> TranscriptStatus | None:
+        """Give a session's status; None for a session that is not in it."""
+        entry = self.entries.get(session_id)
+        return entry.status if entry else None
+
     def with_entries(self, entries: Entries) -> Manifest:
         """Add entries, or replace those of the same sessions; all others stay as they are."""
         both = {**self.entries, **entries}.values()

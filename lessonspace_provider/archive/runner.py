@@ -109,7 +109,7 @@ class Archiver:
         elsewhere = self._record_elsewhere(filed, others, write_time(window_start))
         entries = self._fetcher.fetch(own)
         manifest = self._manifests.update(known.with_entries(new), _changed(entries, known, None))
-        self._fetcher.warn_of_lost(entries, known.entries)
+        self._fetcher.warn_of_lost(entries, known)
         failed = [entry for entry in entries.values() if entry.has_failed]
         return ArchivedWindow(self._manifests.path(known.name), manifest, failed, elsewhere=elsewhere)
 
@@ -241,31 +241,32 @@ class Archiver:
         :param with_open: whether its open sessions are checked.
         :return: the window when something has changed; and whether the manifest needs not be read again.
         """
-        manifest = known = self._manifests.read(name)
-        if manifest is None or known is None:
+        known = self._manifests.read(name)
+        if known is None:
             return None, False
-        now = self._fetcher.present().now
-        due = [entry for entry in known.entries.values() if with_open and entry.is_due(now)]
-        # One with files only has to be checked.
-        due_entries = by_session(entry.reopened() if entry.files else entry for entry in due)
-        entries = _changed(self._fetched({**due_entries, **further}), known, by)
-        failed_before = {key for key, entry in known.entries.items() if entry.status == "failed"}
-        failed = [entry for entry in entries.values() if entry.has_failed]
-        has_changes = any(known.entries.get(key) != entry for key, entry in entries.items())
-        if has_changes:
-            for entry in failed:
-                if entry.session_id in failed_before:
-                    self._log.warning("A session failed again: %s", entry)
-            manifest = self._manifests.update(known, entries)
-            self._fetcher.warn_of_lost(entries, known.entries)
+        due = self._due(known) if with_open else {}
+        entries = _changed(self._fetcher.fetch({**due, **further}), known, by)
+        is_same = all(known.entries.get(key) == entry for key, entry in entries.items())
+        manifest = known if is_same else self._write_changes(known, entries)
         changed = manifest.changed_by(by)
-        if not has_changes and not changed:
-            return None, not manifest.is_open
-        new = [entry for entry in failed if entry.session_id not in failed_before]
-        return ArchivedWindow(self._manifests.path(name), manifest, new, changed), False
+        if is_same and not changed:
+            return None, not known.is_open
+        failed = [entry for key, entry in entries.items() if entry.has_failed and known.status_of(key) != "failed"]
+        return ArchivedWindow(self._manifests.path(name), manifest, failed, changed), False
 
-    def _fetched(self, entries: Entries) -> Entries:
-        return self._fetcher.fetch(entries) if entries else {}
+    def _due(self, manifest: Manifest) -> Entries:
+        now = self._fetcher.present().now
+        due = (entry for entry in manifest.entries.values() if entry.is_due(now))
+        # An entry with files needs only a check of these.
+        return by_session(entry.reopened() if entry.files else entry for entry in due)
+
+    def _write_changes(self, known: Manifest, entries: Entries) -> Manifest:
+        for session_id, entry in entries.items():
+            if entry.has_failed and known.status_of(session_id) == "failed":
+                self._log.warning("A session failed again: %s", entry)
+        manifest = self._manifests.update(known, entries)
+        self._fetcher.warn_of_lost(entries, known)
+        return manifest
 
     def _closed(self) -> dict[str, str]:
         try:
