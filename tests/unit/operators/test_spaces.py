@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import gc
+import re
 import traceback
 from datetime import datetime, timedelta, timezone
 from types import SimpleNamespace
@@ -242,23 +243,28 @@ def test_a_delivery_that_fails_fails_the_task_and_says_so_without_the_link(deliv
     told = "".join(traceback.format_exception(caught.type, caught.value, caught.tb))
     logged = capsys.readouterr().out
     assert "JWT" not in told + logged
-    assert f'File "{__file__}", line ' in logged
+    # Airflow 3.0 renders a notifier itself, so the failure is in a file of Airflow's.
+    assert re.search(r'File "[^"]+(test_spaces|notifier)\.py", line \d+', logged)
     assert caught.value.__context__ is None
+
+
+def post(launch, context):
+    """Deliver a launch to nowhere."""
 
 
 @pytest.mark.parametrize(
     ("parameters", "line"),
     [
-        ({"deliver": print}, "The link to space 'maths-7b' was delivered with print."),
+        ({"deliver": post}, "The link to space 'maths-7b' was delivered with post."),
         ({"push_client_url": True}, "The link to space 'maths-7b' is in XCom (push_client_url)."),
         ({}, "The link to space 'maths-7b' went nowhere: give deliver or push_client_url."),
     ],
 )
 def test_a_launch_logs_where_its_link_went_without_link_and_name(parameters, line, capsys):
     an_operator(user={"name": "Ann Other"}, **parameters).execute({})
-    logged = [text for text in capsys.readouterr().out.splitlines() if "loc=" in text]
-    assert any(line in text for text in logged)
-    assert not any(word in text for text in logged for word in ("JWT", "Ann Other", LAUNCH["secret"]))
+    logged = "".join(capsys.readouterr())
+    assert line in logged
+    assert not any(word in logged for word in ("JWT", "Ann Other", LAUNCH["secret"]))
 
 
 class MailsLater:
