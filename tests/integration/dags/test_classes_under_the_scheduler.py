@@ -35,12 +35,13 @@ def mailbox():
 def airflow(tmp_path, lessonspace_sandbox, mailbox):
     """Airflow, not yet started, with the examples as they are, but for their schedule and their retries."""
     dags = tmp_path / "dags"
-    dags.mkdir()
-    (dags / "timetable.csv").write_text(TIMETABLE)
+    examples = dags / "lessonspace"  # a subfolder, as the guide puts them
+    examples.mkdir(parents=True)
+    (examples / "timetable.csv").write_text(TIMETABLE)
     for path in EXAMPLES.glob("class_*.py"):
         text = re.sub(r"schedule=Cron.*,\n", "schedule=None,\n", path.read_text())
-        (dags / path.name).write_text(text.replace('"retries": 3', '"retries": 0'))
-    shutil.copy(EXAMPLES / "link_files.py", dags)
+        (examples / path.name).write_text(text.replace('"retries": 3', '"retries": 0'))
+    shutil.copy(EXAMPLES / "link_files.py", examples)
     shutil.copy(Path(__file__).parent / "files" / "open_door.py", dags)
     lessonspace_sandbox.control.set_rate(RATE)
     connection = {
