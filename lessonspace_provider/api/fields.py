@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Literal
 
@@ -16,6 +17,9 @@ Fields = list[str] | Literal["all"] | None
 KEYS_TO_ROOMS = frozenset(
     {"client_url", "playback_password", "playback_url", "recording_url", "secret", "transcriptionUrl", "url"}
 )
+
+# How fields are called that may do so, too: the API has some that the reference does not name.
+_MAY_OPEN = re.compile(r"(url|uri|link|secret|password|token|jwt)s?$", re.IGNORECASE)
 
 
 def as_fields(fields: object) -> Fields:
@@ -45,12 +49,12 @@ def pick(answer: Mapping[str, object], fields: list[str] | Literal["all"]) -> di
 
 def without_keys(answer: Mapping[str, object]) -> dict[str, object]:
     """
-    Leave out what opens a recording or a space, at any depth, so that the rest may lie in XCom.
+    Leave out what opens a recording or a space, or may by its name, at any depth, so that the rest may lie in XCom.
 
     :param answer: a session, space or user as the API sends it.
     :return: all other fields, people's names and e-mails included.
     """
-    return {name: _without_keys(value) for name, value in answer.items() if name not in KEYS_TO_ROOMS}
+    return {name: _without_keys(value) for name, value in answer.items() if not _MAY_OPEN.search(name)}
 
 
 def _without_keys(value: object) -> object:

@@ -40,7 +40,7 @@ class LessonspaceListSessionsOperator(LessonspaceListOperator[Session]):
         8601 text with an offset.
     :param fields: None for ids, name, times and counts (no people, see ``SessionSummary``), a list of the API's
         field names, or ``"all"`` for whole sessions, personal data included. What opens a recording or a space
-        (``playback_url``, ``playback_password``, ``space.url``) is left out in any case.
+        (``playback_url``, ``playback_password``, ``space.url`` and the like) is left out in any case.
     :param destination: a ``.jsonl`` file as ``ObjectStoragePath`` takes it, for an entry per line; whole, or not at
         all. None: the list becomes the task's result, which must fit XCom.
     :param chunk_size: return lists of so many entries, to map tasks over: Airflow maps over 1,024 at most
@@ -84,7 +84,7 @@ class LessonspaceGetSessionOperator(LessonspaceOperator):
     :param session_id: its uuid.
     :param fields: None for ids, name, times and counts (no people, see ``SessionSummary``), a list of the API's
         field names, or ``"all"`` for the whole session, personal data included. What opens a recording or a space
-        (``playback_url``, ``playback_password``, ``space.url``) is left out in any case.
+        (``playback_url``, ``playback_password``, ``space.url`` and the like) is left out in any case.
     :return: the session.
     :raises LessonspaceInputError: for a parameter that can't be used, before any request.
     :raises LessonspaceNotFoundError: no such session, or launched and not yet joined by anybody.
