@@ -86,7 +86,7 @@ def transcript_path(session: Session, template: str = DEFAULT_PATH_TEMPLATE) -> 
     :raises LessonspaceServerError: when the session has no uuid, or no end that can be read.
     """
     session_id, space, end = session_id_of(session), space_of(session), end_time(session)
-    if session_id != session.get("uuid"):
+    if not is_uuid(session.get("uuid")):
         raise LessonspaceServerError(f"A session has {session_id}: without one there is no transcript to ask for.")
     if end is None:
         raise LessonspaceServerError(f"Session {session_id} has no end_time, by which its transcript would be filed.")
@@ -107,7 +107,7 @@ def session_id_of(session: Session) -> str:
     if isinstance(session, dict):
         uuid, number = session.get("uuid"), number_of(session)
         if is_uuid(uuid):
-            return uuid
+            return uuid.lower()  # a list that writes it in capitals must not file the session again
         if number is not None:
             return f"no uuid, id {number}"
     return f"no uuid, {_digest(session)}"

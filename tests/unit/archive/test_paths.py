@@ -87,6 +87,13 @@ def test_dots_in_a_template_do_not_lead_out_either():
     assert transcript_path(a_session(), template) == f"2026/{UUID}"
 
 
+def test_session_keeps_its_name_where_a_list_writes_the_uuid_in_capitals():
+    session = a_session()
+    capitals = {**session, "uuid": session["uuid"].upper()}
+    assert session_id_of(capitals) == session_id_of(session)
+    assert transcript_path(capitals) == transcript_path(session)
+
+
 @pytest.mark.parametrize(
     ("fields", "session_id"),
     [
