@@ -98,7 +98,7 @@ def test_session_keeps_its_name_where_a_list_writes_the_uuid_in_capitals():
     ("fields", "session_id"),
     [
         ({"id": 7}, UUID),
-        ({"uuid": UUID.upper()}, UUID.upper()),
+        ({"uuid": UUID.upper()}, UUID),
         ({"uuid": None, "id": 7}, "no uuid, id 7"),
         ({"uuid": "{{ conn.smtp_default.password }}", "id": 7}, "no uuid, id 7"),
         ({"uuid": "../../etc/passwd", "id": 7}, "no uuid, id 7"),
