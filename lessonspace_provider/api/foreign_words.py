@@ -204,7 +204,7 @@ def _cut(words: str, longest: int) -> str:
 
 def _without_address(word: str) -> str:
     plain = _decoded(word).replace("\\", "")
-    is_link = "//" in plain or "www." in plain.lower()
+    is_link = ("//" in plain and not _is_scheme(plain.strip(_PUNCTUATION))) or "www." in plain.lower()
     if not is_link and "@" not in plain.strip("@"):
         return word
     behind = word[len(word.rstrip(_PUNCTUATION)) :]
@@ -244,11 +244,18 @@ def _without_code(found: re.Match[str]) -> str:
 
 def _is_link(plain: str) -> bool:
     """Whether a word is a link, also one without a scheme or a host, or a piece of one's query."""
+    if _is_scheme(plain):
+        return False
     head, slash, rest = plain.partition("/")
     path = slash and plain != "/" and (head.strip(".~") == "" or "." in head or ":" in head or "/" in rest)
     if path and not (head and "//" not in plain and _DIGITS.issuperset(plain)):  # a date is none
         return True
     return plain.lower().startswith("www.") or _has_query(plain)
+
+
+def _is_scheme(plain: str) -> bool:
+    """Whether a word is the beginning of an address and no more, as in advice."""
+    return plain.lower() in ("http://", "https://")
 
 
 def _has_query(plain: str) -> bool:

@@ -226,7 +226,8 @@ def not_done(what: str, records: Sequence[Record], path: str | None, stopped_bec
         return None
     counts = {status: number for status, number in count(records).items() if number}
     first = "; ".join(
-        f"{clean_words(record['item'])} ({record['place']}, {record['status']}): {clean_message(record['reason'])}"
+        f"{clean_words(record['item'])} ({record['place']}, {record['status']}): "
+        f"{clean_message(record['reason']).rstrip('.')}"
         for record in [record for record in left if record["reason"]][:3]
     )
     stopped = f" It stopped early: {stopped_because}." if stopped_because else ""

@@ -127,6 +127,7 @@ def test_text_like_a_key_stays_without_one_to_look_for():
         ("sig:c2lnbmVkIGJ5IHRoZSBzdG9yZSBpdHNlbGYgMTIz.", f"sig:{TOKEN}."),
         (f"{'0123456789abcdef' * 2}, {'long' * 12}", f"{'0123456789abcdef' * 2}, {'long' * 12}"),
         (LAUNCH["client_url"], LINK),
+        ("begin it with http:// or https://, please", "begin it with http:// or https://, please"),
         ("application/json", "application/json"),
         ("and/or, this / that", "and/or, this / that"),
         ("23/11/2026, page=2, 100%, a & b", "23/11/2026, page=2, 100%, a & b"),

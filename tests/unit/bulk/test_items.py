@@ -37,6 +37,7 @@ def test_an_outcome_names_item_place_and_reason():
     [
         ("POST /x/ failed: 'ann@school.example' is taken", "POST /x/ failed: '<address>' is taken"),
         ("see https://x.example/space/y?user=JWT for it", "see <link> for it"),
+        ("check that it begins with http:// or https://, and", "check that it begins with http:// or https://, and"),
         ("Ann Other is not allowed, says\n  Ann", "<hidden> is not allowed, says <hidden>"),
     ],
 )

@@ -206,6 +206,12 @@ def test_all_done_is_no_problem():
     assert not_done("launches", [a_record("done")], None, None) is None
 
 
+def test_a_reason_that_is_a_sentence_ends_once():
+    told = not_done("launches", [a_record("failed", reason="No answer. Try again.")], "a.jsonl", None)
+    assert told is not None
+    assert "First: maths (line 3, failed): No answer. Try again. The account a.jsonl lists all." in told
+
+
 def test_what_is_not_done_is_counted_and_the_first_are_named():
     records = [
         a_record("done"),
