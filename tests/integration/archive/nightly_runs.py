@@ -127,7 +127,7 @@ class Nights:
 
     def warned_of_gap(self, start: datetime, end: datetime) -> bool:
         """Whether a run has warned that no manifest accounts for this time."""
-        bounds = (f"{bound:%Y-%m-%dT%H:%M:%S}" for bound in (start, end))
+        bounds = [f"{bound:%Y-%m-%dT%H:%M:%S}" for bound in (start, end)]
         return any(all(bound in warning for bound in bounds) for warning in self.warnings)
 
     @property
