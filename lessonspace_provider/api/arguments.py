@@ -8,6 +8,7 @@ these tables is refused before a request is made.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence, Sized
 from datetime import datetime, timedelta
 from ipaddress import ip_address
@@ -31,6 +32,8 @@ MAX_LAUNCH_ID = 64
 
 #: Characters of a UUID with its dashes; a slug may be any other text.
 UUID_LENGTH = 36
+
+_LOOKS_LIKE_A_KEY = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 #: Numbers from here on are a mistake, and so are durations over a hundred years: Python can't reckon with all of them.
 LARGEST_NUMBER, LONGEST_DURATION = 2**63, timedelta(days=36_525)
@@ -122,6 +125,8 @@ def as_connection_id(parameter: str, value: object) -> str:
     """Read the id of an Airflow connection."""
     if not is_text(value) or not value.strip() or "\0" in value:
         raise refuse(parameter, value, "the id of an Airflow connection")
+    if _LOOKS_LIKE_A_KEY.search(value):  # Airflow's own error would repeat it
+        raise refuse_hidden(parameter, value, "the id of an Airflow connection, and no API key, which is its password")
     return value
 
 

@@ -114,6 +114,14 @@ def test_a_connection_is_named_by_text(value):
         as_connection_id("lessonspace_conn_id", value)
 
 
+@pytest.mark.parametrize("form", ["{}", "Organisation {}", " {}\n"])
+def test_an_api_key_in_place_of_a_connection_is_not_repeated(form):
+    key = "4f9d2c1e-7a6b-4c3d-9e8f-0a1b2c3d4e5f"
+    with pytest.raises(LessonspaceInputError, match="no API key, which is its password") as caught:
+        as_connection_id("lessonspace_conn_id", form.format(key))
+    assert key not in str(caught.value)
+
+
 @pytest.mark.parametrize("name", ["page", "duration_min", "user"])
 @pytest.mark.parametrize("value", [HUGE, "9" * 5000], ids=["number", "text"])
 def test_a_number_that_python_can_not_write_is_refused_by_its_name(name, value):
