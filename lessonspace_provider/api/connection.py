@@ -207,7 +207,8 @@ class _Extra:
         if value is None:
             return None
         text = str(value).strip()
-        if isinstance(value, bool) or not is_organisation_id(text):
+        # An API key would stand in all paths, and with them in messages.
+        if isinstance(value, bool) or not is_organisation_id(text) or _ANY_KEY.search(text.lower()):
             raise LessonspaceInputError(
                 f"Connection {self._conn_id!r}: organisation_id={_hidden_if_key(value)} was refused: it must be the "
                 f"organisation's id, such as 1234. Leave it blank to have it discovered."

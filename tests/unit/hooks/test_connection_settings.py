@@ -277,6 +277,13 @@ def test_an_organisation_id_with_other_characters_is_refused(settings_of, value)
         settings_of(connection_json(organisation_id=value))
 
 
+@pytest.mark.parametrize("value", [KEY, KEY.upper(), f" {KEY} "])
+def test_an_api_key_as_organisation_id_is_refused_and_not_repeated(settings_of, value):
+    with pytest.raises(LessonspaceInputError, match="organisation_id=<an API key> was refused") as caught:
+        settings_of(connection_json(organisation_id=value))
+    assert KEY not in str(caught.value).lower()
+
+
 def test_the_connection_is_read_once_and_only_when_it_is_needed(monkeypatch):
     read = []
     monkeypatch.setenv("AIRFLOW_CONN_SCHOOL", connection_json())
