@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 #: What to write to a process's clear_refs to have its peak forgotten (proc(5)).
 FORGET_PEAK = "5"
 
+#: As a DAG would have them.
+MOST_RETRIES = 3
+
 
 @dataclass(frozen=True)
 class Cost:
@@ -38,6 +41,7 @@ class Cost:
     :param cpu: seconds of CPU of this process.
     :param idle: resident memory before, when all that is needed was imported, in bytes.
     :param peak: the most of it meanwhile.
+    :param retries: runs after the first, which some items failed.
     """
 
     seconds: float
@@ -45,6 +49,7 @@ class Cost:
     cpu: float
     idle: int
     peak: int
+    retries: int
 
 
 class Deliveries:
@@ -76,6 +81,20 @@ def run(kind: str, rows: str | list[dict[str, object]], account: str, deliveries
         )
 
 
+def run_with_retries(kind: str, rows: str, account: str, deliveries: Deliveries, threads: int) -> int:
+    """Do the job, and again what has failed, as Airflow does; return how often again."""
+    from lessonspace_provider.exceptions import LessonspaceJobError
+
+    for retries in range(MOST_RETRIES):
+        try:
+            run(kind, rows, account, deliveries, threads)
+        except LessonspaceJobError:
+            continue
+        return retries
+    run(kind, rows, account, deliveries, threads)
+    return MOST_RETRIES
+
+
 def main(kind: str, rows: str, account: str, delivered: str, threads: str) -> None:
     """Do the job, and print what it took."""
     logging.disable(logging.CRITICAL)
@@ -84,13 +103,14 @@ def main(kind: str, rows: str, account: str, delivered: str, threads: str) -> No
     gc.collect()
     Path("/proc/self/clear_refs").write_text(FORGET_PEAK)
     idle, began, cpu = resident_memory("VmRSS"), time.monotonic(), time.process_time()
-    run(kind, rows, account, deliveries, int(threads))
+    retries = run_with_retries(kind, rows, account, deliveries, int(threads))
     cost = Cost(
         seconds=time.monotonic() - began,
         first=None if deliveries.first is None else deliveries.first - began,
         cpu=time.process_time() - cpu,
         idle=idle,
         peak=resident_memory("VmHWM"),
+        retries=retries,
     )
     print(json.dumps(asdict(cost)))
 
