@@ -21,7 +21,7 @@ from lessonspace_provider.api.connection import ConnectionSettings
 from lessonspace_provider.api.connection_errors import no_reply, no_whole_reply
 from lessonspace_provider.api.connections import Exchange, ExchangeAdapter, Permits, under_way
 from lessonspace_provider.api.deadline import Deadline
-from lessonspace_provider.api.foreign_words import clean_host
+from lessonspace_provider.api.foreign_words import clean_host, holds_key
 from lessonspace_provider.api.replaced_errors import ErrorsReplaced
 from lessonspace_provider.api.responses import Answer, Call, Reply, read_answer, read_file
 from lessonspace_provider.api.retries import http_date, retry_policy
@@ -138,6 +138,12 @@ class Transport:
         :return: the first good answer.
         :raises LessonspaceError: of the kind that fits, when there is none.
         """
+        if holds_key(path, self._settings.api_key):  # pasted in place of an id, and every message names the path
+            raise LessonspaceInputError(
+                f"The API key of connection {self._settings.conn_id!r} was given in place of an id: give the id of a "
+                f"session, space or user. Nothing was sent.",
+                method=method,
+            )
         call = Call(method, path, self._settings.conn_id)
         request = requests.Request(
             method,

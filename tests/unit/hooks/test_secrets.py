@@ -14,7 +14,7 @@ import pytest
 import requests
 
 import lessonspace_provider
-from lessonspace_provider.exceptions import LessonspaceError
+from lessonspace_provider.exceptions import LessonspaceError, LessonspaceInputError
 from tests.unit.hooks.known import (
     API,
     KEY,
@@ -419,3 +419,11 @@ def test_what_a_launch_and_a_recording_return_is_masked_as_a_second_line(hook, r
     hook.launch_space("maths")
     hook.get_recording_url(SESSION)
     assert masked == [LAUNCH["secret"], LAUNCH["client_url"], RECORDING_URL]
+
+
+@pytest.mark.parametrize("spelling", [KEY, KEY.upper()])
+def test_a_key_in_place_of_an_id_is_refused_and_not_repeated(hook, spelling):
+    for call in (hook.get_session, hook.get_recording_url, lambda key: next(hook.list_space_sessions(key))):
+        with pytest.raises(LessonspaceInputError, match="in place of an id") as caught:
+            call(spelling)
+        assert KEY not in messages_of(caught.value).lower()
