@@ -12,7 +12,7 @@ What is read of a session, and where it says so:
 ``logs[].id``
     rows of the same moment happened in the order of their ids (assumption).
 ``logs[].user_socket_id``
-    one connection, so that somebody on two devices has two (assumption, from its name).
+    one connection, so that a person on two devices has two (assumption, from its name).
 ``profiles[].role``
     teacher, student or admin (reference); may be null.
 ``start_time``, ``end_time``
@@ -22,18 +22,18 @@ What is read of a session, and where it says so:
 
 Odd data has these results, each with a doubt (see ``Doubt``) where it makes a difference:
 
-- A leave without a join adds no time: since when somebody was there is unknown.
+- A leave without a join adds no time: since when a person was there is unknown.
 - A join without a leave counts up to the session's end, which is 30 s after the last person left (facts, D); in a
   running session up to ``now``, without a doubt.
-- Somebody on several devices is there once, from the first join to the last leave. A leave whose connection is unknown
+- A person on several devices is there once, from the first join to the last leave. A leave whose connection is unknown
   closes one of those that are open. A second join of an open connection is none.
 - Of a session whose own start or end can't be read, joins without a leave add no time, and everybody's times are unsure
   (``time_unreadable``). Where others have logs, it is taken for one without rows if its own are no list.
-- A row whose time can't be read is left out. A row of nobody is left out and counted.
+- A row whose time can't be read is left out. A row of no one is left out and counted.
 - Time before the session's start or after its end is cut off.
 - What is no object among ``profiles`` or ``guests`` is left out.
-- Somebody who is among ``profiles`` or ``guests`` and in no row was there for 0 s.
-- ``user-idled`` ends no presence: whoever is idle is still in the room (assumption). Other rows, and kinds that the
+- A person who is among ``profiles`` or ``guests`` and in no row was there for 0 s.
+- ``user-idled`` ends no presence: anyone who is idle is still in the room (assumption). Other rows, and kinds that the
   vendor adds tomorrow, are left out.
 """
 
@@ -57,16 +57,16 @@ if TYPE_CHECKING:
 #: Digits of a number that is an id; Python refuses to read thousands of them.
 LONGEST_ID = 20
 
-#: What is not sure about somebody's times; the module says what is counted then.
+#: What is not sure about a person's times; the module says what is counted then.
 Doubt = Literal["join_missing", "leave_missing", "time_unreadable", "no_rows"]
 
-#: Why nobody can be sure that no teacher came.
+#: Why no one can be sure that no teacher came.
 TeacherDoubt = Literal["role_unknown", "rows_of_nobody"]
 
 
 @dataclass(frozen=True)
 class Stay:
-    """Somebody was there without a break, on one device or several; aware datetimes in UTC."""
+    """A person was there without a break, on one device or several; aware datetimes in UTC."""
 
     start: datetime
     end: datetime
@@ -119,10 +119,10 @@ class Lateness:
     """
     How late the first of some people came.
 
-    :param late_by: 0 for who was there in time; None: nobody came, or, when there are ``doubts``, it can't be told.
+    :param late_by: 0 for who was there in time; None: no one came, or, when there are ``doubts``, it is unknown.
     :param user_id: who came first; None for a guest.
-    :param doubts: what is not sure about anybody's times, and when no teacher came, why one may have: somebody has no
-        role (``role_unknown``), or rows are nobody's.
+    :param doubts: what is not sure about anybody's times, and when no teacher came, why one may have: a person has no
+        role (``role_unknown``), or rows are no one's.
     """
 
     late_by: timedelta | None
@@ -153,7 +153,7 @@ def attendance(sessions: Iterable[Session], *, now: datetime | None = None) -> A
 
 def lateness(people: Iterable[Presence], lesson_start: datetime | str, lesson_end: datetime | str) -> Lateness:
     """
-    Compare the coming of whoever came first with the timetable.
+    Compare the first arrival with the timetable.
 
     Who was there before the lesson and stayed is in time; who had left before it began was there for another one.
 
@@ -190,7 +190,7 @@ def teacher_lateness(
     :param present: who was there.
     :param lesson_start: by the timetable; aware datetime or ISO 8601 text.
     :param lesson_end: likewise, later.
-    :param teacher_ids: Lessonspace user ids of the teachers; None: whoever has the role ``teacher``.
+    :param teacher_ids: Lessonspace user ids of the teachers; None: anyone who has the role ``teacher``.
     :raises LessonspaceInputError: for other times.
     """
     teachers = [person for person in present.people if _is_teacher(person, teacher_ids)]
@@ -244,7 +244,7 @@ class _Record:
 
 
 def _add_session(people: dict[_Person, _Record], session: Session, now: datetime | None) -> int:
-    """Add one session to what is known of each person; return how many of its rows are nobody's."""
+    """Add one session to what is known of each person; return how many of its rows are no one's."""
     start, end = read_time(session.get("start_time")), read_time(session.get("end_time"))
     is_readable = has_readable_times(session)
     if is_readable and end is None and now is None:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class LessonspaceSpaceLink(BaseOperatorLink):
-    """Leads to the page of the space that a task launched. It lets nobody in: it is no one's personal link."""
+    """Leads to the page of the space that a task launched. It lets no one in: it is no one's personal link."""
 
     name = "Open in Lessonspace"
 

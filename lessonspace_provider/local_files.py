@@ -4,7 +4,7 @@ Files on a local disk that has other users, too.
 
 Whole files may be in a folder that others can write to. What has a file's name already may be a link, a FIFO or another
 user's file: it is never opened for writing, and no read or write waits for another process. Files that the processes of
-one user share and lock are in a private folder, which belongs to that user and lets nobody else in.
+one user share and lock are in a private folder, which belongs to that user and lets no one else in.
 """
 
 from __future__ import annotations

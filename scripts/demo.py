@@ -84,7 +84,7 @@ def main() -> int:
         with run.claim() or progress.wait_for(
             f"the earlier run in {place} to end", run.claim, deadline=EARLIER_RUN_SECONDS
         ) as claim:
-            # Nobody had the claim, so what an earlier run may have left has no owner.
+            # No one had the claim, so what an earlier run may have left has no owner.
             end_unwatched(run, progress)
             run.empty()
             try:
@@ -288,7 +288,7 @@ def _run_ended(airflow: AirflowApi) -> DagRun | None:
     if run is None:
         return None
     for task, state in airflow.task_states(DAG_ID, run["dag_run_id"]).items():
-        if state == "up_for_retry":  # a school waits for the next attempt; whoever watches a demo does not
+        if state == "up_for_retry":  # a school waits for the next attempt; anyone who watches a demo does not
             raise DemoError(f"an attempt of the task {task} failed")
     return run if run["state"] in {"success", "failed"} else None
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the example DAGs need to run on the sandbox, and what to say of them to whoever wants to."""
+"""What the example DAGs need to run on the sandbox, and what `make ui` prints about them."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ ODD_STAYS: dict[tuple[str, str], Stays] = {
     ("7b-english", "Friday"): {3: [(9, 45)]},
 }
 
-#: Sessions before the lesson's: somebody waited alone, and went.
+#: Sessions before the lesson's: a person waited alone, and went.
 WAITED: dict[tuple[str, str], Stays] = {("8a-music", "Thursday"): {1: [(-25, -12)]}}
 
 LEAVERS = ("Lou Tanner", "Mia Roth")

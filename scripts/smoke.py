@@ -29,8 +29,8 @@ def check_versions(expected: str) -> str:
     imported = sorted(name for name in sys.modules if name.startswith(f"{PACKAGE}."))
     _hold(not imported, f"importing the package imports {', '.join(imported)}")
     (found,) = [point for point in entry_points(group="apache_airflow_provider") if point.value.startswith(PACKAGE)]
-    told = {package.__version__, version(DISTRIBUTION), *found.load()()["versions"]}
-    _hold(told == {expected}, f"versions {sorted(told)} in place of {expected}")
+    reported = {package.__version__, version(DISTRIBUTION), *found.load()()["versions"]}
+    _hold(reported == {expected}, f"versions {sorted(reported)} in place of {expected}")
     _hold("site-packages" in Path(package.__file__).parts, f"the package is that at {package.__file__}")
     _hold(Path(package.__file__).with_name("py.typed").exists(), "py.typed is missing")
     return f"version {expected}"

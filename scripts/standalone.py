@@ -22,7 +22,7 @@ def reserve_loopback_port() -> socket.socket:
     """A free port of 127.0.0.1, ours for as long as the returned socket is open.
 
     The socket is bound and never listens. Linux lets the API server, which sets SO_REUSEADDR as this does,
-    bind the same port and listen, and gives the port to nobody who asks for a free one meanwhile. Elsewhere
+    bind the same port and listen, and gives the port to no one who asks for a free one meanwhile. Elsewhere
     the socket has to be closed before the server starts.
     """
     reserved = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
@@ -73,7 +73,7 @@ def airflow_settings(*, home: Path, dags_folder: Path, port: int, jwt_secret: st
         "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "True",
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__PARALLELISM": "4",
-        # Whoever logs in runs DAGs as this user: other users of this machine, and web pages whose name leads here (DNS
+        # A login runs DAGs as this user: other users of this machine, and web pages whose name leads here (DNS
         # rebinding), must not. A browser sends the login to 127.0.0.1 only, whatever other name leads there.
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "False",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin",

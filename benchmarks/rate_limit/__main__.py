@@ -70,7 +70,7 @@ class Size:
     :param waiters: on the event loop, one call each.
     :param lower_processes: that call where the limit is lower than configured.
     :param lower_calls: of each of those.
-    :param kills: of the turnstile's holder.
+    :param kills: of the file_lock's holder.
     """
 
     rate: int
@@ -361,10 +361,10 @@ def two_machines(bench: Bench, redis_url: str) -> list[Caller]:
 
 
 def kills(bench: Bench) -> Scenario:
-    """Kill whoever stands in the turnstile."""
-    waited = seconds_until_next(bench.place().directory / "turnstile", bench.size.kills)
+    """Kill whoever stands in the file_lock."""
+    waited = seconds_until_next(bench.place().directory / "file_lock", bench.size.kills)
     figures = f"median {median(waited) * 1000:.1f} ms, most {max(waited) * 1000:.1f} ms until the next one has it"
-    what = f"the turnstile's holder killed {len(waited)} times: {figures}"
+    what = f"the file_lock's holder killed {len(waited)} times: {figures}"
     return [[what, *["-"] * 7]], [
         Target(f"{what}: under {LONGEST_AFTER_A_KILL * 1000:.0f} ms", max(waited) < LONGEST_AFTER_A_KILL)
     ]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How long others wait when the process that stands in the turnstile is killed."""
+"""How long others wait when the process that stands in the file_lock is killed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import time
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
-from lessonspace_provider.rate_limit.file_lock import Turnstile
+from lessonspace_provider.rate_limit.file_lock import FileLock
 
 SPAWN = multiprocessing.get_context("spawn")
 LONGEST = 60.0
@@ -16,11 +16,11 @@ LONGEST = 60.0
 
 def seconds_until_next(path: Path, kills: int) -> list[float]:
     """
-    Let processes queue in a turnstile, and kill the one that stands in it, again and again.
+    Let processes queue in a file_lock, and kill the one that stands in it, again and again.
 
-    :param path: of the turnstile.
+    :param path: of the file_lock.
     :param kills: how many.
-    :return: seconds from each SIGKILL until the next process stood in the turnstile.
+    :return: seconds from each SIGKILL until the next process stood in the file_lock.
     """
     processes = {}
     try:
@@ -31,7 +31,7 @@ def seconds_until_next(path: Path, kills: int) -> list[float]:
             processes[passed] = process
         for passed in processes:
             if not passed.poll(LONGEST):
-                raise RuntimeError("a process did not reach the turnstile")
+                raise RuntimeError("a process did not reach the file_lock")
             passed.recv()
         holder, _ = _next_holder(list(processes))
         waited = []
@@ -51,13 +51,13 @@ def seconds_until_next(path: Path, kills: int) -> list[float]:
 def _next_holder(waiting: list[Connection]) -> tuple[Connection, float]:
     ready = wait(waiting, LONGEST)
     if not ready:
-        raise RuntimeError("nobody passed the turnstile after its holder was killed")
+        raise RuntimeError("nobody passed the file_lock after its holder was killed")
     holder = next(connection for connection in ready if isinstance(connection, Connection))
     return holder, holder.recv()
 
 
 def _hold(path: Path, answer: Connection) -> None:
     answer.send("queueing")
-    with Turnstile(path).entered(LONGEST * 10):
+    with FileLock(path).entered(LONGEST * 10):
         answer.send(time.monotonic())
         time.sleep(LONGEST * 10)

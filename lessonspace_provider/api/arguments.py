@@ -83,7 +83,7 @@ def refuse_hidden(parameter: str, value: object, allowed: str) -> LessonspaceInp
 
 
 def _may_be_personal(parameter: str, value: object) -> bool:
-    """Whether a value may be somebody's name or address, also where it was given for another parameter by mistake."""
+    """Whether a value may be a person's name or address, also where it was given for another parameter by mistake."""
     if value is None or isinstance(value, (bool, int, float)):
         return False
     if isinstance(value, str) and value.strip() in ("", RENDERED_NONE):
@@ -290,7 +290,7 @@ def as_launch_id(parameter: str, value: object) -> str:
 
 
 def is_of_a_template(text: str) -> bool:
-    """Whether a text names nobody and nothing: a template has rendered to None, or was not rendered."""
+    """Whether a text names no one and nothing: a template has rendered to None, or was not rendered."""
     return text == RENDERED_NONE or "{{" in text
 
 
@@ -352,7 +352,7 @@ def as_session_update(session_id: str, name: object, recording_access_policy: ob
 
 
 def as_ip_address(parameter: str, value: object) -> str:
-    """Read the IP address of whoever will join: it goes into a header, so nothing else may."""
+    """Read the IP address of anyone who will join: it goes into a header, so nothing else may."""
     try:
         address = ip_address(str(value))
     except ValueError:

@@ -64,7 +64,7 @@ class ConnectionSettings:
     :param connect_timeout: seconds, for each address of the host.
     :param read_timeout: seconds without a byte; a whole reply, with its connection, may take five times that.
     :param rate_limit_per_second: what all calls of the key together may make; 0 turns the gate off. Connections with
-        the same key share one queue, so a lower figure in one of them holds up whoever stands behind its calls.
+        the same key share one queue, so a lower figure in one of them holds up the calls behind its own.
     :param rate_limit_max_wait: seconds after which a wait for the rate limit ends in an error.
     :param rate_limit_backend: ``local`` for the processes of one machine, ``redis`` for several machines.
     :param rate_limit_redis_conn_id: for ``redis``: the id of an Airflow connection of type ``redis``.
@@ -125,7 +125,7 @@ def _extra_fields(connection: AirflowConnection) -> dict[str, object]:
     """Take the extra, which Airflow gives as whatever JSON it holds."""
     extra: object = connection.extra_dejson
     if not isinstance(extra, dict):
-        # It is not repeated: somebody may have pasted a secret there.
+        # It is not repeated: a person may have pasted a secret there.
         raise LessonspaceInputError(
             f"Connection {connection.conn_id!r}: its extra was refused: it must be a JSON object, such as "
             f'{{"organisation_id": 1234}}, and not a {type(extra).__name__}.'
@@ -142,7 +142,7 @@ class _Extra:
         self._read: set[str] = set()
 
     def never_read(self) -> tuple[str, ...]:
-        """Name the fields that nobody has read."""
+        """Name the fields that no one has read."""
         return tuple(sorted(set(self._extra) - self._read))
 
     def _given(self, name: str) -> object:
@@ -226,7 +226,7 @@ def _base_url(connection: AirflowConnection) -> str:
     host = (host if "://" in host else f"https://{host}").rstrip("/")
     path = _path_of_base_url(host)
     if path is None:
-        # The host is not repeated: somebody may have written a user and password into it.
+        # The host is not repeated: a person may have written a user and password into it.
         raise LessonspaceInputError(
             f"Connection {connection.conn_id!r}: the host was refused: it must be the API's base URL, such as "
             f"{DEFAULT_BASE_URL}, and https for Lessonspace's own."

@@ -49,7 +49,7 @@ def _kind_and_reason(error: BaseException, call: Call) -> tuple[type[Lessonspace
     if isinstance(tls, ssl.SSLCertVerificationError):
         return LessonspaceTlsError, (
             f"the server's certificate was refused ({getattr(tls, 'verify_message', tls.reason)}). Check {host}, or "
-            f"let this machine trust whoever signed it (REQUESTS_CA_BUNDLE names a file of certificates)."
+            f"let this machine trust its issuer (REQUESTS_CA_BUNDLE names a file of certificates)."
         )
     if tls is not None and tls.reason in _NO_TLS:
         advice = f"begin {host} with http://, or give the port that does" if of_api else f"check the way to {host}"

@@ -12,7 +12,7 @@ from lessonspace_provider.api.arguments import refuse
 #: Which fields to keep: the API's names, or all of them; None for the operator's own short form.
 Fields = list[str] | Literal["all"] | None
 
-#: Fields that open something to whoever reads them: a recording, a transcript, or a space with somebody's JWT in its
+#: Fields that open something to anyone who reads them: a recording, a transcript, or a space with a person's JWT in its
 #: address (reference: the ``url`` of a space).
 KEYS_TO_ROOMS = frozenset(
     {"client_url", "playback_password", "playback_url", "recording_url", "secret", "transcriptionUrl", "url"}
@@ -24,7 +24,7 @@ _MAY_OPEN = re.compile(r"(url|uri|link|secret|password|token|jwt)s?$", re.IGNORE
 
 def as_fields(fields: object) -> Fields:
     """
-    Check which fields somebody wants.
+    Check which fields a person wants.
 
     :param fields: None, ``"all"``, or a list of the API's field names.
     :raises LessonspaceInputError: for anything else, an empty list included.

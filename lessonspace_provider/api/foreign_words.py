@@ -70,7 +70,7 @@ def clean_message(text: object, *, longest: int = LONGEST_MESSAGE, hide_links: b
     """
     Make a message of this provider fit to be shown again, that was read from a file or came from the triggerer.
 
-    :param text: somebody else may have written it by now; paths and links in it stay, but nothing behind a ``?``.
+    :param text: another user may have written it by now; paths and links in it stay, but nothing behind a ``?``.
     :param longest: characters after which it is cut.
     :param hide_links: leave out links and addresses, too, but no paths.
     :return: one line of printable characters.

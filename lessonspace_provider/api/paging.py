@@ -47,7 +47,7 @@ class Logger(Protocol):
         """Log a line."""
 
     def warning(self, message: str, /, *args: object) -> None:
-        """Log a line that somebody should look at."""
+        """Log a line that a person should look at."""
 
 
 class Kind(NamedTuple):
@@ -80,7 +80,7 @@ def _are_slugs(*values: object) -> bool:
 
 def _user_key(user: dict[str, object]) -> Hashable | None:
     user_id = user_id_of(cast("User", user))
-    # Whether somebody with two roles stands on the list twice is unknown.
+    # Whether a person with two roles stands on the list twice is unknown.
     return None if user_id is None else (user_id, str(user.get("role")))
 
 

@@ -211,7 +211,7 @@ def _kind_and_advice(reply: Reply, call: Call, api_key: str) -> tuple[type[Lesso
         return LessonspaceNotFoundError, _not_found(call)
     if status == 429:
         return LessonspaceRateLimitedError, (
-            "the requests per second of this API key are used up, by this deployment or somebody else with the "
+            "the requests per second of this API key are used up, by this deployment or another user with the "
             "same key: run fewer tasks at once, or raise rate_limit_max_wait."
         )
     if status >= 500:
@@ -226,7 +226,7 @@ def _not_found(call: Call) -> str:
         what = "no such session, or no recording of it," if call.path.endswith("/playback/") else "no such session"
         return (
             f"{what} in the organisation of {connection}: a session goes by its uuid, not by its space's id, and one "
-            f"that was launched does not exist before somebody has joined it."
+            f"that was launched does not exist before a person has joined it."
         )
     if _OF_A_SPACE.search(call.path):
         return (

@@ -134,13 +134,13 @@ def retry_policy(
     """
     Make the policy of one call: faults are tried again some times, a 429 as often as it takes.
 
-    The first is connection errors, 5xx and answers that can't be read; the second is nobody's fault, since others may
+    The first is connection errors, 5xx and answers that can't be read; the second is no one's fault, since others may
     use the key as well. What ends either is ``longest``: no retry is begun later than that after the first attempt
     failed, though it may still queue at the gate then.
 
     :param longest: seconds, ``rate_limit_max_wait`` of the connection; a Retry-After beyond that ends the call at once.
     :param sleep: waits that many seconds.
-    :param before_sleep: told of each failure that will be retried.
+    :param before_sleep: called with each failure that will be retried.
     :return: a policy for one call only, as it counts.
     """
     return Retrying(

@@ -127,7 +127,7 @@ class Transport:
         Make one API call, retried as the guarantees say.
 
         ``rate_limit_max_wait`` bounds each wait at the gate, and the time after the first attempt in which retries
-        begin: a call that had to queue for long has its retries all the same.
+        begin: a call that had to queue for long has its retries anyway.
 
         :param method: HTTP method.
         :param path: path below the base URL, with its trailing slash.

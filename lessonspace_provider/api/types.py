@@ -52,7 +52,7 @@ class LogRow(TypedDict, total=False):
 
 
 class Guest(TypedDict, total=False):
-    """Somebody who joined by an invitation, without a user of their own."""
+    """A person who joined by an invitation, without a user of their own."""
 
     id: int
     uuid: str
@@ -107,7 +107,7 @@ class Speaker(TypedDict, total=False):
 
 
 class Recording(TypedDict):
-    """What ``deliver`` gets of a recording: whoever holds the link can watch for about 3 hours (facts, D)."""
+    """What ``deliver`` gets of a recording: anyone who holds the link can watch for about 3 hours (facts, D)."""
 
     session_id: str
     recording_url: str
@@ -161,7 +161,7 @@ class Launch(TypedDict, total=False):
     """
     The answer to a launch, with ``created``: True for 201 (a new space), False for 200.
 
-    ``secret`` and ``client_url`` open the classroom to whoever holds them. ``deliver`` gets ``request``, too: the
+    ``secret`` and ``client_url`` open the classroom to anyone who holds them. ``deliver`` gets ``request``, too: the
     parameters of the launch, such as ``launch_id`` and ``user``.
     """
 
@@ -229,7 +229,7 @@ class ChatWebhooks(TypedDict, total=False):
 
 
 class KnockWebhooks(TypedDict, total=False):
-    """URLs to call when somebody asks to be let in (facts, not in the reference)."""
+    """URLs to call when a person asks to be let in (facts, not in the reference)."""
 
     request: Url | None
     admit: Url | None
@@ -268,7 +268,7 @@ class _AuthExternalRequired(TypedDict):
 
 
 class AuthExternal(_AuthExternalRequired, total=False):
-    """Who else has to agree before somebody may join; the first three fields are required (reference)."""
+    """Who else has to agree before a person may join; the first three fields are required (reference)."""
 
     ephemeral: bool
 

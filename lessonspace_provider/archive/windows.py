@@ -86,7 +86,7 @@ def gaps(windows: Iterable[Window], until: datetime) -> list[Window]:
     Find the times that no manifest accounts for, from the first manifest on.
 
     :param windows: those of all manifests, in any order.
-    :param until: aware; no gap goes on beyond it.
+    :param until: aware; no gap extends beyond it.
     :return: the gaps in their order, in whole seconds.
     """
     found = []

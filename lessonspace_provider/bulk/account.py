@@ -292,7 +292,7 @@ def _is_record(read: object) -> TypeGuard[Record]:
 
 
 def _is_typed(read: dict[str, object], types: Mapping[str, tuple[type, ...]]) -> bool:
-    """Whether each field is of its type: whoever may write the folder may have written the account."""
+    """Whether each field is of its type: anyone who may write the folder may have written the account."""
     return all(field in read and type(read[field]) in allowed for field, allowed in types.items())
 
 

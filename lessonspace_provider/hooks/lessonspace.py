@@ -74,7 +74,7 @@ if TYPE_CHECKING:
 #: How often a transcript's link is asked for when the store says that it has expired.
 LINKS_PER_TRANSCRIPT = 3
 
-#: Seconds in which the connection's test begins retries: somebody sits before it, and a proxy may not wait for long.
+#: Seconds in which the connection's test begins retries: a person sits before it, and a proxy may not wait for long.
 TEST_PATIENCE = 5.0
 
 
@@ -224,7 +224,7 @@ class LessonspaceHook(BaseHook):
         return True, f"Connected to organisation {own_id}. Lessonspace says: {words}{f' {notice}' if notice else ''}"
 
     def _hurried(self) -> LessonspaceHook:
-        """Make the same hook for somebody who waits for its answer."""
+        """Make the same hook for a person who waits for its answer."""
         settings = replace(self.settings, rate_limit_max_wait=min(self.settings.rate_limit_max_wait, TEST_PATIENCE))
         hook = copy(self)
         hook._transport = Transport(settings, self._gate, self.log)
@@ -376,7 +376,7 @@ class LessonspaceHook(BaseHook):
 
     def get_recording_url(self, session_id: str, *, search: str | None = None, page: int | None = None) -> str:
         """
-        Get the link to a session's recording: whoever holds it can watch for about 3 hours (facts, D).
+        Get the link to a session's recording: anyone who holds it can watch for about 3 hours (facts, D).
 
         :param session_id: its uuid.
         :param search: the reference's query parameter; whether the API heeds it is unknown.
@@ -443,7 +443,7 @@ class LessonspaceHook(BaseHook):
         :param options: every documented body field; see ``LaunchOptions``. ``transcribe`` must be sent on
             every launch: one that leaves it out turns transcription off for the space (facts, D).
         :return: the API's answer, with ``created``: True for a new space, but False when the answer was lost and
-            the launch made again. ``secret`` and ``client_url`` open the classroom to whoever holds them: keep them
+            the launch made again. ``secret`` and ``client_url`` open the classroom to anyone who holds them: keep them
             out of XCom and logs.
         """
         body = launch_body(launch_id, cast("Mapping[str, object]", options), extra_options)

@@ -42,14 +42,14 @@ if TYPE_CHECKING:
     from lessonspace_provider.api.types import Launch, Session
 
 Json = Mapping[str, object]
-Verdict = Literal["holds", "does not hold", "could not be told"]
+Verdict = Literal["holds", "does not hold", "could not be checked"]
 
 #: A connection as an environment variable.
 EXAMPLE = '{"conn_type": "lessonspace", "password": "<API key>"}'
 
 REQUESTS_PER_SECOND = 1.0
 
-#: Seconds at most that a call is waited for and tried again: somebody sits before it.
+#: Seconds at most that a call is waited for and tried again: a person sits before it.
 LONGEST_WAIT = 60.0
 
 #: What a page far past the end of any list is called.
@@ -105,7 +105,7 @@ class Got:
         return cast("list[Session]", self.results)
 
 
-def told(*, holds: bool, note: str = "") -> Finding:
+def finding(*, holds: bool, note: str = "") -> Finding:
     """Give the verdict on what could be seen."""
     return Finding("holds" if holds else "does not hold", note)
 
@@ -114,8 +114,8 @@ def all_of(entries: Iterable[object], what: str) -> Finding:
     """Give the verdict when each entry says whether it is as assumed."""
     seen = list(entries)
     if not seen:
-        return Finding("could not be told", f"there are no {what}")
-    return told(holds=all(seen), note=f"{sum(map(bool, seen))} of {len(seen)} {what}")
+        return Finding("could not be checked", f"there are no {what}")
+    return finding(holds=all(seen), note=f"{sum(map(bool, seen))} of {len(seen)} {what}")
 
 
 class QuietHook(LessonspaceHook):
@@ -221,13 +221,13 @@ def is_filled(value: object) -> bool:
 def hello(account: Account) -> Finding:
     """Check ``hello``."""
     answer = account.ask("/hello/")
-    return told(holds=is_filled(answer.fields.get("response")), note=f"status {answer.status}")
+    return finding(holds=is_filled(answer.fields.get("response")), note=f"status {answer.status}")
 
 
 def own_organisation(account: Account) -> Finding:
     """Check ``own-organisation``."""
     answer = account.ask("/my-organisation/")
-    return told(holds=is_integer(answer.fields.get("id")), note=f"status {answer.status}")
+    return finding(holds=is_integer(answer.fields.get("id")), note=f"status {answer.status}")
 
 
 def pages(account: Account) -> Finding:
@@ -235,22 +235,22 @@ def pages(account: Account) -> Finding:
     fields = account.page.fields
     named = [name for name in ("count", "next", "previous", "results") if name in fields]
     if len(named) < 4:
-        return told(holds=False, note=f"status {account.page.status}, {len(named)} of the 4 fields")
+        return finding(holds=False, note=f"status {account.page.status}, {len(named)} of the 4 fields")
     link = fields["next"]
     if link is None:
-        return told(holds=True, note="there is one page only")
+        return finding(holds=True, note="there is one page only")
     try:
         account.hook.get_conn().query_of_next_page(str(link), f"{account.organisation}/sessions/")
     except LessonspaceError:
-        return told(holds=False, note="next leads elsewhere")
-    return told(holds=True)
+        return finding(holds=False, note="next leads elsewhere")
+    return finding(holds=True)
 
 
 def page_past_end(account: Account) -> Finding:
     """Check ``page-past-end``."""
     answer = account.sessions_with(("page", NO_SUCH_PAGE))
     is_named = PAGE_PAST_THE_END in answer.said
-    return told(
+    return finding(
         holds=answer.status == 404 and is_named,
         note=f"status {answer.status}, {'called so' if is_named else 'called otherwise'}",
     )
@@ -263,7 +263,7 @@ def unknown_filter(account: Account) -> Finding:
     if answer.fields.get("count") not in counts:  # a session may have begun meanwhile
         counts.append(account.sessions_with().fields.get("count"))
     is_same = answer.fields.get("count") in counts
-    return told(holds=answer.status == HTTPStatus.OK and is_same, note=f"status {answer.status}")
+    return finding(holds=answer.status == HTTPStatus.OK and is_same, note=f"status {answer.status}")
 
 
 def uuid_in_urls(account: Account) -> Finding:
@@ -282,7 +282,7 @@ def integer_id(account: Account) -> Finding:
     """Check ``integer-id``."""
     numbers = [session.get("id") for session in account.page.sessions[:1]]
     if not all(map(is_integer, numbers)):
-        return Finding("could not be told", "sessions have no integer id")
+        return Finding("could not be checked", "sessions have no integer id")
     return all_of(
         [account.ask(f"{account.organisation}/sessions/{number}/").status == 404 for number in numbers], "sessions"
     )
@@ -303,11 +303,11 @@ def end_filter(account: Account) -> Finding:
     """Check ``end-filter``."""
     since = median_of(end_time(session) for session in account.ended)
     if since is None:
-        return Finding("could not be told", "no session has ended")
+        return Finding("could not be checked", "no session has ended")
     answer = account.sessions_with(("end_time_after", since.isoformat()))
     lost = left_out(answer, [s for s in account.ended if cast("datetime", end_time(s)) > since])
     if lost:
-        return told(holds=False, note=f"{lost} that ended since then are left out")
+        return finding(holds=False, note=f"{lost} that ended since then are left out")
     return all_of(
         [(end_time(session) or datetime.min.replace(tzinfo=timezone.utc)) >= since for session in answer.sessions],
         "found",
@@ -318,14 +318,14 @@ def start_filter(account: Account) -> Finding:
     """Check ``start-filter``."""
     middle = median_of(start_time(session) for session in account.page.sessions)
     if middle is None:
-        return Finding("could not be told", "there are no sessions")
+        return Finding("could not be checked", "there are no sessions")
     before = account.sessions_with(("start_time_before", middle.isoformat()))
     after = account.sessions_with(("start_time_after", middle.isoformat()))
     known = [(start, session) for session in account.page.sessions if (start := start_time(session))]
     lost = left_out(before, [session for start, session in known if start < middle])
     lost += left_out(after, [session for start, session in known if start > middle])
     if lost:
-        return told(holds=False, note=f"{lost} that belong there are left out")
+        return finding(holds=False, note=f"{lost} that belong there are left out")
     starts_before = [start_time(session) for session in before.sessions]
     starts_after = [start_time(session) for session in after.sessions]
     return all_of(
@@ -354,7 +354,7 @@ def median_of(times: Iterable[datetime | None]) -> datetime | None:
 def single_user(account: Account) -> Finding:
     """Check ``single-user``."""
     if not [s for s in account.page.sessions if participant_count(s) == 1]:
-        return Finding("could not be told", "no session of one person is on the first page")
+        return Finding("could not be checked", "no session of one person is on the first page")
     without = account.ask(f"{account.organisation}/sessions/").sessions
     return all_of(
         [participant_count(session) > 1 for session in without], "sessions listed without it have more people"
@@ -365,21 +365,21 @@ def several_values(account: Account) -> Finding:
     """Check ``several-values``."""
     spaces = list(dict.fromkeys(str(space_of(s)["id"]) for s in account.page.sessions if space_of(s).get("id")))[:2]
     if len(spaces) < 2:
-        return Finding("could not be told", "only one space is on the first page")
+        return Finding("could not be checked", "only one space is on the first page")
     counts = [account.sessions_with(("space", space)).fields.get("count") for space in spaces]
     both = account.sessions_with(*(("space", space) for space in spaces)).fields.get("count")
     if not all(is_integer(count) for count in (*counts, both)):
-        return told(holds=False, note="a list has no count")
-    return told(holds=both == sum(cast("list[int]", counts)), note=f"{both} of {counts[0]} and {counts[1]}")
+        return finding(holds=False, note="a list has no count")
+    return finding(holds=both == sum(cast("list[int]", counts)), note=f"{both} of {counts[0]} and {counts[1]}")
 
 
 def slug_names_space(account: Account) -> Finding:
     """Check ``slug-names-space``."""
     if account.slug is None:
-        return Finding("could not be told", "there are no sessions with a slug")
+        return Finding("could not be checked", "there are no sessions with a slug")
     filtered = account.sessions_with(("space", account.slug)).sessions
     is_found = bool(filtered) and all(space_of(session).get("slug") == account.slug for session in filtered)
-    return told(
+    return finding(
         holds=is_found and account.space_page.status == 200,
         note=f"{len(filtered)} sessions by ?space=, status {account.space_page.status} of the space's list",
     )
@@ -388,12 +388,12 @@ def slug_names_space(account: Account) -> Finding:
 def logs_in_space_list(account: Account) -> Finding:
     """Check ``logs-in-space-list``."""
     if account.slug is None or not account.space_page.sessions:
-        return Finding("could not be told", "no space's list was found")
+        return Finding("could not be checked", "no space's list was found")
     good = []
     for session in account.space_page.sessions:
         logs = session.get("logs")
         if not isinstance(logs, list):
-            return told(holds=False, note="there are no logs")
+            return finding(holds=False, note="there are no logs")
         known = {str(user) for user in users_of(session)}
         people = [log.get("profile") for log in logs if isinstance(log, dict) and log.get("profile") is not None]
         good += [str(person) in known for person in people]
@@ -427,18 +427,18 @@ def billable(account: Account) -> Finding:
 def transcript_link(account: Account) -> Finding:
     """Check ``transcript-link``."""
     if account.transcript is None:
-        return Finding("could not be told", "none of the sessions that were asked for has a transcript")
-    return told(holds=is_filled(account.transcript[1].fields.get("transcriptionUrl")))
+        return Finding("could not be checked", "none of the sessions that were asked for has a transcript")
+    return finding(holds=is_filled(account.transcript[1].fields.get("transcriptionUrl")))
 
 
 def transcript_file(account: Account) -> Finding:
     """Check ``transcript-file``."""
     if account.transcript is None:
-        return Finding("could not be told", "none of the sessions that were asked for has a transcript")
+        return Finding("could not be checked", "none of the sessions that were asked for has a transcript")
     try:
         segments = account.hook.get_transcript(str(account.transcript[0].get("uuid")))
     except LessonspaceError as error:
-        return told(holds=False, note=f"{type(error).__name__}, status {error.status}")
+        return finding(holds=False, note=f"{type(error).__name__}, status {error.status}")
     return all_of([is_segment(segment) for segment in segments], "segments")
 
 
@@ -490,7 +490,7 @@ def recording_link(account: Account) -> Finding:
     answers = [account.ask(f"/sessions/{s.get('uuid')}/playback/") for s in account.ended[:MOST_TRIES]]
     good = [is_filled(a.fields.get("recording_url")) if a.status == 200 else a.status == 404 for a in answers]
     if good and all(good) and not any(answer.status == 200 for answer in answers):
-        return Finding("could not be told", f"{len(answers)} sessions have no recording")
+        return Finding("could not be checked", f"{len(answers)} sessions have no recording")
     return all_of(good, "sessions")
 
 
@@ -549,12 +549,12 @@ def check_launch(account: Account) -> dict[str, Finding]:
     reserved = account.ask(f"{account.organisation}/sessions/{first.fields.get('session_id')}/")
     room = first.fields.get("room_id")
     return {
-        "launch-created": told(
+        "launch-created": finding(
             holds=(first.status, second.status) == (201, 200), note=f"status {first.status}, then {second.status}"
         ),
-        "same-room": told(holds=is_filled(room) and room == second.fields.get("room_id")),
-        "space-page": told(holds=space_page(cast("Launch", first.fields)) is not None),
-        "reserved-session": told(holds=reserved.status == 404, note=f"status {reserved.status}"),
+        "same-room": finding(holds=is_filled(room) and room == second.fields.get("room_id")),
+        "space-page": finding(holds=space_page(cast("Launch", first.fields)) is not None),
+        "reserved-session": finding(holds=reserved.status == 404, note=f"status {reserved.status}"),
     }
 
 
@@ -568,9 +568,9 @@ def check(account: Account, *, write: bool) -> Iterator[tuple[Assumption, Findin
         yield assumption, _safely(CHECKS[assumption.name], account)
     launched = _launch_safely(account) if write else {}
     for assumption in WRITING:
-        yield assumption, launched.get(assumption.name, Finding("could not be told", "needs --write"))
+        yield assumption, launched.get(assumption.name, Finding("could not be checked", "needs --write"))
     for assumption in UNTESTABLE:
-        yield assumption, Finding("could not be told", assumption.why_untested or "")
+        yield assumption, Finding("could not be checked", assumption.why_untested or "")
 
 
 def _safely(function: Callable[[Account], Finding], account: Account) -> Finding:
@@ -592,7 +592,7 @@ def _launch_safely(account: Account) -> dict[str, Finding]:
 
 
 def _unanswered(error: LessonspaceError) -> Finding:
-    return Finding("could not be told", f"no answer: {type(error).__name__}, status {error.status}")
+    return Finding("could not be checked", f"no answer: {type(error).__name__}, status {error.status}")
 
 
 @contextmanager

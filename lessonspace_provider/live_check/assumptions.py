@@ -37,7 +37,7 @@ class Assumption:
 _HOOK = "hooks.lessonspace:LessonspaceHook"
 
 READ_ONLY = (
-    Assumption("hello", "GET /hello/ greets whoever has a good key", VENDOR, (f"{_HOOK}.hello",)),
+    Assumption("hello", "GET /hello/ greets the owner of a valid key", VENDOR, (f"{_HOOK}.hello",)),
     Assumption(
         "own-organisation",
         "GET /my-organisation/ has the integer id in `id`",
@@ -156,7 +156,7 @@ WRITING = (
     ),
     Assumption(
         "reserved-session",
-        "nobody has joined, so the launch's session is 404",
+        "no one has joined, so the launch's session is 404",
         GUESSED,
         ("waiting.awaited:AwaitedSession.check",),
     ),
@@ -203,7 +203,7 @@ UNTESTABLE = (
         "launch's room_id is the slug by which sessions name their space",
         SEEN,
         ("waiting.cursor:EndedSessions",),
-        "it needs somebody who joins",
+        "it needs a person who joins",
     ),
     Assumption(
         "recorded-by-session",
@@ -242,7 +242,7 @@ UNTESTABLE = (
     ),
     Assumption(
         "one-socket-a-connection",
-        "user_socket_id in the logs is one connection: somebody on two devices has two",
+        "user_socket_id in the logs is one connection: a person on two devices has two",
         GUESSED,
         ("attendance:attendance",),
         "it needs a lesson with one person on two devices",
@@ -256,10 +256,10 @@ UNTESTABLE = (
     ),
     Assumption(
         "idle-is-present",
-        "whoever is idle is still connected, and user-left follows when they go",
+        "an idle person is still connected, and user-left follows when they go",
         GUESSED,
         ("attendance:attendance",),
-        "it needs somebody who goes idle",
+        "it needs a person who goes idle",
     ),
     Assumption(
         "billed-at-the-end",

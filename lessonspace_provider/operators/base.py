@@ -121,6 +121,6 @@ def time_zone_of(dag: object) -> tzinfo | None:
         # Airflow's own timetables give it only when they are serialised, those of the task SDK as a field.
         zone = timetable.serialize()["timezone"] if hasattr(timetable, "serialize") else timetable.timezone
         zone = pendulum.timezone(zone) if isinstance(zone, str) else zone
-    except Exception:  # a timetable of somebody's own
+    except Exception:  # a timetable of a person's own
         return None
     return zone if isinstance(zone, tzinfo) else None

@@ -57,7 +57,7 @@ class LessonspaceLaunchSpaceOperator(LessonspaceOperator):
     no second room. The link and the space's secret stay out of XCom: ``deliver`` hands the link on inside the task.
     What is None is not sent; every field has the API's own name and shape.
     Airflow renders templates in all fields, also in values that ``expand_kwargs()`` takes from another task: refuse
-    ``{`` in text that others may have written, or somebody called ``{{ conn... }}`` is mailed the API key.
+    ``{`` in text that others may have written, or a person called ``{{ conn... }}`` is mailed the API key.
 
     Guide: docs/how-to/launch-one.md#launching
 
@@ -315,7 +315,7 @@ class LessonspaceLaunchSpacesOperator(LessonspaceBulkOperator):
 
 def space_page(launch: Launch) -> str | None:
     """
-    Give the page of a space, which lets nobody in by itself.
+    Give the page of a space, which lets no one in by itself.
 
     That it is the personal link without its query is an assumption; a link of any other shape gives None.
 

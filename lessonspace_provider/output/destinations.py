@@ -71,7 +71,7 @@ def as_place(destination: object, allowed: str, parameter: str = "destination") 
     :param destination: text, or an ``ObjectStoragePath``.
     :param allowed: what would be right, as the end of "... must be".
     :param parameter: its name, for the error.
-    :raises LessonspaceInputError: for anything else, a relative path, and a store that nobody knows, or nobody here
+    :raises LessonspaceInputError: for anything else, a relative path, and a store that no one knows, or no one here
         can write to.
     """
     # On the worker only: what it imports is not needed to parse a DAG.
@@ -83,7 +83,7 @@ def as_place(destination: object, allowed: str, parameter: str = "destination") 
     # Looked at before Airflow does, which makes a relative path absolute and goes and looks for the connection.
     if _is_absolute(destination):
         _check(_place_in(destination))
-        with suppress(ValueError):  # a store that nobody knows
+        with suppress(ValueError):  # a store that no one knows
             return ObjectStoragePath(_with_one_slash(destination))
     raise refuse(parameter, _without_secrets(destination) if is_text(destination) else destination, allowed)
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Entry = TypeVar("Entry", bound=Mapping[str, object])
 
 #: The longest list, as JSON text in bytes, that goes into XCom. Airflow sets no limit of its own: XCom lies in its
-#: database, whole, and is loaded whole by whoever looks at it. This is about 3,000 sessions in their short form.
+#: database, whole, and is loaded whole by anyone who looks at it. This is about 3,000 sessions in their short form.
 XCOM_LIMIT = 1_000_000
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A turnstile: of all threads and processes of a machine, one stands in it, the others queue."""
+"""A lock on a file: of all threads and processes of a machine, one holds it, the others queue."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from pathlib import Path
 
 from lessonspace_provider.local_files import open_private_file
 
-#: How long whoever leaves keeps away, in seconds: flock is not fair to those who wait if one comes back at once.
+#: Seconds that a caller pauses after it released the lock: otherwise flock would let it lock again before the others.
 STEP_ASIDE = 0.003
 
 
-class Turnstile:
+class FileLock:
     """
     A queue on a lock file. The kernel keeps the order, roughly, and frees the lock when its holder is killed.
 
@@ -49,7 +49,7 @@ class Turnstile:
 
 class _Passage:
     """
-    One caller's way through the turnstile.
+    One caller's wait for the lock.
 
     Since flock knows no timeout, a thread of its own waits for the lock. A caller who gave up leaves that thread in the
     queue; when its turn comes, it lets the next one pass.
@@ -70,7 +70,7 @@ class _Passage:
         except BlockingIOError:
             pass
         self._queueing = True
-        threading.Thread(target=self._queue, name="lessonspace-turnstile", daemon=True).start()
+        threading.Thread(target=self._queue, name="lessonspace-file-lock", daemon=True).start()
         if not self._turn.wait(timeout):
             raise TimeoutError
         if self._failure:

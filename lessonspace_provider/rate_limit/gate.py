@@ -2,7 +2,7 @@
 """
 RateGate: one queue per API key, over all threads, processes and machines that use it.
 
-Whoever wants to call waits at the machine's turnstile; the one who stands in it asks the key's pace for a permit and
+Callers queue for the machine's file lock. The one that holds it asks the key's pace for a permit and
 waits for its slot. The pace lies in a file, or in Redis when several machines share the key.
 """
 
@@ -24,7 +24,7 @@ from urllib.parse import urlsplit
 from lessonspace_provider.exceptions import LessonspaceError, LessonspaceInputError, LessonspaceRateLimitedError
 from lessonspace_provider.local_files import NotPrivateError, make_private_folder
 from lessonspace_provider.rate_limit.daily_notice import is_first_today
-from lessonspace_provider.rate_limit.file_lock import Turnstile
+from lessonspace_provider.rate_limit.file_lock import FileLock
 from lessonspace_provider.rate_limit.pace import RESERVATION_LAPSES, TOLERATED_LATENESS
 from lessonspace_provider.rate_limit.stores import (
     FallbackPaceStore,
@@ -60,7 +60,7 @@ class RateGate:
     """
     Lets calls pass at the pace of their key.
 
-    :param turnstile: the machine's queue for the key.
+    :param file_lock: the machine's queue for the key.
     :param store: where the key's pace lies.
     :param host: names this machine's queue among those that share the store.
     :param per_second: the key's limit, may be a fraction.
@@ -71,7 +71,7 @@ class RateGate:
 
     def __init__(
         self,
-        turnstile: Turnstile,
+        file_lock: FileLock,
         store: PaceStore,
         host: str,
         *,
@@ -80,7 +80,7 @@ class RateGate:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._turnstile = turnstile
+        self._file_lock = file_lock
         self._store = store
         self._host = host
         self._per_second = per_second
@@ -98,7 +98,7 @@ class RateGate:
         began = self._clock()
         problem = "all of this time others stood before this caller in the queue of this machine"
         try:
-            with self._usable_files(), self._turnstile.entered(self._max_wait):
+            with self._usable_files(), self._file_lock.entered(self._max_wait):
                 too_long = self._take_permit(began + self._max_wait)
         except TimeoutError:
             too_long = None
@@ -116,7 +116,7 @@ class RateGate:
 
     def pause(self, retry_after: float | None) -> None:
         """
-        Take note of a 429: everybody with this key pauses, and goes on more slowly for a while.
+        Take note of a 429: everybody with this key pauses, and continues more slowly for a while.
 
         :param retry_after: seconds the server asked for, None when it named none.
         :raises LessonspaceError: when the files in ``rate_limit_dir`` can't be used.
@@ -126,7 +126,7 @@ class RateGate:
 
     def _take_permit(self, deadline: float) -> float | None:
         """Take a permit; or give the seconds until there will be one, when that is after the deadline."""
-        # Asked twice at least: for a slot, and again when it comes, or nobody would heed a 429 that others met
+        # Asked twice at least: for a slot, and again when it comes, or no one would heed a 429 that others met
         # meanwhile, or learn that this machine is late. The second time is asked ahead, so it costs the key nothing.
         asked_at, took = self._clock(), None
         while (wait := self._store.take(self._per_second, self._host)) > 0:
@@ -143,7 +143,7 @@ class RateGate:
     def _report_lateness(self, seconds: float) -> None:
         """A busy machine may go on so long after the permit was given that the call after it would come too soon."""
         if seconds > TOLERATED_LATENESS / self._per_second:
-            # Whoever was stopped for longer than that is one caller among others, and need not stop them as long.
+            # Anyone who was stopped for longer than that is one caller among others, and need not stop them as long.
             self._store.delay(min(seconds, max(RESERVATION_LAPSES, 1 / self._per_second)))
 
     @contextmanager
@@ -153,8 +153,8 @@ class RateGate:
         except TimeoutError:
             raise
         except OSError as error:
-            # Not the fault of whoever calls: the disk may have room again when the task is tried again.
-            raise LessonspaceError(_unusable(self._turnstile.path.parent, error)) from None
+            # Not the caller's fault: the disk may have room again when the task is tried again.
+            raise LessonspaceError(_unusable(self._file_lock.path.parent, error)) from None
 
 
 class OpenGate:
@@ -164,7 +164,7 @@ class OpenGate:
         """Do not wait."""
 
     def pause(self, retry_after: float | None) -> None:
-        """Take no note: whoever got the 429 waits on its own."""
+        """Take no note: the caller that got the 429 waits on its own."""
 
 
 @dataclass(frozen=True)
@@ -226,7 +226,7 @@ def _make_gate(name: str, settings: RateLimitSettings, redis: Redis | None) -> G
         _log.info("%s", notice)
     host = f"{platform.node()}:{directory}"
     return RateGate(
-        Turnstile(directory / f"{name}.turnstile"),
+        FileLock(directory / f"{name}.lock"),
         store,
         host,
         per_second=settings.per_second,
@@ -256,7 +256,7 @@ def state_directory(configured: str | None, environment: Mapping[str, str]) -> P
     :param configured: ``rate_limit_dir`` of the connection.
     :param environment: its AIRFLOW_HOME is used when it can be written to, else the temporary directory.
     :return: the folder, made with mode 0700.
-    :raises LessonspaceInputError: when nobody has such a home, the folder can't be made, belongs to another user, or
+    :raises LessonspaceInputError: when no one has such a home, the folder can't be made, belongs to another user, or
         lets other users in.
     """
     if configured:

@@ -46,7 +46,7 @@ class Pace:
     """
     What all callers of a key share.
 
-    :param next_slot: when the next call that nobody has reserved may be made.
+    :param next_slot: when the next call that no one has reserved may be made.
     :param slowness: factor on the spacing, 1 when the server is content.
     :param paused_until: end of the pause after the last 429.
     :param slots: the slot that each host has reserved. A reservation belongs to the host and not to a process: when
@@ -108,7 +108,7 @@ def take(pace: Pace, now: float, *, per_second: float, host: str) -> tuple[Pace,
     if slot > now:
         return replace(pace, next_slot=next_slot, slots={**slots, host: slot}), slot - now
     slowness = 1 + (pace.slowness - 1) * RECOVERY
-    # Whoever wakes late takes its permit late.
+    # Anyone who wakes late takes its permit late.
     late = max(0.0, now - slot - TOLERATED_LATENESS * gap)
     moved = delay(replace(pace, next_slot=next_slot, slots=slots, slowness=slowness), late)
     return replace(moved, next_slot=max(moved.next_slot, now + (1 - TOLERATED_LATENESS) * gap)), 0.0
@@ -127,7 +127,7 @@ def delay(pace: Pace, seconds: float) -> Pace:
 
 def slow_down(pace: Pace, now: float, *, retry_after: float | None) -> Pace:
     """
-    Take note of a 429: everybody pauses, and goes on more slowly.
+    Take note of a 429: everybody pauses, and continues more slowly.
 
     Several calls may be on their way when the limit is hit: their 429s come during the pause after the first one, and
     count as one with it.
@@ -141,7 +141,7 @@ def slow_down(pace: Pace, now: float, *, retry_after: float | None) -> Pace:
     paused_until = _plausible_pause(pace, now)
     until = max(now + min(max(retry_after or 0.0, SHORTEST_PAUSE), LONGEST_PAUSE), paused_until)
     known = now < paused_until
-    # The slots of void reservations are free again, or nobody would call until after the last of them.
+    # The slots of void reservations are free again, or no one would call until after the last of them.
     earliest_unused = min([pace.next_slot, *pace.slots.values()])
     return Pace(
         next_slot=max(until, earliest_unused),
@@ -159,7 +159,7 @@ def _plausible(pace: Pace, now: float, per_second: float) -> Pace:
     Begin anew where times are further ahead than a pause, and then a slot of each host, can explain.
 
     The store's clock was set back then, or counts from another start of the machine. A step back that is smaller than
-    that, or comes in a pause, can't be told from them: it is waited out.
+    that, or comes in a pause, is unknown from them: it is waited out.
     """
     paused_until = _plausible_pause(pace, now)
     begin = max(now, paused_until)
@@ -175,6 +175,6 @@ def _plausible_pause(pace: Pace, now: float) -> float:
 
 
 def _rested(pace: Pace, now: float, per_second: float) -> Pace:
-    """Recover by the slots that nobody used, as by those that were: a key that was idle for an hour is not slow."""
+    """Recover by the slots that no one used, as by those that were: a key that was idle for an hour is not slow."""
     unused = max(0.0, now - pace.next_slot) / _gap(pace.slowness, per_second)
     return replace(pace, slowness=1 + (pace.slowness - 1) * RECOVERY**unused)

@@ -175,7 +175,7 @@ class RedisOutage:
     """
     Until when Redis is left alone: one process of the machine finds out that it is gone, and all know.
 
-    A Redis that answers nothing at all costs whoever asks it a timeout, while everybody else queues behind.
+    A Redis that answers nothing at all costs the caller that asks it a timeout, while the others queue.
 
     :param path: a small file, on a local disk.
     :param clock: monotonic seconds.
@@ -237,7 +237,7 @@ class FallbackPaceStore:
         self._ask(lambda store: store.delay(seconds))
 
     def slow_down(self, retry_after: float | None) -> None:
-        """Take note of a 429, in the local pace as well: should Redis go now, the pause holds all the same."""
+        """Take note of a 429, in the local pace as well: should Redis go now, the pause holds anyway."""
         self._ask(lambda store: store.slow_down(retry_after))
         with suppress(OSError):  # Redis knows of it
             self._local.slow_down(retry_after)

@@ -16,7 +16,7 @@ KEPT = 50_000
 
 @dataclass(eq=False)
 class Call:
-    """A call under way. What costs time to decode stays as bytes until somebody asks."""
+    """A call under way. What costs time to decode stays as bytes until a person asks."""
 
     target: Target
     method: str

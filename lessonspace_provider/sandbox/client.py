@@ -114,7 +114,7 @@ class SandboxControl:
     def join(
         self, where: str, *, user_id: int | None = None, name: str | None = None, role: str | None = None
     ) -> Joined:
-        """Let somebody join; a reservation, or a space in which none runs, becomes a running session.
+        """Let a person join; a reservation, or a space in which none runs, becomes a running session.
 
         :param user_id: Lessonspace user id, as launch returns it (a guest link's makes a guest).
         :param name: instead, the name of a user, who is made (with ``role``) if there is none.
@@ -125,7 +125,7 @@ class SandboxControl:
     def leave(
         self, where: str, *, user_id: int | None = None, name: str | None = None, guest: str | None = None
     ) -> None:
-        """Let somebody leave, or everybody; the session ends 30 s after the last one left.
+        """Let a person leave, or everybody; the session ends 30 s after the last one left.
 
         :param guest: the guest's uuid, as ``join`` returns it.
         """
@@ -134,7 +134,7 @@ class SandboxControl:
     def idle(
         self, where: str, *, user_id: int | None = None, name: str | None = None, guest: str | None = None
     ) -> None:
-        """Let somebody go idle, or everybody; joining again ends it. All idle for 5 minutes end the session."""
+        """Let a person go idle, or everybody; joining again ends it. All idle for 5 minutes end the session."""
         self._tell("idle", where=where, user_id=user_id, name=name, guest=guest)
 
     def end_session(self, where: str) -> None:

@@ -36,7 +36,7 @@ Input = TypeVar("Input")
 
 @dataclass(frozen=True)
 class _Who:
-    """Somebody in a space, a reservation or a session."""
+    """A person in a space, a reservation or a session."""
 
     where: str
     user_id: int | None = None
@@ -157,7 +157,7 @@ class Control:
         return self.state({})
 
     def join(self, payload: Payload) -> Joined:
-        """Let somebody join."""
+        """Let a person join."""
         now = self._state.settle()
         world, wanted = self._state.world, _read(_Who, payload)
         space = _find_space(world, wanted.where)
@@ -169,7 +169,7 @@ class Control:
         return Joined(session.uuid, who.id, None)
 
     def leave(self, payload: Payload) -> None:
-        """Let somebody or everybody leave."""
+        """Let a person or everybody leave."""
         now = self._state.settle()
         wanted = _read(_Who, payload)
         session = _find_running(self._state.world, wanted.where)
@@ -177,7 +177,7 @@ class Control:
             self._state.world.leave(session, who, now)
 
     def idle(self, payload: Payload) -> None:
-        """Let somebody or everybody go idle."""
+        """Let a person or everybody go idle."""
         now = self._state.settle()
         wanted = _read(_Who, payload)
         session = _find_running(self._state.world, wanted.where)
@@ -295,7 +295,7 @@ def _named(world: World, name: str, role: str | None) -> User:
 
 
 def _connected(session: Session, wanted: _Who) -> list[User | Guest]:
-    """Return who is meant of those connected: all, unless somebody is named."""
+    """Return who is meant of those connected: all, unless a person is named."""
     if wanted.user_id is None and wanted.name is None and wanted.guest is None:
         return list(session.connected)
     found = [who for who in session.connected if _is_meant(who, wanted)]

@@ -14,7 +14,7 @@ LogType = Literal["user-joined", "user-left", "user-idled", "session-idled"]
 
 @dataclass(eq=False)
 class User:
-    """Somebody of the school; ``external_id`` is the caller's own id, or the name where none was given."""
+    """A person of the school; ``external_id`` is the caller's own id, or the name where none was given."""
 
     id: int
     name: str | None
@@ -27,7 +27,7 @@ class User:
 
 @dataclass(eq=False)
 class Guest:
-    """Somebody who came by a link without a user."""
+    """A person who came by a link without a user."""
 
     id: int
     uuid: str
@@ -75,7 +75,7 @@ class Space:
 class Session:
     """One meeting in a space; ``end`` is None while it runs.
 
-    ``scheduled_end`` is when a session of the seeded school ends by itself, unless somebody touches it.
+    ``scheduled_end`` is when a session of the seeded school ends by itself, unless a person touches it.
     """
 
     id: int

@@ -60,7 +60,7 @@ class Front:
                 await asyncio.sleep(self._state.settings.latency)
             await self._handle(fault, scope, receive, answer)
         except (asyncio.CancelledError, ClientDisconnect):
-            # The sandbox is being stopped, or the caller has gone: there is nobody to answer.
+            # The sandbox is being stopped, or the caller has gone: there is no one to answer.
             answer.connection.abort()
         finally:
             self._finish(call)
@@ -68,7 +68,7 @@ class Front:
     def _finish(self, call: Call) -> None:
         call.milliseconds = (time.monotonic() - call.arrived) * 1000
         if self._log is not None:
-            # Nobody reading the log any more is no reason to stop serving.
+            # No one reading the log any more is no reason to stop serving.
             with contextlib.suppress(OSError, ValueError):
                 self._log.write(log_line(call))
                 self._log.flush()

@@ -15,7 +15,7 @@ class OwnHostOnly:
     """The ASGI middleware that lets requests to an IP address, ``localhost`` or the sandbox's own host pass.
 
     :param app: what answers them.
-    :param host: the host that the sandbox was told to listen on.
+    :param host: the host that the sandbox listens on.
     """
 
     def __init__(self, app: ASGIApp, host: str) -> None:
@@ -35,7 +35,7 @@ class OwnHostOnly:
         try:
             name = urlsplit(f"//{host}").hostname or ""
             if name not in self._names:
-                ipaddress.ip_address(name)  # no name, so that nobody else can choose what it leads to
+                ipaddress.ip_address(name)  # no name, so that no one else can choose what it leads to
         except ValueError:
             return False
         return True

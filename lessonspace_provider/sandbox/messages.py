@@ -105,7 +105,7 @@ class FaultReport:
 
 @dataclass(frozen=True)
 class Visit:
-    """Somebody came to a session and went.
+    """A person came to a session and went.
 
     :param user: as in ``NewSession.users``.
     :param joined: when they came (aware).

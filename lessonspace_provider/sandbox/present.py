@@ -73,7 +73,7 @@ def space_item(world: World, space: Space, root_url: str) -> Json:
 
 
 def profile(user: User, root_url: str) -> Json:
-    """Render somebody who was in a session."""
+    """Render a person who was in a session."""
     return {
         "user": user.id,
         "name": user.name,

@@ -2,7 +2,7 @@
 """Make the world a sandbox starts with: one school, and some weeks of its lessons.
 
 Times of day are UTC. A lesson slot recurs weekly in the same space. What makes reality messy is here in
-sensible proportions: somebody waits alone before the lesson, a connection test of a minute, nobody else
+sensible proportions: a person waits alone before the lesson, a connection test of a minute, no one else
 comes, a lesson in two halves, people who drop out and come back, guests, null names, removed recordings.
 """
 
@@ -207,5 +207,5 @@ def _write_logs(world: World, session: Session, draft: _Draft, running: bool) ->
         rows.append((draft.end, "session-idled", None))
     if running:
         rows = [row for row in rows if row[1] == "user-joined" and row[0] <= draft.start + span * 0.08]
-    for date, log_type, somebody in sorted(rows, key=lambda row: row[0]):
-        world.log(session, log_type, date, somebody)
+    for date, log_type, person in sorted(rows, key=lambda row: row[0]):
+        world.log(session, log_type, date, person)

@@ -157,7 +157,7 @@ def _protocol_for(app: ASGIApp) -> Callable[..., asyncio.Protocol]:
     """Return what makes uvicorn's connections, changed in two ways ASGI and uvicorn's settings leave no room for.
 
     The application gets the connection, to cut it. And nothing is logged: uvicorn's logs hold whole URLs,
-    signatures included, and its switches are global, so that whoever configures logging later, as Airflow
+    signatures included, and its switches are global, so that anyone who configures logging later, as Airflow
     does, switches them on again.
     """
     from uvicorn.protocols.http.auto import AutoHTTPProtocol

@@ -41,7 +41,7 @@ class SandboxSettings:
         say (unknown; the parameter's existence suggests they are left out).
     :param boundary_inclusive: whether ``*_after`` and ``*_before`` filters include the bound (unknown).
     :param transcript_list_form: answer the transcript operation with a paged list of segments, the form the
-        reference hints at and nobody has seen, instead of a signed link.
+        reference hints at and no one has seen, instead of a signed link.
     :param nested_users: list users as ``{user: {id, username}, role, ...}``, as one client of the API reads them;
         False gives the integer at the top instead, in ``id`` and ``user``.
     :param transcription_addon: whether the organisation's plan includes transcripts and summaries. Without it, a

@@ -69,7 +69,7 @@ class World:
     # Who and where
 
     def add_user(self, name: str | None, role: str, external_id: str | None, email: str | None = None) -> User:
-        """Add somebody to the school."""
+        """Add a person to the school."""
         user = User(self.next_id("user"), name, role, external_id, email)
         self.users[user.id] = user
         self.version += 1
@@ -80,7 +80,7 @@ class World:
         return next((u for u in self.users.values() if u.external_id == external_id and not u.removed), None)
 
     def remove_user(self, user_id: int) -> bool:
-        """Remove somebody from the school, not from past sessions; return whether they were in it."""
+        """Remove a person from the school, not from past sessions; return whether they were in it."""
         user = self.users.get(user_id)
         if user is None or user.removed:
             return False
@@ -136,7 +136,7 @@ class World:
         return session
 
     def join(self, session: Session, who: User | Guest, now: datetime) -> None:
-        """Somebody joins, comes back, or is no longer idle."""
+        """A person joins, comes back, or is no longer idle."""
         session.scheduled_end = None
         if who not in session.connected:
             self.log(session, "user-joined", now, who)
@@ -149,7 +149,7 @@ class World:
         self.version += 1
 
     def write_visit(self, session: Session, who: User | Guest, joined: datetime, left: datetime | None) -> None:
-        """Log that somebody came and left; without a time of leaving they are still there."""
+        """Log that a person came and left; without a time of leaving they are still there."""
         self.log(session, "user-joined", joined, who)
         if left is None:
             session.connected[who] = None
@@ -157,7 +157,7 @@ class World:
             self.log(session, "user-left", left, who)
 
     def log(self, session: Session, log_type: LogType, date: datetime, who: User | Guest | None) -> None:
-        """Write a row into a session's logs; ``who`` is None for what concerns nobody in particular."""
+        """Write a row into a session's logs; ``who`` is None for what concerns no one in particular."""
         row = LogRow(
             self.next_id("log"),
             log_type,
@@ -169,7 +169,7 @@ class World:
         session.logs.append(row)
 
     def leave(self, session: Session, who: User | Guest, now: datetime) -> None:
-        """Somebody leaves; the session ends 30 s after the last one did.
+        """A person leaves; the session ends 30 s after the last one did.
 
         :raises WorldError: when they are not there.
         """
@@ -182,7 +182,7 @@ class World:
         self.version += 1
 
     def idle(self, session: Session, who: User | Guest, now: datetime) -> None:
-        """Somebody goes idle; the session ends when all have been for over five minutes.
+        """A person goes idle; the session ends when all have been for over five minutes.
 
         :raises WorldError: when they are not there.
         """

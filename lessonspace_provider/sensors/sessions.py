@@ -28,7 +28,7 @@ class LessonspaceSessionEndSensor(LessonspaceSensor):
     """
     Wait until a session has ended, or a lesson of the timetable, whichever of its room's sessions that was.
 
-    Rooms are used every week, and one lesson often makes several sessions: somebody waits alone and gives up, the real
+    Rooms are used every week, and one lesson often makes several sessions: a person waits alone and gives up, the real
     lesson opens another. The lesson is the session with enough people that takes up most of its window. A session that
     mostly lies outside of the window belongs to the lesson before or after it, unless it takes up more than half of the
     window, or began in it in time (``max_delay``). The lesson counts as over no earlier than ``window_end``, since
@@ -36,7 +36,7 @@ class LessonspaceSessionEndSensor(LessonspaceSensor):
 
     Guide: docs/how-to/wait.md#for-a-session-to-end
 
-    :param session_id: wait for this session, by its uuid; one that nobody has joined yet is waited for. Or, for a
+    :param session_id: wait for this session, by its uuid; one that no one has joined yet is waited for. Or, for a
         lesson:
     :param space_id: the room; UUID, or slug (launch's ``room_id``).
     :param launch_id: the room by your own id, when you don't have its ``room_id``.

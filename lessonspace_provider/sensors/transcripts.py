@@ -30,7 +30,7 @@ class LessonspaceTranscriptSensor(LessonspaceSensor):
 
     Guide: docs/how-to/wait.md#for-a-transcript
 
-    :param session_id: the session's uuid; one that nobody has joined yet is waited for.
+    :param session_id: the session's uuid; one that no one has joined yet is waited for.
     :param give_up_after: how long after the session's end, timedelta or seconds. ``timeout``, counted from the task's
         beginning, ends the wait too; unless you give it, it is a day longer.
     :return: the session's uuid.

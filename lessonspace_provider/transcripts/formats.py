@@ -4,7 +4,7 @@ Writes a transcript's segments in the formats people read and programs take. Pur
 
 ``json``, ``jsonl`` and ``csv`` are for programs: a record per segment, in the API's order, with the API's values.
 ``txt``, ``vtt`` and ``srt`` are for people and players: ordered by start time, each segment's text on one line,
-times that make no sense mended. No segment is left out of any of them, one without text neither.
+times that make no sense corrected. No segment is left out of any of them, one without text neither.
 
 Each format is written piece by piece, since a transcript can have tens of megabytes: as Python's objects they are many
 times as many.
@@ -194,7 +194,7 @@ def pieces_of(
     Write a transcript, whatever its segments lack, piece by piece.
 
     With ``speakers`` no format holds a speaker's name: the label stands in its place, or ``UNKNOWN_SPEAKER`` for
-    whoever has no label or no integer id. Of a segment only what the API documents is kept: times that are numbers,
+    those without a label or an integer id. Of a segment only what the API documents is kept: times that are numbers,
     text that is text, and the breakout id ``main``, since anything else could hold names. User ids stay: they are
     pseudonyms, which Lessonspace and the school can resolve. Names that were spoken, in the text, stay as well.
     Writing from the redacted JSON gives the same files again.
@@ -254,7 +254,7 @@ def are_redacted(segments: Collection[Segment]) -> bool:
 
 
 def _kind(role: object) -> str:
-    # A role nobody documented might be free text, and hold a name.
+    # A role no one documented might be free text, and hold a name.
     return role.capitalize() if isinstance(role, str) and role.lower() in ROLES else UNKNOWN_ROLE
 
 

@@ -142,7 +142,7 @@ class _UnknownRoom:
     """
     Notices when a room that is only known by a launch id may have been used: sessions name no launch id.
 
-    A session that ended in a space nobody is known to wait for may have been held there. Only a check can tell. Checks
+    A session that ended in a space no one is known to wait for may have been held there. Only a check can tell. Checks
     that find the room still unused are made ever more rarely.
 
     :param interval: between two polls.
@@ -179,5 +179,5 @@ class _UnknownRoom:
         return True
 
     def check_failed(self) -> None:
-        """Let the check be made again, as it told nothing."""
+        """Let the check be made again, as it was inconclusive."""
         self._is_due = True

@@ -170,7 +170,7 @@ class SharedConnection:
             threads = self._poll_thread if is_poll else self._threads
             return await threads.run(lambda: function(hook))
         except LessonspaceError:
-            self._hook = None  # somebody may correct the connection meanwhile
+            self._hook = None  # a person may correct the connection meanwhile
             raise
 
     @asynccontextmanager

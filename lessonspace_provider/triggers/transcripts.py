@@ -54,7 +54,7 @@ class LessonspaceTranscriptTrigger(BaseTrigger):
     :param lessonspace_conn_id: the connection to use.
     :param give_up_after: seconds after the session's end.
     :param began_at: epoch seconds at which it was checked and was not there: the trigger waits before it checks again.
-        A session that nobody ever joined is given up ``give_up_after`` later. None: it checks at once, and waits since
+        A session that no one ever joined is given up ``give_up_after`` later. None: it checks at once, and waits since
         then.
     :param ended_at: epoch seconds of the session's end, if it had ended at that time.
     :param poll_interval: seconds between two polls for the session's end, at least 5.
@@ -143,7 +143,7 @@ class LessonspaceTranscriptTrigger(BaseTrigger):
     async def _until_ended(
         self, connection: SharedConnection, awaited: AwaitedTranscript, checked_at: datetime, progress: Progress
     ) -> None:
-        """Read the poll until the session has ended, or it is time to check it: nobody may ever join it."""
+        """Read the poll until the session has ended, or it is time to check it: no one may ever join it."""
         # A session that runs on after that time is not checked again and again.
         was_over = should_give_up(awaited.began_at, checked_at, awaited.give_up_after)
         session_id = awaited.session_id

@@ -126,7 +126,7 @@ def end_from_dict(keywords: Mapping[str, Any]) -> AwaitedSession | AwaitedLesson
 @dataclass(frozen=True)
 class AwaitedSession:
     """
-    The end of one session; one that nobody has joined yet is waited for.
+    The end of one session; one that no one has joined yet is waited for.
 
     :param session_id: its uuid, which a launch reserves.
     """

@@ -66,7 +66,7 @@ class Lesson:
 
     def obstacle(self, session: ParsedSession, now: datetime) -> str | None:
         """
-        Say why a session was not this lesson, but one before or after it in the same room, or nobody came.
+        Say why a session was not this lesson, but one before or after it in the same room, or no one came.
 
         :param now: aware; where a running session ends so far.
         :return: None for a session that can be the lesson. A running one may still have enough people.
@@ -114,7 +114,7 @@ def session_verdict(session_id: str, session: ParsedSession | None) -> EndVerdic
     Decide whether one session is over.
 
     :param session_id: its uuid.
-    :param session: None when the API knows none: launch reserves an id, and the session exists once somebody has
+    :param session: None when the API knows none: launch reserves an id, and the session exists once a person has
         joined (facts, D).
     """
     if session is None or session.end is None:
@@ -127,7 +127,7 @@ def not_ended(session_id: str, *, exists: bool) -> str:
     if exists:
         return f"Session {session_id} is running."
     return (
-        f"There is no session {session_id} so far: nobody has joined it, or this is not the uuid of a session. Check "
+        f"There is no session {session_id} so far: no one has joined it, or this is not the uuid of a session. Check "
         f"that it is not the id of a space."
     )
 

@@ -169,7 +169,7 @@ def transcript_verdict(
             return TranscriptVerdict("not_eligible", f"{of} will never come: {obstacle}.", ended_at)
         return missing_transcript(session_id, ended_at, now, give_up_after)
     if session is None and should_give_up(began_at, now, give_up_after):
-        return TranscriptVerdict("given_up", f"{of} was given up: no such session, or nobody ever joined it.", None)
+        return TranscriptVerdict("given_up", f"{of} was given up: no such session, or no one ever joined it.", None)
     why = not_ended(session_id, exists=session is not None)
     return TranscriptVerdict("pending", f"{of} is not there yet. {why}", None)
 

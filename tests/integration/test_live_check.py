@@ -56,7 +56,7 @@ def run(capsys, *arguments):
     """Give the exit status, the verdict on each assumption, and all that was printed."""
     status = live_check.main(list(arguments))
     output = capsys.readouterr().out
-    lines = re.findall(r"^(holds|does not hold|could not be told) +([a-z-]+):", output, re.MULTILINE)
+    lines = re.findall(r"^(holds|does not hold|could not be checked) +([a-z-]+):", output, re.MULTILINE)
     return status, {name: verdict for verdict, name in lines}, output
 
 
@@ -72,7 +72,7 @@ def test_everything_holds_for_the_sandbox_and_each_assumption_has_its_line(contr
 
 def test_without_write_nothing_is_launched(control, capsys):
     found = verdicts(capsys)
-    assert {found[assumption.name] for assumption in WRITING} == {"could not be told"}
+    assert {found[assumption.name] for assumption in WRITING} == {"could not be checked"}
     assert {call.method for call in control.calls()} == {"GET"}
 
 
@@ -191,7 +191,7 @@ def test_a_session_that_begins_meanwhile_speaks_against_nothing(control, capsys,
 
 def test_sessions_without_an_integer_id_do_not_show_that_none_is_found_by_it(control, capsys):
     control.inject_fault("status", status=200, body=json.dumps(a_list({"uuid": SESSION["uuid"]})), path=SESSIONS)
-    assert verdicts(capsys)["integer-id"] == "could not be told"
+    assert verdicts(capsys)["integer-id"] == "could not be checked"
 
 
 def test_each_assumption_that_is_checked_is_broken_by_a_test():

@@ -32,7 +32,7 @@ from lessonspace_provider.exceptions import (  # noqa: E402 - after the check wh
 )
 from lessonspace_provider.retry_policy import LessonspaceRetryPolicy  # noqa: E402
 from lessonspace_provider.sensors.base import LessonspaceWaitFailed  # noqa: E402
-from tests.unit.test_exceptions import TROUBLESHOOTING, all_kinds  # noqa: E402
+from tests.unit.test_exceptions import ERRORS, all_kinds  # noqa: E402
 
 FAIL, RETRY, DEFAULT = (retry_policy.RetryAction[name] for name in ("FAIL", "RETRY", "DEFAULT"))
 
@@ -101,8 +101,10 @@ def test_every_kind_of_error_is_decided_on_and_the_docs_say_how():
     decided = {kind: LessonspaceRetryPolicy().evaluate(kind("x"), try_number=1, max_tries=3) for kind in DECISIONS}
     assert {kind: decision.action for kind, decision in decided.items()} == DECISIONS
     for kind, action in DECISIONS.items():
-        (section,) = re.findall(rf"^### {kind.code}\n\n(.*?)(?:\n\n|\Z)", TROUBLESHOOTING.read_text(), re.M | re.S)
-        assert ("not retried" in section.replace("\n", " ")) is (action is FAIL), kind
+        (section,) = re.findall(rf"^## {kind.code}\n\n(.*?)(?=\n## |\Z)", ERRORS.read_text(), re.M | re.S)
+        retried = re.search(r"Retried by the policy: (no|only|yes)", section)
+        assert retried is not None, kind
+        assert (retried[1] != "yes") is (action is FAIL), kind
 
 
 def test_it_can_stand_in_the_default_args_of_a_dag():

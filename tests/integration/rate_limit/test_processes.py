@@ -18,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from lessonspace_provider.exceptions import LessonspaceRateLimitedError
-from lessonspace_provider.rate_limit.file_lock import Turnstile
+from lessonspace_provider.rate_limit.file_lock import FileLock
 from lessonspace_provider.rate_limit.gate import RateGate, RateLimitSettings, gate_for
 from lessonspace_provider.rate_limit.pace import Pace
 from lessonspace_provider.rate_limit.stores import LocalPaceStore
@@ -60,7 +60,7 @@ def test_eight_processes_share_one_queue(sandbox, tmp_path):
 def test_the_others_go_on_at_the_same_pace_when_callers_are_killed(sandbox, tmp_path):
     with callers([arguments(sandbox, tmp_path)] * 6, count=15) as (processes, finished):
         order = who_finished(finished, 12)
-        for process in processes[:3]:  # one of them in the turnstile, most likely
+        for process in processes[:3]:  # one of them in the file_lock, most likely
             process.kill()
             process.join()
         while Counter(order) != Counter({3: 15, 4: 15, 5: 15}) + Counter(name for name in order if name < 3):
@@ -162,10 +162,10 @@ def test_a_child_forked_while_the_pace_is_written_keeps_nobody_from_it(tmp_path,
 
 
 def pass_often(path, name, start, passed):
-    turnstile = Turnstile(path)
+    file_lock = FileLock(path)
     start.wait()
     for _ in range(100):
-        with turnstile.entered(60.0):
+        with file_lock.entered(60.0):
             passed.put(name)
 
 
@@ -182,8 +182,8 @@ def test_nobody_passes_again_and_again_while_others_wait(tmp_path):
     assert jain(order, 3) > 0.9
 
 
-def hold_turnstile(path, held):
-    with Turnstile(path).entered(10.0):
+def hold_file_lock(path, held):
+    with FileLock(path).entered(10.0):
         held.set()
         time.sleep(3600)
 
@@ -192,29 +192,29 @@ def test_whoever_waits_goes_on_when_the_holder_is_killed(tmp_path):
     spawn = multiprocessing.get_context("spawn")
     for _ in range(3):
         held = spawn.Event()
-        holder = spawn.Process(target=hold_turnstile, args=(tmp_path / "t", held), daemon=True)
+        holder = spawn.Process(target=hold_file_lock, args=(tmp_path / "t", held), daemon=True)
         holder.start()
         assert held.wait(60)
         with ThreadPoolExecutor(1) as pool:
-            passed = pool.submit(pass_turnstile, tmp_path / "t")
+            passed = pool.submit(pass_file_lock, tmp_path / "t")
             assert not passed.done()
             holder.kill()
             assert passed.result()
         holder.join()
 
 
-def pass_turnstile(path):
-    with Turnstile(path).entered(60.0):
+def pass_file_lock(path):
+    with FileLock(path).entered(60.0):
         return True
 
 
 def test_a_forked_child_is_kept_out_while_its_parent_is_inside(tmp_path):
-    turnstile = Turnstile(tmp_path / "t")
-    with turnstile.entered(1.0):
+    file_lock = FileLock(tmp_path / "t")
+    with file_lock.entered(1.0):
         child = os.fork()
         if child == 0:
             try:
-                with turnstile.entered(0.2):
+                with file_lock.entered(0.2):
                     os._exit(1)
             except TimeoutError:
                 os._exit(0)
@@ -223,10 +223,10 @@ def test_a_forked_child_is_kept_out_while_its_parent_is_inside(tmp_path):
 
 
 def test_threads_of_a_process_pass_one_by_one_and_all_do(tmp_path):
-    turnstile, inside, most = Turnstile(tmp_path / "t"), [], []
+    file_lock, inside, most = FileLock(tmp_path / "t"), [], []
 
     def go():
-        with turnstile.entered(30.0):
+        with file_lock.entered(30.0):
             inside.append(1)
             most.append(len(inside))
             inside.pop()
@@ -283,7 +283,7 @@ def test_a_redis_that_comes_back_is_used_again(tmp_path, redis_server):
     shared = RedisPaceStore(Redis.from_url("redis://127.0.0.1:1/0"), "k")
     outage = RedisOutage(tmp_path / "o", clock=lambda: now[0])
     store = FallbackPaceStore(shared, LocalPaceStore(tmp_path / "p"), outage)
-    gate = RateGate(Turnstile(tmp_path / "t"), store, "here", per_second=1000, max_wait=10.0)
+    gate = RateGate(FileLock(tmp_path / "t"), store, "here", per_second=1000, max_wait=10.0)
     gate.acquire()
     store._shared = there
     gate.acquire()
@@ -293,15 +293,15 @@ def test_a_redis_that_comes_back_is_used_again(tmp_path, redis_server):
     assert Redis.from_url(url).exists("k")
 
 
-def test_a_child_that_was_forked_inside_does_not_keep_the_turnstile(tmp_path):
-    turnstile = Turnstile(tmp_path / "t")
-    with turnstile.entered(1.0):
+def test_a_child_that_was_forked_inside_does_not_keep_the_file_lock(tmp_path):
+    file_lock = FileLock(tmp_path / "t")
+    with file_lock.entered(1.0):
         child = os.fork()
         if child == 0:
             time.sleep(3600)
             os._exit(0)
     try:
-        with turnstile.entered(10.0):
+        with file_lock.entered(10.0):
             pass
     finally:
         os.kill(child, 9)

@@ -83,7 +83,7 @@ def test_a_session_that_nobody_ever_joins_is_given_up_too(lessonspace_connection
     long_ago = (present - timedelta(days=8)).timestamp()
     event = asyncio.run(fired(a_trigger(lessonspace_connection, unknown, began_at=long_ago)))
     assert event["status"] == "given_up"
-    assert "nobody ever joined" in event["message"]
+    assert "no one ever joined" in event["message"]
 
 
 def test_after_a_check_on_the_worker_the_session_is_not_asked_for(lessonspace_connection, control, present):

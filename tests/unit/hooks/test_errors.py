@@ -112,7 +112,7 @@ def test_a_status_becomes_an_error_that_says_what_to_do(hook, requests_mock, ans
     assert "take?it" not in str(error)
 
 
-OF_A_SESSION = ["no such session in the organisation", "by its uuid, not by its space's id", "somebody has joined"]
+OF_A_SESSION = ["no such session in the organisation", "by its uuid, not by its space's id", "a person has joined"]
 OF_THE_CONNECTION = ["nothing is there", "is the API's base URL, such as https://", "organisation_id is right"]
 
 

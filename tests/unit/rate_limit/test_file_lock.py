@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whatever happens to those who pass the turnstile, the next one gets through."""
+"""Whatever happens to those who pass the file_lock, the next one gets through."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from lessonspace_provider.rate_limit import file_lock as module
-from lessonspace_provider.rate_limit.file_lock import Turnstile
+from lessonspace_provider.rate_limit.file_lock import FileLock
 
 
 class Interrupted(BaseException):
@@ -24,7 +24,7 @@ class Interrupted(BaseException):
 
 @contextmanager
 def interrupted_at(number):
-    """Interrupt this thread at so many lines of the turnstile's code, those that leave it excepted."""
+    """Interrupt this thread at so many lines of the file_lock's code, those that leave it excepted."""
     lines = [0]
 
     def trace(frame, event, _):
@@ -49,9 +49,9 @@ def open_files():
 
 
 def pass_at(path, number):
-    """Pass the turnstile, interrupted at a line; tell whether there was such a line."""
+    """Pass the file_lock, interrupted at a line; tell whether there was such a line."""
     try:
-        with interrupted_at(number), Turnstile(path).entered(30.0):
+        with interrupted_at(number), FileLock(path).entered(30.0):
             pass
     except Interrupted:
         return True
@@ -59,7 +59,7 @@ def pass_at(path, number):
 
 
 def passes_at_once(path):
-    with Turnstile(path).entered(0.0):
+    with FileLock(path).entered(0.0):
         return True
 
 
@@ -79,7 +79,7 @@ def test_an_interrupt_at_any_line_of_somebody_who_queues_leaves_no_lock_either(t
     real = fcntl.flock
 
     def flock(file, operation):
-        if threading.current_thread().name == "lessonspace-turnstile":
+        if threading.current_thread().name == "lessonspace-file_lock":
             queued.set()
             real(file, operation)
             freed.set()
@@ -101,7 +101,7 @@ def test_an_interrupt_at_any_line_of_somebody_who_queues_leaves_no_lock_either(t
         releaser.join()
         assert not waits or freed.wait(10)
         monkeypatch.setattr(fcntl, "flock", real)
-        with Turnstile(path).entered(10.0):
+        with FileLock(path).entered(10.0):
             number += 1
     assert number > 15
 
@@ -121,7 +121,7 @@ def test_a_disk_without_locks_fails_at_once(tmp_path, monkeypatch, number, block
             raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(fcntl, "flock", flock)
-    with pytest.raises(OSError, match=os.strerror(number)) as caught, Turnstile(path).entered(3600.0):
+    with pytest.raises(OSError, match=os.strerror(number)) as caught, FileLock(path).entered(3600.0):
         pass
     assert caught.value.errno == number
     del caught
@@ -130,29 +130,29 @@ def test_a_disk_without_locks_fails_at_once(tmp_path, monkeypatch, number, block
 
 def test_where_no_thread_is_to_be_had_nothing_stays_open(tmp_path, monkeypatch):
     path = tmp_path / "t"
-    with Turnstile(path).entered(1.0):
+    with FileLock(path).entered(1.0):
         before = open_files()
 
         def start(_):
             raise RuntimeError("can't start new thread")
 
         monkeypatch.setattr(threading.Thread, "start", start)
-        with pytest.raises(RuntimeError, match="new thread"), Turnstile(path).entered(1.0):
+        with pytest.raises(RuntimeError, match="new thread"), FileLock(path).entered(1.0):
             pass
         assert open_files() == before
 
 
 def test_whoever_gave_up_leaves_the_queue_even_when_a_child_was_forked_meanwhile(tmp_path):
     path = tmp_path / "t"
-    with Turnstile(path).entered(1.0):
-        with pytest.raises(TimeoutError), Turnstile(path).entered(0.01):
+    with FileLock(path).entered(1.0):
+        with pytest.raises(TimeoutError), FileLock(path).entered(0.01):
             pass
         child = os.fork()
         if child == 0:
             signal.pause()
             os._exit(0)
     try:
-        with Turnstile(path).entered(10.0):
+        with FileLock(path).entered(10.0):
             pass
     finally:
         os.kill(child, signal.SIGKILL)
@@ -162,13 +162,13 @@ def test_whoever_gave_up_leaves_the_queue_even_when_a_child_was_forked_meanwhile
 def test_whoever_gave_up_leaves_no_file_open(tmp_path):
     path = tmp_path / "t"
     before = open_files()
-    with Turnstile(path).entered(1.0):
+    with FileLock(path).entered(1.0):
         for _ in range(3):
-            with pytest.raises(TimeoutError), Turnstile(path).entered(0.01):
+            with pytest.raises(TimeoutError), FileLock(path).entered(0.01):
                 pass
-    with Turnstile(path).entered(10.0):
+    with FileLock(path).entered(10.0):
         pass
     for thread in threading.enumerate():
-        if thread.name == "lessonspace-turnstile":
+        if thread.name == "lessonspace-file_lock":
             thread.join(10)
     assert open_files() == before

@@ -10,7 +10,7 @@ import pytest
 
 from lessonspace_provider.exceptions import LessonspaceError, LessonspaceInputError, LessonspaceRateLimitedError
 from lessonspace_provider.rate_limit import gate as rate_limit
-from lessonspace_provider.rate_limit.file_lock import Turnstile
+from lessonspace_provider.rate_limit.file_lock import FileLock
 from lessonspace_provider.rate_limit.gate import OpenGate, RateGate, RateLimitSettings, gate_for, state_directory
 from lessonspace_provider.rate_limit.pace import RESERVATION_LAPSES
 from lessonspace_provider.rate_limit.stores import LocalPaceStore
@@ -27,7 +27,7 @@ def naps():
 @pytest.fixture
 def gate(tmp_path, naps):
     return RateGate(
-        Turnstile(tmp_path / "t"), LocalPaceStore(tmp_path / "p"), "here", per_second=5, max_wait=3.0, sleep=naps.append
+        FileLock(tmp_path / "t"), LocalPaceStore(tmp_path / "p"), "here", per_second=5, max_wait=3.0, sleep=naps.append
     )
 
 
@@ -41,9 +41,9 @@ def test_a_pause_that_is_longer_than_the_longest_wait_is_an_error_at_once_that_s
 
 
 def test_a_queue_that_is_longer_than_the_longest_wait_is_an_error(tmp_path):
-    gate = RateGate(Turnstile(tmp_path / "t"), LocalPaceStore(tmp_path / "p"), "here", per_second=5, max_wait=0.05)
+    gate = RateGate(FileLock(tmp_path / "t"), LocalPaceStore(tmp_path / "p"), "here", per_second=5, max_wait=0.05)
     words = "all of this time others stood before this caller in the queue of this machine"
-    with Turnstile(tmp_path / "t").entered(1.0), pytest.raises(LessonspaceRateLimitedError, match=words):
+    with FileLock(tmp_path / "t").entered(1.0), pytest.raises(LessonspaceRateLimitedError, match=words):
         gate.acquire()
     gate.acquire()  # whoever gave up has left the queue
 
@@ -77,7 +77,7 @@ def test_a_key_has_one_queue_per_host_however_its_url_is_written(tmp_path, url, 
     settings = RateLimitSettings(5, 600.0, str(tmp_path))
     for base_url in (url, other):
         gate_for("one queue", base_url, settings).acquire()
-    assert len(list(tmp_path.glob("*.turnstile"))) == (1 if same else 2)
+    assert len(list(tmp_path.glob("*.lock"))) == (1 if same else 2)
 
 
 def test_what_another_start_of_the_machine_has_left_does_not_count(tmp_path, monkeypatch):
@@ -162,7 +162,7 @@ def test_own_link_to_a_private_folder_is_followed(tmp_path):
     (tmp_path / "real").mkdir(mode=0o700)
     (tmp_path / "state").symlink_to("real")
     gate_for(KEY, "http://own-link", RateLimitSettings(50, 600.0, str(tmp_path / "state"))).acquire()
-    assert {file.suffix for file in (tmp_path / "real").iterdir()} >= {".pace", ".turnstile"}
+    assert {file.suffix for file in (tmp_path / "real").iterdir()} >= {".pace", ".lock"}
 
 
 def test_file_in_place_of_the_folder_is_an_error(tmp_path):
@@ -182,7 +182,7 @@ def test_folder_that_is_opened_to_others_later_is_refused_then(tmp_path):
         assert not isinstance(caught.value, LessonspaceInputError)
 
 
-@pytest.mark.parametrize("suffix", ["turnstile", "pace"])
+@pytest.mark.parametrize("suffix", ["lock", "pace"])
 @pytest.mark.parametrize("target", ["fifo", "/dev/zero", "nowhere"])
 def test_link_in_place_of_a_file_is_an_error_at_once(tmp_path, suffix, target):
     os.mkfifo(tmp_path / "fifo")
@@ -197,7 +197,7 @@ def test_link_in_place_of_a_file_is_an_error_at_once(tmp_path, suffix, target):
     assert not (tmp_path / "nowhere").exists()
 
 
-@pytest.mark.parametrize("suffix", ["turnstile", "pace"])
+@pytest.mark.parametrize("suffix", ["lock", "pace"])
 def test_fifo_in_place_of_a_file_is_an_error_at_once(tmp_path, suffix):
     folder = tmp_path / "state"
     gate = gate_for(KEY, f"http://fifo-{suffix}", RateLimitSettings(50, 600.0, str(folder)))
@@ -305,7 +305,7 @@ class FarStore:
 def test_a_far_store_is_asked_ahead_so_that_the_permit_comes_with_the_slot(tmp_path, slot):
     store = FarStore(trip=0.04, slot=slot)
     RateGate(
-        Turnstile(tmp_path / "t"),
+        FileLock(tmp_path / "t"),
         store,
         "here",
         per_second=5,
@@ -324,7 +324,7 @@ def test_a_machine_that_goes_on_late_with_its_permit_makes_the_others_wait_as_mu
     store = FarStore(trip=0.04, slot=3.0)
     store.stalls = stalls
     gate = RateGate(
-        Turnstile(tmp_path / "t"),
+        FileLock(tmp_path / "t"),
         store,
         "here",
         per_second=5,
@@ -393,4 +393,4 @@ def test_a_user_without_a_home_needs_none(tmp_path, monkeypatch):
 
 def test_a_pace_far_ahead_of_a_machine_that_was_started_again_stops_nobody(tmp_path):
     (tmp_path / "p").write_bytes(b'{"next_slot": 1e12, "slowness": 1.0, "paused_until": 1e12, "slots": {}}')
-    RateGate(Turnstile(tmp_path / "t"), LocalPaceStore(tmp_path / "p"), "here", per_second=5, max_wait=0.1).acquire()
+    RateGate(FileLock(tmp_path / "t"), LocalPaceStore(tmp_path / "p"), "here", per_second=5, max_wait=0.1).acquire()

@@ -397,7 +397,7 @@ def test_the_end_of_one_session():
         ("waiting", None),
         ("ended", session),
     ]
-    assert "nobody has joined" in verdicts[0].message
+    assert "no one has joined" in verdicts[0].message
     assert "running" in verdicts[1].message
     assert all("the-id" in verdict.message for verdict in verdicts)
 

@@ -134,8 +134,8 @@ def test_an_unconfirmed_clock_gives_up_only_after_several_checks():
 @pytest.mark.parametrize(
     ("session", "now", "status", "reason"),
     [
-        pytest.param(None, START, "pending", "nobody has joined", id="it does not exist yet"),
-        pytest.param(None, START + WEEK - timedelta(seconds=1), "pending", "nobody has joined", id="nor for a week"),
+        pytest.param(None, START, "pending", "no one has joined", id="it does not exist yet"),
+        pytest.param(None, START + WEEK - timedelta(seconds=1), "pending", "no one has joined", id="nor for a week"),
         pytest.param(None, START + WEEK, "given_up", "no such session", id="it never existed"),
         pytest.param(a_session(end_time=None), START, "pending", "running", id="it runs"),
         pytest.param(a_session(end_time=None), START + 2 * WEEK, "pending", "running", id="it runs for very long"),
