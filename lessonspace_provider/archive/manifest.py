@@ -99,7 +99,8 @@ class Manifest:
         """
         Add what a run knows, except where another run has changed an entry meanwhile.
 
-        What the run itself has archived is written anyway: its files are the ones that are there now.
+        What the run itself has archived is written anyway: its files are the ones that are there now. What another run
+        has recorded before it tried says nothing yet, and is replaced.
 
         :param entries: what the run knows.
         :param seen: the manifest as the run last read or wrote it.
@@ -107,7 +108,8 @@ class Manifest:
         changed = {}
         for session_id, entry in entries.items():
             there, before = self.entries.get(session_id), seen.entries.get(session_id)
-            if there is None or there == before or (entry.status == "archived" and entry != before):
+            is_unknown = there is None or there.status == "not_attempted"
+            if is_unknown or there == before or (entry.status == "archived" and entry != before):
                 changed[session_id] = entry
         return self.with_entries(changed)
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import random
 import re
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -69,6 +70,18 @@ def kill_somewhere(control, folder, session_ids, chance):
             if path.startswith("manifests/"):
                 assert {entry["session_id"] for entry in read["sessions"]} == set(session_ids)
     return alive
+
+
+def test_runs_of_one_window_at_the_same_time_leave_one_right_archive(control, destination):
+    """As a run whose worker was taken for dead, and its retry on another."""
+    archived, pending = add_sessions(control, 20, segments=SHORT), add_sessions(control, 5, transcript="never")
+    with ThreadPoolExecutor(3) as pool:
+        counts = [result.result()["counts"] for result in [pool.submit(run, destination) for _ in range(3)]]
+    statuses = {entry["session_id"]: entry["status"] for entry in manifest_in(destination)["sessions"]}
+    assert statuses == {**dict.fromkeys(archived, "archived"), **dict.fromkeys(pending, "pending")}
+    assert {count["archived"] for count in counts} == {20}
+    files = [data for path, data in tree(destination).items() if path.startswith("20") and path.endswith(".json")]
+    assert [json.loads(data) for data in files] == [SHORT] * 20
 
 
 def test_with_a_fifth_of_all_answers_faulty_nothing_is_lost(control, destination):

@@ -161,3 +161,5 @@ def test_what_another_run_has_changed_meanwhile_stays_unless_this_one_has_archiv
     assert manifest().merged({UUID: failed}, seen) == manifest(failed)
     assert by_another.merged({UUID: failed}, seen) == by_another
     assert by_another.merged({UUID: archived()}, seen) == manifest(archived())
+    not_tried = manifest(replace(an_entry(), status="not_attempted", tries=7))
+    assert not_tried.merged({UUID: failed}, seen) == manifest(failed)
