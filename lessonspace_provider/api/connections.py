@@ -51,9 +51,9 @@ def under_way(exchange: Exchange) -> Iterator[None]:
     """Let the connections of an ``ExchangeAdapter`` serve an exchange in this thread, and keep urllib3's log quiet."""
     token = _exchange.set(exchange)
     try:
-        yield
+        with exchange.deadline:
+            yield
     finally:
-        exchange.deadline.stop()
         _exchange.reset(token)
 
 

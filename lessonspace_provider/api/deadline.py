@@ -19,17 +19,27 @@ class Deadline:
 
     The timeout of a socket bounds each wait for bytes, and not their number: a server that sends one byte at a time
     keeps a reader for ever. Time counts between ``start`` and ``stop`` only, so that a wait for the rate limit between
-    two such periods costs nothing.
+    two such periods costs nothing. Use it as a context manager: a thread watches the time meanwhile.
 
     :param seconds: of all periods together.
     """
 
     def __init__(self, seconds: float) -> None:
         self._left = seconds
-        self._has_passed = False
+        self._socket_in_use: Callable[[], object] | None = None
         self._started_at = 0.0
-        self._stopped = threading.Event()
-        self._watcher: threading.Thread | None = None
+        self._has_passed = False
+        self._lock = threading.Lock()
+        self._ended = threading.Event()
+        self._watcher = threading.Thread(target=self._watch, name="lessonspace-deadline", daemon=True)
+
+    def __enter__(self) -> Deadline:
+        self._watcher.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._watcher.join()  # then no socket is shut down any more that others may use
 
     @property
     def has_passed(self) -> bool:
@@ -43,33 +53,36 @@ class Deadline:
 
     def start(self, socket_in_use: Callable[[], object]) -> None:
         """
-        Begin a period. A period that has not been stopped is stopped first.
+        Begin a period. It wakes no thread, since a request may be sent only at its moment.
 
         :param socket_in_use: gives the socket, or None as long as there is none. It is called in another thread.
         """
-        self.stop()
-        self._stopped = stopped = threading.Event()
-        self._started_at = time.monotonic()
-        watch = (socket_in_use, stopped, self._left)
-        watcher = threading.Thread(target=self._watch, args=watch, name="lessonspace-deadline", daemon=True)
-        watcher.start()
-        self._watcher = watcher
+        with self._lock:
+            self._socket_in_use, self._started_at = socket_in_use, time.monotonic()
 
     def stop(self) -> None:
-        """End the period, if there is one. No socket is shut down after this returns."""
-        self._stopped.set()
-        watcher, self._watcher = self._watcher, None
-        if watcher is not None:
-            watcher.join()
-            self._left -= time.monotonic() - self._started_at
+        """End the period."""
+        with self._lock:
+            if self._socket_in_use is not None:
+                self._socket_in_use = None
+                self._left -= time.monotonic() - self._started_at
 
-    def _watch(self, socket_in_use: Callable[[], object], stopped: threading.Event, seconds: float) -> None:
-        if stopped.wait(max(0.0, seconds)):
-            return
+    def _watch(self) -> None:
+        # A wait between two periods puts the end off, so this never wakes too late.
+        wait = self._left
+        while not self._ended.wait(wait):
+            with self._lock:
+                wait = self._check()
+
+    def _check(self) -> float:
+        """Shut the socket down if the time is up; give the seconds until the next check."""
+        in_use = self._socket_in_use
+        remaining = self._left - (time.monotonic() - self._started_at if in_use else 0.0)
+        if in_use is None or remaining > 0:
+            return max(remaining, _AGAIN)
         self._has_passed = True
-        _shut_down(socket_in_use())
-        while not stopped.wait(_AGAIN):
-            _shut_down(socket_in_use())
+        _shut_down(in_use())
+        return _AGAIN
 
 
 def _shut_down(used: object) -> None:

@@ -102,6 +102,13 @@ def proxy():
         yield proxy
 
 
+@pytest.fixture
+def encrypted_proxy(certificate):
+    """Start a proxy that opens tunnels, and speaks TLS itself."""
+    with Proxy(certificate) as proxy:
+        yield proxy
+
+
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory):
     """Make a file with a certificate of 127.0.0.1 that nobody has signed, and its key."""

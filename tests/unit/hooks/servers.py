@@ -99,13 +99,17 @@ class Gate:
 
 
 class Proxy:
-    """Opens a tunnel for each CONNECT, and notes where each leads."""
+    """Opens a tunnel for each CONNECT, and notes where each leads; encrypted itself if it has a certificate."""
 
-    def __init__(self):
+    def __init__(self, certificate=None):
+        self._tls = None
+        if certificate:
+            self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            self._tls.load_cert_chain(certificate)
         self.tunnels = []
         self.closed = threading.Event()  # one of the tunnels
         self._listening = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._listening.getsockname()[1]}"
+        self.url = f"http{'s' if certificate else ''}://127.0.0.1:{self._listening.getsockname()[1]}"
         self._threads = [threading.Thread(target=self._serve, daemon=True)]
 
     def __enter__(self):
@@ -124,6 +128,8 @@ class Proxy:
                 client, _ = self._listening.accept()
             except OSError:
                 return
+            if self._tls:
+                client = self._tls.wrap_socket(client, server_side=True)
             place = client.recv(1 << 16).split()[1].decode()
             self.tunnels.append(place)
             host, port = place.split(":")

@@ -136,9 +136,11 @@ def test_through_a_proxy_the_connection_is_open_at_the_permit(serve, transport_t
     assert server.requests == 1
 
 
+@pytest.mark.parametrize("kind", ["proxy", "encrypted_proxy"])
 def test_through_a_tunnel_the_encrypted_connection_is_open_at_the_permit(
-    serve, proxy, transport_to, certificate, monkeypatch
+    request, serve, transport_to, certificate, monkeypatch, kind
 ):
+    proxy = request.getfixturevalue(kind)
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", certificate)
     server = serve(GOOD, certificate=certificate)
     monkeypatch.setenv("https_proxy", proxy.url)
@@ -150,9 +152,11 @@ def test_through_a_tunnel_the_encrypted_connection_is_open_at_the_permit(
     assert len(proxy.tunnels) == len(server.connections) == 1
 
 
+@pytest.mark.parametrize("kind", ["proxy", "encrypted_proxy"])
 def test_a_tunnel_that_was_closed_before_the_permit_is_opened_again(
-    serve, proxy, transport_to, certificate, monkeypatch
+    request, serve, transport_to, certificate, monkeypatch, kind
 ):
+    proxy = request.getfixturevalue(kind)
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", certificate)
     server = serve(GOOD, certificate=certificate)
     monkeypatch.setenv("https_proxy", proxy.url)

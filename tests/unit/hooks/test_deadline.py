@@ -10,6 +10,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from types import SimpleNamespace
 
 import pytest
 
@@ -193,10 +194,16 @@ def test_no_thread_and_no_socket_is_left(impatient, serve):
     assert not server_side_is_open(server)
 
 
-def test_a_deadline_shuts_down_only_while_it_runs():
+@pytest.fixture
+def pair():
     ours, theirs = socket.socketpair()
-    deadline = Deadline(0.2)
     with ours, theirs:
+        yield ours, theirs
+
+
+def test_a_deadline_shuts_down_only_while_it_runs(pair):
+    ours, theirs = pair
+    with Deadline(0.2) as deadline:
         deadline.start(lambda: ours)
         deadline.stop()
         time.sleep(0.5)
@@ -204,14 +211,21 @@ def test_a_deadline_shuts_down_only_while_it_runs():
         deadline.start(lambda: ours)
         assert ours.recv(1) == b""
         assert deadline.has_passed
-        deadline.stop()
-        assert theirs.recv(1) == b""
+    assert theirs.recv(1) == b""
 
 
-def test_what_is_left_of_one_period_is_what_the_next_has():
-    ours, theirs = socket.socketpair()
-    deadline = Deadline(0.5)
-    with ours, theirs:
+def test_a_deadline_that_has_ended_shuts_nothing_down(pair):
+    ours, theirs = pair
+    with Deadline(0.2) as deadline:
+        deadline.start(lambda: ours)
+    time.sleep(0.5)
+    theirs.sendall(b"x")
+    assert ours.recv(1) == b"x"
+
+
+def test_what_is_left_of_one_period_is_what_the_next_has(pair):
+    ours, _ = pair
+    with Deadline(0.5) as deadline:
         deadline.start(lambda: None)
         time.sleep(0.3)
         deadline.stop()
@@ -222,31 +236,47 @@ def test_what_is_left_of_one_period_is_what_the_next_has():
     assert deadline.left < 0.1
 
 
-def test_a_socket_that_comes_after_the_deadline_is_shut_down_too():
-    ours, theirs = socket.socketpair()
+def test_a_socket_that_comes_after_the_deadline_is_shut_down_too(pair):
+    ours, _ = pair
     in_use = []
-    deadline = Deadline(0.0)
-    with ours, theirs:
+    with Deadline(0.0) as deadline:
         deadline.start(lambda: in_use[0] if in_use else None)
         time.sleep(0.05)
         in_use.append(ours)
         assert ours.recv(1) == b""
-        deadline.stop()
 
 
-def test_an_encrypted_socket_is_shut_down_without_forgetting_its_encryption(certificate, monkeypatch):
+def test_tls_within_tls_is_shut_down_by_its_innermost_socket(pair):
+    ours, theirs = pair
+    with Deadline(0.0) as deadline:
+        deadline.start(lambda: SimpleNamespace(socket=SimpleNamespace(socket=ours)))
+        assert theirs.recv(1) == b""
+
+
+def test_an_encrypted_socket_is_shut_down_without_forgetting_its_encryption(pair, certificate, monkeypatch):
     """An SSLSocket's own shutdown() forgets it first, and what is sent then would be readable."""
     forgetting = []
     monkeypatch.setattr(ssl.SSLSocket, "shutdown", lambda *_: forgetting.append(True))
     context = ssl.create_default_context(cafile=certificate)
     serving = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     serving.load_cert_chain(certificate)
-    ours, theirs = socket.socketpair()
-    with ours, theirs, ThreadPoolExecutor() as pool:
+    ours, theirs = pair
+    with ThreadPoolExecutor() as pool:
         peer = pool.submit(serving.wrap_socket, theirs, server_side=True)
-        with context.wrap_socket(ours, server_hostname="127.0.0.1") as encrypted, peer.result():
-            deadline = Deadline(0.0)
+        encrypted = context.wrap_socket(ours, server_hostname="127.0.0.1")
+        with encrypted, peer.result(), Deadline(0.0) as deadline:
             deadline.start(lambda: encrypted)
             assert encrypted.recv(1) == b""
-            deadline.stop()
     assert forgetting == []
+
+
+def test_nothing_is_waited_for_between_the_permit_and_the_request(impatient, serve, monkeypatch):
+    server, begun, at_the_permit = serve(GOOD), [], []
+    start = threading.Thread.start
+    monkeypatch.setattr(threading.Thread, "start", lambda thread: (begun.append(thread.name), start(thread))[1])
+    gate = Gate(lambda: at_the_permit.append(list(begun)))
+    transport = impatient(server.url, gate)
+    for _ in range(2):
+        transport.call("GET", "/hello/")
+    assert at_the_permit == [["lessonspace-deadline"], ["lessonspace-deadline"] * 2]
+    assert begun == ["lessonspace-deadline"] * 2
