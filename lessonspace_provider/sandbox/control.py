@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from typing import TypeVar
 
 import pydantic_core
@@ -15,7 +15,7 @@ from starlette.types import Receive, Scope, Send
 
 from lessonspace_provider.sandbox.answers import json_answer, json_bytes
 from lessonspace_provider.sandbox.codec import adapter
-from lessonspace_provider.sandbox.entities import Guest, Session, Space, User
+from lessonspace_provider.sandbox.entities import Guest, Session, User
 from lessonspace_provider.sandbox.messages import (
     Fault,
     Joined,
@@ -27,8 +27,9 @@ from lessonspace_provider.sandbox.messages import (
     SessionTruth,
     TranscriptMode,
 )
+from lessonspace_provider.sandbox.new_sessions import add_session, aware, find_space, named_user
 from lessonspace_provider.sandbox.state import State
-from lessonspace_provider.sandbox.world import END_AFTER_LAST_LEFT, World, WorldError
+from lessonspace_provider.sandbox.world import World, WorldError
 
 Payload = dict[str, object]
 Input = TypeVar("Input")
@@ -160,7 +161,7 @@ class Control:
         """Let a person join."""
         now = self._state.settle()
         world, wanted = self._state.world, _read(_Who, payload)
-        space = _find_space(world, wanted.where)
+        space = find_space(world, wanted.where)
         who = _someone(world, wanted)
         session = space.running or world.start_session(space, now)
         world.join(session, who, now)
@@ -196,13 +197,13 @@ class Control:
 
     def set_clock(self, payload: Payload) -> datetime:
         """Move the clock forward to a moment."""
-        self._state.clock.set(_aware(_read(datetime, payload["now"])))
+        self._state.clock.set(aware(_read(datetime, payload["now"])))
         return self._state.settle()
 
     def add_sessions(self, payload: Payload) -> list[str]:
         """Put sessions into the world."""
         self._state.settle()
-        return [_add(self._state.world, new).uuid for new in _read(list[NewSession], payload["sessions"])]
+        return [add_session(self._state.world, new).uuid for new in _read(list[NewSession], payload["sessions"])]
 
     def set_transcript(self, payload: Payload) -> None:
         """Overrule when a transcript is ready, and what is in it."""
@@ -216,7 +217,7 @@ class Control:
         """Change when a session started or ended."""
         start, end = (_read(datetime | None, payload.get(name)) for name in ("start", "end"))  # type: ignore[arg-type]  # a union is no type to mypy
         self._state.world.correct_times(
-            self._session(payload), _aware(start) if start else None, _aware(end) if end else None
+            self._session(payload), aware(start) if start else None, aware(end) if end else None
         )
 
     def set_raw_fields(self, payload: Payload) -> None:
@@ -259,19 +260,8 @@ class Control:
         self._state.signer.expire_all()
 
 
-def _find_space(world: World, where: str) -> Space:
-    """Find a space by its id, room_id or launch id, or by the session that runs or is reserved in it."""
-    found = world.find_space(where) or world.find_launched_space(where)
-    if found is None:
-        for space in world.spaces.values():
-            if where == space.reservation or (space.running and where == space.running.uuid):
-                return space
-        raise WorldError(f"no space, and no running or reserved session, is known as {where!r}")
-    return found
-
-
 def _find_running(world: World, where: str) -> Session:
-    session = _find_space(world, where).running
+    session = find_space(world, where).running
     if session is None:
         raise WorldError(f"no session runs in {where!r}")
     return session
@@ -286,12 +276,7 @@ def _someone(world: World, wanted: _Who) -> User | Guest:
         return user
     if wanted.name is None or wanted.user_id is not None:
         return Guest(world.next_id("guest"), world.new_uuid())
-    return _named(world, wanted.name, wanted.role)
-
-
-def _named(world: World, name: str, role: str | None) -> User:
-    known = (user for user in world.users.values() if user.name == name and not user.removed)
-    return next(known, None) or world.add_user(name, role or "student", name)
+    return named_user(world, wanted.name, wanted.role)
 
 
 def _connected(session: Session, wanted: _Who) -> list[User | Guest]:
@@ -308,65 +293,6 @@ def _is_meant(who: User | Guest, wanted: _Who) -> bool:
     if isinstance(who, Guest):
         return who.uuid == wanted.guest
     return who.id == wanted.user_id or (wanted.name is not None and who.name == wanted.name)
-
-
-def _add(world: World, new: NewSession) -> Session:
-    start, end = _aware(new.start), _aware(new.end) if new.end else None
-    if end is not None and end < start:
-        raise WorldError(f"a session cannot end at {end} before it starts at {start}")
-    _check_visits(new, start, end)
-    space = _space_for(world, new, start)
-    session = Session(world.next_id("session"), world.new_uuid(), space, new.name, start, end)
-    session.users = [_member(world, user, number) for number, user in enumerate(new.users)]
-    session.guests = [Guest(world.next_id("guest"), world.new_uuid()) for _ in range(new.guests)]
-    session.record_av = session.record_content = new.recorded
-    session.transcribe = new.transcribe
-    session.tags = dict(new.tags)
-    session.transcript = new.transcript
-    session.transcript_delay = new.transcript_delay
-    session.segments = new.segments
-    session.transcript_bytes = new.transcript_bytes
-    session.summary = new.summary
-    left = max(start, end - END_AFTER_LAST_LEFT) if end else None
-    visits = [(visit.joined, visit.left, session.users[new.users.index(visit.user)]) for visit in new.visits]
-    visitors = [who for _, _, who in visits]
-    for who in session.attendants:
-        if who not in visitors:
-            world.write_visit(session, who, start, left)
-    for joined, gone, who in sorted(visits, key=lambda visit: visit[0]):
-        world.write_visit(session, who, _aware(joined), _aware(gone))
-    world.add_session(session)
-    return session
-
-
-def _check_visits(new: NewSession, start: datetime, end: datetime | None) -> None:
-    for visit in new.visits:
-        if visit.user not in new.users:
-            raise WorldError(f"the visitor {visit.user!r} is not among the users")
-        if end is None or not start <= _aware(visit.joined) <= _aware(visit.left) <= end:
-            raise WorldError(f"the visit of {visit.user!r} is not within a session that has ended")
-
-
-def _space_for(world: World, new: NewSession, start: datetime) -> Space:
-    """Find or make the space; one that is made, or that the session runs in, is set up as the session was."""
-    space = _find_space(world, new.space) if new.space is not None else None
-    if space is None:
-        if new.launch_id is not None and world.find_launched_space(new.launch_id):
-            raise WorldError(f"a space is already launched as {new.launch_id!r}: name it as space instead")
-        space = world.add_space(new.launch_id or new.name, start - timedelta(days=1), new.launch_id)
-    elif new.end is not None:
-        return space
-    if space.running is not None:
-        raise WorldError(f"session {space.running.uuid} already runs in space {space.id}")
-    space.record_av = space.record_content = new.recorded
-    space.transcribe = new.transcribe
-    return space
-
-
-def _member(world: World, user: int | str, number: int) -> User:
-    if isinstance(user, int):
-        return world.users[user]
-    return _named(world, user, "student" if number else "teacher")
 
 
 def _truth(world: World, session: Session, now: datetime) -> SessionTruth:
@@ -391,9 +317,3 @@ def _truth(world: World, session: Session, now: datetime) -> SessionTruth:
         transcript_ready_at=ready_at,
         deleted=session in world.deleted,
     )
-
-
-def _aware(moment: datetime) -> datetime:
-    if moment.tzinfo is None:
-        raise ValueError(f"{moment.isoformat()} has no offset: give an aware datetime")
-    return moment.astimezone(timezone.utc)
