@@ -35,15 +35,17 @@ def run(destination: object, **more: object) -> Any:
 def start_run(destination: object) -> multiprocessing.process.BaseProcess:
     """Start a run in a process of its own, with the connections of this test."""
     connections = {name: value for name, value in os.environ.items() if name.startswith("AIRFLOW_CONN_")}
-    process = FORK.Process(target=_run_with, args=(connections, str(destination)), daemon=True)
+    # The process has imported this module at another time, perhaps in another hour.
+    window = {"window_start": START, "window_end": END}
+    process = FORK.Process(target=_run_with, args=(connections, str(destination), window), daemon=True)
     process.start()
     return process
 
 
-def _run_with(connections: dict[str, str], destination: str) -> None:
+def _run_with(connections: dict[str, str], destination: str, window: dict[str, datetime]) -> None:
     os.environ.update(connections)
     logging.disable(logging.CRITICAL)
-    run(destination)
+    run(destination, **window)
 
 
 def finished(process: multiprocessing.process.BaseProcess) -> int | None:
