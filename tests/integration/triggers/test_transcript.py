@@ -15,7 +15,8 @@ from tests.integration.triggers.conftest import INTERVAL, fired, lists, made_aga
 @pytest.fixture(autouse=True)
 def quick_checks(monkeypatch):
     """Look again at once, in place of minutes after the session's end."""
-    monkeypatch.setattr("lessonspace_provider.triggers.transcripts.next_check_at", lambda _, ended_at, now, give_up_after: now)
+    module = "lessonspace_provider.triggers.transcripts"
+    monkeypatch.setattr(f"{module}.next_check_at", lambda _, ended_at, now, give_up_after: now)
 
 
 def a_trigger(connection, session_id, **what):
