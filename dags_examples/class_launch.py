@@ -127,7 +127,7 @@ with DAG(
     # --8<-- [start:launch]
     LaunchTimetable(
         task_id="launch",
-        account="{{ var.value.lessonspace_accounts }}/class_launch/{{ dag_run.run_after | ts_nodash }}",
+        account="{{ var.value.lessonspace_accounts }}/class_launch/{{ dag_run.run_after.strftime('%Y%m%dT%H%M%S%f') }}",
         links_folder="{{ var.value.get('lessonspace_links_folder', '') }}",
         deliver=deliver,
         # A launch without transcribe would turn transcription off for the room.

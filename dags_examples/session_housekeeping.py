@@ -50,7 +50,7 @@ from class_timetable import Launch, read_launches, timetable_file
 
 SCHOOL_TIME = "Europe/London"
 #: Where a run keeps its account, and beside it its updates.
-FOLDER = "{{ var.value.lessonspace_accounts }}/session_housekeeping/{{ dag_run.run_after | ts_nodash }}"
+FOLDER = "{{ var.value.lessonspace_accounts }}/session_housekeeping/{{ dag_run.run_after.strftime('%Y%m%dT%H%M%S%f') }}"
 TEMPLATE_WORDS = ("subject", "teacher", "date", "time")
 
 
