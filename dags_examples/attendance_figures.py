@@ -299,7 +299,7 @@ def _add_session(
 
 
 def _attendance(session: Session, lesson: PlannedLesson | None) -> Attendance | None:
-    """Work out who was there; None where nobody can tell."""
+    """Work out who was there; None where that is unknown."""
     if not has_times(session):
         return None
     try:

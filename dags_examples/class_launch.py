@@ -16,7 +16,7 @@ Airflow Variables:
   its owner may read. Without it, links are mailed through the connection `smtp_default`.
 
 **If launches fail**, the others continue, and the task fails at its end and names them. Its retry launches only what is
-not done. To repeat the rest later, clear the task: nobody who has a link gets another one. A row of the timetable that
+not done. To repeat the rest later, clear the task: who has a link gets no second one. A row of the timetable that
 can't be read fails the task at once after the launches of the other rows: correct the row, and clear the task.
 
 Keep `class_timetable.py` and `link_files.py` beside this file.
@@ -95,7 +95,7 @@ def deliver(launch: Any, context: Any) -> None:
         f"Dear {person['name']},\n\n"
         f"{lesson['name']}, {start:%A %Y-%m-%d, %H:%M} to {end:%H:%M}. Your link:\n\n"
         f"{launch['client_url']}\n\n"
-        "It is yours alone: whoever has it joins in your name.\n"
+        "It is yours alone: anyone with it joins in your name.\n"
     )
     if folder:
         write_file(Path(folder), f"{lesson['launch_id']} {person['name']} {launch['user_id']}", text)
