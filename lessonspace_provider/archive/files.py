@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
@@ -14,7 +14,8 @@ from lessonspace_provider.archive.paths import DEFAULT_PATH_TEMPLATE
 from lessonspace_provider.archive.schema import ManifestFile
 from lessonspace_provider.output.destinations import join_below
 from lessonspace_provider.output.files import read_whole, write_pieces
-from lessonspace_provider.transcripts import formats as transcripts
+from lessonspace_provider.transcripts.formats import pieces_of
+from lessonspace_provider.transcripts.redaction import are_redacted, redacted_speakers, with_labels
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
@@ -72,7 +73,7 @@ class TranscriptFiles:
         """Complete a transcript from a file that holds all of it; None when there is none."""
         for format_name in self._sources(entry):
             segments = self._segments_in(entry, format_name)
-            if segments and (self._layout.redact_speakers or not transcripts.are_redacted(segments)):
+            if segments and (self._layout.redact_speakers or not are_redacted(segments)):
                 return self.write(entry, segments)
         return None
 
@@ -89,7 +90,7 @@ class TranscriptFiles:
         if segments is None:
             return None
         at = 0
-        for piece in transcripts.pieces_of(segments, format_name):
+        for piece in pieces_of(segments, format_name):
             if not data.startswith(piece, at):
                 return None
             at += len(piece)
@@ -97,22 +98,15 @@ class TranscriptFiles:
 
     def write(self, entry: Entry, segments: Collection[Segment]) -> Entry:
         """Write a transcript in all formats that are wanted."""
-        speakers = None
-        if self._layout.redact_speakers:
-            speakers = transcripts.redacted_speakers(segments, entry.profiles)
-        files = [self._write_file(entry, segments, format_name, speakers) for format_name in self._layout.formats]
-        return entry.archived(files, segments=len(segments), redacted=speakers is not None)
+        redact = self._layout.redact_speakers
+        if redact:
+            segments = with_labels(segments, redacted_speakers(segments, entry.profiles))
+        files = [self._write_file(entry, segments, format_name) for format_name in self._layout.formats]
+        return entry.archived(files, segments=len(segments), redacted=redact)
 
-    def _write_file(
-        self,
-        entry: Entry,
-        segments: Collection[Segment],
-        format_name: str,
-        speakers: Mapping[int, str] | None,
-    ) -> ManifestFile:
+    def _write_file(self, entry: Entry, segments: Collection[Segment], format_name: str) -> ManifestFile:
         path = f"{entry.path}.{format_name}"
-        pieces = transcripts.pieces_of(segments, format_name, speakers=speakers)
-        written = write_pieces(join_below(self._layout.destination, path), pieces)
+        written = write_pieces(join_below(self._layout.destination, path), pieces_of(segments, format_name))
         return ManifestFile(format=format_name, path=path, size=written.size, sha256=written.sha256)
 
 

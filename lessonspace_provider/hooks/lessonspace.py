@@ -52,7 +52,7 @@ from lessonspace_provider.hooks.masking import mask_secret
 from lessonspace_provider.rate_limit.gate import Gate, RateLimitSettings, gate_for, scope_notice
 from lessonspace_provider.rate_limit.redis_client import redis_client
 from lessonspace_provider.sessions import name_to_keep
-from lessonspace_provider.transcripts.formats import in_memory
+from lessonspace_provider.transcripts.segments import in_memory
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -24,6 +24,7 @@ from lessonspace_provider.operators.archive import (
 from lessonspace_provider.operators.base import LessonspaceOperator
 from lessonspace_provider.output.files import write_pieces
 from lessonspace_provider.transcripts import formats as transcripts
+from lessonspace_provider.transcripts.segments import in_memory
 from lessonspace_provider.triggers.time_limits import NO_REPORT, deferral_timeout, ended_without_report, report_time
 from lessonspace_provider.waiting.awaited import DEFAULT_GIVE_UP_AFTER, AwaitedTranscript, asked_with
 
@@ -157,7 +158,7 @@ class LessonspaceGetTranscriptOperator(LessonspaceOperator):
         written = f"{len(segments)} segment(s) of session {self.session_id}"
         if self.destination is None:
             self.log.info("Returned %s as the task's result.", written)
-            return transcripts.in_memory(self.session_id, segments)
+            return in_memory(self.session_id, segments)
         path = transcript_path(self.hook.get_session(self.session_id))
         files = [as_folder(self.destination) / f"{path}.{format_name}" for format_name in formats]
         for file, format_name in zip(files, formats):

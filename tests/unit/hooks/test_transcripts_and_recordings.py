@@ -107,7 +107,7 @@ def test_a_400_for_another_reason_asks_for_no_new_link(hook, linked, body):
 
 
 def test_a_transcript_too_large_for_a_list_can_be_opened(hook, linked, monkeypatch):
-    monkeypatch.setattr("lessonspace_provider.transcripts.formats.LARGEST_IN_MEMORY", 1 << 20)
+    monkeypatch.setattr("lessonspace_provider.transcripts.segments.LARGEST_IN_MEMORY", 1 << 20)
     linked.get(LINK, json=[{**SEGMENT, "text": "x" * 1000}] * 2000)
     assert len(hook.open_transcript(SESSION)) == 2000
     with pytest.raises(LessonspaceReplyTooLargeError, match=f"transcript of session {SESSION} has 2 MB, and at most 1"):

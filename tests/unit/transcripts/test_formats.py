@@ -5,7 +5,6 @@ import csv
 import html
 import io
 import json
-import random
 import re
 from datetime import timedelta
 
@@ -13,27 +12,11 @@ import pytest
 import srt
 import webvtt
 from hypothesis import example, given, settings
-from hypothesis import strategies as st
 
 from lessonspace_provider.exceptions import LessonspaceInputError
-from lessonspace_provider.transcripts.formats import WRITERS, are_redacted, check_formats, pieces_of, redacted_speakers
+from lessonspace_provider.transcripts.formats import check_formats
 from tests.spreadsheet import is_formula, split_as_a_spreadsheet
-
-SEGMENTS = [
-    {"start_time": 0.5, "end_time": 2.0, "user": {"id": 1, "name": "Ann"}, "breakout_id": "main", "text": "Hello 🎉"},
-    {"start_time": 3725.9, "end_time": 3730.0, "user": {"id": 2, "name": None}, "text": "two\nlines", "new": {"x": 1}},
-    {"start_time": None, "text": "שלום"},
-]
-
-FORMATS = list(WRITERS)
-
-
-def write(segments, format_name, *, speakers=None):
-    return b"".join(pieces_of(segments, format_name, speakers=speakers))
-
-
-def segment(start=0.0, end=1.0, name="Ann", text="hi", user_id=1):
-    return {"start_time": start, "end_time": end, "user": {"id": user_id, "name": name}, "text": text}
+from tests.unit.transcripts.kit import ANY_SEGMENTS, FORMATS, SEGMENTS, segment, write
 
 
 def read_vtt(data):
@@ -294,92 +277,6 @@ def test_no_segments_make_files_that_are_valid_all_the_same():
     assert read_vtt(write([], "vtt")) == []
 
 
-def test_speakers_are_labelled_by_role_and_numbered_in_order_of_their_first_words():
-    segments = [segment(start, user_id=user) for start, user in [(9, 40), (3, 20), (1, 10), (2, 30), (4, 20), (10, 50)]]
-    profiles = [
-        {"user": 10, "role": "teacher", "name": "T"},
-        {"user": 20, "role": "Student", "name": "A"},
-        {"user": 30, "role": "student"},
-        {"user": 40, "role": None, "name": "Bob"},
-        {"user": 50, "role": "Bob"},
-        {"user": 60, "role": "teacher", "name": "silent"},
-    ]
-    labels = {10: "Teacher", 30: "Student 1", 20: "Student 2", 40: "Speaker 1", 50: "Speaker 2"}
-    assert redacted_speakers(segments, profiles) == labels
-    assert list(redacted_speakers(segments, profiles[::-1])) == list(labels)
-
-
-def test_two_teachers_are_told_apart_by_numbers():
-    segments = [segment(1, user_id=1), segment(2, user_id=2), segment(3, user_id=3)]
-    profiles = [{"user": 1, "role": "teacher"}, {"user": 2, "role": "student"}, {"user": 3, "role": "teacher"}]
-    assert redacted_speakers(segments, profiles) == {1: "Teacher 1", 2: "Student 1", 3: "Teacher 2"}
-
-
-@pytest.mark.parametrize("format_name", FORMATS)
-def test_redaction_leaves_no_name_of_a_speaker_and_keeps_ids_and_what_was_said(format_name):
-    user = {"name": "Zebedee", "email": "zebedee@example.org"}
-    segments = [
-        {**segment(1, text="one"), "user": {**user, "id": 11}, "speaker_name": "Zebedee"},
-        {**segment(2, text="two"), "user": {**user, "id": None}},
-        {**segment(3, text="three"), "user": {**user, "id": "Zebedee"}},
-        {**segment(4, text="four"), "user": {**user, "id": True}},
-        {**segment(5, text="five"), "user": "Zebedee"},
-        {**segment(6, text="six"), "user": {**user, "id": 12}},
-        {**segment(7, text="I am Yolanda"), "user": None},
-        {**segment("Zebedee", "Zebedee", user_id=11), "breakout_id": "Zebedee's room"},
-        {**segment(8, text={"by": "Zebedee"}, user_id=11), "breakout_id": {"of": "Zebedee"}},
-        {**segment(["Zebedee"], {"Zebedee": 1}, text=["Zebedee"], user_id=11), "breakout_id": ["Zebedee"]},
-    ]
-    data = write(segments, format_name, speakers={11: "Teacher", 1: "Nobody"}).decode()
-    assert "zebedee" not in data.lower()
-    assert "Nobody" not in data
-    assert "Teacher" in data
-    assert "Unknown" in data
-    assert "I am Yolanda" in data
-    if format_name in ("json", "jsonl", "csv"):
-        assert "11" in data
-
-
-@pytest.mark.parametrize("format_name", FORMATS)
-def test_one_user_with_two_names_is_one_speaker_and_both_names_are_redacted(format_name):
-    segments = [
-        segment(0, name="Ann Lee", user_id=7),
-        segment(2, name="Annie", user_id=7),
-        segment(4, name=None, user_id=7),
-    ]
-    written = write(segments, format_name).decode()
-    assert "Ann Lee" in written
-    assert "Annie" in written
-    speakers = redacted_speakers(segments, [{"user": 7, "role": "student"}])
-    assert speakers == {7: "Student 1"}
-    redacted = write(segments, format_name, speakers=speakers).decode()
-    assert "Ann" not in redacted
-    assert redacted.count("Student 1") == 3
-
-
-def test_redaction_keeps_times_text_and_the_main_room():
-    sent = {"start_time": 1, "end_time": 2.5, "user": {"id": 1, "name": "Ann"}, "breakout_id": "main", "text": "hi"}
-    (kept,) = json.loads(write([sent], "json", speakers={1: "Student 1"}))
-    assert kept == {**sent, "user": {"id": 1, "name": "Student 1"}}
-
-
-def test_redacted_segments_are_known_by_the_labels_of_all_their_speakers():
-    speakers = redacted_speakers(SEGMENTS, [{"user": 1, "role": "teacher"}])
-    redacted = json.loads(write(SEGMENTS, "json", speakers=speakers))
-    assert are_redacted(redacted)
-    assert not are_redacted(SEGMENTS)
-    assert not are_redacted([*redacted, segment(name="Ann")])
-    assert not are_redacted([])
-
-
-def test_formats_written_from_the_redacted_json_equal_those_written_at_first():
-    segments = [*SEGMENTS, segment(7, 8, name="Bob", user_id=3)]
-    speakers = redacted_speakers(segments, [{"user": 1, "role": "teacher"}])
-    again = json.loads(write(segments, "json", speakers=speakers))
-    for format_name in FORMATS:
-        assert write(again, format_name) == write(segments, format_name, speakers=speakers)
-
-
 def test_formats_are_taken_once_each_in_the_order_given():
     assert check_formats(("txt", "json", "txt")) == ["txt", "json"]
 
@@ -388,32 +285,6 @@ def test_formats_are_taken_once_each_in_the_order_given():
 def test_formats_that_do_not_exist_are_refused_and_the_known_ones_named(formats):
     with pytest.raises(LessonspaceInputError, match=r"formats=.*json, jsonl, txt, vtt, srt, csv"):
         check_formats(formats)
-
-
-# What a JSON parser can hand over: lone surrogates included, NaN and infinity too, as Python's does.
-_awkward = ["-->", "\n\n", "\r", "\x00", "<v", ">", "&amp;", "\u2028", "1\n00:00:01,000", "\n2\n", "1.2.3", "12"]
-_awkward += ["=", "'", '"', ",", " ", "a", "\ud800", "\x1f", "🎉", "\ufeff"]
-_texts = st.one_of(
-    st.text(st.characters(exclude_categories=()), max_size=30),
-    st.lists(st.sampled_from(_awkward), max_size=8).map("".join),
-)
-_scalars = st.one_of(st.none(), st.booleans(), st.integers(-5, 5), st.floats(), _texts)
-_times = st.one_of(st.floats(-10, 400_000), st.floats(), st.none(), st.integers(), _texts)
-_users = st.one_of(_scalars, st.fixed_dictionaries({}, optional={"id": _scalars, "name": _scalars, "more": _scalars}))
-_segments = st.lists(
-    st.fixed_dictionaries(
-        {},
-        optional={
-            "start_time": _times,
-            "end_time": _times,
-            "user": _users,
-            "breakout_id": _scalars,
-            "text": st.one_of(_texts, _scalars),
-            "more": _scalars,
-        },
-    ),
-    max_size=6,
-).map(lambda segments: json.loads(json.dumps(segments)))
 
 
 def _readable(value):
@@ -426,7 +297,7 @@ def _readable(value):
 
 
 @settings(max_examples=120, deadline=None)
-@given(_segments)
+@given(ANY_SEGMENTS)
 @example([{"text": "a\n\n2\n00:00:01,000 --> 00:00:02,000\nb", "user": {"name": "7\n1.2.3"}}])
 def test_whatever_the_api_sends_every_format_is_read_back_whole_by_other_parsers(segments):
     texts = [_readable(segment.get("text")) for segment in segments]
@@ -456,23 +327,3 @@ def test_whatever_the_api_sends_every_format_is_read_back_whole_by_other_parsers
         assert content == re.sub("-{2,}>", "->", f"{speaker}: {text}".strip())
 
     assert len(write(segments, "txt").decode().splitlines()) == len(segments)
-
-
-@settings(max_examples=80, deadline=None)
-@given(_segments, st.randoms(use_true_random=False))
-def test_whatever_the_api_sends_redaction_labels_every_id_and_writes_no_name(segments, shuffler: random.Random):
-    for place, sent in enumerate(segments):
-        if isinstance(sent.get("user"), dict):
-            sent["user"]["name"] = f"Zebedee {place}"
-        sent["text"] = "said"
-    ids = {sent["user"].get("id") for sent in segments if isinstance(sent.get("user"), dict)}
-    ids = {user_id for user_id in ids if type(user_id) is int}
-    profiles = [{"user": user_id, "role": shuffler.choice(["teacher", "student", None])} for user_id in sorted(ids)]
-
-    speakers = redacted_speakers(segments, profiles)
-    assert speakers.keys() == ids
-    assert len(set(speakers.values())) == len(ids)
-    for format_name in FORMATS:
-        assert b"Zebedee" not in write(segments, format_name, speakers=speakers)
-    again = json.loads(write(segments, "json", speakers=speakers))
-    assert all(write(again, name) == write(segments, name, speakers=speakers) for name in FORMATS)

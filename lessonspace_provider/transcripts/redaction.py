@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Write labels in place of speakers' names into a transcript's segments. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, cast
+
+from lessonspace_provider.api.arguments import ROLES
+from lessonspace_provider.transcripts.segments import UNKNOWN_SPEAKER, in_time_order, user_id_of, user_of
+
+if TYPE_CHECKING:
+    from lessonspace_provider.api.types import Profile, Segment
+
+#: Stands for a role that is not known, in labels such as ``Speaker 1``.
+UNKNOWN_ROLE = "Speaker"
+
+#: The one breakout id that is documented: any other might be free text, and hold a name.
+MAIN_ROOM = "main"
+
+_TYPES = {"start_time": (int, float), "end_time": (int, float), "user": (object,), "text": (str,)}
+_KINDS = "|".join((*(role.capitalize() for role in ROLES), UNKNOWN_ROLE))
+_LABEL = re.compile(rf"({_KINDS})( \d+)?|{UNKNOWN_SPEAKER}")
+
+
+def redacted_speakers(segments: Collection[Segment], profiles: Sequence[Profile]) -> dict[int, str]:
+    """
+    Make labels to write in place of speakers' names.
+
+    They are roles, numbered in order of first utterance, ``Student 1``, ``Student 2``; ``Speaker 1`` where no role
+    is known. Only a teacher who is the only one is ``Teacher`` without a number. The same transcript and roles
+    make the same labels.
+
+    :param segments: as the hook returns them.
+    :param profiles: the session's; ``user`` and ``role`` are read.
+    :return: user id -> label, for every integer user id in the segments.
+    """
+    roles = {profile.get("user"): profile.get("role") for profile in profiles}
+    ids = in_time_order(segments, lambda _start, _end, segment: user_id_of(segment))
+    kinds = {user_id: _kind(roles.get(user_id)) for user_id in ids if user_id is not None}
+    of_each, so_far = Counter(kinds.values()), Counter[str]()
+    labels = {}
+    for user_id, kind in kinds.items():
+        so_far[kind] += 1
+        labels[user_id] = kind if kind == "Teacher" and of_each[kind] == 1 else f"{kind} {so_far[kind]}"
+    return labels
+
+
+def with_labels(segments: Collection[Segment], speakers: Mapping[int, str]) -> Collection[Segment]:
+    """
+    Put labels in place of speakers' names.
+
+    ``UNKNOWN_SPEAKER`` stands for speakers without a label or an integer id. Of a segment only what the API documents
+    is kept: times that are numbers, text that is text, and the breakout id ``main``, since anything else could hold
+    names. User ids stay: they are pseudonyms, which Lessonspace and the school can resolve. Names that were spoken, in
+    the text, stay as well. Redacting again gives the same segments.
+
+    :param segments: as the hook returns them.
+    :param speakers: user id -> label, such as ``redacted_speakers`` makes.
+    :return: the segments, made anew each time they are read through.
+    """
+    return _Redacted(segments, speakers)
+
+
+class _Redacted(Collection["Segment"]):
+    """Segments with labels in place of names, made anew each time they are read through."""
+
+    def __init__(self, segments: Collection[Segment], speakers: Mapping[int, str]) -> None:
+        self._segments = segments
+        self._speakers = speakers
+
+    def __len__(self) -> int:
+        return len(self._segments)
+
+    def __contains__(self, wanted: object) -> bool:
+        return any(segment == wanted for segment in self)
+
+    def __iter__(self) -> Iterator[Segment]:
+        return (_redacted(segment, self._speakers) for segment in self._segments)
+
+
+def are_redacted(segments: Collection[Segment]) -> bool:
+    """Whether there are labels in place of all speakers' names, as ``with_labels`` leaves them."""
+    names = (user_of(segment).get("name") for segment in segments)
+    return len(segments) > 0 and all(isinstance(name, str) and _LABEL.fullmatch(name) for name in names)
+
+
+def _kind(role: object) -> str:
+    # A role no one documented might be free text, and hold a name.
+    return role.capitalize() if isinstance(role, str) and role.lower() in ROLES else UNKNOWN_ROLE
+
+
+def _redacted(segment: Segment, speakers: Mapping[int, str]) -> Segment:
+    user_id = user_id_of(segment)
+    label = UNKNOWN_SPEAKER if user_id is None else speakers.get(user_id, UNKNOWN_SPEAKER)
+    kept = {field: value for field, value in segment.items() if _is_documented(field, value)}
+    return cast("Segment", {**kept, "user": {"id": user_id, "name": label}})
+
+
+def _is_documented(field: str, value: object) -> bool:
+    """Whether the API documents such a value of this field; null, which tells nothing, is let pass."""
+    if field == "breakout_id":
+        return value in (MAIN_ROOM, None)
+    return field in _TYPES and (value is None or isinstance(value, _TYPES[field]))
