@@ -8,24 +8,29 @@ import pkgutil
 import re
 import runpy
 import shlex
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 
 import pytest
 
 from lessonspace_provider.hooks.lessonspace import LessonspaceHook
 from lessonspace_provider.live_check import __main__ as live_check
-from lessonspace_provider.live_check.assumptions import ASSUMPTIONS, READ_ONLY, UNTESTABLE, WRITING
+from lessonspace_provider.live_check import account as checked_account
+from lessonspace_provider.live_check.assumptions import ASSUMPTIONS
 from lessonspace_provider.sandbox.settings import ORGANISATION_ID
 
-AS_SHIPPED = live_check.REQUESTS_PER_SECOND
+AS_SHIPPED = checked_account.REQUESTS_PER_SECOND
 
 ORGANISATION = r"/organisations/\d+"
-NAMES = [assumption.name for assumption in ASSUMPTIONS]
+WRITING = {name for name, assumption in ASSUMPTIONS.items() if assumption.writes}
+UNTESTABLE = {name for name, assumption in ASSUMPTIONS.items() if assumption.check.__module__.endswith("untestable")}
+PAGE = Path(__file__).parent.parent.parent / "docs" / "explanation" / "assumptions.md"
 
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
-    monkeypatch.setattr(live_check, "REQUESTS_PER_SECOND", 0.0)
+    monkeypatch.setattr(checked_account, "REQUESTS_PER_SECOND", 0.0)
     monkeypatch.setattr("lessonspace_provider.api.retries._backoff", lambda _: 0.0)
 
 
@@ -64,15 +69,15 @@ def verdicts(capsys, *arguments):
     return run(capsys, *arguments)[1]
 
 
-def test_everything_holds_for_the_sandbox_and_each_assumption_has_its_line(control, capsys):
+def test_everything_holds_for_the_sandbox(control, capsys):
     found = verdicts(capsys, "--write")
-    assert list(found) == NAMES
-    assert {name for name, verdict in found.items() if verdict != "holds"} == {a.name for a in UNTESTABLE}
+    assert list(found) == list(ASSUMPTIONS)
+    assert {name for name, verdict in found.items() if verdict != "holds"} == UNTESTABLE
 
 
 def test_without_write_nothing_is_launched(control, capsys):
     found = verdicts(capsys)
-    assert {found[assumption.name] for assumption in WRITING} == {"could not be checked"}
+    assert {found[name] for name in WRITING} == {"could not be checked"}
     assert {call.method for call in control.calls()} == {"GET"}
 
 
@@ -83,12 +88,15 @@ def test_write_launches_one_space_and_changes_nothing_else(control, capsys):
     assert len({launch.body["id"] for launch in control.launches()}) == 1
 
 
-def test_every_check_belongs_to_an_assumption_and_the_other_way_round():
-    assert list(live_check.CHECKS) == [assumption.name for assumption in READ_ONLY]
-    assert len(set(NAMES)) == len(NAMES)
+def test_documentation_lists_every_assumption():
+    rows = [
+        f"| {name} | {a.claim} | {a.source} | {' '.join(f'`{place}`' for place in a.relied_on_in)} |"
+        for name, a in sorted(ASSUMPTIONS.items())
+    ]
+    assert [line for line in PAGE.read_text().splitlines() if "`" in line and line.startswith("|")] == rows
 
 
-@pytest.mark.parametrize("assumption", ASSUMPTIONS, ids=NAMES)
+@pytest.mark.parametrize("assumption", ASSUMPTIONS.values(), ids=ASSUMPTIONS)
 def test_the_code_that_relies_on_an_assumption_is_there(assumption):
     for place in assumption.relied_on_in:
         assert pkgutil.resolve_name(f"lessonspace_provider.{place}")
@@ -152,14 +160,14 @@ BROKEN = [
 
 
 @pytest.mark.parametrize(("name", "path", "status", "body"), BROKEN, ids=[broken[0] for broken in BROKEN])
-def test_what_does_not_hold_is_told(control, capsys, name, path, status, body):
+def test_wrong_assumption_is_reported(control, capsys, name, path, status, body):
     control.inject_fault("status", status=status, body=json.dumps(body), path=path)
     exit_status, found, _ = run(capsys, "--write")
     assert (exit_status, found[name]) == (1, "does not hold")
 
 
 @pytest.mark.parametrize(("nested", "note"), [(True, r"\d+ users with user.id\)"), (False, "users, 0 of them with")])
-def test_it_says_in_which_shape_users_come(control, capsys, nested, note):
+def test_shape_of_listed_users_is_reported(control, capsys, nested, note):
     control.reset(nested_users=nested)
     _, found, output = run(capsys)
     assert found["user-list"] == "holds"
@@ -167,7 +175,7 @@ def test_it_says_in_which_shape_users_come(control, capsys, nested, note):
 
 
 @pytest.mark.parametrize("name", ["end-filter", "start-filter"])
-def test_a_filter_that_loses_sessions_is_told(control, capsys, name):
+def test_filter_that_loses_sessions_is_reported(control, capsys, name):
     moments = [(f"2026-11-20T0{n}:00:00Z", f"2026-11-20T0{n}:50:00Z") for n in range(5)]
     first = a_list(*({**SESSION, "uuid": f"{n}", "start_time": a, "end_time": b} for n, (a, b) in enumerate(moments)))
     control.inject_fault("status", status=200, body=json.dumps(first), path=SESSIONS, count=1)
@@ -176,7 +184,7 @@ def test_a_filter_that_loses_sessions_is_told(control, capsys, name):
     assert verdicts(capsys)[name] == "does not hold"
 
 
-def test_a_session_that_begins_meanwhile_speaks_against_nothing(control, capsys, monkeypatch):
+def test_session_that_starts_during_the_check_changes_no_verdict(control, capsys, monkeypatch):
     def ask_then_begin(account, *query):
         answer = ask(account, *query)
         if not query:
@@ -184,33 +192,33 @@ def test_a_session_that_begins_meanwhile_speaks_against_nothing(control, capsys,
             control.add_session(now - timedelta(hours=1), now - timedelta(minutes=1), users=["Ann", "Ben"])
         return answer
 
-    ask = live_check.Account.sessions_with
-    monkeypatch.setattr(live_check.Account, "sessions_with", ask_then_begin)
+    ask = checked_account.Account.sessions_with
+    monkeypatch.setattr(checked_account.Account, "sessions_with", ask_then_begin)
     assert verdicts(capsys)["unknown-filter"] == "holds"
 
 
-def test_sessions_without_an_integer_id_do_not_show_that_none_is_found_by_it(control, capsys):
+def test_sessions_without_integer_id_leave_integer_id_unchecked(control, capsys):
     control.inject_fault("status", status=200, body=json.dumps(a_list({"uuid": SESSION["uuid"]})), path=SESSIONS)
     assert verdicts(capsys)["integer-id"] == "could not be checked"
 
 
 def test_each_assumption_that_is_checked_is_broken_by_a_test():
-    assert {broken[0] for broken in BROKEN} | {"transcript-file"} == {a.name for a in (*READ_ONLY, *WRITING)}
+    assert {broken[0] for broken in BROKEN} | {"transcript-file"} == set(ASSUMPTIONS) - UNTESTABLE
 
 
-def test_a_transcript_of_another_shape_is_told(control, capsys):
+def test_transcript_of_another_shape_is_reported(control, capsys):
     control.inject_fault("status", status=200, body='[{"start": 1, "words": "Hi"}]', target="store")
     assert verdicts(capsys)["transcript-file"] == "does not hold"
 
 
-def test_an_account_without_sessions_tells_little_and_accuses_nobody(lessonspace_sandbox, capsys):
+def test_account_without_sessions_breaks_no_assumption(lessonspace_sandbox, capsys):
     lessonspace_sandbox.control.reset(sessions_per_day=0)
     status, _, output = run(capsys)
     assert status == 0
     assert "there are no sessions" in output
 
 
-def test_a_wrong_key_is_said_and_nothing_is_checked(lessonspace_sandbox, capsys, monkeypatch):
+def test_wrong_key_is_reported_and_nothing_is_checked(lessonspace_sandbox, capsys, monkeypatch):
     wrong = a_connection(lessonspace_sandbox, "00000000-0000-4000-8000-000000000009")
     monkeypatch.setenv("AIRFLOW_CONN_WRONG", wrong)
     status, found, output = run(capsys, "--conn-id", "wrong")
@@ -218,10 +226,10 @@ def test_a_wrong_key_is_said_and_nothing_is_checked(lessonspace_sandbox, capsys,
     assert "API key" in output
 
 
-def test_a_connection_that_is_not_there_is_said(capsys):
-    status, found, output = run(capsys, "--conn-id", "nobodys")
+def test_missing_connection_is_reported(capsys):
+    status, found, output = run(capsys, "--conn-id", "missing")
     assert (status, found) == (2, {})
-    assert output.startswith("Nothing was checked: there is no connection 'nobodys'. ")
+    assert output.startswith("Nothing was checked: there is no connection 'missing'. ")
 
 
 def test_the_command_that_gives_a_missing_connection_works_as_printed(lessonspace_sandbox, capsys, monkeypatch):
@@ -250,17 +258,18 @@ def test_connection_in_the_environment_that_is_not_json_is_named(capsys, monkeyp
     assert "password: x" not in output
 
 
-def test_what_was_found_before_an_interruption_stays(control, capsys, monkeypatch):
+def test_findings_before_an_interruption_stay(control, capsys, monkeypatch):
     def interrupted(account):
         raise KeyboardInterrupt
 
-    monkeypatch.setitem(live_check.CHECKS, "pages", interrupted)
-    status, found, output = run(capsys)
-    assert (status, found) == (2, {"hello": "holds", "own-organisation": "holds"})
-    assert output.endswith(f"Stopped: 2 of {len(ASSUMPTIONS)} assumptions were looked at.\n")
+    third = list(ASSUMPTIONS)[2]
+    monkeypatch.setitem(ASSUMPTIONS, third, replace(ASSUMPTIONS[third], check=interrupted))
+    status, found, output = run(capsys, "--write")
+    assert (status, set(found.values()), list(found)) == (2, {"holds"}, list(ASSUMPTIONS)[:2])
+    assert output.endswith(f"Stopped: 2 of {len(ASSUMPTIONS)} assumptions were checked.\n")
 
 
-def test_another_organisations_id_is_said_and_nothing_is_accused(lessonspace_sandbox, capsys, monkeypatch):
+def test_wrong_organisation_id_is_reported_and_nothing_is_checked(lessonspace_sandbox, capsys, monkeypatch):
     connection = a_connection(lessonspace_sandbox, lessonspace_sandbox.api_key, organisation_id=ORGANISATION_ID + 1)
     monkeypatch.setenv("AIRFLOW_CONN_LESSONSPACE_DEFAULT", connection)
     status, found, output = run(capsys)
@@ -269,22 +278,20 @@ def test_another_organisations_id_is_said_and_nothing_is_accused(lessonspace_san
 
 
 @pytest.mark.parametrize("status", [403, 429, 503])
-def test_what_gets_no_answer_can_not_be_told_and_is_not_accused(
-    control, lessonspace_sandbox, capsys, monkeypatch, status
-):
+def test_failed_request_breaks_no_assumption(control, lessonspace_sandbox, capsys, monkeypatch, status):
     connection = a_connection(lessonspace_sandbox, lessonspace_sandbox.api_key, rate_limit_max_wait=0.1)
     monkeypatch.setenv("AIRFLOW_CONN_LESSONSPACE_DEFAULT", connection)
     control.inject_fault("status", status=status, path=f"({ORGANISATION}/users/|/hello/|/spaces/launch/)$")
     exit_status, found, output = run(capsys, "--write")
     assert exit_status == 0
-    untold = {"hello", "user-list", *(a.name for a in (*WRITING, *UNTESTABLE))}
-    assert {name for name, verdict in found.items() if verdict != "holds"} == untold
+    unchecked = {"hello", "user-list", *WRITING, *UNTESTABLE}
+    assert {name for name, verdict in found.items() if verdict != "holds"} == unchecked
     assert f"status {status}" in output
 
 
-def test_at_most_one_request_a_second_is_made_whatever_the_connection_allows(control, monkeypatch):
-    monkeypatch.setattr(live_check, "REQUESTS_PER_SECOND", AS_SHIPPED)
-    account = live_check.Account(LessonspaceHook())
+def test_check_makes_at_most_one_request_a_second(control, monkeypatch):
+    monkeypatch.setattr(checked_account, "REQUESTS_PER_SECOND", AS_SHIPPED)
+    account = checked_account.Account(LessonspaceHook())
     times = []
     for _ in range(3):
         account.ask("/hello/")
@@ -294,11 +301,11 @@ def test_at_most_one_request_a_second_is_made_whatever_the_connection_allows(con
 
 
 def test_a_lower_limit_of_the_connection_is_kept(lessonspace_sandbox, monkeypatch):
-    monkeypatch.setattr(live_check, "REQUESTS_PER_SECOND", AS_SHIPPED)
+    monkeypatch.setattr(checked_account, "REQUESTS_PER_SECOND", AS_SHIPPED)
     for own, kept in [(0.5, 0.5), (5, AS_SHIPPED), (0, AS_SHIPPED)]:
         connection = a_connection(lessonspace_sandbox, lessonspace_sandbox.api_key, rate_limit_per_second=own)
         monkeypatch.setenv("AIRFLOW_CONN_LESSONSPACE_DEFAULT", connection)
-        assert live_check.Account(LessonspaceHook()).hook.settings.rate_limit_per_second == kept
+        assert checked_account.Account(LessonspaceHook()).hook.settings.rate_limit_per_second == kept
 
 
 def test_nothing_personal_or_secret_is_printed(control, lessonspace_sandbox, capsys):
@@ -310,12 +317,11 @@ def test_nothing_personal_or_secret_is_printed(control, lessonspace_sandbox, cap
     assert not [text for text in shown if text in output]
 
 
-def test_calls_that_are_tried_again_tell_nothing_of_sessions_either(control, capfd, caplog, monkeypatch):
+def test_retries_print_nothing_of_sessions(control, capfd, caplog, monkeypatch):
     control.inject_fault("status", status=503, path="/transcript/$", count=2)
     # As a program, the module has another name than it has here.
     with pytest.warns(RuntimeWarning, match=r"found in sys\.modules"):
         program = runpy.run_module("lessonspace_provider.live_check", run_name="program", alter_sys=True)["main"]
-    monkeypatch.setitem(program.__globals__, "REQUESTS_PER_SECOND", live_check.REQUESTS_PER_SECOND)
     assert program([]) == 0
     assert [call.status for call in control.calls()].count(503) == 2
     output = "".join(capfd.readouterr()) + caplog.text
