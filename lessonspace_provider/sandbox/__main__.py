@@ -18,6 +18,14 @@ from lessonspace_provider.sandbox.server import Sandbox
 from lessonspace_provider.sandbox.settings import SandboxSettings
 
 DEFAULT_PORT = 8750
+SWITCHES = {
+    "retry_after": "send Retry-After with a 429",
+    "include_single_user_default": "list one-user sessions by default (unknown of the real API)",
+    "boundary_inclusive": "let *_after and *_before filters include the bound (unknown of the real API)",
+    "transcript_list_form": "answer the transcript operation with a list of segments instead of a link",
+    "nested_users": "list users with their id below user, as one client of the real API reads them",
+    "transcription_addon": "let launches turn transcripts and summaries on",
+}
 STOP_SIGNALS = {signal.SIGTERM, signal.SIGINT}
 
 
@@ -78,48 +86,14 @@ def _parser() -> argparse.ArgumentParser:
     add("--sessions-per-day", type=int, default=default.sessions_per_day, help="sessions of each past day")
     add("--link-lifetime", type=float, default=default.link_lifetime, help="seconds a signed link works")
     add("--api-key", default=None, help="lower-case UUID; one that depends on the seed alone if left out")
-    add(
-        "--retry-after",
-        action=argparse.BooleanOptionalAction,
-        default=default.retry_after,
-        help="send Retry-After with a 429",
-    )
-    add(
-        "--include-single-user-default",
-        action=argparse.BooleanOptionalAction,
-        default=default.include_single_user_default,
-        help="list one-user sessions when the caller does not say (the real default is unknown)",
-    )
-    add(
-        "--boundary-inclusive",
-        action=argparse.BooleanOptionalAction,
-        default=default.boundary_inclusive,
-        help="let *_after and *_before filters include the bound (unknown of the real API)",
-    )
-    add(
-        "--transcript-list-form",
-        action=argparse.BooleanOptionalAction,
-        default=default.transcript_list_form,
-        help="answer the transcript operation with a list of segments instead of a link",
-    )
-    add(
-        "--nested-users",
-        action=argparse.BooleanOptionalAction,
-        default=default.nested_users,
-        help="list users with their id below user, as one client of the real API reads them",
-    )
-    add(
-        "--transcription-addon",
-        action=argparse.BooleanOptionalAction,
-        default=default.transcription_addon,
-        help="let launches turn transcripts and summaries on",
-    )
-    add(
-        "--expired-link-status",
-        type=int,
-        default=default.expired_link_status,
-        help="status of the store for an expired link: 403, or 400 as other stores answer",
-    )
+    for name, description in SWITCHES.items():
+        add(
+            f"--{name.replace('_', '-')}",
+            action=argparse.BooleanOptionalAction,
+            default=getattr(default, name),
+            help=description,
+        )
+    add("--expired-link-status", type=int, default=default.expired_link_status, help="the store's: 403 or 400")
     add("--allow-remote", action="store_true", help="allow a host that is not loopback: its control needs no key")
     add("--log-file", type=Path, default=None, help="write the log there instead of to the standard output")
     add("--ready-file", type=Path, default=None, help="write a JSON file there when it is serving")

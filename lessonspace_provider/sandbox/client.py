@@ -10,14 +10,13 @@ import json
 import re
 import urllib.error
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from lessonspace_provider.sandbox.messages import (
     Fault,
-    FaultKind,
     Joined,
     NewSession,
     RecordedCall,
@@ -27,10 +26,19 @@ from lessonspace_provider.sandbox.messages import (
     SessionTruth,
     Target,
     TranscriptMode,
-    Visit,
 )
+from lessonspace_provider.sandbox.settings import SandboxSettings
 
 Output = TypeVar("Output")
+Parameters = ParamSpec("Parameters")
+
+
+def _takes(
+    kind: Callable[Parameters, object],
+) -> Callable[[Callable[..., Output]], Callable[Concatenate[SandboxControl, Parameters], Output]]:
+    """Give a method the parameters of a dataclass, for editors and type checkers."""
+    del kind
+    return lambda method: method
 
 
 class SandboxControlError(Exception):
@@ -52,10 +60,10 @@ class SandboxControl:
         self._root_url = root_url.rstrip("/").removesuffix("/v2")
         self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
-    # Look
+    # Read
 
     def state(self) -> SandboxState:
-        """Return counts, and where the clock stands."""
+        """Return counts, and the time of the sandbox's clock."""
         return self._ask(SandboxState, "state")
 
     def sessions(self) -> list[SessionTruth]:
@@ -79,35 +87,16 @@ class SandboxControl:
         """Return the launches that took effect since the last reset: bodies, headers, what they led to."""
         return self._ask(list[RecordedLaunch], "launches")
 
-    # Begin anew
+    # Reset
 
-    def reset(
-        self,
-        *,
-        seed: int | None = None,
-        now: datetime | None = None,
-        speed: float | None = None,
-        rate: int | None = None,
-        retry_after: bool | None = None,
-        page_size: int | None = None,
-        latency: float | None = None,
-        days: int | None = None,
-        sessions_per_day: int | None = None,
-        link_lifetime: float | None = None,
-        include_single_user_default: bool | None = None,
-        boundary_inclusive: bool | None = None,
-        transcript_list_form: bool | None = None,
-        nested_users: bool | None = None,
-        transcription_addon: bool | None = None,
-        expired_link_status: int | None = None,
-    ) -> SandboxState:
-        """Make the world anew and forget calls, launches and faults.
+    @_takes(SandboxSettings)
+    def reset(self, **settings: object) -> SandboxState:
+        """Restore the initial world and forget calls, launches and faults.
 
-        Settings that are given replace those the sandbox was started with, until the next reset; see
-        ``SandboxSettings``. Addresses and the API key stay.
+        :param settings: fields of ``SandboxSettings``; they replace those the sandbox was started with, until the
+            next reset. Addresses and the API key stay.
         """
-        changes = {name: value for name, value in locals().items() if name != "self" and value is not None}
-        return self._ask(SandboxState, "reset", **changes)
+        return self._ask(SandboxState, "reset", **settings)
 
     # Sessions
 
@@ -125,69 +114,32 @@ class SandboxControl:
     def leave(
         self, where: str, *, user_id: int | None = None, name: str | None = None, guest: str | None = None
     ) -> None:
-        """Let a person leave, or everybody; the session ends 30 s after the last one left.
+        """Let a person leave, or all; the session ends 30 s after the last one left.
 
         :param guest: the guest's uuid, as ``join`` returns it.
         """
-        self._tell("leave", where=where, user_id=user_id, name=name, guest=guest)
+        self._do("leave", where=where, user_id=user_id, name=name, guest=guest)
 
     def idle(
         self, where: str, *, user_id: int | None = None, name: str | None = None, guest: str | None = None
     ) -> None:
-        """Let a person go idle, or everybody; joining again ends it. All idle for 5 minutes end the session."""
-        self._tell("idle", where=where, user_id=user_id, name=name, guest=guest)
+        """Let a person go idle, or all; joining again ends it. All idle for 5 minutes end the session."""
+        self._do("idle", where=where, user_id=user_id, name=name, guest=guest)
 
     def end_session(self, where: str) -> None:
         """End a running session now."""
-        self._tell("end-session", where=where)
+        self._do("end-session", where=where)
 
-    def add_session(
-        self,
-        start: datetime,
-        end: datetime | None = None,
-        *,
-        users: Sequence[int | str] | None = None,
-        guests: int = 0,
-        visits: Sequence[Visit] = (),
-        name: str | None = None,
-        space: str | None = None,
-        launch_id: str | None = None,
-        recorded: bool = True,
-        transcribe: bool = True,
-        tags: dict[str, str] | None = None,
-        transcript: TranscriptMode = "by-rule",
-        transcript_delay: float | None = None,
-        segments: list[Segment] | None = None,
-        transcript_bytes: int | None = None,
-        summary: str | None = None,
-    ) -> str:
-        """Put a session into the world; see ``NewSession`` for the parameters.
+    @_takes(NewSession)
+    def add_session(self, *arguments: Any, **fields: Any) -> str:
+        """Add a session to the world; see ``NewSession`` for the parameters.
 
         :return: its uuid.
         """
-        new = NewSession(
-            start,
-            end,
-            guests=guests,
-            visits=list(visits),
-            name=name,
-            space=space,
-            launch_id=launch_id,
-            recorded=recorded,
-            transcribe=transcribe,
-            tags=tags or {},
-            transcript=transcript,
-            transcript_delay=transcript_delay,
-            segments=segments,
-            transcript_bytes=transcript_bytes,
-            summary=summary,
-        )
-        if users is not None:
-            new.users[:] = users
-        return self.add_sessions([new])[0]
+        return self.add_sessions([NewSession(*arguments, **fields)])[0]
 
     def add_sessions(self, sessions: Sequence[NewSession]) -> list[str]:
-        """Put many sessions into the world.
+        """Add many sessions to the world.
 
         :return: their uuids, in the same order.
         """
@@ -200,14 +152,14 @@ class SandboxControl:
 
         :param segments: what is in it from now on, an empty list too; None = what was.
         """
-        self._tell("set-transcript", session_id=session_id, transcript=transcript, segments=segments)
+        self._do("set-transcript", session_id=session_id, transcript=transcript, segments=segments)
 
     def correct_times(self, session_id: str, *, start: datetime | None = None, end: datetime | None = None) -> None:
         """Change the times of a session, also to what cannot be, such as a start after the end.
 
         :param end: a running session ends, at this moment; None = the end stays.
         """
-        self._tell("correct-times", session_id=session_id, start=start, end=end)
+        self._do("correct-times", session_id=session_id, start=start, end=end)
 
     def set_raw_fields(self, session_id: str, fields: dict[str, str]) -> None:
         r"""Serve fields of a session, in lists and detail, in shapes that the API should not send.
@@ -215,7 +167,7 @@ class SandboxControl:
         :param fields: field -> JSON text, sent as it is: ``{"billable_seconds": "1e999", "name": '"\ud800"'}``.
             They replace those of an earlier call; filters go by the true values.
         """
-        self._tell("set-raw-fields", session_id=session_id, fields=fields)
+        self._do("set-raw-fields", session_id=session_id, fields=fields)
 
     def delete_session(self, session_id: str, *, after_page: int | None = None) -> None:
         """Delete a session, its recording and its transcript.
@@ -223,11 +175,11 @@ class SandboxControl:
         :param after_page: delete it between two pages: once this page of any session list has been served and
             another one follows. None = now.
         """
-        self._tell("delete-session", session_id=session_id, after_page=after_page)
+        self._do("delete-session", session_id=session_id, after_page=after_page)
 
     def delete_recording(self, session_id: str) -> None:
         """Delete the recording of a session, and with it its transcript."""
-        self._tell("delete-recording", session_id=session_id)
+        self._do("delete-recording", session_id=session_id)
 
     # Time
 
@@ -244,62 +196,32 @@ class SandboxControl:
 
     # What goes wrong
 
-    def inject_fault(
-        self,
-        kind: FaultKind,
-        *,
-        status: int | None = None,
-        seconds: float = 0.0,
-        retry_after: str | None = None,
-        body: str | None = None,
-        count: int | None = None,
-        target: Target = "api",
-        method: str | None = None,
-        path: str | None = None,
-        every: int | None = None,
-        probability: float | None = None,
-        seed: int = 1,
-        after: bool = False,
-    ) -> None:
+    @_takes(Fault)
+    def inject_fault(self, *arguments: Any, **fields: Any) -> None:
         """Let calls go wrong from now on; see ``Fault`` for the parameters.
 
-        Several faults stand in line: for each call the first that fires counts.
+        Faults form a queue: for each call the first that fires counts.
         """
-        fault = Fault(
-            kind,
-            status=status,
-            seconds=seconds,
-            retry_after=retry_after,
-            body=body,
-            count=count,
-            target=target,
-            method=method,
-            path=path,
-            every=every,
-            probability=probability,
-            seed=seed,
-            after=after,
-        )
-        self._tell("inject-fault", **asdict(fault))
+        self._do("inject-fault", fault=asdict(Fault(*arguments, **fields)))
 
     def clear_faults(self) -> None:
         """Let nothing go wrong any more."""
-        self._tell("clear-faults")
+        self._do("clear-faults")
 
     def set_rate(self, rate: int) -> None:
         """Change the rate limit, in calls per second; 0 = unlimited."""
-        self._tell("set-rate", rate=rate)
+        self._do("set-rate", rate=rate)
 
     def expire_links(self) -> None:
         """Let every signed link made so far have expired."""
-        self._tell("expire-links")
+        self._do("expire-links")
 
     def _ask(self, kind: type[Output], command: str, **payload: object) -> Output:
         from lessonspace_provider.sandbox.codec import adapter
 
         return adapter(kind).validate_json(self._send(command, payload))
 
-    def _tell(self, command: str, **payload: object) -> None:
+    def _do(self, command: str, **payload: object) -> None:
         self._send(command, payload)
 
     def _send(self, command: str, payload: dict[str, object]) -> bytes:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
@@ -24,7 +25,7 @@ TranscriptState = Literal[
     "recording-removed",
     "never",
 ]
-"""Where a session's transcript stands. ``pending`` will be ready; the others after it never will."""
+"""The state of a session's transcript. ``pending`` will be ready; the others after it never will."""
 
 
 class Speaker(TypedDict):
@@ -119,7 +120,7 @@ class Visit:
 
 @dataclass(frozen=True)
 class NewSession:
-    """A session to put into the world.
+    """A session to add to the world.
 
     :param start: when it began (aware).
     :param end: when it ended; None = it is running.
@@ -143,9 +144,9 @@ class NewSession:
 
     start: datetime
     end: datetime | None = None
-    users: list[int | str] = field(default_factory=lambda: ["Ada Teacher", "Ben Student"])
+    users: Sequence[int | str] = field(default_factory=lambda: ["Ada Teacher", "Ben Student"])
     guests: int = 0
-    visits: list[Visit] = field(default_factory=list)
+    visits: Sequence[Visit] = ()
     name: str | None = None
     space: str | None = None
     launch_id: str | None = None
@@ -182,7 +183,7 @@ class SessionTruth:
 
 @dataclass(frozen=True)
 class SandboxState:
-    """Counts, and where the clock stands.
+    """Counts, and the time of the sandbox's clock.
 
     ``accepted`` and ``refused`` are the rate limit's; ``api_calls`` and ``store_calls`` count every call.
     """

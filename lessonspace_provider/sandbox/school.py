@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from random import Random
 
-from lessonspace_provider.sandbox.dialogue import LANGUAGES, SPACE_NAMES, STUDENTS, SUBJECTS, TEACHERS
+from lessonspace_provider.sandbox.dialogue import LANGUAGES, WORDS
 from lessonspace_provider.sandbox.entities import Guest, LogType, Session, Space, User
 from lessonspace_provider.sandbox.world import END_AFTER_ALL_IDLE, END_AFTER_LAST_LEFT, World
 
@@ -78,11 +78,11 @@ def make_world(seed: int, organisation_id: int, now: datetime, days: int, sessio
 def _make_people(world: World) -> tuple[list[User], list[User]]:
     teachers = [
         world.add_user(name, "teacher", f"teacher-{n}", f"teacher{n}@school.example")
-        for n, name in enumerate(TEACHERS, 1)
+        for n, name in enumerate(WORDS["teachers"], 1)
     ]
     students = [
         world.add_user(name, "student", f"student-{n}" if n % 5 else f"Student:{n}/ext", _student_email(n))
-        for n, name in enumerate(STUDENTS, 1)
+        for n, name in enumerate(WORDS["students"], 1)
     ]
     world.add_user("Office", "admin", None, "office@school.example")
     for user in teachers + students[::6]:
@@ -101,12 +101,13 @@ def _make_spaces(world: World, people: tuple[list[User], list[User]], opened: da
         teacher = number % len(teachers)
         launch_id = _LAUNCH_IDS[number % len(_LAUNCH_IDS)].format(n=100 + number) if number % 3 else None
         created = opened + timedelta(hours=number, seconds=world.random.uniform(0, 3000))
-        space = world.add_space(SPACE_NAMES[number % len(SPACE_NAMES)], created, launch_id)
+        names = WORDS["space_names"]
+        space = world.add_space(names[number % len(names)], created, launch_id)
         space.language = "zh" if number % 13 == 6 else _TEACHER_LANGUAGES[teacher % len(LANGUAGES)]
         space.alias = f"room-{number}" if number % 4 == 0 else None
         space.record_av = space.record_content = number % 12 != 7
         space.transcribe = number % 8 != 5
-        space.tags = {"Subject": SUBJECTS[teacher], "cohort": str(2024 + number % 3)} if number % 2 else {}
+        space.tags = {"Subject": WORDS["subjects"][teacher], "cohort": str(2024 + number % 3)} if number % 2 else {}
         space.assigned_to = [teachers[teacher].id]
         class_size = 1 if world.random.random() < 0.6 else world.random.randint(2, 4)
         pupils = world.random.sample(students, class_size)

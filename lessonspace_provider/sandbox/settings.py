@@ -17,7 +17,7 @@ _KEY_NAMESPACE = uuid.UUID("6f1f4a52-7f0e-4c0a-9a53-2d1d0c6b8e11")
 _KEY = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SandboxSettings:
     """How a sandbox behaves; every field has a default.
 
