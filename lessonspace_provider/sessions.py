@@ -66,7 +66,7 @@ def odd_fields(session: Session) -> list[str]:
         "profiles": lambda value: objects_in(value) == value,
         "guests": lambda value: objects_in(value) == value,
         "logs": lambda value: objects_in(value) == value,
-        "billable_seconds": lambda value: _seconds(value) is not None,
+        "billable_seconds": lambda value: whole_seconds(value) is not None,
     }
     given = {field: session.get(field) for field in is_read}
     return [field for field, value in given.items() if value is not None and not is_read[field](value)]
@@ -154,7 +154,7 @@ def summary(session: Session) -> SessionSummary:
         end_time=write_time(end) if end else None,
         duration_seconds=(end - start).total_seconds() if start and end else None,
         participants=participant_count(session),
-        billable_seconds=_seconds(session.get("billable_seconds")),
+        billable_seconds=whole_seconds(session.get("billable_seconds")),
     )
 
 
@@ -162,7 +162,7 @@ def _text(value: object) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _seconds(value: object) -> int | None:
+def whole_seconds(value: object) -> int | None:
     """Read whole seconds of 0 or more; None for anything else, and for more than 64 bits hold."""
     if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 <= value < LARGEST_NUMBER:
         return None

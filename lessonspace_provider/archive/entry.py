@@ -3,19 +3,21 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 
+from lessonspace_provider.api import json_list
 from lessonspace_provider.api.foreign_words import clean_message, clean_words
-from lessonspace_provider.api.plain_json import MOST_DIGITS
+from lessonspace_provider.api.plain_json import MOST_DIGITS, NUMBERS
 from lessonspace_provider.api.times import read_time, write_time
 from lessonspace_provider.archive.clock import Present
 from lessonspace_provider.archive.paths import number_of, session_id_of, transcript_path
-from lessonspace_provider.archive.schema import ManifestFile, problem_of
-from lessonspace_provider.sessions import objects_in, participant_count, space_of
+from lessonspace_provider.archive.schema import OPTIONAL_FIELDS, ManifestFile, problem_of
+from lessonspace_provider.sessions import objects_in, participant_count, space_of, whole_seconds
 from lessonspace_provider.waiting.transcripts import (
     LONGEST_PAUSE,
     STATUSES,
@@ -52,6 +54,7 @@ class Entry:
     :param segments: how many the transcript has.
     :param redacted: whether the files have roles in place of names.
     :param changed_by: the start of the window whose run changed the status last, where that is a later window.
+    :param tags: as JSON; None when it has more than ``LONGEST_TEXT`` characters.
     :param added: what else the entry has in the file; it is kept.
     """
 
@@ -73,6 +76,9 @@ class Entry:
     redacted: bool = False
     files: Sequence[ManifestFile] = ()
     changed_by: str | None = None
+    space_name: str | None = None
+    billable_seconds: int | None = None
+    tags: str | None = None
     added: Mapping[str, object] = field(default_factory=dict)
 
     @classmethod
@@ -93,9 +99,8 @@ class Entry:
         """Convert to what a manifest holds."""
         stored = {key: getattr(self, name) for name, key in _KEYS.items()}
         stored["files"] = list(self.files)
-        if self.changed_by is None:
-            del stored["changed_by"]
-        return {**stored, **self.added}
+        without_defaults = {key: value for key, value in stored.items() if key not in _OPTIONAL or value is not None}
+        return {**without_defaults, **self.added}
 
     @classmethod
     def of(cls, session: Session, path: str = "") -> Entry:
@@ -116,6 +121,9 @@ class Entry:
             participants=participant_count(session),
             roles={user: role for user, role in roles.items() if isinstance(role, str) and role},
             path=path,
+            space_name=_text(space_of(session).get("name")),
+            billable_seconds=whole_seconds(session.get("billable_seconds")),
+            tags=_json_text(session.get("tags")),
         )
 
     @classmethod
@@ -290,6 +298,9 @@ class Entry:
 #: What the fields of an entry are called in the file.
 _KEYS = {field.name: field.name for field in fields(Entry) if field.name != "added"} | {"next_check": "next_look"}
 
+#: Those that are left out of the file while they have their default.
+_OPTIONAL = OPTIONAL_FIELDS.keys()
+
 #: Entries by their session's id.
 Entries = Mapping[str, Entry]
 
@@ -313,3 +324,13 @@ def _time_text(value: object) -> str | None:
 
 def _text(value: object) -> str | None:
     return None if value is None else str(value)[:LONGEST_TEXT]
+
+
+def _json_text(value: object) -> str | None:
+    """Write tags, which are text holding JSON, as JSON again; a part of it would be no JSON."""
+    try:
+        read = json.loads(value, **NUMBERS) if isinstance(value, str) else value
+        written = json_list.encoded(json.dumps(read, ensure_ascii=False)).decode()
+    except (ValueError, TypeError, RecursionError):
+        return None
+    return written if read not in (None, "", {}, []) and len(written) <= LONGEST_TEXT else None

@@ -66,6 +66,14 @@ FIELDS: Mapping[str, Callable[[object], bool]] = {
     "files": lambda value: isinstance(value, list),
 }
 
+#: What each field may hold that an entry need not have: one that has its default, None, is not written.
+OPTIONAL_FIELDS: Mapping[str, Callable[[object], bool]] = {
+    "changed_by": _is_text_or_none,
+    "space_name": _is_text_or_none,
+    "billable_seconds": lambda value: value is None or _is_count(value),
+    "tags": _is_text_or_none,
+}
+
 
 def problem_of(entry: object) -> str | None:
     """
@@ -80,8 +88,9 @@ def problem_of(entry: object) -> str | None:
             return f"has no {field}"
         if not is_right(entry[field]):
             return f"has {field}={shown(entry[field])}"
-    if not _is_text_or_none(entry.get("changed_by")):
-        return f"has changed_by={shown(entry['changed_by'])}"
+    for field, is_right in OPTIONAL_FIELDS.items():
+        if field in entry and not is_right(entry[field]):
+            return f"has {field}={shown(entry[field])}"
     # Each path has the whole id of its session: no two share a file, and none is that of a manifest.
     if entry["path"] and entry["session_id"] not in entry["path"]:
         return f"has path={shown(entry['path'])}, which is not that of its session"

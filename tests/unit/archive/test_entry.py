@@ -127,6 +127,9 @@ STORED = {
     "redacted": True,
     "files": [FILE],
     "changed_by": "2026-11-23T02:00:00Z",
+    "space_name": "Maths 7b",
+    "billable_seconds": 5400,
+    "tags": '{"subject": "maths"}',
     "added": {"by": "hand"},
     "next_check": "added, too",
 }
@@ -137,6 +140,45 @@ def test_an_entry_is_written_as_it_was_read_in_the_same_order():
     assert (entry.next_check, entry.files) == ("2026-11-24T00:00:00Z", (FILE,))
     assert list(entry.to_json().items()) == list(STORED.items())
     assert "changed_by" not in replace(entry, changed_by=None).to_json()
+
+
+def test_fields_that_an_older_manifest_lacks_have_their_default_and_stay_out():
+    optional = ("changed_by", "space_name", "billable_seconds", "tags")
+    stored = {key: value for key, value in STORED.items() if key not in optional}
+    entry = Entry.from_json(stored)
+    assert [getattr(entry, name) for name in optional] == [None] * 4
+    assert entry.to_json() == stored
+
+
+@pytest.mark.parametrize(
+    "field", [{"billable_seconds": -1}, {"billable_seconds": "1"}, {"tags": {}}, {"space_name": 1}]
+)
+def test_an_optional_field_of_another_type_is_refused(field):
+    with pytest.raises(ValueError, match=f"has {next(iter(field))}="):
+        Entry.from_json({**STORED, **field})
+
+
+def test_space_name_and_billable_seconds_are_kept():
+    entry = an_entry(space={"id": "s", "name": "Maths 7b"}, billable_seconds=5400.0)
+    assert (entry.space_name, entry.billable_seconds) == ("Maths 7b", 5400)
+    assert an_entry(billable_seconds=-1).billable_seconds is None
+
+
+@pytest.mark.parametrize(
+    ("tags", "kept"),
+    [
+        ('{"subject":  "maths"}', '{"subject": "maths"}'),
+        ({"subject": "maths"}, '{"subject": "maths"}'),
+        ('{"half": "\\ud800"}', '{"half": "\\ud800"}'),
+        ("{}", None),
+        ("maths", None),
+        (None, None),
+        ("[" * 10**5, None),
+        ({"long": "x" * 500}, None),
+    ],
+)
+def test_tags_are_kept_as_json_or_not_at_all(tags, kept):
+    assert an_entry(tags=tags).tags == kept
 
 
 @pytest.mark.parametrize("files", [[], [FILE]])
