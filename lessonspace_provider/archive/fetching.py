@@ -6,23 +6,22 @@ from __future__ import annotations
 import time
 import traceback
 from collections.abc import Callable, Collection, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import datetime, timedelta
 from threading import Lock
 from typing import TYPE_CHECKING, Protocol
 
 from lessonspace_provider.archive.clock import Present
-from lessonspace_provider.archive.entry import Entries, Entry, by_session, count
+from lessonspace_provider.archive.entry import Entries, Entry, count
 from lessonspace_provider.archive.files import ArchiveLayout, TranscriptFiles
 from lessonspace_provider.archive.manifest import Manifest
+from lessonspace_provider.bulk.items import Item
+from lessonspace_provider.bulk.progress import repeated
+from lessonspace_provider.bulk.threads import WorkerThreads
 from lessonspace_provider.exceptions import LessonspaceError, LessonspaceTranscriptNotReady
 from lessonspace_provider.waiting.progress import Log
 
 if TYPE_CHECKING:
     from lessonspace_provider.api.types import Segment
-
-#: Threads that fetch and write: enough that downloads and writes never hold up the next call to the API.
-WORKERS = 8
 
 #: Seconds between two lines of progress.
 PROGRESS_INTERVAL = 5.0
@@ -81,16 +80,19 @@ class TranscriptFetcher:
     def fetch(self, entries: Entries) -> Entries:
         """Archive what is due of some entries in a few threads, and log the progress meanwhile."""
         began = time.monotonic()
-        pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="lessonspace-archive")
-        try:
-            futures = [pool.submit(self._updated, entry) for entry in entries.values()]
-            while wait(futures, PROGRESS_INTERVAL).not_done:
-                done = [future.result() for future in futures if future.done()]
-                self._log.info("%s", progress(done, len(futures), time.monotonic() - began))
-        finally:
-            # Not "with": a task that was timed out would wait there for its calls in progress.
-            pool.shutdown(wait=False, cancel_futures=True)
-        updated = by_session(future.result() for future in futures)
+        done: dict[str, Entry] = {}
+
+        def update(item: Item[Entry]) -> None:
+            done[item.key] = self._updated(item.task)
+
+        def log_progress() -> None:
+            self._log.info("%s", progress(list(done.values()), len(entries), time.monotonic() - began))
+
+        items = [Item(session_id, session_id, "", entry) for session_id, entry in entries.items()]
+        # No patience: a transcript that is not in the manifest yet is fetched or rebuilt by the next run anyway.
+        threads = WorkerThreads(update, patience=0)
+        threads.run(items, tick=repeated(log_progress, PROGRESS_INTERVAL), is_killed=lambda: False)
+        updated = {session_id: done[session_id] for session_id in entries}
         self._report(updated)
         return updated
 

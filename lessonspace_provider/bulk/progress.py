@@ -1,14 +1,33 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Log lines about a job: how far it is, and what became of its items. Pure."""
+"""Log lines about a job: how far it is, and what became of its items."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping
 
 from lessonspace_provider.bulk.items import STATUSES, Record, Status, count, described
 
 #: Items of one status that are logged with their reasons; the account has them all.
 MOST_LISTED = 500
+
+
+def repeated(report: Callable[[], None], interval: float) -> Callable[[], None]:
+    """
+    Make a function that is called often report now and then.
+
+    :param report: called in the same thread.
+    :param interval: seconds between two reports, and before the first.
+    """
+    reported = time.monotonic()
+
+    def tick() -> None:
+        nonlocal reported
+        if time.monotonic() - reported >= interval:
+            reported = time.monotonic()
+            report()
+
+    return tick
 
 
 def progress_line(counts: Mapping[Status, int], total: int, seconds: float) -> str:

@@ -11,7 +11,7 @@ from typing import Generic, Protocol, TypeVar
 from lessonspace_provider.api.foreign_words import clean_message, clean_words
 from lessonspace_provider.api.times import write_time
 from lessonspace_provider.bulk.items import Item, Record, Refusal, Status, count, reason_of
-from lessonspace_provider.bulk.progress import outcome_lines, progress_line
+from lessonspace_provider.bulk.progress import outcome_lines, progress_line, repeated
 from lessonspace_provider.bulk.threads import WORKERS, WorkerThreads
 from lessonspace_provider.exceptions import (
     PASSING_ERRORS,
@@ -132,16 +132,13 @@ class JobRun(Generic[Task]):
         self._book.write([*new, *refused, *withdrawn])
 
     def _work_on(self, todo: list[Item[Task]]) -> None:
-        began = reported = time.monotonic()
+        began = time.monotonic()
 
-        def tick() -> None:
-            nonlocal reported
-            if time.monotonic() - reported >= PROGRESS_INTERVAL:
-                reported = time.monotonic()
-                counts: dict[Status, int] = {status: self._finished.count(status) for status in set(self._finished)}
-                self._log.info("%s", progress_line(counts, len(todo), reported - began))
+        def log_progress() -> None:
+            counts: dict[Status, int] = {status: self._finished.count(status) for status in set(self._finished)}
+            self._log.info("%s", progress_line(counts, len(todo), time.monotonic() - began))
 
-        self._threads.run(todo, tick=tick, is_killed=self._asked_to_end)
+        self._threads.run(todo, tick=repeated(log_progress, PROGRESS_INTERVAL), is_killed=self._asked_to_end)
 
     def _asked_to_end(self) -> bool:
         if self._is_killed():

@@ -19,7 +19,7 @@ WORKERS = 8
 #: The most threads that a caller may ask for.
 MOST_WORKERS = 64
 
-#: Seconds between two looks at whether the task was killed.
+#: Seconds between two checks whether the task was killed.
 POLL_INTERVAL = 0.2
 
 #: Seconds that a stopped job waits for the items in flight; Airflow kills a task 5 s after it asked it to end.
@@ -35,11 +35,15 @@ class WorkerThreads(Generic[Task]):
     :param work: works on one item, and records what became of it. What it raises ends the job: it has to handle an
         item's own errors.
     :param workers: how many threads.
+    :param patience: seconds that a run that ends early waits for the items in flight.
     """
 
-    def __init__(self, work: Callable[[Item[Task]], None], *, workers: int = WORKERS) -> None:
+    def __init__(
+        self, work: Callable[[Item[Task]], None], *, workers: int = WORKERS, patience: float = PATIENCE
+    ) -> None:
         self._work = work
         self._workers = workers
+        self._patience = patience
         self._changed = threading.Condition()
         self._ready: deque[Item[Task]] = deque()
         self._waiting: dict[str, list[Item[Task]]] = {}
@@ -68,7 +72,7 @@ class WorkerThreads(Generic[Task]):
                 tick()
         finally:
             self.stop()
-            self._join(threads, PATIENCE)
+            self._join(threads, self._patience)
         if self._failure is not None:
             raise self._failure
 
@@ -96,7 +100,7 @@ class WorkerThreads(Generic[Task]):
     def _thread(self, number: int) -> threading.Thread:
         # With the caller's context variables, which hold where Airflow logs to.
         run = copy_context().run
-        return threading.Thread(target=run, args=(self._loop,), name=f"lessonspace-bulk-{number}", daemon=True)
+        return threading.Thread(target=run, args=(self._loop,), name=f"lessonspace-worker-{number}", daemon=True)
 
     def _join(self, threads: list[threading.Thread], seconds: float) -> None:
         """Wait until all items are finished, or so long."""
