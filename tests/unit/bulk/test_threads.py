@@ -6,7 +6,6 @@ from contextvars import ContextVar
 
 import pytest
 
-from lessonspace_provider.bulk import threads
 from lessonspace_provider.bulk.items import Item
 from lessonspace_provider.bulk.threads import WorkerThreads
 
@@ -112,8 +111,7 @@ def test_a_kill_lets_the_items_in_flight_finish_and_begins_no_other():
     assert finished == ["in flight"]
 
 
-def test_an_interrupt_is_passed_on_and_begins_no_other_item(monkeypatch):
-    monkeypatch.setattr(threads, "PATIENCE", 0.1)
+def test_an_interrupt_is_passed_on_and_begins_no_other_item():
     begun, released, seen = threading.Event(), threading.Event(), []
 
     def work(item):
@@ -125,7 +123,7 @@ def test_an_interrupt_is_passed_on_and_begins_no_other_item(monkeypatch):
         if begun.is_set():
             raise KeyboardInterrupt
 
-    pool = WorkerThreads(work, workers=1)
+    pool = WorkerThreads(work, workers=1, patience=0.1)
     with pytest.raises(KeyboardInterrupt):
         pool.run(items("stuck", "never"), tick=interrupt, is_killed=lambda: False)
     assert [item.key for item in pool.in_flight()] == ["stuck"]
