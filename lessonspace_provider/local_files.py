@@ -165,10 +165,11 @@ def open_private_file(path: Path) -> FileIO:
         return _opened_in_private(path)
 
 
-def lock_within(file: FileIO, seconds: float) -> None:
+def lock_within(file: FileIO | int, seconds: float) -> None:
     """
     Lock a file that is locked for moments only.
 
+    :param file: an open file, or the descriptor of a folder.
     :param seconds: how long to try; a process that was stopped may hold it for ever.
     :raises OSError: when it is still locked, or the disk knows no locks.
     """

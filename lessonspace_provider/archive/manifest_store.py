@@ -11,7 +11,8 @@ from lessonspace_provider.archive.index import INDEX, read_index, write_index
 from lessonspace_provider.archive.manifest import Manifest
 from lessonspace_provider.archive.windows import MANIFESTS, Window, window_of
 from lessonspace_provider.exceptions import LessonspaceError
-from lessonspace_provider.output.files import fingerprints_in, read_whole, write_whole
+from lessonspace_provider.output.files import fingerprints_in, read_whole
+from lessonspace_provider.output.updates import update_whole
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
@@ -51,8 +52,9 @@ class ManifestStore:
         :raises LessonspaceError: when it can't be continued with.
         """
         data = read_whole(self.path(name))
-        if data is None:
-            return None
+        return None if data is None else self._parsed(data, name)
+
+    def _parsed(self, data: bytes, name: str) -> Manifest:
         try:
             return Manifest.from_json(data, name)
         except ValueError as error:
@@ -72,9 +74,17 @@ class ManifestStore:
         :param entries: what the run knows.
         :return: the manifest as written, or as a dry run would write it.
         """
-        merged = (self.read(seen.name) or seen).merged(entries, seen)
-        if not self._dry_run:
-            write_whole(self.path(merged.name), merged.to_json())
+        if self._dry_run:
+            return (self.read(seen.name) or seen).merged(entries, seen)
+        merged = seen
+
+        def merge(data: bytes | None) -> bytes:
+            nonlocal merged
+            there = seen if data is None else self._parsed(data, seen.name)
+            merged = there.merged(entries, seen)
+            return merged.to_json()
+
+        update_whole(self.path(seen.name), merge)
         return merged
 
     def closed(self) -> dict[str, str]:
@@ -83,7 +93,5 @@ class ManifestStore:
 
     def add_closed(self, found: Mapping[str, str]) -> None:
         """Add manifests to the index; what another run has added meanwhile stays."""
-        there = self.closed()
-        joined = {**there, **found}
-        if joined != there and not self._dry_run:
-            write_whole(self._destination / INDEX, write_index(joined))
+        if not self._dry_run and not found.items() <= self.closed().items():
+            update_whole(self._destination / INDEX, lambda data: write_index({**read_index(data), **found}))

@@ -99,6 +99,38 @@ def write_whole(path: ObjectStoragePath, data: bytes) -> None:
         _write_and_move(_filesystem(path), path.path, data)
 
 
+@naming_place
+def etag_of(path: ObjectStoragePath) -> str | None:
+    """
+    Read the ETag of an object on S3.
+
+    :return: None when the object is not there.
+    :raises LessonspaceDestinationError: when the store refuses.
+    """
+    store = _filesystem(path)
+    store.invalidate_cache()
+    try:
+        return str(store.info(path.path).get("ETag"))
+    except FileNotFoundError:
+        return None
+
+
+def write_if_unchanged(path: ObjectStoragePath, data: bytes, etag: str | None) -> bool:
+    """
+    Write an object on S3 if nobody has written it since.
+
+    :param data: all of the content.
+    :param etag: the ETag that the object had, None for no object.
+    :return: whether it was written.
+    """
+    condition = {"IfNoneMatch": "*"} if etag is None else {"IfMatch": etag}
+    try:
+        _filesystem(path).pipe_file(path.path, data, **condition)
+    except OSError:
+        return False
+    return True
+
+
 def write_pieces(path: ObjectStoragePath, pieces: Iterable[bytes]) -> Written:
     """
     Write a file as ``write_whole`` does, unless it is there and the same.

@@ -10,6 +10,7 @@ from datetime import timedelta
 import pytest
 
 from lessonspace_provider.archive.windows import LOOK_BACK
+from lessonspace_provider.output.updates import update_whole
 from tests.unit.archive.kit import END, NOT_READY, NOW, START, a_session, good, statuses, tree
 
 DAY, HOUR, MINUTE = timedelta(days=1), timedelta(hours=1), timedelta(minutes=1)
@@ -160,18 +161,16 @@ def test_a_wide_window_settles_in_place_what_other_manifests_have(archiver, sour
 
 
 def test_a_late_session_of_a_manifest_that_can_not_be_written_is_reported_and_found_again(world, tmp_path, monkeypatch):
-    from lessonspace_provider.output import files as storage
-
     window, *_ = world.night(0)
     world.hold(1, END - HOUR)
 
-    def refuses(path, data):
+    def refuses(path, change):
         if path.name == window.path.name:
             raise PermissionError("read only")
-        storage.write_whole(path, data)
+        update_whole(path, change)
 
     with monkeypatch.context() as refusing:
-        refusing.setattr("lessonspace_provider.archive.manifest_store.write_whole", refuses)
+        refusing.setattr("lessonspace_provider.archive.manifest_store.update_whole", refuses)
         problems = world.night(1)[2]
     assert problems == [f"{window.path.name}: read only"]
     world.night(1)

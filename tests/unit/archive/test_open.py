@@ -16,6 +16,7 @@ from lessonspace_provider.archive.index import INDEX, read_index
 from lessonspace_provider.archive.manifest_store import ManifestStore
 from lessonspace_provider.exceptions import LessonspaceServerError
 from lessonspace_provider.output import files as storage
+from lessonspace_provider.output.updates import update_whole
 from tests.airflow_version import needs_airflow
 from tests.unit.archive.kit import END, NOT_READY, NOW, START, a_session, archive_late, good, statuses, tree
 
@@ -209,14 +210,13 @@ def test_two_runs_beside_each_other_keep_what_the_other_has_found(tmp_path):
 
 def test_an_index_that_can_not_be_written_is_a_warning_and_no_failure(archiver, source, log, tmp_path, monkeypatch):
     write_manifests(tmp_path, [-1])
-    write_whole = storage.write_whole
 
-    def refuses(path, data):
+    def refuses(path, change):
         if path.name == INDEX:
             raise PermissionError("no new files")
-        write_whole(path, data)
+        update_whole(path, change)
 
-    monkeypatch.setattr("lessonspace_provider.archive.manifest_store.write_whole", refuses)
+    monkeypatch.setattr("lessonspace_provider.archive.manifest_store.update_whole", refuses)
     assert night(archiver, 0, [held(1, 0)])[2] == []
     assert [line for line in log.warnings if "no new files" in line]
 

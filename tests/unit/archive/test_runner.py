@@ -123,7 +123,7 @@ def test_a_destination_that_can_not_be_written_costs_no_call(archiver, source, t
     def refuses(path, data):
         raise PermissionError(f"not allowed to write {path}")
 
-    monkeypatch.setattr("lessonspace_provider.archive.manifest_store.write_whole", refuses)
+    monkeypatch.setattr("lessonspace_provider.archive.manifest_store.update_whole", refuses)
     with pytest.raises(PermissionError, match="manifests"):
         archiver(NOW + timedelta(days=1)).archive_window([a_session(1)], START, END)
     assert source.asked == []
