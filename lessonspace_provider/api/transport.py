@@ -22,6 +22,7 @@ from lessonspace_provider.api.connection_errors import no_reply, no_whole_reply
 from lessonspace_provider.api.connections import Exchange, ExchangeAdapter, Permits, under_way
 from lessonspace_provider.api.deadline import Deadline
 from lessonspace_provider.api.foreign_words import clean_host, holds_key
+from lessonspace_provider.api.measured import MeasuredRequest
 from lessonspace_provider.api.replaced_errors import ErrorsReplaced
 from lessonspace_provider.api.responses import Answer, Call, Reply, read_answer, read_file
 from lessonspace_provider.api.retries import http_date, retry_policy
@@ -156,7 +157,9 @@ class Transport:
         prepared = self._prepare(request, call)
 
         def attempt() -> Answer:
-            reply = self._send(prepared, call, self._gate, largest)
+            with MeasuredRequest(self._gate) as measured:
+                reply = self._send(prepared, call, measured, largest)
+                measured.status = reply.status
             self._keep_date(reply)
             try:
                 return read_answer(reply, call, self._settings.api_key)

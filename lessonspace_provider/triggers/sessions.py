@@ -14,6 +14,7 @@ from airflow.triggers.base import BaseEventTrigger, BaseTrigger, TriggerEvent
 from lessonspace_provider.api.arguments import as_connection_id, as_positive
 from lessonspace_provider.exceptions import PASSING_ERRORS, LessonspaceError
 from lessonspace_provider.sessions import SessionSummary
+from lessonspace_provider.triggers.serialization import serialized
 from lessonspace_provider.triggers.session_waiter import SessionWaiter
 from lessonspace_provider.triggers.shared_poll import (
     PollResult,
@@ -21,7 +22,6 @@ from lessonspace_provider.triggers.shared_poll import (
     as_lessonspace_error,
     now,
     seconds_until,
-    serialized,
     shared_connection,
 )
 from lessonspace_provider.waiting.awaited import DEFAULT_INTERVAL, asked_with, check_interval, end_from_dict, from_epoch

@@ -17,22 +17,20 @@ import traceback
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field, fields
-from datetime import datetime, timedelta, timezone
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
 from itertools import islice
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from lessonspace_provider.api.arguments import as_connection_id
 from lessonspace_provider.api.replaced_errors import ErrorsReplaced
-from lessonspace_provider.api.times import write_time
 from lessonspace_provider.exceptions import PASSING_ERRORS, LessonspaceError
+from lessonspace_provider.metrics import names, sending
 from lessonspace_provider.triggers.call_threads import CallThreads
 from lessonspace_provider.waiting.awaited import from_epoch
 from lessonspace_provider.waiting.cursor import OVERLAP, EndedSessions
 
 if TYPE_CHECKING:
-    from airflow.triggers.base import BaseTrigger
-
     from lessonspace_provider.hooks.lessonspace import LessonspaceHook
     from lessonspace_provider.waiting.parsed_session import ParsedSession
 
@@ -233,6 +231,7 @@ async def shared_connection(conn_id: str) -> AsyncIterator[SharedConnection]:
         _shared[key] = SharedConnection(conn_id)
     connection = _shared[key]
     connection.users += 1
+    _set_waiters()
     try:
         yield connection
     finally:
@@ -240,6 +239,11 @@ async def shared_connection(conn_id: str) -> AsyncIterator[SharedConnection]:
         if not connection.users:
             del _shared[key]
             connection.close()
+        _set_waiters()
+
+
+def _set_waiters() -> None:
+    sending.set_gauge(names.WAITERS, sum(connection.users for connection in _shared.values()))
 
 
 class _Poll:
@@ -273,19 +277,25 @@ class _Poll:
             self._task.cancel()
 
     async def _run(self) -> None:
-        polls = 0
+        polls, loop = 0, asyncio.get_running_loop()
+        due = loop.time()
         while self._subscriptions:
             # A waiter that joins during a poll may need what lies further back than this one lists.
             subscriptions, began = list(self._subscriptions), now()
+            is_good = False
             try:
                 ended = await self._list(began)
             except Exception as error:
                 self._deliver_failure(subscriptions, as_lessonspace_error(error))
             else:
+                is_good = True
                 polls += 1
                 self._warn_of(ended)
                 self._deliver(subscriptions, began, ended, may_confirm=polls % POLLS_PER_CONFIRMATION == 0)
+            sending.set_gauge(names.POLL_LAG, loop.time() - due)
+            _set_waiters()
             await self._rest()
+            due = loop.time() if is_good else due
 
     async def _list(self, began: datetime) -> EndedSessions:
         list_from, self._list_from = self._list_from or began, None
@@ -375,20 +385,3 @@ def seconds_until(parameter: str, epoch: float | None) -> float | None:
     """
     moment = from_epoch(parameter, epoch)
     return None if moment is None else max((moment - now()).total_seconds(), 0.0)
-
-
-def serialized(trigger: BaseTrigger) -> tuple[str, dict[str, Any]]:
-    """
-    Give what a triggerer needs to make a trigger again, as JSON.
-
-    :param trigger: a dataclass, whose fields are its keywords.
-    """
-    kind = type(trigger)
-    keywords = {keyword.name: _as_json(getattr(trigger, keyword.name)) for keyword in fields(trigger)}  # type: ignore[arg-type]
-    return f"{kind.__module__}.{kind.__qualname__}", keywords
-
-
-def _as_json(value: object) -> object:
-    if isinstance(value, datetime) and value.utcoffset() is not None:
-        return write_time(value)
-    return value.total_seconds() if isinstance(value, timedelta) else value

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from lessonspace_provider.exceptions import LessonspaceError
+from lessonspace_provider.triggers.serialization import serialized
 from lessonspace_provider.triggers.shared_poll import (
     Patience,
     SharedConnection,
     as_lessonspace_error,
     now,
     seconds_until,
-    serialized,
     shared_connection,
 )
 from lessonspace_provider.waiting.awaited import DEFAULT_INTERVAL, AwaitedTranscript, check_interval, from_epoch

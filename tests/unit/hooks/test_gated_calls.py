@@ -7,6 +7,7 @@ import pytest
 
 from lessonspace_provider.api.retries import ATTEMPTS
 from lessonspace_provider.exceptions import LessonspaceInputError, LessonspaceRateLimitedError
+from tests.recorded_stats import record_stats
 from tests.unit.hooks.servers import GOOD, RESET, Gate, reply, too_many
 
 
@@ -73,3 +74,23 @@ def test_a_download_does_not_pass_the_gate(serve, transport_to):
     assert list(transport_to(server.url, gate).download(f"{server.url}/file", "transcript file")) == []
     assert gate.events == []
     assert server.requests == 3
+
+
+def test_each_attempt_is_counted_by_its_status_and_a_download_is_not(serve, transport_to, monkeypatch):
+    recorded = record_stats(monkeypatch)
+    server = serve(RESET, too_many(3), reply(503), GOOD, reply(200, b"[]"))
+    transport = transport_to(server.url, Gate())
+    transport.call("GET", "/hello/")
+    transport.download(f"{server.url}/file", "transcript file")
+    counted = {name.removeprefix("lessonspace.api.requests."): number for name, number in recorded.counters.items()}
+    assert counted == {"no_reply": 1, "429": 1, "5xx": 1, "200": 1}
+    assert len(recorded.timers["lessonspace.rate_limit.wait"]) == 4
+
+
+def test_a_metric_that_fails_fails_no_call(serve, transport_to, monkeypatch):
+    def unavailable():
+        raise RuntimeError("metrics are broken")
+
+    monkeypatch.setattr("lessonspace_provider.metrics.sending._stats", unavailable)
+    server = serve(too_many(), GOOD)
+    assert transport_to(server.url, Gate()).call("GET", "/hello/").status == 200

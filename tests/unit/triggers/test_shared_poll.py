@@ -13,6 +13,7 @@ from threading import Event
 import pytest
 
 from lessonspace_provider.exceptions import LessonspaceAuthError, LessonspaceConnectionError, LessonspaceServerError
+from lessonspace_provider.metrics.names import POLL_LAG, WAITERS
 from lessonspace_provider.triggers import session_waiter
 from lessonspace_provider.triggers import shared_poll as shared
 from lessonspace_provider.triggers.session_waiter import SessionWaiter
@@ -22,6 +23,7 @@ from lessonspace_provider.waiting.awaited import AwaitedLesson
 from lessonspace_provider.waiting.cursor import OVERLAP, EndedSessions
 from lessonspace_provider.waiting.lessons import Lesson
 from lessonspace_provider.waiting.progress import Progress
+from tests.recorded_stats import record_stats
 
 MINUTE = timedelta(minutes=1)
 PRESENT = datetime(2026, 11, 23, 10, 0, tzinfo=timezone.utc)
@@ -305,3 +307,37 @@ def test_each_watcher_of_an_asset_keeps_its_place_for_itself():
     keywords = [{}, {"poll_interval": 60}, {"min_participants": 2}, {"lessonspace_conn_id": "other"}]
     keys = {LessonspaceSessionEndedEventTrigger(**what)._cursor_key for what in keywords}
     assert len(keys) == len(keywords)
+
+
+# Metrics
+
+
+def test_the_poll_lag_grows_while_polls_fail_and_falls_with_a_good_one(monkeypatch):
+    recorded = record_stats(monkeypatch)
+    outage = LessonspaceConnectionError("refused")
+
+    async def poll_until_good():
+        since = PRESENT
+        poll = shared._Poll(Connection([], outage, outage, outage, []))
+        subscription = poll.join(since, 0.01)
+        for _ in range(2):
+            await asyncio.wait_for(subscription.next(), 10)
+        while len(recorded.gauges[POLL_LAG]) < 5:
+            await asyncio.sleep(0)
+        poll.leave(subscription)
+
+    asyncio.run(poll_until_good())
+    _, first_failure, *_, good = recorded.gauges[POLL_LAG][:5]
+    assert first_failure >= 0
+    assert good >= 0.03, "it came three intervals after the first that failed was due"
+
+
+def test_the_waiters_of_all_connections_are_counted_until_the_last_leaves(monkeypatch):
+    recorded = record_stats(monkeypatch)
+
+    async def wait():
+        async with shared_connection("a"), shared_connection("a"), shared_connection("b"):
+            pass
+
+    asyncio.run(wait())
+    assert recorded.gauges[WAITERS] == [1, 2, 3, 2, 1, 0]
