@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from lessonspace_provider.api import json_list
 from lessonspace_provider.api.plain_json import NUMBERS
@@ -83,6 +84,12 @@ class Manifest:
     def is_open(self) -> bool:
         """Whether the runs of later windows have something to do about its sessions, now or later."""
         return any(entry.is_open for entry in self.entries.values())
+
+    @property
+    def oldest_pending(self) -> datetime | None:
+        """The end of the session whose transcript has been pending longest; None where none is."""
+        pending = (entry for entry in self.entries.values() if entry.status == "pending")
+        return min((end for entry in pending if (end := read_time(entry.end_time))), default=None)
 
     def status_of(self, session_id: str) -> TranscriptStatus | None:
         """Give a session's status; None for a session that is not in it."""

@@ -78,6 +78,7 @@ class Archiver:
             source, layout, give_up_after=give_up_after, log=log, dry_run=dry_run, clock=now
         )
         self._problems: dict[str, str] = {}
+        self._pending_since: list[datetime] = []
 
     def archive_window(
         self, sessions: Iterable[Session], window_start: datetime, window_end: datetime
@@ -109,6 +110,7 @@ class Archiver:
         elsewhere = self._record_elsewhere(filed, others, write_time(window_start))
         entries = self._fetcher.fetch(own)
         manifest = self._manifests.update(known.with_entries(new), _changed(entries, known, None))
+        self._note_pending(manifest)
         self._fetcher.warn_of_lost(entries, known)
         failed = [entry for entry in entries.values() if entry.has_failed]
         return ArchivedWindow(self._manifests.path(known.name), manifest, failed, elsewhere=elsewhere)
@@ -160,6 +162,12 @@ class Archiver:
         To be asked last: runs of earlier windows beside this one have written their manifests by then.
         """
         return gaps(self.windows(), until)
+
+    @property
+    def oldest_pending(self) -> timedelta:
+        """The time since the end of the session that is pending longest, of all manifests read; zero where none is."""
+        present = self._fetcher.present().now
+        return max((present - since for since in self._pending_since), default=timedelta(0))
 
     def windows(self) -> list[Window]:
         """Read the windows of all manifests from their names; none where they can't be listed."""
@@ -248,6 +256,7 @@ class Archiver:
         entries = _changed(self._fetcher.fetch({**due, **further}), known, by)
         is_same = all(known.entries.get(key) == entry for key, entry in entries.items())
         manifest = known if is_same else self._write_changes(known, entries)
+        self._note_pending(manifest)
         changed = manifest.changed_by(by)
         if is_same and not changed:
             return None, not known.is_open
@@ -259,6 +268,10 @@ class Archiver:
         due = (entry for entry in manifest.entries.values() if entry.is_due(now))
         # An entry with files needs only a check of these.
         return by_session(entry.reopened() if entry.files else entry for entry in due)
+
+    def _note_pending(self, manifest: Manifest) -> None:
+        if (since := manifest.oldest_pending) is not None:
+            self._pending_since.append(since)
 
     def _write_changes(self, known: Manifest, entries: Entries) -> Manifest:
         for session_id, entry in entries.items():

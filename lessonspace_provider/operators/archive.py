@@ -14,6 +14,7 @@ from lessonspace_provider.api.times import write_time
 from lessonspace_provider.archive.entry import count
 from lessonspace_provider.archive.files import ArchiveLayout
 from lessonspace_provider.archive.paths import DEFAULT_PATH_TEMPLATE, check_path_template
+from lessonspace_provider.archive.run_metrics import send_run
 from lessonspace_provider.archive.runner import Archiver
 from lessonspace_provider.archive.windows import LOOK_BACK, Window, backfill_command, clocks_change
 from lessonspace_provider.exceptions import LessonspaceError, LessonspaceInputError
@@ -162,6 +163,7 @@ class LessonspaceArchiveTranscriptsOperator(LessonspaceOperator):
             for problem in problems:
                 self.log.warning("%s", problem)
             return result
+        send_run([result["counts"], result["earlier"]], archiver.oldest_pending)
         interval = (context.get("data_interval_start"), context.get("data_interval_end"))
         self._warn_of_gaps(archiver.gaps(until=window.start), window, are_intervals=window == interval)
         _fail_if_any_failed([archived, *earlier], problems, incomplete)

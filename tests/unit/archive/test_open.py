@@ -292,3 +292,20 @@ def test_late_sessions_are_on_record_before_any_transcript_is_asked_for(archiver
         {good(1): "archived", good(2): "archived"},
         {good(3): "archived"},
     ]
+
+
+def test_a_run_knows_how_long_the_oldest_transcript_has_been_pending(archiver, source):
+    source.outcomes = {good(1): NOT_READY, good(2): NOT_READY}
+    for day in range(3):
+        sessions = [held(day + 1, day)] if day < 2 else []
+        run = archiver(NOW + day * DAY)
+        window = run.archive_window(sessions, START + day * DAY, END + day * DAY)
+        run.update_earlier(START + day * DAY, window.elsewhere)
+        assert run.oldest_pending == NOW + day * DAY - (START + timedelta(hours=1)), (
+            "the first is older than the second"
+        )
+    source.outcomes = {}
+    run = archiver(NOW + 3 * DAY)
+    run.archive_window([], START + 3 * DAY, END + 3 * DAY)
+    run.update_earlier(START + 3 * DAY)
+    assert run.oldest_pending == timedelta(0)
