@@ -55,6 +55,7 @@ class Entry:
     :param redacted: whether the files have roles in place of names.
     :param changed_by: the start of the window whose run changed the status last, where that is a later window.
     :param tags: as JSON; None when it has more than ``LONGEST_TEXT`` characters.
+    :param erased_people: marks of the people that were taken out of it, see ``erased_people``; None for none.
     :param added: what else the entry has in the file; it is kept.
     """
 
@@ -79,6 +80,7 @@ class Entry:
     space_name: str | None = None
     billable_seconds: int | None = None
     tags: str | None = None
+    erased_people: Sequence[str] | None = None
     added: Mapping[str, object] = field(default_factory=dict)
 
     @classmethod
@@ -239,6 +241,20 @@ class Entry:
         lacks = f"no file in {', '.join(missing)}" if missing else "names and roles of its files stay as they are"
         done = self._concluded("archived", f"the API does not have the transcript any more: {lacks}")
         return replace(done, files=tuple(files))
+
+    def erased(self, reason: str) -> Entry:
+        """Record that a transcript was erased, and is never fetched again: the session's account has no people."""
+        done = self._concluded("erased", reason)
+        done = replace(done, files=(), segments=None, roles={}, name=None, space_name=None, tags=None)
+        return replace(done, erased_people=None, added={})
+
+    def with_erasure_of(self, there: Entry) -> Entry:
+        """Keep what an erasure has taken out of the entry meanwhile."""
+        marks = {*(self.erased_people or ()), *(there.erased_people or ())}
+        if marks == {*(self.erased_people or ())}:
+            return self
+        texts = replace(self, name=there.name, space_name=there.space_name, tags=there.tags, added=there.added)
+        return replace(texts, roles=there.roles, erased_people=sorted(marks))
 
     def changed_from(self, before: Entry | None, by: str | None) -> Entry:
         """

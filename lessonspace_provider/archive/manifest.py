@@ -15,6 +15,9 @@ from lessonspace_provider.archive.entry import Entries, Entry, by_session, count
 from lessonspace_provider.archive.windows import Window, manifest_name, window_of
 from lessonspace_provider.waiting.transcripts import TranscriptStatus
 
+#: The form of the file; it is not in files of this form.
+VERSION = 1
+
 _KEYS = {"window_start", "window_end", "counts", "sessions"}
 
 
@@ -47,6 +50,8 @@ class Manifest:
             raise ValueError("it is not JSON") from None
         if not isinstance(read, dict):
             raise ValueError("it is not a JSON object")
+        if read.get("version", VERSION) != VERSION:
+            raise ValueError("a newer version of this provider wrote it: update the provider")
         if lacking := _KEYS - read.keys():
             raise ValueError(f"it has no {' and no '.join(sorted(lacking))}")
         window = window_of(name)
@@ -107,7 +112,7 @@ class Manifest:
         Add what a run knows, except where another run has changed an entry meanwhile.
 
         What the run itself has archived is written anyway: its files are the ones that are there now. What another run
-        has recorded before it tried says nothing yet, and is replaced.
+        has recorded before it tried says nothing yet, and is replaced. What was erased meanwhile stays erased.
 
         :param entries: what the run knows.
         :param seen: the manifest as the run last read or wrote it.
@@ -116,8 +121,11 @@ class Manifest:
         for session_id, entry in entries.items():
             there, before = self.entries.get(session_id), seen.entries.get(session_id)
             is_unknown = there is None or there.status == "not_attempted"
-            if is_unknown or there == before or (entry.status == "archived" and entry != before):
-                changed[session_id] = entry
+            is_done = entry.status in ("archived", "erased") and entry != before
+            if there is not None and there.status == "erased":
+                continue
+            if is_unknown or there == before or is_done:
+                changed[session_id] = entry if there is None else entry.with_erasure_of(there)
         return self.with_entries(changed)
 
     def changed_by(self, by: str) -> list[Entry]:

@@ -9,6 +9,7 @@ from typing import TypedDict
 
 from lessonspace_provider.api.arguments import LARGEST_NUMBER, shown
 from lessonspace_provider.api.times import read_time
+from lessonspace_provider.archive.erased_people import MARK
 from lessonspace_provider.output.destinations import is_below
 from lessonspace_provider.waiting.transcripts import STATUSES
 
@@ -39,6 +40,10 @@ def _is_count(value: object) -> bool:
 
 def _is_roles(value: object) -> bool:
     return isinstance(value, dict) and all(isinstance(role, str) for role in value.values())
+
+
+def _is_marks(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(mark, str) and MARK.fullmatch(mark) for mark in value)
 
 
 def _is_matched(pattern: re.Pattern[str]) -> Callable[[object], bool]:
@@ -72,6 +77,7 @@ OPTIONAL_FIELDS: Mapping[str, Callable[[object], bool]] = {
     "space_name": _is_text_or_none,
     "billable_seconds": lambda value: value is None or _is_count(value),
     "tags": _is_text_or_none,
+    "erased_people": lambda value: value is None or _is_marks(value),
 }
 
 
