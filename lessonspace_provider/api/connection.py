@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from math import nan
 from typing import Protocol
@@ -11,6 +12,7 @@ from urllib.parse import urlsplit
 
 from lessonspace_provider.api.arguments import shown
 from lessonspace_provider.exceptions import LessonspaceInputError
+from lessonspace_provider.rate_limit.gate import RateLimitSettings
 
 DEFAULT_BASE_URL = "https://api.thelessonspace.com/v2"
 DEFAULT_CONNECT_TIMEOUT = 10.0
@@ -69,8 +71,7 @@ class ConnectionSettings:
     :param rate_limit_backend: ``local`` for the processes of one machine, ``redis`` for several machines.
     :param rate_limit_redis_conn_id: for ``redis``: the id of an Airflow connection of type ``redis``.
     :param rate_limit_dir: folder on a local disk for this machine's queue; None chooses one.
-    :param unknown_extras: names of extra fields that mean nothing here, perhaps misspelt; sorted.
-    :param ignored_fields: ``port`` and ``schema`` where they contradict the host.
+    :param warnings: sentences about fields that are ignored.
     """
 
     conn_id: str
@@ -84,8 +85,7 @@ class ConnectionSettings:
     rate_limit_backend: str = "local"
     rate_limit_redis_conn_id: str | None = None
     rate_limit_dir: str | None = None
-    unknown_extras: tuple[str, ...] = ()
-    ignored_fields: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     @classmethod
     def from_connection(cls, connection: AirflowConnection) -> ConnectionSettings:
@@ -111,8 +111,17 @@ class ConnectionSettings:
             rate_limit_backend=fields.backend(),
             rate_limit_redis_conn_id=fields.text("rate_limit_redis_conn_id"),
             rate_limit_dir=fields.directory("rate_limit_dir"),
-            unknown_extras=fields.never_read(),
-            ignored_fields=_ignored_fields(connection, base_url),
+            warnings=(*fields.warnings(), *_warnings(connection, base_url)),
+        )
+
+    @property
+    def rate_limit(self) -> RateLimitSettings:
+        """The part that decides which gate the key passes."""
+        return RateLimitSettings(
+            per_second=self.rate_limit_per_second,
+            max_wait=self.rate_limit_max_wait,
+            directory=self.rate_limit_dir,
+            redis_conn_id=self.rate_limit_redis_conn_id if self.rate_limit_backend == "redis" else None,
         )
 
 
@@ -141,9 +150,13 @@ class _Extra:
         self._extra = extra
         self._read: set[str] = set()
 
-    def never_read(self) -> tuple[str, ...]:
-        """Name the fields that no one has read."""
-        return tuple(sorted(set(self._extra) - self._read))
+    def warnings(self) -> Iterator[str]:
+        """Warn of the fields that no setting was read from."""
+        if unknown := sorted(set(self._extra) - self._read):
+            yield (
+                f"Connection {self._conn_id!r} has extra fields that mean nothing here, perhaps misspelt: "
+                f"{', '.join(unknown)}"
+            )
 
     def _given(self, name: str) -> object:
         self._read.add(name)
@@ -234,15 +247,19 @@ def _base_url(connection: AirflowConnection) -> str:
     return host if path else f"{host}/v2"
 
 
-def _ignored_fields(connection: AirflowConnection, base_url: str) -> tuple[str, ...]:
-    """Name port and schema where they contradict the host, which alone is the base URL."""
+def _warnings(connection: AirflowConnection, base_url: str) -> Iterator[str]:
+    """Warn of port and schema where they contradict the host, which alone is the base URL."""
     parts, schema = urlsplit(base_url), str(connection.schema or "").strip().strip("/").lower()
     ignored = []
     if connection.port and connection.port != (parts.port or _PORTS[parts.scheme]):
         ignored.append("port")
     if schema and schema not in (parts.scheme, parts.path.strip("/").lower()):
         ignored.append("schema")
-    return tuple(ignored)
+    if ignored:
+        yield (
+            f"Connection {connection.conn_id!r}: {' and '.join(ignored)} ignored, the host alone is the base URL: "
+            f"{base_url}. Write the whole URL into the host."
+        )
 
 
 def _path_of_base_url(host: str) -> str | None:

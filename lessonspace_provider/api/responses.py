@@ -54,19 +54,6 @@ class Reply:
     body: bytes
 
 
-@dataclass(frozen=True, repr=False)
-class Answer:
-    """
-    A good answer. It has no repr of its fields, since the body may hold secrets.
-
-    :param status: HTTP status, 2xx.
-    :param body: its JSON; None for an empty body (204).
-    """
-
-    status: int
-    body: object
-
-
 @dataclass(frozen=True)
 class Call:
     """
@@ -100,6 +87,32 @@ def unexpected(call: Call, wanted: str) -> LessonspaceServerError:
     )
 
 
+@dataclass(frozen=True, repr=False)
+class Answer:
+    """
+    A good answer. It has no repr of its fields, since the body may hold secrets.
+
+    :param call: what was asked.
+    :param status: HTTP status, 2xx.
+    :param body: its JSON; None for an empty body (204).
+    """
+
+    call: Call
+    status: int
+    body: object
+
+    @property
+    def fields(self) -> dict[str, object]:
+        """
+        The body, which must be an object.
+
+        :raises LessonspaceServerError: it is something else.
+        """
+        if not isinstance(self.body, dict):
+            raise unexpected(self.call, "an object")
+        return self.body
+
+
 def read_answer(reply: Reply, call: Call, api_key: str) -> Answer:
     """
     Read the API's reply.
@@ -114,8 +127,8 @@ def read_answer(reply: Reply, call: Call, api_key: str) -> Answer:
     if not 200 <= reply.status < 300:
         raise _error_for(reply, call, api_key)
     if reply.status == 204 or (call.method == "DELETE" and not reply.body):
-        return Answer(reply.status, None)
-    return Answer(reply.status, _read_json(reply, call, lambda body: _parsed_without_key(body, api_key), api_key))
+        return Answer(call, reply.status, None)
+    return Answer(call, reply.status, _read_json(reply, call, lambda body: _parsed_without_key(body, api_key), api_key))
 
 
 def read_file(reply: Reply, call: Call) -> object:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from http.cookiejar import DefaultCookiePolicy
 from typing import Protocol, TypeVar
@@ -16,13 +16,14 @@ from tenacity import RetryCallState
 from urllib3.exceptions import HTTPError
 
 from lessonspace_provider import __version__
-from lessonspace_provider.api.bodies import ACCEPTED_ENCODING, LARGEST_FILE, LARGEST_OBJECT, read_reply
+from lessonspace_provider.api.bodies import ACCEPTED_ENCODING, LARGEST_FILE, LARGEST_OBJECT, LARGEST_PAGE, read_reply
 from lessonspace_provider.api.connection import ConnectionSettings
 from lessonspace_provider.api.connection_errors import no_reply, no_whole_reply
 from lessonspace_provider.api.connections import Exchange, ExchangeAdapter, Permits, under_way
 from lessonspace_provider.api.deadline import Deadline
 from lessonspace_provider.api.foreign_words import clean_host, holds_key
 from lessonspace_provider.api.measured import MeasuredRequest
+from lessonspace_provider.api.paging import Query, Source
 from lessonspace_provider.api.replaced_errors import ErrorsReplaced
 from lessonspace_provider.api.responses import Answer, Call, Reply, read_answer, read_file
 from lessonspace_provider.api.retries import http_date, retry_policy
@@ -39,7 +40,6 @@ from lessonspace_provider.rate_limit.gate import Gate, OpenGate
 #: rate limit excepted: a timeout of requests only bounds the wait for the reply's next byte.
 READ_TIMEOUTS_PER_REPLY = 5
 
-Query = Sequence[tuple[str, str]]
 Result = TypeVar("Result")
 
 
@@ -205,6 +205,18 @@ class Transport:
         prepared = self._prepare(requests.Request("GET", url, auth=_no_authorisation), call)
         return self._retried(lambda: read_file(self._send(prepared, call, OpenGate(), LARGEST_FILE), call))
 
+    def pages(self, path: str) -> Source:
+        """
+        Give the source of the pages of a list.
+
+        :param path: the list's path below the base URL.
+        """
+        return Source(
+            Call("GET", path, self._settings.conn_id),
+            get=lambda query: self.call("GET", path, query=query, largest=LARGEST_PAGE).body,
+            query_of_next_page=lambda link: self.query_of_next_page(link, path),
+        )
+
     def query_of_next_page(self, link: str, path: str) -> Query:
         """
         Take the query of a list's ``next`` link, which must stay on the API's host and at the list's path.
@@ -212,7 +224,7 @@ class Transport:
         Nothing but its query is used: a server behind a proxy may write ``http://``, and the key would then
         travel in the clear.
 
-        :param link: the absolute link (facts, C).
+        :param link: the absolute link.
         :param path: the list's path below the base URL.
         :return: the query of the next page.
         :raises LessonspaceServerError: when the link leads elsewhere.

@@ -7,7 +7,7 @@ import pytest
 import requests
 
 from lessonspace_provider.exceptions import LessonspaceServerError
-from lessonspace_provider.hooks.lessonspace import TEST_PATIENCE
+from lessonspace_provider.hooks.connection_check import TEST_PATIENCE
 from tests.unit.hooks.known import API, KEY, sent
 
 HELLO, MINE = f"{API}/hello/", f"{API}/my-organisation/"

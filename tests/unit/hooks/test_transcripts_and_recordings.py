@@ -16,7 +16,7 @@ from lessonspace_provider.exceptions import (
     LessonspaceServerError,
     LessonspaceTranscriptNotReady,
 )
-from lessonspace_provider.hooks.lessonspace import LINKS_PER_TRANSCRIPT
+from lessonspace_provider.hooks.transcript import LINKS_PER_TRANSCRIPT
 from tests.unit.hooks.known import (
     API,
     LINK,
