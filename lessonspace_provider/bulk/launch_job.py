@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Sends the launches of a job, and delivers their links."""
+"""Sends the launches of a job, and delivers their links, each by itself or in batches."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Mapping, Sequence
 from threading import Lock
 from typing import TYPE_CHECKING, Protocol
 
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 
     from lessonspace_provider.api.types import Launch
     from lessonspace_provider.bulk.items import Item
-    from lessonspace_provider.bulk.run import Book
+    from lessonspace_provider.exceptions import LessonspaceError
     from lessonspace_provider.output.launch_delivery import LaunchDelivery
 
 #: Sentences about settings that do not hold that are logged, each with the number of its launches.
@@ -49,22 +48,26 @@ class LaunchJob:
         self._refused_settings: Counter[str] = Counter()
         self._counting = Lock()
 
-    def attempts(self, book: Book) -> Callable[[Item[Parameters]], str | None]:
+    def send(self, item: Item[Parameters]) -> Launch:
         """
-        Make what attempts a launch: it is sent, then its link is delivered.
+        Send a launch.
 
-        :param book: the account: nothing is delivered that can't be recorded any more.
+        :return: what its delivery gets.
         """
-        return partial(self._attempt, book)
-
-    def _attempt(self, book: Book, item: Item[Parameters]) -> None:
         request = request_of(item.task)
         launch = self._launcher.send_launch(request.body, client_ip=request.client_ip)
         sentences = self._delivery.settings_to_warn_of(request, launch)
         with self._counting:
             self._refused_settings.update(sentences)
-        book.check_open()
-        self._delivery.run(request, launch, item.task, self._context, _DebugLog(self._log))
+        return self._delivery.handed(launch, item.task)
+
+    def deliver(self, sent: Sequence[tuple[Item[Parameters], Launch]]) -> list[LessonspaceError | None]:
+        """
+        Deliver links.
+
+        :return: for each link its error, or None.
+        """
+        return self._delivery.run([launch for _, launch in sent], self._context, _DebugLog(self._log))
 
     def report_settings(self) -> None:
         """Log which settings did not hold, and for how many launches."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import nullcontext
 from datetime import datetime, timezone
+from threading import Lock
 from typing import Generic, Protocol, TypeVar
 
 from lessonspace_provider.api.foreign_words import clean_message, clean_words
@@ -23,6 +25,10 @@ from lessonspace_provider.exceptions import (
 from lessonspace_provider.output.delivery import Logger, log_frames
 
 Task = TypeVar("Task")
+Made = TypeVar("Made")
+
+#: How an item ended: a remark for its record, None, or what failed it.
+Outcome = str | BaseException | None
 
 #: Seconds between two lines of progress.
 PROGRESS_INTERVAL = 10.0
@@ -47,13 +53,16 @@ class Book(Protocol):
         """Raise when nothing can be recorded any more."""
 
 
-class JobRun(Generic[Task]):
+class JobRun(Generic[Task, Made]):
     """
     One run of a job.
 
     :param book: the account.
-    :param attempt: does what an item asks for; returns a remark for its record, or None. What it raises is the item's
-        failure, and a ``LessonspaceInputError`` its refusal.
+    :param attempt: does what an item asks for. What it raises is the item's failure, and a ``LessonspaceInputError``
+        its refusal.
+    :param complete: completes attempted items together, and returns the outcome of each; called only while the account
+        can be written. None: an item is done when it was attempted, and a text from ``attempt`` is its remark.
+    :param batch_size: items that are completed together; more than one in one thread at a time.
     :param log: for progress, and for what became of the items.
     :param is_killed: whether the task was asked to end.
     :param workers: threads.
@@ -64,8 +73,10 @@ class JobRun(Generic[Task]):
     def __init__(
         self,
         book: Book,
-        attempt: Callable[[Item[Task]], str | None],
+        attempt: Callable[[Item[Task]], Made],
         *,
+        complete: Callable[[Sequence[tuple[Item[Task], Made]]], Sequence[Outcome]] | None = None,
+        batch_size: int = 1,
         log: Logger,
         is_killed: Callable[[], bool] = lambda: False,
         workers: int = WORKERS,
@@ -74,12 +85,17 @@ class JobRun(Generic[Task]):
     ) -> None:
         self._book = book
         self._attempt = attempt
+        self._complete = complete
+        self._batch_size = batch_size
         self._log = log
         self._is_killed = is_killed
         self._workers = workers
         self._with_names = with_names
         self._now = now
         self._threads = WorkerThreads(self._work, workers=workers)
+        self._gathered: list[tuple[Item[Task], Made]] = []
+        self._gathering = Lock()
+        self._completing = Lock() if batch_size > 1 else nullcontext()
         self._finished: list[Status] = []
         self._failures_in_a_row = 0
         self._stopped_because: str | None = None
@@ -139,6 +155,8 @@ class JobRun(Generic[Task]):
             self._log.info("%s", progress_line(counts, len(todo), time.monotonic() - began))
 
         self._threads.run(todo, tick=repeated(log_progress, PROGRESS_INTERVAL), is_killed=self._asked_to_end)
+        if self._gathered:
+            self._complete_batch(self._gathered)
 
     def _asked_to_end(self) -> bool:
         if self._is_killed():
@@ -147,37 +165,58 @@ class JobRun(Generic[Task]):
 
     def _work(self, item: Item[Task]) -> None:
         self._book.check_open()
-        error: Exception | SystemExit | None = None
-        remark = None
         try:
-            remark = self._attempt(item)
-        except (Exception, SystemExit) as failure:
-            error = failure
-        record = self._attempted(item, error, remark)
+            made = self._attempt(item)
+        except (Exception, SystemExit) as error:
+            self._record([(item, error)])
+            return
+        with self._gathering:
+            self._gathered.append((item, made))
+            batch = self._gathered
+            if len(batch) < self._batch_size:
+                return
+            self._gathered = []
+        self._complete_batch(batch)
+
+    def _complete_batch(self, batch: Sequence[tuple[Item[Task], Made]]) -> None:
+        with self._completing:
+            self._record([(item, outcome) for (item, _), outcome in zip(batch, self._outcomes(batch))])
+
+    def _outcomes(self, batch: Sequence[tuple[Item[Task], Made]]) -> Sequence[Outcome]:
+        if self._complete is None:
+            return [made if isinstance(made, str) else None for _, made in batch]
+        if self._batch_size > 1 and self._is_killed():
+            return [LessonspaceError("It was sent, and the task was asked to end before its batch.")] * len(batch)
+        self._book.check_open()
+        return self._complete(batch)
+
+    def _record(self, ended: Sequence[tuple[Item[Task], Outcome]]) -> None:
+        records = [self._ended_record(item, outcome) for item, outcome in ended]
         try:
-            self._book.write([record])
+            self._book.write(records)
         except Exception as failure:
-            reason = reason_of(failure)
+            (item, _), more = ended[0], f" and {len(ended) - 1} more" if len(ended) > 1 else ""
             raise LessonspaceAccountError(
-                f"{item.label} ({item.place}) is {record['status']}, and that could not be recorded: {reason} A run "
-                f"after this one does it again."
+                f"{item.label} ({item.place}){more} is {records[0]['status']}, and that could not be recorded: "
+                f"{reason_of(failure)} A run after this one does it again."
             ) from None
-        self._finished.append(record["status"])
-        self._heed(error)
+        self._finished += [record["status"] for record in records]
+        for _, outcome in ended:
+            self._heed(outcome)
 
-    def _attempted(self, item: Item[Task], error: BaseException | None, remark: str | None) -> Record:
+    def _ended_record(self, item: Item[Task], outcome: Outcome) -> Record:
         tries = self._record_of(item)["tries"] + 1
-        if error is None:
-            return {**self._new_record(item, "done", remark), "tries": tries}
-        if not isinstance(error, LessonspaceError):
-            log_frames(self._log, f"{item.label} ({item.place})", error)
-        status: Status = "refused" if isinstance(error, LessonspaceInputError) else "failed"
-        return {**self._new_record(item, status, reason_of(error, item.private)), "tries": tries}
+        if not isinstance(outcome, BaseException):
+            return {**self._new_record(item, "done", outcome), "tries": tries}
+        if not isinstance(outcome, LessonspaceError):
+            log_frames(self._log, f"{item.label} ({item.place})", outcome)
+        status: Status = "refused" if isinstance(outcome, LessonspaceInputError) else "failed"
+        return {**self._new_record(item, status, reason_of(outcome, item.private)), "tries": tries}
 
-    def _heed(self, error: BaseException | None) -> None:
+    def _heed(self, outcome: Outcome) -> None:
         """Stop when no item can succeed any more: the API key is refused, or the API is out of reach."""
-        self._failures_in_a_row = self._failures_in_a_row + 1 if isinstance(error, PASSING_ERRORS) else 0
-        if isinstance(error, LessonspaceAuthError) and error.status == 401:
+        self._failures_in_a_row = self._failures_in_a_row + 1 if isinstance(outcome, PASSING_ERRORS) else 0
+        if isinstance(outcome, LessonspaceAuthError) and outcome.status == 401:
             self._stop("the API key was refused (401): correct the connection, then run the task again")
         elif self._failures_in_a_row >= OUTAGE * self._workers:
             self._stop(f"{self._failures_in_a_row} items in a row got no good answer: run the task again later")

@@ -20,9 +20,10 @@ if TYPE_CHECKING:
 
     from lessonspace_provider.bulk.cells import Columns
     from lessonspace_provider.bulk.items import Item, Plan, Refusal, Row, Status
-    from lessonspace_provider.bulk.run import Book
+    from lessonspace_provider.bulk.run import Outcome
 
 Task = TypeVar("Task")
+Made = TypeVar("Made")
 
 #: Refused items that an error names.
 MOST_NAMED = 10
@@ -86,13 +87,15 @@ class LessonspaceBulkOperator(LessonspaceOperator):
     def _run_job(
         self,
         plan: Callable[[list[Row], Callable[..., str]], Plan[Task]],
-        attempts: Callable[[Book], Callable[[Item[Task]], str | None]],
+        attempt: Callable[[Item[Task]], Made],
+        complete: Callable[[Sequence[tuple[Item[Task], Made]]], Sequence[Outcome]] | None = None,
+        batch_size: int = 1,
     ) -> JobResult:
         """
         Plan the job, do what is not done, and fail if anything is left.
 
         :param plan: plans the rows, with what makes keys.
-        :param attempts: makes what attempts an item, for an account.
+        :param attempt: see ``JobRun``, as the other parameters.
         """
         from lessonspace_provider.bulk.account import open_account, without_account
         from lessonspace_provider.bulk.run import JobRun, not_done
@@ -111,7 +114,9 @@ class LessonspaceBulkOperator(LessonspaceOperator):
             self._heed(planned)
             run = JobRun(
                 account,
-                attempts(account),
+                attempt,
+                complete=complete,
+                batch_size=batch_size,
                 log=self.log,
                 is_killed=lambda: self._is_killed,
                 workers=workers,

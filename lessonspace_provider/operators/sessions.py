@@ -221,7 +221,7 @@ class LessonspaceUpdateSessionsOperator(LessonspaceBulkOperator):
     def execute(self, context: Context) -> JobResult:
         """Check all updates, then send those that are not done and change something."""
         plan = partial(plan_updates, defaults=as_update_defaults(self.defaults))
-        return self._run_job(plan, lambda _: partial(send_update, self.hook))
+        return self._run_job(plan, partial(send_update, self.hook))
 
 
 class RecordingResult(TypedDict, total=False):

@@ -25,7 +25,7 @@ from lessonspace_provider.links import LessonspaceSpaceLink
 from lessonspace_provider.operators.base import LessonspaceListOperator, LessonspaceOperator
 from lessonspace_provider.operators.bulk import JobResult, LessonspaceBulkOperator
 from lessonspace_provider.output.delivery import log_frames
-from lessonspace_provider.output.launch_delivery import Deliver, LaunchDelivery
+from lessonspace_provider.output.launch_delivery import Deliver, DeliverMany, LaunchDelivery
 
 if TYPE_CHECKING:
     from airflow.sdk import Context, ObjectStoragePath
@@ -210,7 +210,9 @@ class LessonspaceLaunchSpaceOperator(LessonspaceOperator):
         self.log.info("Space %r is room %s, created: %s", self.launch_id, room_id, launch["created"])
         for sentence in delivery.settings_to_warn_of(request, launch):
             self.log.warning("Space %r: %s.", self.launch_id, sentence)
-        delivery.run(request, launch, given, context, self.log)
+        (error,) = delivery.run([delivery.handed(launch, given)], context, self.log)
+        if error:
+            raise error
         self._report_link()
         return self._result(launch)
 
@@ -258,6 +260,12 @@ class LessonspaceLaunchSpacesOperator(LessonspaceBulkOperator):
         tries and time, see ``bulk.items.Record``. No link, secret or e-mail address is in it.
     :param defaults: parameters of all launches that do not give their own, ``auth_external`` excepted.
     :param deliver: see ``LessonspaceLaunchSpaceOperator``. It is called from several threads at a time.
+    :param deliver_many: ``deliver_many(launches, context)`` for a mailing API that takes batches, in place of
+        ``deliver``: a list of what ``deliver`` gets. It returns None, or a list of those that it could not deliver;
+        these fail, and if it raises, the whole batch does. It is called in one thread at a time. A notifier is rendered
+        with ``launches`` in its context.
+    :param deliver_batch_size: links of each call of ``deliver_many``; the last has what is left. After a kill, the
+        batch that was being delivered is repeated.
     :param deliver_secret: hand ``secret`` to ``deliver`` too: it gives full control over the space.
     :param on_setting_refused: see ``LessonspaceLaunchSpaceOperator``.
     :param on_refused: ``"continue"`` launches the others when some launches can't be sent; ``"fail"`` launches none.
@@ -280,6 +288,8 @@ class LessonspaceLaunchSpacesOperator(LessonspaceBulkOperator):
         account: str | ObjectStoragePath,
         defaults: Mapping[str, object] | None = None,
         deliver: Deliver | BaseNotifier | None = None,
+        deliver_many: DeliverMany | BaseNotifier | None = None,
+        deliver_batch_size: int = 50,
         deliver_secret: bool = False,
         on_setting_refused: Literal["warn", "fail"] = "warn",
         max_links_per_space: int = 200,
@@ -289,6 +299,8 @@ class LessonspaceLaunchSpacesOperator(LessonspaceBulkOperator):
         self.launches = launches
         self.defaults = defaults
         self.deliver = deliver
+        self.deliver_many = deliver_many
+        self.deliver_batch_size = deliver_batch_size
         self.deliver_secret = deliver_secret
         self.on_setting_refused = on_setting_refused
         self.max_links_per_space = max_links_per_space
@@ -300,15 +312,21 @@ class LessonspaceLaunchSpacesOperator(LessonspaceBulkOperator):
 
     def execute(self, context: Context) -> JobResult:
         """Check all launches, then send and deliver those that are not done."""
-        delivery = LaunchDelivery(self.deliver, self.deliver_secret, self.on_setting_refused)
+        delivery = LaunchDelivery(self.deliver, self.deliver_secret, self.on_setting_refused, self.deliver_many)
         delivery.check()
+        batch_size = as_positive("deliver_batch_size", self.deliver_batch_size)
         if self.account is None:
             raise refuse("account", None, "a folder: without one, a retry would deliver every link again")
         defaults = as_defaults(self.defaults)
         most = as_positive("max_links_per_space", self.max_links_per_space)
         job = LaunchJob(self.hook, delivery, context, self.log)
         try:
-            return self._run_job(partial(plan_launches, defaults=defaults, max_links_per_space=most), job.attempts)
+            return self._run_job(
+                partial(plan_launches, defaults=defaults, max_links_per_space=most),
+                job.send,
+                complete=job.deliver,
+                batch_size=1 if self.deliver_many is None else batch_size,
+            )
         finally:
             job.report_settings()
 

@@ -21,7 +21,8 @@ from lessonspace_provider.exceptions import LessonspaceDeliveryError
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-Handed = TypeVar("Handed", bound=Mapping[str, object])
+Handed = TypeVar("Handed")
+Returned = TypeVar("Returned")
 
 #: How many of a failed delivery's outermost frames are logged, and how many of its innermost.
 FRAMES_SHOWN = 20
@@ -48,12 +49,13 @@ class Logger(Protocol):
         """Log what failed."""
 
 
-def check_deliver(deliver: object, of: str) -> None:
+def check_deliver(deliver: object, of: str, parameter: str = "deliver") -> None:
     """
     Refuse what can't deliver anything.
 
     :param deliver: what the DAG author gave; None is fine, nothing is delivered then.
     :param of: what it would be called with, for the message: "launch".
+    :param parameter: its name, for the message.
     :raises LessonspaceInputError: for anything that can't be called, and for what only seems to run when it is: an
         async function, a task, a class, or what does not take two arguments.
     """
@@ -61,9 +63,9 @@ def check_deliver(deliver: object, of: str) -> None:
         return
     # A @task function has expand(), and makes another task when it is called.
     if not callable(deliver) or isclass(deliver) or hasattr(deliver, "expand") or iscoroutinefunction(deliver):
-        raise refuse_hidden("deliver", deliver, "a plain function, neither async nor a @task, or an Airflow notifier")
+        raise refuse_hidden(parameter, deliver, "a plain function, neither async nor a @task, or an Airflow notifier")
     if not _takes_two_arguments(deliver):
-        raise refuse_hidden("deliver", deliver, f"a function that takes two arguments, {of} and context")
+        raise refuse_hidden(parameter, deliver, f"a function that takes two arguments, {of} and context")
 
 
 def _takes_two_arguments(deliver: Callable[..., object]) -> bool:
@@ -77,7 +79,7 @@ def _takes_two_arguments(deliver: Callable[..., object]) -> bool:
 
 
 def deliver_link(
-    deliver: Callable[[Handed, Context], object] | BaseNotifier,
+    deliver: Callable[[Handed, Context], Returned] | BaseNotifier,
     handed: Handed,
     context: Context,
     *,
@@ -85,9 +87,10 @@ def deliver_link(
     what: str,
     then: str,
     log: Logger,
-) -> None:
+    parameter: str = "deliver",
+) -> object:
     """
-    Call ``deliver`` with a link, and report a failure without repeating the link.
+    Call ``deliver`` with a link, or with several, and report a failure without repeating them.
 
     :param deliver: called with ``handed`` and the context; or a notifier, rendered with ``handed`` in its context.
     :param handed: what to deliver.
@@ -95,6 +98,8 @@ def deliver_link(
     :param what: begins the error's message: "The link to space 'x'".
     :param then: ends it: what exists anyway, and what to do.
     :param log: receives a line for a delivery, and for a failure file, line and function of each frame.
+    :param parameter: what the DAG author's parameter is called.
+    :return: what ``deliver`` returned.
     :raises LessonspaceDeliveryError: when the delivery failed, with the kind of its error only; or was never run.
     """
     try:
@@ -102,14 +107,15 @@ def deliver_link(
             made = _notify(deliver, {called: handed}, context)
         else:
             made = deliver(handed, context)
-        reason = _why_not_run(made)
+        reason = _why_not_run(made, parameter)
     except (Exception, SystemExit) as error:  # Airflow logs what a SystemExit was raised with
         # Its text and its variables may hold the link.
-        reason = f"{type(error).__name__} in deliver, the log lists its frames"
-        log_frames(log, "deliver", error)
+        reason = f"{type(error).__name__} in {parameter}, the log lists its frames"
+        log_frames(log, parameter, error)
     if reason:
         raise LessonspaceDeliveryError(f"{what} was not delivered ({reason}); {then}")
     log.info("%s was delivered with %s.", what, name_of(deliver))
+    return made
 
 
 def name_of(deliver: object) -> str:
@@ -162,11 +168,11 @@ def _notify(notifier: BaseNotifier, handed: Mapping[str, object], context: Conte
     return notify(rendering)
 
 
-def _why_not_run(made: object) -> str | None:
+def _why_not_run(made: object, parameter: str) -> str | None:
     """Say why nothing was delivered, when the call only returned an object that would have to be run."""
     # A notifier can be awaited from Airflow 3.1 on only.
     if not (isawaitable(made) or isinstance(made, BaseNotifier) or isgenerator(made) or isasyncgen(made)):
         return None
     if (close := getattr(made, "close", None)) is not None:
         close()  # or Python warns of a coroutine that was never awaited
-    return f"deliver must be a plain function: it only made a {type(made).__name__}, which nothing runs"
+    return f"{parameter} must be a plain function: it only made a {type(made).__name__}, which nothing runs"

@@ -3,13 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
-from lessonspace_provider.api.arguments import as_flag, as_one_of
+from lessonspace_provider.api.arguments import as_flag, as_one_of, refuse_hidden
 from lessonspace_provider.api.launch_settings import refused_settings
-from lessonspace_provider.exceptions import LessonspaceSettingRefusedError
+from lessonspace_provider.exceptions import LessonspaceDeliveryError, LessonspaceError, LessonspaceSettingRefusedError
 from lessonspace_provider.output.delivery import check_deliver, deliver_link
 
 if TYPE_CHECKING:
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 #: Delivers the link of one launch, inside the task.
 Deliver = Callable[["Launch", "Context"], object]
 
+#: Delivers the links of several launches; returns None, or a list of those that were not delivered.
+DeliverMany = Callable[[list["Launch"], "Context"], "list[Launch] | None"]
+
 #: What a task may do when a setting that it sent does not hold.
 ON_SETTING_REFUSED = ("warn", "fail")
 
@@ -35,11 +38,13 @@ class LaunchDelivery:
     :param deliver: a function of ``launch`` and ``context``, or a notifier; None delivers nothing.
     :param deliver_secret: whether ``launch`` has the space's ``secret``, too.
     :param on_setting_refused: one of ``ON_SETTING_REFUSED``.
+    :param deliver_many: a function of a list of launches and ``context``, in place of ``deliver``.
     """
 
     deliver: Deliver | BaseNotifier | None
     deliver_secret: bool
     on_setting_refused: str
+    deliver_many: DeliverMany | BaseNotifier | None = None
 
     def check(self) -> None:
         """
@@ -48,6 +53,9 @@ class LaunchDelivery:
         :raises LessonspaceInputError: for anything that can't be used.
         """
         check_deliver(self.deliver, "launch")
+        check_deliver(self.deliver_many, "launches", "deliver_many")
+        if self.deliver is not None and self.deliver_many is not None:
+            raise refuse_hidden("deliver_many", self.deliver_many, "left out where deliver is given")
         as_flag("deliver_secret", self.deliver_secret)
         as_one_of("on_setting_refused", self.on_setting_refused, ON_SETTING_REFUSED)
 
@@ -66,27 +74,75 @@ class LaunchDelivery:
             )
         return refused
 
-    def run(
-        self, request: LaunchRequest, launch: Launch, given: Mapping[str, object], context: Context, log: Logger
-    ) -> None:
+    def handed(self, launch: Launch, given: Mapping[str, object]) -> Launch:
         """
-        Deliver a link.
+        Make what the delivery gets of a launch.
 
-        :param request: what was asked for.
         :param launch: the API's answer.
-        :param given: the caller's parameters, which ``deliver`` gets as ``launch["request"]``; a token stays out.
-        :raises LessonspaceDeliveryError: when the delivery failed.
+        :param given: the caller's parameters, which are in ``request``; a token stays out.
         """
-        if self.deliver is None:
-            return
         asked = {name: value for name, value in given.items() if value is not None and name != "auth_external"}
         answer = {name: value for name, value in launch.items() if name != "secret" or self.deliver_secret}
-        deliver_link(
-            self.deliver,
-            cast("Launch", {**answer, "request": asked}),
-            context,
-            called="launch",
-            what=f"The link to space {request.launch_id!r}",
-            then="the space exists. Fix deliver and run the task again: it makes another link to the same room.",
-            log=log,
-        )
+        return cast("Launch", {**answer, "request": asked})
+
+    def run(self, launches: Sequence[Launch], context: Context, log: Logger) -> list[LessonspaceError | None]:
+        """
+        Deliver links, each by itself or together.
+
+        :param launches: see ``handed``.
+        :return: for each link its error, or None.
+        """
+        if self.deliver_many is not None:
+            return self._run_many(launches, context, log)
+        return [self._error_of(launch, context, log) for launch in launches]
+
+    def _error_of(self, launch: Launch, context: Context, log: Logger) -> LessonspaceError | None:
+        if self.deliver is None:
+            return None
+        try:
+            deliver_link(
+                self.deliver,
+                launch,
+                context,
+                called="launch",
+                what=f"The link to space {launch['request'].get('launch_id')!r}",
+                then="the space exists. Fix deliver and run the task again: it makes another link to the same room.",
+                log=log,
+            )
+        except LessonspaceDeliveryError as error:
+            return error
+        return None
+
+    def _run_many(self, launches: Sequence[Launch], context: Context, log: Logger) -> list[LessonspaceError | None]:
+        what, then = f"A batch of {len(launches)} links", "the spaces exist. Fix deliver_many and run the task again."
+        try:
+            returned = deliver_link(
+                cast("DeliverMany", self.deliver_many),
+                list(launches),
+                context,
+                called="launches",
+                parameter="deliver_many",
+                what=what,
+                then=then,
+                log=log,
+            )
+            failed = _launches_in(returned, launches)
+            if failed is None:
+                raise LessonspaceDeliveryError(
+                    f"{what} counts as not delivered: deliver_many returned {type(returned).__name__}. It must return "
+                    f"None, or a list of the launches that it could not deliver; {then}"
+                )
+        except LessonspaceDeliveryError as error:
+            return [error] * len(launches)
+        left = LessonspaceDeliveryError("deliver_many returned this launch as not delivered; run the task again.")
+        return [left if id(launch) in failed else None for launch in launches]
+
+
+def _launches_in(returned: object, launches: Sequence[Launch]) -> set[int] | None:
+    """Give the identities of the returned launches; None for anything else than None or a list of these launches."""
+    if returned is None:
+        return set()
+    if not isinstance(returned, (list, tuple)):
+        return None
+    found = {id(entry) for entry in returned}
+    return found if found <= {id(launch) for launch in launches} else None

@@ -25,4 +25,6 @@ def folder(request, tmp_path):
     if request.param == "disk":
         return ObjectStoragePath(f"file://{tmp_path}/job")
     request.getfixturevalue("bucket")
-    return ObjectStoragePath("s3://aws_default@school/job")
+    folder = ObjectStoragePath("s3://aws_default@school/job")
+    folder.fs.invalidate_cache()  # other processes write it, and an earlier test may have listed it
+    return folder

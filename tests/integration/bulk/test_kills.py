@@ -15,7 +15,7 @@ import pytest
 
 from tests.integration.bulk.test_launches import account_of, texts_in
 
-LAUNCHES, THREADS, KILLS = 100, 4, 3
+LAUNCHES, THREADS, KILLS, BATCH = 100, 4, 3, 10
 ROOT = Path(__file__).parents[3]
 LONG = 240.0
 
@@ -26,9 +26,9 @@ def slow_answers(control):
     control.inject_fault("slow", seconds=0.05, path="/spaces/launch/")
 
 
-def start(launches, folder, mailbox):
+def start(launches, folder, mailbox, batch_size=1):
     module = "tests.integration.bulk.launch_process"
-    arguments = [str(launches), str(folder), str(mailbox), str(THREADS)]
+    arguments = [str(launches), str(folder), str(mailbox), str(THREADS), str(batch_size)]
     return subprocess.Popen(
         [sys.executable, "-c", PROGRAM.format(module=module), *arguments],
         cwd=ROOT,
@@ -80,18 +80,20 @@ def test_two_runs_that_begin_at_once_deliver_each_link_once(folder, tmp_path, ro
     assert Counter(delivered(tmp_path / "mailbox")) == Counter(row["user"]["id"] for row in rows)
 
 
-def test_nothing_is_lost_and_only_what_was_in_flight_is_repeated(folder, tmp_path, rows):
+@pytest.mark.parametrize("batch_size", [1, BATCH])
+def test_nothing_is_lost_and_only_what_was_in_flight_is_repeated(folder, tmp_path, rows, batch_size):
     launches, mailbox = tmp_path / "launches.jsonl", tmp_path / "mailbox"
     for kill in range(1, KILLS + 1):
-        process = start(launches, folder, mailbox)
+        process = start(launches, folder, mailbox, batch_size)
         wait_for_more(process, mailbox, kill * LAUNCHES // (KILLS + 2))
         process.kill()
         process.wait(LONG)
         process.stderr.close()
-    ended(start(launches, folder, mailbox))
+    ended(start(launches, folder, mailbox, batch_size))
     links = Counter(delivered(mailbox))
     assert set(links) == {row["user"]["id"] for row in rows}
-    assert sum(links.values()) - LAUNCHES <= KILLS * THREADS
+    # One batch is delivered at a time, single links in all threads.
+    assert sum(links.values()) - LAUNCHES <= KILLS * (THREADS if batch_size == 1 else batch_size)
     assert Counter(record["status"] for record in account_of(folder)) == {"done": LAUNCHES}
     assert "http" not in texts_in(folder)
     assert not [path for path in folder.iterdir() if path.name.startswith("journal")]

@@ -183,3 +183,37 @@ def test_launches_may_come_from_a_file(control, folder):
     file.write_bytes(b"\n".join(json.dumps(row).encode() for row in lessons(2)))
     assert launch(str(file), folder / "account")["counts"]["done"] == 6
     assert {record["place"] for record in account_of(folder / "account")} == {f"line {n}" for n in range(1, 7)}
+
+
+def test_links_are_delivered_in_batches_of_one_call_each(control, folder, capsys):
+    mailbox, batches = Mailbox(), []
+
+    def deliver_many(launches, context):
+        batches.append(len(launches))
+        for launch in launches:
+            mailbox.deliver(launch, context)
+
+    result = launch(lessons(10), folder, deliver_many=deliver_many, deliver_batch_size=8)
+    assert (result["counts"]["done"], batches) == (30, [8, 8, 8, 6])
+    assert set(mailbox.people.values()) == {1}
+    assert len(control.launches()) == 30
+    said = texts_in(folder) + json.dumps(result) + capsys.readouterr().out
+    assert not [word for word in TELLING if word in said]
+
+
+def test_only_what_a_batch_could_not_deliver_is_done_again(control, folder, capsys):
+    delivered, left = Counter(), {"Cy Pupil"}
+
+    def deliver_many(launches, context):
+        refused = [launch for launch in launches if launch["request"]["user"]["name"] in left]
+        delivered.update(launch["client_url"] for launch in launches if launch not in refused)
+        return refused
+
+    with pytest.raises(LessonspaceError, match=r"^4 of 12 launches are not done \(8 done, 4 failed\)") as caught:
+        launch(lessons(4), folder, deliver_many=deliver_many, deliver_batch_size=5)
+    assert "lesson-0 (item 1, failed): deliver_many returned this launch" in str(caught.value)
+    assert "Cy" not in str(caught.value) + texts_in(folder) + capsys.readouterr().out
+    left.clear()
+    assert launch(lessons(4), folder, deliver_many=deliver_many, deliver_batch_size=5)["counts"]["done"] == 12
+    assert (len(delivered), set(delivered.values())) == (12, {1})
+    assert len(control.launches()) == 16

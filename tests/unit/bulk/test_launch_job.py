@@ -3,11 +3,9 @@ from __future__ import annotations
 
 import pytest
 
-from lessonspace_provider.bulk.account import Unrecorded
 from lessonspace_provider.bulk.items import Item
 from lessonspace_provider.bulk.launch_job import MOST_SENTENCES, LaunchJob
 from lessonspace_provider.exceptions import (
-    LessonspaceAccountError,
     LessonspaceDeliveryError,
     LessonspaceInputError,
     LessonspaceSettingRefusedError,
@@ -32,16 +30,28 @@ class Hook:
 class Job:
     """A job with one launch, and what came of it."""
 
-    def __init__(self, hook=None, book=None, *, on_setting_refused="warn", deliver_secret=False, deliver=None):
+    def __init__(self, hook=None, *, on_setting_refused="warn", deliver_secret=False, deliver=None, deliver_many=None):
         self.hook, self.log, self.delivered = hook or Hook(), Log(), []
-        deliver = deliver or (lambda launch, context: self.delivered.append((launch, context)))
-        delivery = LaunchDelivery(deliver, deliver_secret, on_setting_refused)
+        if deliver is None and deliver_many is None:
+            deliver = lambda launch, context: self.delivered.append((launch, context))  # noqa: E731
+        delivery = LaunchDelivery(deliver, deliver_secret, on_setting_refused, deliver_many)
+        delivery.check()
         self.job = LaunchJob(self.hook, delivery, {"ds": "2026-11-24"}, self.log)
-        self._attempt = self.job.attempts(book or Unrecorded())
+
+    def send(self, **parameters):
+        task = {"launch_id": "maths", "user": {"name": "Ann"}, **parameters}
+        item = Item(key="k", label="maths", place="item 1", task=task)
+        return item, self.job.send(item)
 
     def attempt(self, **parameters):
-        task = {"launch_id": "maths", "user": {"name": "Ann"}, **parameters}
-        return self._attempt(Item(key="k", label="maths", place="item 1", task=task))
+        (error,) = self.job.deliver([self.send(**parameters)])
+        if error:
+            raise error
+
+    def attempt_batch(self, *names):
+        """Launch for some people, deliver together, and give the errors by name."""
+        sent = [self.send(user={"name": name}) for name in names]
+        return dict(zip(names, self.job.deliver(sent), strict=True))
 
 
 def test_a_launch_is_sent_and_its_link_delivered_with_the_callers_parameters():
@@ -61,17 +71,6 @@ def test_the_secret_is_delivered_when_it_is_to():
     job = Job(deliver_secret=True)
     job.attempt()
     assert job.delivered[0][0]["secret"] == "s3cret"
-
-
-def test_nothing_is_delivered_that_can_not_be_recorded_any_more():
-    class Closed(Unrecorded):
-        def check_open(self):
-            raise LessonspaceAccountError("closed")
-
-    job = Job(book=Closed())
-    with pytest.raises(LessonspaceAccountError):
-        job.attempt()
-    assert job.delivered == []
 
 
 def test_a_delivery_that_fails_is_the_launchs_failure():
@@ -108,3 +107,72 @@ def test_a_setting_that_does_not_hold_can_be_the_launchs_failure():
     with pytest.raises(LessonspaceSettingRefusedError, match="'maths' exists"):
         job.attempt(transcribe=True)
     assert job.delivered == []
+
+
+def test_a_batch_is_delivered_in_one_call_with_all_its_links():
+    calls = []
+    job = Job(deliver_many=lambda launches, context: calls.append((launches, context)))
+    assert job.attempt_batch("Ann", "Ben") == {"Ann": None, "Ben": None}
+    ((launches, context),) = calls
+    assert [launch["request"]["user"]["name"] for launch in launches] == ["Ann", "Ben"]
+    assert [launch["client_url"] for launch in launches] == [LINK, LINK]
+    assert context == {"ds": "2026-11-24"}
+
+
+def test_launches_that_deliver_many_returns_are_not_delivered():
+    job = Job(deliver_many=lambda launches, context: launches[1:2])
+    errors = job.attempt_batch("Ann", "Ben", "Cy")
+    assert [name for name, error in errors.items() if error] == ["Ben"]
+    assert "deliver_many returned this launch as not delivered" in str(errors["Ben"])
+
+
+def test_a_batch_that_fails_is_the_failure_of_all_its_launches():
+    def fails(launches, context):
+        raise RuntimeError(launches[0]["client_url"])
+
+    job = Job(deliver_many=fails)
+    errors = job.attempt_batch("Ann", "Ben")
+    message = "A batch of 2 links was not delivered (RuntimeError in deliver_many, the log lists its frames)"
+    assert [str(error).startswith(message) for error in errors.values()] == [True, True]
+    assert "in fails" in job.log.text
+    assert "JWT" not in job.log.text + str(errors)
+
+
+@pytest.mark.parametrize(
+    "returned", [True, False, {"status": 202}, 2, "sent", [{"client_url": LINK}], [LINK], iter(())]
+)
+def test_any_other_result_of_deliver_many_fails_its_batch(returned):
+    job = Job(deliver_many=lambda launches, context: returned)
+    errors = job.attempt_batch("Ann", "Ben")
+    assert all("It must return None, or a list of the launches" in str(error) for error in errors.values())
+    assert "JWT" not in job.log.text + str(errors)
+
+
+def test_deliver_many_that_changes_its_list_changes_no_outcome():
+    job = Job(deliver_many=lambda launches, context: launches.clear())
+    assert job.attempt_batch("Ann", "Ben") == {"Ann": None, "Ben": None}
+
+
+def test_a_coroutine_of_deliver_many_is_no_delivery():
+    async def send(launches):
+        """Never run."""
+
+    errors = Job(deliver_many=lambda launches, context: send(launches)).attempt_batch("Ann")
+    assert "deliver_many must be a plain function" in str(errors["Ann"])
+
+
+@pytest.mark.parametrize(
+    ("deliveries", "message"),
+    [
+        ({"deliver_many": "send"}, "deliver_many was refused"),
+        ({"deliver_many": lambda launches: None}, "takes two arguments, launches and context"),
+        (
+            {"deliver": lambda launch, context: None, "deliver_many": lambda launches, context: None},
+            "deliver_many was refused: it must be left out where deliver is given",
+        ),
+    ],
+)
+def test_deliver_many_that_can_not_be_used_is_refused(deliveries, message):
+    with pytest.raises(LessonspaceInputError) as caught:
+        Job(**deliveries)
+    assert message in str(caught.value)

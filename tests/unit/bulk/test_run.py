@@ -2,6 +2,8 @@
 from __future__ import annotations
 
 import threading
+import time
+from dataclasses import replace
 from datetime import datetime, timezone
 
 import pytest
@@ -15,6 +17,7 @@ from lessonspace_provider.exceptions import (
     LessonspaceAuthError,
     LessonspaceBadRequestError,
     LessonspaceConnectionError,
+    LessonspaceDeliveryError,
     LessonspaceInputError,
 )
 from tests.unit.bulk.test_items import a_record
@@ -182,6 +185,92 @@ def test_what_can_not_be_recorded_ends_the_run_and_is_named():
         LessonspaceAccountError, match=r"^a \(item a\) is done, and that could not be recorded: no space"
     ):
         Job(Full()).run(items("a"))
+
+
+class Batches(Job):
+    """A job whose items are completed in batches; those in ``left`` are not."""
+
+    def __init__(self, left=(), book=None, **outcomes):
+        super().__init__(book, **outcomes)
+        self.left, self.batches = left, []
+
+    def complete(self, batch):
+        labels = [item.label for item, _ in batch]
+        self.batches.append(labels)
+        return [LessonspaceDeliveryError("no mail") if label in self.left else None for label in labels]
+
+    def run(self, planned, **options):
+        return super().run(planned, complete=self.complete, **{"batch_size": 3, **options})
+
+
+def test_items_are_completed_in_batches_and_the_last_has_the_rest():
+    job = Batches(c=LessonspaceBadRequestError("400"), left=("d",))
+    records = job.run(items(*"abcdef"))
+    assert job.batches == [["a", "b", "d"], ["e", "f"]]
+    assert {key: record["status"] for key, record in records.items()} == {
+        **dict.fromkeys("abef", "done"),
+        **dict.fromkeys("cd", "failed"),
+    }
+    assert records["d"]["reason"] == "no mail"
+    again = Batches(book=job.book)
+    again.run(items(*"abcdef"))
+    assert again.batches == [["c", "d"]]
+
+
+def test_a_batch_is_recorded_as_soon_as_it_is_completed():
+    job, seen = Batches(), []
+    job.attempt = lambda item: seen.append([record["status"] for record in job.book.records()].count("done"))
+    job.run(items(*"abcdef"))
+    assert seen == [0, 0, 0, 3, 3, 3]
+
+
+def test_an_item_of_a_batch_that_waits_does_not_hold_up_those_after_it():
+    first, *others = items(*"abcd")
+    job = Batches()
+    job.run([first, *(replace(item, after=first.key) for item in others)], batch_size=4, workers=4)
+    assert sorted(job.batches[0]) == ["a", "b", "c", "d"]
+
+
+def test_one_batch_is_completed_at_a_time_with_many_threads():
+    together, most = [], []
+    job = Batches()
+
+    def complete(batch):
+        together.append(batch)
+        most.append(len(together))
+        time.sleep(0)  # lets another thread run
+        together.remove(batch)
+        return [None] * len(batch)
+
+    job.complete = complete
+    job.run(items(*map(str, range(200))), workers=8, batch_size=2)
+    assert (max(most), len(most)) == (1, 100)
+
+
+def test_a_kill_completes_no_further_batch_and_names_what_was_sent():
+    killed = threading.Event()
+    job = Batches()
+    job.attempt = lambda item: killed.set() if item.label == "d" else None
+    records = job.run(items(*"abcd"), is_killed=killed.is_set)
+    assert job.batches == [["a", "b", "c"]]
+    assert records["d"]["status"] == "failed"
+    assert "the task was asked to end before its batch" in records["d"]["reason"]
+
+
+@pytest.mark.parametrize("batch_size", [1, 2])
+def test_nothing_is_completed_that_can_not_be_recorded_any_more(batch_size):
+    class Closed(Unrecorded):
+        is_closed = False
+
+        def check_open(self):
+            if self.is_closed:
+                raise LessonspaceAccountError("closed")
+
+    job = Batches(book=Closed())
+    job.attempt = lambda item: setattr(job.book, "is_closed", item.label == "b" or batch_size == 1)
+    with pytest.raises(LessonspaceAccountError):
+        job.run(items(*"ab"), batch_size=batch_size)
+    assert job.batches == []
 
 
 def test_progress_is_logged_meanwhile(monkeypatch):
