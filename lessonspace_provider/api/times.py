@@ -27,7 +27,7 @@ def read_time(value: object) -> datetime | None:
         if not isinstance(moment, datetime) or moment.utcoffset() is None:
             return None
         utc = moment.astimezone(timezone.utc)
-    except (ValueError, OverflowError, TypeError):  # pendulum's own for "10:"
+    except (ValueError, OverflowError, TypeError, LookupError):  # pendulum's own for "10:"; older ones' for "0/"
         return None
     if not EARLIEST <= utc < LATEST:
         return None

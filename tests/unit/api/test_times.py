@@ -88,6 +88,8 @@ def test_what_is_no_point_in_time_is_none(value):
 
 @given(st.text(st.sampled_from("0123456789:-+.,TZPWDH/ é\0"), max_size=70) | st.text())
 @example("10:")
+@example("0/")
+@example("/")
 def test_any_text_is_a_time_or_none(text):
     assert isinstance(read_time(text), (datetime, type(None)))
 
