@@ -14,6 +14,7 @@ from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from html import unescape
+from unicodedata import category, normalize
 from urllib.parse import unquote, urlsplit
 
 #: Characters of foreign words that a message shows, of a message of our own, and that are read at all.
@@ -45,6 +46,8 @@ _IS_FULL_WIDTH = re.compile("[\uff01-\uff5e]")
 _FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}  # to ASCII
 _UNPRINTABLE = re.compile("\ufffd+")
 _CODE = re.compile(f"[A-Za-z0-9+/]{{{_SHORT_CODE},}}")
+_WORD = re.compile(r"\S+")
+_JOINERS = "\u200c\u200d"  # part of the spelling in several scripts
 _PUNCTUATION = "\"'`<>()[]{},.;:!?*"
 _DIGITS = frozenset("0123456789/.:-")
 
@@ -79,6 +82,19 @@ def clean_message(text: object, *, longest: int = LONGEST_MESSAGE, hide_links: b
     if hide_links:
         words = [_without_address(word) for word in words]
     return _cut(" ".join(_without_query(word) for word in words), longest)
+
+
+def clean_text(text: str, *, longest: int) -> str:
+    """
+    Make a text of several lines fit for a file of its own. Lines, blanks and the letters of every script stay.
+
+    :param text: what a server sent.
+    :param longest: characters after which it is cut.
+    :return: without links, addresses, tokens, and control and bidi characters; may be blank.
+    """
+    marked = "".join(_character_of_text(char) for char in text[:longest].replace("\r\n", "\n"))
+    words = _WORD.sub(lambda word: _without_query(_without_address(word[0])), normalize("NFC", marked))
+    return words.strip() + ("..." if len(text) > longest else "")
 
 
 def clean_host(url: object, *, api_key: str = "") -> str | None:
@@ -130,6 +146,14 @@ def _text_of(value: object) -> str:
     if isinstance(value, list) and not any(isinstance(entry, (list, Mapping)) for entry in value[:MOST_ENTRIES]):
         return ", ".join(_text_of(entry)[:LONGEST_READ] for entry in value[:MOST_ENTRIES])
     return f"({type(value).__name__})"
+
+
+def _character_of_text(char: str) -> str:
+    if char in "\n\t" or char.isprintable() or char in _JOINERS:
+        return char
+    if char.isspace():
+        return "\n" if char in "\r\u2028\u2029" else " "
+    return "\ufffd" if category(char) == "Cs" else ""
 
 
 def _printable(text: str) -> str:

@@ -16,7 +16,7 @@ from lessonspace_provider.api.plain_json import MOST_DIGITS, NUMBERS
 from lessonspace_provider.api.times import read_time, write_time
 from lessonspace_provider.archive.clock import Present
 from lessonspace_provider.archive.paths import number_of, session_id_of, transcript_path
-from lessonspace_provider.archive.schema import OPTIONAL_FIELDS, ManifestFile, problem_of
+from lessonspace_provider.archive.schema import OPTIONAL_FIELDS, ManifestFile, SummaryFile, problem_of
 from lessonspace_provider.sessions import objects_in, participant_count, space_of, whole_seconds
 from lessonspace_provider.waiting.transcripts import (
     LONGEST_PAUSE,
@@ -56,6 +56,7 @@ class Entry:
     :param changed_by: the start of the window whose run changed the status last, where that is a later window.
     :param tags: as JSON; None when it has more than ``LONGEST_TEXT`` characters.
     :param erased_people: marks of the people that were taken out of it, see ``erased_people``; None for none.
+    :param summary: the file of the session's summary; None without one.
     :param added: what else the entry has in the file; it is kept.
     """
 
@@ -81,6 +82,7 @@ class Entry:
     billable_seconds: int | None = None
     tags: str | None = None
     erased_people: Sequence[str] | None = None
+    summary: SummaryFile | None = None
     added: Mapping[str, object] = field(default_factory=dict)
 
     @classmethod
@@ -144,6 +146,8 @@ class Entry:
         if before is not None and (before.files or before.status == "erased"):
             return before.reopened()
         entry = cls.of(session, (before and before.path) or transcript_path(session, template))
+        if before is not None:
+            entry = replace(entry, erased_people=before.erased_people, summary=before.summary, added=before.added)
         if obstacle := transcript_obstacle(session):
             return entry.not_eligible(obstacle)
         if before is None:

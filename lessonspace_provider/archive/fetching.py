@@ -6,6 +6,7 @@ from __future__ import annotations
 import time
 import traceback
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from threading import Lock
 from typing import TYPE_CHECKING, Protocol
@@ -14,6 +15,7 @@ from lessonspace_provider.archive.clock import Present
 from lessonspace_provider.archive.entry import Entries, Entry, count
 from lessonspace_provider.archive.files import ArchiveLayout, TranscriptFiles
 from lessonspace_provider.archive.manifest import Manifest
+from lessonspace_provider.archive.summaries import SummaryFiles
 from lessonspace_provider.bulk.items import Item
 from lessonspace_provider.bulk.progress import repeated
 from lessonspace_provider.bulk.threads import WorkerThreads
@@ -43,6 +45,7 @@ class TranscriptFetcher:
 
     :param source: the hook.
     :param layout: how the archive is written.
+    :param summaries: the summaries of the run; those that could not be written are in ``failed_summaries``.
     :param give_up_after: how long after its end a session's transcript is waited for.
     :param log: for progress, and for what became of each session.
     :param dry_run: ask for no transcript and write nothing; those whose files would be fetched or written are pending.
@@ -53,6 +56,7 @@ class TranscriptFetcher:
         self,
         source: TranscriptSource,
         layout: ArchiveLayout,
+        summaries: SummaryFiles,
         *,
         give_up_after: timedelta,
         log: Log,
@@ -61,7 +65,9 @@ class TranscriptFetcher:
     ) -> None:
         self._source = source
         self._layout = layout
-        self._files = TranscriptFiles(layout)
+        self._summaries = summaries
+        self._files = TranscriptFiles(layout, summaries)
+        self.failed_summaries: list[Entry] = []
         self._give_up_after = give_up_after
         self._log = log
         self._dry_run = dry_run
@@ -115,6 +121,9 @@ class TranscriptFetcher:
             )
 
     def _updated(self, entry: Entry) -> Entry:
+        return self.with_summary(self._with_transcript(entry))
+
+    def _with_transcript(self, entry: Entry) -> Entry:
         try:
             if self._is_done(entry):
                 return entry
@@ -123,6 +132,15 @@ class TranscriptFetcher:
             return self._rebuild(entry) or self._fetch(entry)
         except Exception as error:  # one bad session stops no other, whatever a store's client raises
             return entry.failed(reason_of(error), self.present().now, self._give_up_after)
+
+    def with_summary(self, entry: Entry) -> Entry:
+        """Write a session's summary, if a list has another one than the archive."""
+        try:
+            return self._summaries.updated(entry)
+        except Exception as error:  # the manifest has what became of the transcript
+            reason = f"its summary could not be written: {reason_of(error)}"
+            self.failed_summaries.append(replace(entry, status="failed", reason=reason))
+            return entry
 
     def _is_done(self, entry: Entry) -> bool:
         """Whether there is nothing to do for a session, now."""

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
@@ -11,7 +10,9 @@ from typing import TYPE_CHECKING, cast
 from lessonspace_provider.api import json_list
 from lessonspace_provider.archive.entry import Entry
 from lessonspace_provider.archive.paths import DEFAULT_PATH_TEMPLATE
+from lessonspace_provider.archive.recorded import content_of
 from lessonspace_provider.archive.schema import ManifestFile
+from lessonspace_provider.archive.summaries import SummaryFiles
 from lessonspace_provider.output.destinations import join_below
 from lessonspace_provider.output.files import read_whole, write_pieces
 from lessonspace_provider.transcripts.formats import pieces_of
@@ -35,12 +36,14 @@ class ArchiveLayout:
     :param formats: names of ``transcripts.WRITERS``, each transcript is written in all of them.
     :param path_template: see ``paths.check_path_template``.
     :param redact_speakers: whether roles and numbers stand in place of names.
+    :param summaries: whether the sessions' summaries are archived, too.
     """
 
     destination: ObjectStoragePath
     formats: Sequence[str]
     path_template: str = DEFAULT_PATH_TEMPLATE
     redact_speakers: bool = False
+    summaries: bool = False
 
 
 class TranscriptFiles:
@@ -48,10 +51,12 @@ class TranscriptFiles:
     The files of one archive.
 
     :param layout: how they are written.
+    :param summaries: gets the names that labels take the place of.
     """
 
-    def __init__(self, layout: ArchiveLayout) -> None:
+    def __init__(self, layout: ArchiveLayout, summaries: SummaryFiles) -> None:
         self._layout = layout
+        self._summaries = summaries
 
     def are_complete(self, entry: Entry) -> bool:
         """Whether all that is wanted of an archived transcript is there and whole."""
@@ -63,11 +68,7 @@ class TranscriptFiles:
 
     def whole(self, entry: Entry) -> list[ManifestFile]:
         """Choose the files of an entry that are there, as they were written."""
-        return [file for file in entry.files if self._is_whole(file)]
-
-    def _is_whole(self, file: ManifestFile) -> bool:
-        data = read_whole(join_below(self._layout.destination, file["path"]))
-        return data is not None and len(data) == file["size"] and hashlib.sha256(data).hexdigest() == file["sha256"]
+        return [file for file in entry.files if content_of(self._layout.destination, file) is not None]
 
     def rebuilt(self, entry: Entry) -> Entry | None:
         """Complete a transcript from a file that holds all of it; None when there is none."""
@@ -100,7 +101,9 @@ class TranscriptFiles:
         """Write a transcript in all formats that are wanted."""
         redact = self._layout.redact_speakers
         if redact:
-            segments = with_labels(segments, redacted_speakers(segments, entry.profiles))
+            speakers = redacted_speakers(segments, entry.profiles)
+            self._summaries.collect_names(entry.session_id, segments, speakers)
+            segments = with_labels(segments, speakers)
         files = [self._write_file(entry, segments, format_name) for format_name in self._layout.formats]
         return entry.archived(files, segments=len(segments), redacted=redact)
 

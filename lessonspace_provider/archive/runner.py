@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
@@ -17,6 +17,7 @@ from lessonspace_provider.archive.filing import Filed, file_sessions, search_win
 from lessonspace_provider.archive.manifest import Manifest
 from lessonspace_provider.archive.manifest_store import ManifestStore
 from lessonspace_provider.archive.paths import session_id_of
+from lessonspace_provider.archive.summaries import SummaryFiles
 from lessonspace_provider.archive.windows import LOOK_BACK, Window, gaps, manifest_name, window_of
 from lessonspace_provider.exceptions import LessonspaceError
 from lessonspace_provider.waiting.progress import Log
@@ -74,8 +75,11 @@ class Archiver:
         self._layout = layout
         self._log = log
         self._manifests = ManifestStore(layout.destination, dry_run=dry_run)
+        self._summaries = SummaryFiles(
+            layout.destination, is_wanted=layout.summaries and not dry_run, redact=layout.redact_speakers
+        )
         self._fetcher = TranscriptFetcher(
-            source, layout, give_up_after=give_up_after, log=log, dry_run=dry_run, clock=now
+            source, layout, self._summaries, give_up_after=give_up_after, log=log, dry_run=dry_run, clock=now
         )
         self._problems: dict[str, str] = {}
         self._pending_since: list[datetime] = []
@@ -101,18 +105,20 @@ class Archiver:
         known = self._manifests.read(manifest_name(window)) or Manifest(window)
         listed = held(sessions, "sessions of the window")
         self._check_end(window)
+        self._collect_summaries(listed)
         filed, others = self._file(listed, known)
         own = {session_id: entry.reopened() for session_id, entry in known.entries.items()}
         own.update(self._entries_of(filed.own, known))
         next_check = self._fetcher.present().now + RETRY_FAILED_AFTER
         new = by_session(entry.not_attempted(next_check) for entry in _unrecorded(own, known))
         self._manifests.update(known, new)
-        elsewhere = self._record_elsewhere(filed, others, write_time(window_start))
+        newer: dict[str, Entries] = {name: {} for name, other in others.items() if self._newer_summaries(other)}
+        elsewhere = newer | self._record_elsewhere(filed, others, write_time(window_start))
         entries = self._fetcher.fetch(own)
         manifest = self._manifests.update(known.with_entries(new), _changed(entries, known, None))
         self._note_pending(manifest)
         self._fetcher.warn_of_lost(entries, known)
-        failed = [entry for entry in entries.values() if entry.has_failed]
+        failed = [entry for entry in entries.values() if entry.has_failed] + self._take_failed_summaries()
         return ArchivedWindow(self._manifests.path(known.name), manifest, failed, elsewhere=elsewhere)
 
     def update_earlier(
@@ -208,6 +214,25 @@ class Archiver:
             )
         return filed, others
 
+    def _collect_summaries(self, listed: list[Session]) -> None:
+        if not self._layout.summaries:
+            return
+        self._log.info("%d of %d listed sessions have a summary", self._summaries.collect(listed), len(listed))
+        if listed and not any(isinstance(session, dict) and "summary" in session for session in listed):
+            self._log.warning(
+                "No listed session has the field summary, so no summary is archived: check the account with "
+                "python -m lessonspace_provider.live_check"
+            )
+
+    def _newer_summaries(self, manifest: Manifest, without: Collection[str] = ()) -> list[Entry]:
+        """Choose the entries of whose sessions the list has another summary."""
+        others = (entry for key, entry in manifest.entries.items() if key not in without)
+        return [entry for entry in others if self._summaries.has_newer(entry)]
+
+    def _take_failed_summaries(self) -> list[Entry]:
+        failed, self._fetcher.failed_summaries = self._fetcher.failed_summaries, []
+        return failed
+
     def _read_around(self, window: Window, own: str) -> dict[str, Manifest]:
         found = {}
         try:
@@ -253,7 +278,9 @@ class Archiver:
         if known is None:
             return None, False
         due = self._due(known) if with_open else {}
-        entries = _changed(self._fetcher.fetch({**due, **further}), known, by)
+        fetched = self._fetcher.fetch({**due, **further})
+        newer = [self._fetcher.with_summary(entry) for entry in self._newer_summaries(known, without=fetched)]
+        entries = _changed({**fetched, **by_session(newer)}, known, by)
         is_same = all(known.entries.get(key) == entry for key, entry in entries.items())
         manifest = known if is_same else self._write_changes(known, entries)
         self._note_pending(manifest)
@@ -261,6 +288,7 @@ class Archiver:
         if is_same and not changed:
             return None, not known.is_open
         failed = [entry for key, entry in entries.items() if entry.has_failed and known.status_of(key) != "failed"]
+        failed += self._take_failed_summaries()
         return ArchivedWindow(self._manifests.path(name), manifest, failed, changed), False
 
     def _due(self, manifest: Manifest) -> Entries:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import TypedDict
+from typing import Any, TypedDict, TypeGuard
 
 from lessonspace_provider.api.arguments import LARGEST_NUMBER, shown
 from lessonspace_provider.api.times import read_time
@@ -24,6 +24,23 @@ class ManifestFile(TypedDict):
     path: str
     size: int
     sha256: str
+
+
+#: What a summary is called in place of a format, and in the name of its file.
+SUMMARY = "summary"
+
+
+class SummaryFile(ManifestFile):
+    """
+    The file of a session's summary.
+
+    :param source: SHA-256 of the summary as it was listed, before names were replaced: it shows whether a list has
+        another one.
+    :param redacted: whether labels are in place of the names of the people in the session.
+    """
+
+    source: str
+    redacted: bool
 
 
 def _is_text_or_none(value: object) -> bool:
@@ -78,6 +95,7 @@ OPTIONAL_FIELDS: Mapping[str, Callable[[object], bool]] = {
     "billable_seconds": lambda value: value is None or _is_count(value),
     "tags": _is_text_or_none,
     "erased_people": lambda value: value is None or _is_marks(value),
+    "summary": lambda value: value is None or isinstance(value, dict),
 }
 
 
@@ -97,17 +115,38 @@ def problem_of(entry: object) -> str | None:
     for field, is_right in OPTIONAL_FIELDS.items():
         if field in entry and not is_right(entry[field]):
             return f"has {field}={shown(entry[field])}"
+    return _problem_of_paths(entry)
+
+
+def _problem_of_paths(entry: Mapping[str, Any]) -> str | None:
     # Each path has the whole id of its session: no two share a file, and none is that of a manifest.
     if entry["path"] and entry["session_id"] not in entry["path"]:
         return f"has path={shown(entry['path'])}, which is not that of its session"
     for file in entry["files"]:
         if not _is_file(file, entry["path"]):
             return f"has files with {shown(file)}"
+    if not _is_summary_or_none(entry.get("summary"), entry["path"]):
+        return f"has summary={shown(entry['summary'])}"
     return None
 
 
 def _is_file(file: object, path: str) -> bool:
-    if not isinstance(file, dict) or not file.keys() >= ManifestFile.__required_keys__:
+    if not _is_written(file, ManifestFile.__required_keys__):
         return False
-    is_named = _is_matched(_FORMAT)(file["format"]) and file["path"] == f"{path}.{file['format']}"
-    return is_named and _is_matched(_SHA256)(file["sha256"]) and _is_count(file["size"])
+    return _is_matched(_FORMAT)(file["format"]) and file["path"] == f"{path}.{file['format']}"
+
+
+def _is_summary_or_none(file: object, path: str) -> bool:
+    if file is None:
+        return True
+    if not path or not _is_written(file, SummaryFile.__required_keys__):
+        return False
+    is_named = file["format"] == SUMMARY and file["path"] == f"{path}.{SUMMARY}.txt"
+    return is_named and _is_matched(_SHA256)(file["source"]) and isinstance(file["redacted"], bool)
+
+
+def _is_written(file: object, keys: frozenset[str]) -> TypeGuard[dict[str, object]]:
+    """Whether a record has all keys, and the size and digest of a file that was written."""
+    if not isinstance(file, dict) or not file.keys() >= keys:
+        return False
+    return _is_matched(_SHA256)(file["sha256"]) and _is_count(file["size"])

@@ -21,7 +21,7 @@ from lessonspace_provider.live_check.assumptions import (
     unknown,
 )
 from lessonspace_provider.sessions import end_time, participant_count, start_time
-from lessonspace_provider.waiting.transcripts import SHORTEST_TRANSCRIBED
+from lessonspace_provider.waiting.transcripts import SHORTEST_TRANSCRIBED, transcript_obstacle
 
 if TYPE_CHECKING:
     from lessonspace_provider.api.types import Session
@@ -46,6 +46,18 @@ def transcript_file(account: Account) -> Finding:
     except LessonspaceError as error:
         return finding(holds=False, note=f"{type(error).__name__}, status {error.status}")
     return all_of([is_segment(segment) for segment in segments], "segments")
+
+
+@assume(SEEN, "archive.summaries:SummaryFiles")
+def summary_in_lists(account: Account) -> Finding:
+    """Session lists have summary, the same text as a session's detail."""
+    sessions = [session for session in account.ended if transcript_obstacle(session) is None]
+    sessions.sort(key=lambda session: not is_filled(session.get("summary")))
+    for session in sessions[:MOST_TRIES]:
+        detail = account.ask(f"{account.organisation}/sessions/{session.get('uuid')}/").fields
+        if is_filled(detail.get("summary")):
+            return finding(holds=session.get("summary") == detail["summary"])
+    return unknown("none of the checked sessions has a summary")
 
 
 def is_segment(segment: object) -> bool:

@@ -92,6 +92,8 @@ class LessonspaceArchiveTranscriptsOperator(LessonspaceOperator):
     :param path_template: where a transcript is written, of the fields in ``paths.PATH_FIELDS``; must hold
         ``{session_id}``.
     :param redact_speakers: write roles or numbers in place of speakers' names; names that were spoken stay.
+    :param summaries: archive the sessions' summaries, too, as ``<path>.summary.txt``. They come with the list, and are
+        archived also where no transcript comes. A newer one replaces it while the list has the session.
     :param space_id: archive this space's sessions only; UUID, or slug (launch's ``room_id``).
     :param filters: further filters of ``LessonspaceHook.list_sessions``, such as ``tags`` or ``space``.
     :param include_single_user: whether sessions of one person are accounted for too (they have no transcript).
@@ -126,6 +128,7 @@ class LessonspaceArchiveTranscriptsOperator(LessonspaceOperator):
         formats: Sequence[str] = DEFAULT_FORMATS,
         path_template: str = DEFAULT_PATH_TEMPLATE,
         redact_speakers: bool = False,
+        summaries: bool = False,
         space_id: str | None = None,
         filters: Mapping[str, FilterValue | None] | None = None,
         include_single_user: bool = True,
@@ -140,6 +143,7 @@ class LessonspaceArchiveTranscriptsOperator(LessonspaceOperator):
         self.formats = formats
         self.path_template = path_template
         self.redact_speakers = redact_speakers
+        self.summaries = summaries
         self.space_id = space_id
         self.filters = filters
         self.include_single_user = include_single_user
@@ -239,6 +243,7 @@ class LessonspaceArchiveTranscriptsOperator(LessonspaceOperator):
             formats=transcripts.check_formats(self.formats),
             path_template=check_path_template(self.path_template),
             redact_speakers=as_flag("redact_speakers", self.redact_speakers),
+            summaries=as_flag("summaries", self.summaries),
         )
         give_up_after = as_duration("give_up_after", self.give_up_after)
         return Archiver(

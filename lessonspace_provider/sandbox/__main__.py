@@ -24,6 +24,7 @@ SWITCHES = {
     "boundary_inclusive": "let *_after and *_before filters include the bound (unknown of the real API)",
     "transcript_list_form": "answer the transcript operation with a list of segments instead of a link",
     "nested_users": "list users with their id below user, as one client of the real API reads them",
+    "summaries_in_lists": "have summaries in session lists, as one client of the real API reads them",
     "transcription_addon": "let launches turn transcripts and summaries on",
 }
 STOP_SIGNALS = {signal.SIGTERM, signal.SIGINT}

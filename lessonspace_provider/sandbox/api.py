@@ -242,6 +242,8 @@ class Api:
         form: str,
         render: Callable[[World, Session, str], Json],
     ) -> Response:
+        if not self._state.settings.summaries_in_lists:
+            form, render = f"{form} without summary", present.without_summary(render)
         page, head = self._cut(request, self._select(request, oldest_first, query), query)
         results = b", ".join(self._rendered(session, form, render) for session in page)
         if head["next"] is not None:

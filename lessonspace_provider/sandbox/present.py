@@ -9,6 +9,7 @@ space list's and the user list's items, of which it shows none.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 from lessonspace_provider.sandbox.clock import format_time
 from lessonspace_provider.sandbox.entities import Guest, LogRow, Session, Space, User
@@ -49,7 +50,19 @@ def space_session(world: World, session: Session, root_url: str) -> Json:
         "logs": [_log_row(row) for row in session.logs],
         "connected_users": [_connected(who) for who in session.connected],
         **_outcome(session, root_url),
+        "summary": session.summary,
     }
+
+
+def without_summary(render: Callable[[World, Session, str], Json]) -> Callable[[World, Session, str], Json]:
+    """Render the item of a list that carries no summaries."""
+
+    def rendered(world: World, session: Session, root_url: str) -> Json:
+        item = render(world, session, root_url)
+        del item["summary"]
+        return item
+
+    return rendered
 
 
 def space_item(world: World, space: Space, root_url: str) -> Json:

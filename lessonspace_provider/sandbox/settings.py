@@ -44,6 +44,8 @@ class SandboxSettings:
         reference hints at and no one has seen, instead of a signed link.
     :param nested_users: list users as ``{user: {id, username}, role, ...}``, as one client of the API reads them;
         False gives the integer at the top instead, in ``id`` and ``user``.
+    :param summaries_in_lists: whether session lists carry ``summary``, as one client of the API reads them; False
+        leaves it to the session's detail.
     :param transcription_addon: whether the organisation's plan includes transcripts and summaries. Without it, a
         launch that asks for them succeeds and leaves them off.
     :param expired_link_status: status of the store for an expired link: 403, or 400 as other stores answer.
@@ -70,6 +72,7 @@ class SandboxSettings:
     boundary_inclusive: bool = True
     transcript_list_form: bool = False
     nested_users: bool = True
+    summaries_in_lists: bool = True
     transcription_addon: bool = True
     expired_link_status: int = 403
 

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Transcripts: their formats and the redaction of speakers. Pure."""
+"""Transcripts and summaries: their formats and the redaction of speakers. Pure."""

@@ -22,7 +22,9 @@ MAIN_ROOM = "main"
 
 _TYPES = {"start_time": (int, float), "end_time": (int, float), "user": (object,), "text": (str,)}
 _KINDS = "|".join((*(role.capitalize() for role in ROLES), UNKNOWN_ROLE))
-_LABEL = re.compile(rf"({_KINDS})( \d+)?|{UNKNOWN_SPEAKER}")
+
+#: What ``redacted_speakers`` makes, and ``UNKNOWN_SPEAKER``.
+LABEL = re.compile(rf"({_KINDS})( \d+)?|{UNKNOWN_SPEAKER}")
 
 
 def redacted_speakers(segments: Collection[Segment], profiles: Sequence[Profile]) -> dict[int, str]:
@@ -39,7 +41,7 @@ def redacted_speakers(segments: Collection[Segment], profiles: Sequence[Profile]
     """
     roles = {profile.get("user"): profile.get("role") for profile in profiles}
     ids = in_time_order(segments, lambda _start, _end, segment: user_id_of(segment))
-    kinds = {user_id: _kind(roles.get(user_id)) for user_id in ids if user_id is not None}
+    kinds = {user_id: kind_of(roles.get(user_id)) for user_id in ids if user_id is not None}
     of_each, so_far = Counter(kinds.values()), Counter[str]()
     labels = {}
     for user_id, kind in kinds.items():
@@ -84,10 +86,11 @@ class _Redacted(Collection["Segment"]):
 def are_redacted(segments: Collection[Segment]) -> bool:
     """Whether there are labels in place of all speakers' names, as ``with_labels`` leaves them."""
     names = (user_of(segment).get("name") for segment in segments)
-    return len(segments) > 0 and all(isinstance(name, str) and _LABEL.fullmatch(name) for name in names)
+    return len(segments) > 0 and all(isinstance(name, str) and LABEL.fullmatch(name) for name in names)
 
 
-def _kind(role: object) -> str:
+def kind_of(role: object) -> str:
+    """Make the word of a label from a role: the role with a capital, or ``UNKNOWN_ROLE``."""
     # A role no one documented might be free text, and hold a name.
     return role.capitalize() if isinstance(role, str) and role.lower() in ROLES else UNKNOWN_ROLE
 

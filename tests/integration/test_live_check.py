@@ -50,7 +50,9 @@ def control(lessonspace_sandbox):
     """A school where each assumption that can be checked is seen."""
     control = lessonspace_sandbox.control
     now = datetime.now(timezone.utc)
-    control.add_session(now - timedelta(hours=5), now - timedelta(hours=4), users=["Ann", "Ben"], transcript="ready")
+    control.add_session(
+        now - timedelta(hours=5), now - timedelta(hours=4), users=["Ann", "Ben"], transcript="ready", summary="Read."
+    )
     control.add_session(now - timedelta(hours=3), now - timedelta(hours=2), users=["Ann"])
     control.add_session(now - timedelta(minutes=100), now - timedelta(minutes=96), users=["Ann", "Ben"])
     control.add_session(now - timedelta(minutes=20), users=["Ann", "Ben"])
@@ -146,6 +148,7 @@ BROKEN = [
     ("profile-users", SESSIONS, 200, a_list({**SESSION, "profiles": [{"user": "u-1"}]})),
     ("billable", SESSIONS, 200, a_list({**SESSION, "billable_seconds": "3600"})),
     ("transcript-link", "/transcript/$", 200, {"url": "https://store.example/t.json"}),
+    ("summary-in-lists", rf"{SESSIONS[:-1]}[0-9a-f-]{{36}}/$", 200, {**SESSION, "summary": "Another."}),
     ("one-person-no-transcript", "/transcript/$", 200, {"transcriptionUrl": "https://store.example/t.json"}),
     ("short-no-transcript", "/transcript/$", 200, {"transcriptionUrl": "https://store.example/t.json"}),
     ("recording-link", "/playback/$", 200, {"url": "https://store.example/r"}),
@@ -172,6 +175,15 @@ def test_shape_of_listed_users_is_reported(control, capsys, nested, note):
     _, found, output = run(capsys)
     assert found["user-list"] == "holds"
     assert re.search(rf"user-list: .*{note}", output)
+
+
+def test_lists_without_summaries_are_reported(control, capsys):
+    now = datetime.now(timezone.utc)
+    lesson = {"users": ["Ann", "Ben"], "summary": "Read."}
+    control.reset(summaries_in_lists=False, days=0, sessions_per_day=0)
+    assert verdicts(capsys)["summary-in-lists"] == "could not be checked"
+    control.add_session(now - timedelta(hours=5), now - timedelta(hours=4), **lesson)
+    assert verdicts(capsys)["summary-in-lists"] == "does not hold"
 
 
 @pytest.mark.parametrize("name", ["end-filter", "start-filter"])

@@ -77,12 +77,20 @@ DETAIL = {
 }  # fmt: skip
 SPACE_LIST = {
     "id", "uuid", "name", "start_time", "end_time", "profiles", "guests", "billable_seconds", "logs",
-    "connected_users", "recording_access_policy", "playback_url", "tags",
+    "connected_users", "recording_access_policy", "playback_url", "tags", "summary",
 }  # fmt: skip
 SPACE = {
     "id", "alias", "slug", "name", "organisation", "is_locked", "tags", "url", "created_at", "locks", "region",
     "record_av", "transcribe", "summarise",
 }  # fmt: skip
+
+
+def test_summaries_can_be_in_the_detail_alone(client, control):
+    control.reset(summaries_in_lists=False)
+    session = client.sessions()[0]
+    assert set(session) == DETAIL - {"summary"}
+    assert "summary" not in client.get(f"/spaces/{session['space']['id']}/sessions/").json()["results"][0]
+    assert "summary" in client.session(session["uuid"]).json()
 
 
 def test_the_organisations_list_has_the_details_fields_without_logs(client):

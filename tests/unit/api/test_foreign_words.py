@@ -23,6 +23,7 @@ from lessonspace_provider.api.foreign_words import (
     TOKEN,
     clean_host,
     clean_message,
+    clean_text,
     clean_words,
     holds_key,
     without_key,
@@ -281,3 +282,27 @@ def test_words_cost_the_same_however_long_the_text(piece):
     function = lambda text: clean_words(text, api_key=API_KEY)  # noqa: E731
     at_limit, long = (long_text(piece, size) for size in (LONGEST_READ, 4_000_000))
     assert cpu_seconds(function, long) < 16 * cpu_seconds(function, at_limit) + 0.05
+
+
+@pytest.mark.parametrize(
+    ("text", "cleaned"),
+    [
+        (" One\r\nTwo\n\n- three\tfour  five \n", "One\nTwo\n\n- three\tfour  five"),
+        ("a\x00b\x1b[31mc\x85d\u2028e\u202ef\u2066g\ufeffh", "ab[31mc d\nefgh"),
+        ("\ud800 lone", "\ufffd lone"),
+        ("می\u200cخواهم 👩\u200d🏫", "می\u200cخواهم 👩\u200d🏫"),
+        ("Jose\u0301", "José"),
+        ("Why? Maths & art; 3/4 = 75% of (a+b).", "Why? Maths & art; 3/4 = 75% of (a+b)."),
+        ("see https://store.example/a.json?signature=abc.", f"see {LINK}."),
+        ("see www.example.org/x, or ask ann@school.example", f"see {LINK}, or ask {ADDRESS}"),
+        ("see store.example/a?signature=abcdef", "see store.example/a?"),
+        ("jwt eyJhbGciOiJIUzI1NiJ9.eyJhIjoxfQ.abc", f"jwt {TOKEN}"),
+    ],
+)
+def test_text_keeps_its_lines_and_letters_but_nothing_that_opens_something(text, cleaned):
+    assert clean_text(text, longest=1000) == cleaned
+    assert clean_text(cleaned, longest=1000) == cleaned
+
+
+def test_text_is_cut():
+    assert clean_text("abcdef", longest=3) == "abc..."

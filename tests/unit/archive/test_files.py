@@ -83,7 +83,7 @@ def test_a_store_that_could_not_be_read_for_a_moment_costs_no_archived_file(arch
                 raise OSError("store 503")
             return storage.read_whole(path)
 
-        broken.setattr("lessonspace_provider.archive.files.read_whole", unreadable)
+        broken.setattr("lessonspace_provider.archive.recorded.read_whole", unreadable)
         assert statuses(archiver(formats=["txt"]).archive_window([a_session(1)], START, END)) == {good(1): "failed"}
     window = archiver(NOW + timedelta(days=8), formats=["txt"]).archive_window([a_session(1)], START, END)
     (entry,) = entries_of(window)

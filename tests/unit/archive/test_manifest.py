@@ -18,6 +18,14 @@ NAME = manifest_name(WINDOW)
 UUID = "5b5f1a2c-3d4e-4f5a-8b9c-0d1e2f3a4b5c"
 FILE = {"format": "txt", "path": f"2026/11/22/{UUID}.txt", "size": 5, "sha256": "0" * 64}
 
+SUMMARY = {
+    **FILE,
+    "format": "summary",
+    "path": f"2026/11/22/{UUID}.summary.txt",
+    "source": "0" * 64,
+    "redacted": False,
+}
+
 
 def an_entry(uuid=UUID, end="2026-11-22T23:30:00Z"):
     session = {"uuid": uuid, "end_time": end}
@@ -105,6 +113,15 @@ def test_a_manifest_is_written_as_it_was_read_with_whatever_was_added_to_it(more
         ("name", ["x"]),
         ("end_time", 5),
         ("changed_by", 7),
+        ("summary", "text"),
+        ("summary", {}),
+        ("summary", FILE),
+        ("summary", {**SUMMARY, "path": "../../etc/passwd"}),
+        ("summary", {**SUMMARY, "path": FILE["path"]}),
+        ("summary", {**SUMMARY, "format": "txt"}),
+        ("summary", {**SUMMARY, "source": None}),
+        ("summary", {**SUMMARY, "redacted": 1}),
+        ("summary", {**SUMMARY, "size": -1}),
         ("files", None),
         ("files", {}),
         ("files", [None]),
@@ -122,6 +139,13 @@ def test_an_entry_with_anything_else_than_it_may_have_is_refused_by_name(field, 
     with pytest.raises(ValueError, match=rf"^entry 1 has {field}\b") as refused:
         Manifest.from_json(data, NAME)
     assert len(str(refused.value)) < 400
+
+
+def test_the_record_of_a_summary_is_read_as_it_was_written():
+    data = written(stored(summary=SUMMARY))
+    (entry,) = Manifest.from_json(data, NAME).entries.values()
+    assert entry.summary == SUMMARY
+    assert json.loads(Manifest.from_json(data, NAME).to_json())["sessions"][0]["summary"] == SUMMARY
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reads the files that a manifest records, if they are as they were written."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from lessonspace_provider.output.destinations import join_below
+from lessonspace_provider.output.files import read_whole
+
+if TYPE_CHECKING:
+    from airflow.sdk import ObjectStoragePath
+
+    from lessonspace_provider.archive.schema import ManifestFile
+
+
+def content_of(destination: ObjectStoragePath, file: ManifestFile) -> bytes | None:
+    """
+    Read a recorded file.
+
+    :param destination: the archive's folder.
+    :param file: as the manifest records it.
+    :return: its content; None when it is not there, or has changed since it was written.
+    :raises LessonspaceDestinationError: when the store refuses.
+    """
+    data = read_whole(join_below(destination, file["path"]))
+    is_whole = data is not None and len(data) == file["size"] and hashlib.sha256(data).hexdigest() == file["sha256"]
+    return data if is_whole else None

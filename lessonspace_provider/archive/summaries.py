@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The summaries of sessions, as files beside the transcripts: from what lists carry, without a call of their own."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from lessonspace_provider.archive.entry import Entry
+from lessonspace_provider.archive.paths import session_id_of
+from lessonspace_provider.archive.recorded import content_of
+from lessonspace_provider.archive.schema import SUMMARY, SummaryFile
+from lessonspace_provider.output.destinations import join_below
+from lessonspace_provider.output.files import write_pieces
+from lessonspace_provider.transcripts.summaries import (
+    names_in_session,
+    names_in_transcript,
+    redacted_summary,
+    summary_of,
+)
+
+if TYPE_CHECKING:
+    from airflow.sdk import ObjectStoragePath
+
+    from lessonspace_provider.api.types import Segment, Session
+
+
+def summary_in(destination: ObjectStoragePath, entry: Entry) -> str | None:
+    """
+    Read the archived summary of a session.
+
+    :param destination: the archive's folder.
+    :return: None when there is none, or its file is not as it was written.
+    :raises LessonspaceDestinationError: when the store refuses.
+    """
+    data = None if entry.summary is None else content_of(destination, entry.summary)
+    return None if data is None else data.decode(errors="replace").removesuffix("\n")
+
+
+class SummaryFiles:
+    """
+    The summaries of one run. A summary that the lists no longer have stays as it is.
+
+    :param destination: the archive's folder.
+    :param is_wanted: whether summaries are archived; otherwise nothing is read or written.
+    :param redact: whether labels are written in place of the names of the people in a session.
+    """
+
+    def __init__(self, destination: ObjectStoragePath, *, is_wanted: bool, redact: bool) -> None:
+        self._destination = destination
+        self._is_wanted = is_wanted
+        self._redact = redact
+        self._listed: dict[str, str] = {}
+        self._names: dict[str, Mapping[str, str]] = {}
+
+    def collect(self, sessions: Iterable[Session]) -> int:
+        """
+        Keep the summaries that a list carries, and with ``redact`` the names of the people in their sessions.
+
+        :return: how many sessions have one.
+        """
+        for session in sessions if self._is_wanted else ():
+            if text := summary_of(session):
+                session_id = session_id_of(session)
+                self._listed[session_id] = text
+                if self._redact:
+                    self._names[session_id] = names_in_session(session)
+        return len(self._listed)
+
+    def collect_names(self, session_id: str, segments: Collection[Segment], speakers: Mapping[int, str]) -> None:
+        """
+        Keep the names of those who speak in a transcript, before labels take their place.
+
+        :param speakers: user id -> label.
+        """
+        if self._is_wanted:
+            spoken = names_in_transcript(segments, speakers)
+            # Whoever speaks has a label with a number in the transcript.
+            self._names[session_id] = {**self._names.get(session_id, {}), **spoken}
+
+    def has_newer(self, entry: Entry) -> bool:
+        """Whether a list carries another summary than the archive has, or the archive's has other names in it."""
+        text = self._listed.get(entry.session_id)
+        if text is None or not entry.path or entry.status == "erased":
+            return False
+        there = entry.summary
+        return there is None or (there["source"], there["redacted"]) != (_digest(text), self._redact)
+
+    def updated(self, entry: Entry) -> Entry:
+        """
+        Write the summary of a session, if there is another one than the archive has.
+
+        :return: the entry, with the summary's file.
+        :raises LessonspaceDestinationError: when the store refuses.
+        """
+        if not entry.path or entry.status == "erased" or not self._is_wanted:
+            return entry
+        there = None if entry.summary is None else summary_in(self._destination, entry)
+        text = self._listed.get(entry.session_id)
+        if text is not None and (there is None or self.has_newer(entry)):
+            return self._written(entry, text, _digest(text))
+        if there is not None and entry.summary is not None and self._redact:
+            # A transcript that came later can have further names.
+            return self._written(entry, there, entry.summary["source"], before=there)
+        return entry
+
+    def _written(self, entry: Entry, text: str, source: str, *, before: str | None = None) -> Entry:
+        kept = redacted_summary(text, self._names.get(entry.session_id, {})) if self._redact else text
+        if kept == before:
+            return entry
+        path = f"{entry.path}.{SUMMARY}.txt"
+        written = write_pieces(join_below(self._destination, path), [f"{kept}\n".encode()])
+        file = SummaryFile(
+            format=SUMMARY,
+            path=path,
+            size=written.size,
+            sha256=written.sha256,
+            source=source,
+            redacted=self._redact,
+        )
+        return replace(entry, summary=file)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
