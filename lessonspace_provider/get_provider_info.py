@@ -58,6 +58,7 @@ def get_provider_info() -> dict[str, object]:
                 ],
             }
         ],
+        "cli": ["lessonspace_provider.command_line.airflow_commands.get_commands"],
         "extra-links": ["lessonspace_provider.links.LessonspaceSpaceLink"],
         "connection-types": [
             {

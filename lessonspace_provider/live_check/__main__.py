@@ -28,6 +28,7 @@ from lessonspace_provider.exceptions import LessonspaceError
 from lessonspace_provider.live_check import launches, lists, sessions, transcripts, untestable  # noqa: F401
 from lessonspace_provider.live_check.account import Account, QuietHook
 from lessonspace_provider.live_check.assumptions import ASSUMPTIONS, Assumption, Finding, Verdict, unknown
+from lessonspace_provider.live_check.options import add_options
 
 #: A connection as an environment variable.
 EXAMPLE = '{"conn_type": "lessonspace", "password": "<API key>"}'
@@ -94,9 +95,17 @@ def main(arguments: list[str] | None = None) -> int:
         description="Tests against the live API what this provider assumes of it. Reads only, unless --write is given.",
         epilog=f"The connection is read from the environment: AIRFLOW_CONN_LESSONSPACE_DEFAULT='{EXAMPLE}'",
     )
-    parser.add_argument("--conn-id", default="lessonspace_default", help="the Airflow connection to use")
-    parser.add_argument("--write", action="store_true", help="launch a space too")
-    options = parser.parse_args(arguments)
+    add_options(parser)
+    return run(parser.parse_args(arguments))
+
+
+def run(options: argparse.Namespace) -> int:
+    """
+    Check, and print a line for each assumption.
+
+    :param options: see ``add_options``.
+    :return: exit status, see above.
+    """
     verdicts: list[Verdict] = []
     try:
         with _without_warnings():

@@ -36,7 +36,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     :param arguments: the command line; None = this process's.
     :return: exit status: 0 when it was stopped by a signal, 2 when it could not start.
     """
-    options = _parser().parse_args(arguments)
+    parser = argparse.ArgumentParser(
+        prog="python -m lessonspace_provider.sandbox",
+        description="A local Lessonspace to try and test DAGs against.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    add_options(parser)
+    return serve(parser.parse_args(arguments))
+
+
+def serve(options: argparse.Namespace) -> int:
+    """Serve a sandbox.
+
+    :param options: see ``add_options``.
+    :return: exit status, as of ``main``.
+    """
     ready_file: Path | None = options.ready_file
     try:
         settings = _settings(options)
@@ -66,13 +80,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the sandbox's options to a parser."""
     default = SandboxSettings()
-    parser = argparse.ArgumentParser(
-        prog="python -m lessonspace_provider.sandbox",
-        description="A local Lessonspace to try and test DAGs against.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-    )
     add = parser.add_argument
     add("--host", default=default.host, help="address to listen on")
     add("--port", type=int, default=DEFAULT_PORT, help="port of the API; 0 takes a free one")
@@ -98,7 +108,6 @@ def _parser() -> argparse.ArgumentParser:
     add("--allow-remote", action="store_true", help="allow a host that is not loopback: its control needs no key")
     add("--log-file", type=Path, default=None, help="write the log there instead of to the standard output")
     add("--ready-file", type=Path, default=None, help="write a JSON file there when it is serving")
-    return parser
 
 
 def _settings(options: argparse.Namespace) -> SandboxSettings:

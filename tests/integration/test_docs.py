@@ -10,6 +10,7 @@ import re
 import shlex
 import subprocess
 import sys
+from configparser import ConfigParser
 from functools import cache, partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from importlib.metadata import metadata
@@ -20,6 +21,7 @@ from uuid import UUID
 import airflow.sdk
 import pytest
 from airflow.cli.cli_parser import get_parser
+from airflow.configuration import conf
 from airflow.sdk import DAG, Connection
 
 from lessonspace_provider.api.connection import ConnectionSettings
@@ -123,7 +125,12 @@ def test_a_code_block_is_good(language, text, lessonspace_connection):
             with DAG("block", schedule=None):  # a block may show a piece of a DAG
                 exec(compile(text, "block", "exec"), {"__name__": "block"})  # noqa: S102
     elif language == "json":
-        check_connection(json.loads(text))
+        if "conn_type" in (read := json.loads(text)):
+            check_connection(read)
+    elif language == "ini":
+        settings = ConfigParser()
+        settings.read_string(text)
+        assert all(conf.has_option(section, name) for section in settings.sections() for name in settings[section])
     else:
         assert language == "shell", f"unknown language {language!r}"
         for line in text.splitlines():

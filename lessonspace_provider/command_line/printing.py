@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Prints what a command found, as tables or as JSON. What was read is cleaned first."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from lessonspace_provider.api.foreign_words import clean_message
+
+#: The width of tables where no terminal shows them.
+WIDTH = 200
+
+
+class Table(NamedTuple):
+    """
+    A table.
+
+    :param title: what its rows are.
+    :param columns: their names, which are the fields of JSON.
+    :param rows: a value per column.
+    """
+
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[object]]
+
+
+def print_tables(tables: Sequence[Table]) -> None:
+    """Print tables that have rows."""
+    from rich.console import Console
+    from rich.table import Table as RichTable
+    from rich.text import Text
+
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH)
+    for table in tables:
+        if not table.rows:
+            continue
+        shown = RichTable(title=Text(table.title), title_justify="left")
+        for column in table.columns:
+            shown.add_column(Text(column), overflow="fold")
+        for row in table.rows:
+            shown.add_row(*(Text(_shown(value)) for value in row))  # Text: a value is no markup
+        console.print(shown)
+
+
+def print_json(value: Mapping[str, object]) -> None:
+    """Print one JSON object."""
+    sys.stdout.write(json.dumps(_cleaned(value), indent=1, ensure_ascii=False) + "\n")
+
+
+def print_line(text: object) -> None:
+    """Print a line."""
+    sys.stdout.write(f"{clean_message(text)}\n")
+
+
+def print_error(text: object) -> None:
+    """Print why a command could not do its work."""
+    sys.stderr.write(f"{clean_message(text)}\n")
+
+
+def _shown(value: object) -> str:
+    return "" if value is None else clean_message(value)
+
+
+def _cleaned(value: object) -> object:
+    if isinstance(value, Mapping):
+        return {clean_message(name): _cleaned(entry) for name, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_cleaned(entry) for entry in value]
+    return clean_message(value) if isinstance(value, str) else value
