@@ -250,7 +250,7 @@ class Entry:
         """Record that a transcript was erased, and is never fetched again: the session's account has no people."""
         done = self._concluded("erased", reason)
         done = replace(done, files=(), segments=None, roles={}, name=None, space_name=None, tags=None)
-        return replace(done, erased_people=None, added={})
+        return replace(done, summary=None, erased_people=None, added={})
 
     def with_erasure_of(self, there: Entry) -> Entry:
         """Keep what an erasure has taken out of the entry meanwhile."""

@@ -2,8 +2,9 @@
 """
 Find people by keyed hashes of their ids and names, and remove them from texts. Pure.
 
-A mark is ``<mode>:<kind>:<hash>``. Kinds: ``id`` of a user id, ``name`` of a word, ``name2`` to ``name8`` of so many
-words, ``first`` of the first of them, and ``chars2`` to ``chars16`` of so many characters of a script without spaces.
+A mark is ``<mode>:<kind>:<hash>``. Kinds: ``id`` of a user id, ``whole`` of a whole name, ``name`` of a word, ``name2``
+to ``name8`` of so many words, ``first`` of the first of them, and ``chars2`` to ``chars16`` of so many characters of a
+script without spaces.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ LABEL, LABEL_IN_PATH = "[erased]", "erased"
 #: Words of the longest name, and characters of the longest one in a script without spaces.
 MOST_WORDS, MOST_CHARACTERS = 8, 16
 
-MARK = re.compile(r"(redact|delete):(id|name|first|name[2-8]|chars(?:[2-9]|1[0-6])):[0-9a-f]{32}")
+MARK = re.compile(r"(redact|delete):(id|whole|name|first|name[2-8]|chars(?:[2-9]|1[0-6])):[0-9a-f]{32}")
 
 #: The shortest name that is also found with an s at its end and no apostrophe, and the shortest id in a plain text.
 _SHORTEST_GENITIVE, SHORTEST_ID = 3, 4
@@ -95,6 +96,7 @@ def marks_of_name(key: bytes, name: str, *, with_ambiguous: bool = False) -> Ite
     :param with_ambiguous: also of words that ``is_ambiguous`` finds.
     """
     words = [word.folded for word in words_in(name)][:MOST_WORDS]
+    yield mark_of(key, "whole", " ".join(words))
     for word in words:
         if with_ambiguous or not is_ambiguous(word):
             yield mark_of(key, "name", word)
@@ -139,8 +141,7 @@ class ErasedPeople:
         if not isinstance(name, str):
             return None
         words = [word.folded for word in words_in(name)]
-        kind = "name" if len(words) == 1 else f"name{len(words)}"
-        return self._modes.get(mark_of(self._key, kind, " ".join(words))) if words else None
+        return self._modes.get(mark_of(self._key, "whole", " ".join(words))) if words else None
 
     def may_occur_in(self, text: str) -> bool:
         """Whether a text has an id or a word of these people's, fast; the first word of a name counts as well."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from lessonspace_provider.archive.clock import Present
 from lessonspace_provider.archive.entry import Entries, Entry, count
+from lessonspace_provider.archive.erasure_rules import ErasureRules
 from lessonspace_provider.archive.files import ArchiveLayout, TranscriptFiles
 from lessonspace_provider.archive.manifest import Manifest
 from lessonspace_provider.archive.summaries import SummaryFiles
@@ -50,6 +51,7 @@ class TranscriptFetcher:
     :param log: for progress, and for what became of each session.
     :param dry_run: ask for no transcript and write nothing; those whose files would be fetched or written are pending.
     :param clock: gives the worker's time, aware.
+    :param rules: the archive's erasures.
     """
 
     def __init__(
@@ -62,11 +64,12 @@ class TranscriptFetcher:
         log: Log,
         dry_run: bool,
         clock: Callable[[], datetime],
+        rules: ErasureRules | None = None,
     ) -> None:
         self._source = source
         self._layout = layout
         self._summaries = summaries
-        self._files = TranscriptFiles(layout, summaries)
+        self._files = TranscriptFiles(layout, summaries, rules)
         self.failed_summaries: list[Entry] = []
         self._give_up_after = give_up_after
         self._log = log

@@ -5,26 +5,25 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
-from lessonspace_provider.api import json_list
 from lessonspace_provider.archive.entry import Entry
+from lessonspace_provider.archive.erasure import WHOLE_FORMATS, segments_in
+from lessonspace_provider.archive.erasure_rules import ErasureRules
 from lessonspace_provider.archive.paths import DEFAULT_PATH_TEMPLATE
 from lessonspace_provider.archive.recorded import content_of
 from lessonspace_provider.archive.schema import ManifestFile
 from lessonspace_provider.archive.summaries import SummaryFiles
+from lessonspace_provider.archive.tombstones import ON_REQUEST
 from lessonspace_provider.output.destinations import join_below
-from lessonspace_provider.output.files import read_whole, write_pieces
-from lessonspace_provider.transcripts.formats import pieces_of
+from lessonspace_provider.output.files import read_whole, remove_files, write_pieces
+from lessonspace_provider.transcripts.formats import WRITERS, pieces_of
 from lessonspace_provider.transcripts.redaction import are_redacted, redacted_speakers, with_labels
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
 
     from lessonspace_provider.api.types import Segment
-
-#: Formats that hold all of a transcript, so that the others can be rebuilt from them.
-WHOLE_FORMATS = ("json", "jsonl")
 
 
 @dataclass(frozen=True)
@@ -52,11 +51,13 @@ class TranscriptFiles:
 
     :param layout: how they are written.
     :param summaries: gets the names that labels take the place of.
+    :param rules: the archive's erasures.
     """
 
-    def __init__(self, layout: ArchiveLayout, summaries: SummaryFiles) -> None:
+    def __init__(self, layout: ArchiveLayout, summaries: SummaryFiles, rules: ErasureRules | None = None) -> None:
         self._layout = layout
         self._summaries = summaries
+        self._rules = rules or ErasureRules(layout.destination)
 
     def are_complete(self, entry: Entry) -> bool:
         """Whether all that is wanted of an archived transcript is there and whole."""
@@ -87,7 +88,7 @@ class TranscriptFiles:
     def _segments_in(self, entry: Entry, format_name: str) -> Collection[Segment] | None:
         """Read the segments of a file, if it is one that was written here."""
         data = read_whole(join_below(self._layout.destination, f"{entry.path}.{format_name}")) or b""
-        segments = _parsed(data if format_name == "json" else b"[" + b",".join(data.splitlines()) + b"]")
+        segments = segments_in(data, format_name)
         if segments is None:
             return None
         at = 0
@@ -98,26 +99,20 @@ class TranscriptFiles:
         return segments if at == len(data) else None
 
     def write(self, entry: Entry, segments: Collection[Segment]) -> Entry:
-        """Write a transcript in all formats that are wanted."""
+        """Write a transcript in all formats that are wanted, without people who were erased."""
+        kept = self._rules.segments(entry, segments)
+        if kept is None:
+            remove_files([join_below(self._layout.destination, f"{entry.path}.{name}") for name in WRITERS])
+            return entry.erased(ON_REQUEST)
         redact = self._layout.redact_speakers
         if redact:
             speakers = redacted_speakers(segments, entry.profiles)
             self._summaries.collect_names(entry.session_id, segments, speakers)
-            segments = with_labels(segments, speakers)
-        files = [self._write_file(entry, segments, format_name) for format_name in self._layout.formats]
-        return entry.archived(files, segments=len(segments), redacted=redact)
+            kept = with_labels(kept, speakers)
+        files = [self._write_file(entry, kept, format_name) for format_name in self._layout.formats]
+        return entry.archived(files, segments=len(kept), redacted=redact)
 
     def _write_file(self, entry: Entry, segments: Collection[Segment], format_name: str) -> ManifestFile:
         path = f"{entry.path}.{format_name}"
         written = write_pieces(join_below(self._layout.destination, path), pieces_of(segments, format_name))
         return ManifestFile(format=format_name, path=path, size=written.size, sha256=written.sha256)
-
-
-def _parsed(data: bytes) -> Collection[Segment] | None:
-    try:
-        read = json_list.loads(data)
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(read, json_list.JsonList) or not all(isinstance(segment, dict) for segment in read):
-        return None
-    return cast("Collection[Segment]", read)

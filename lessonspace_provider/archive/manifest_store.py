@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from lessonspace_provider.archive.entry import Entries
@@ -24,11 +24,14 @@ class ManifestStore:
 
     :param destination: the archive's folder.
     :param dry_run: write nothing.
+
+    ``written`` has the ids of the sessions that ``update`` wrote, by the manifest's name.
     """
 
     def __init__(self, destination: ObjectStoragePath, *, dry_run: bool) -> None:
         self._destination = destination
         self._dry_run = dry_run
+        self.written: dict[str, set[str]] = {}
 
     def path(self, name: str) -> ObjectStoragePath:
         """Give the path of a manifest."""
@@ -85,7 +88,29 @@ class ManifestStore:
             return merged.to_json()
 
         update_whole(self.path(seen.name), merge)
+        self.written.setdefault(seen.name, set()).update(entries)
         return merged
+
+    def change(self, name: str, change: Callable[[Manifest], Manifest]) -> Manifest | None:
+        """
+        Write what a function makes of a manifest, whatever another run has written meanwhile.
+
+        :param change: may be called again.
+        :return: the manifest as written; None when it is not there.
+        """
+        there = self.read(name)
+        if there is None:
+            return None
+        written = change(there)
+
+        def changed(data: bytes | None) -> bytes:
+            nonlocal written
+            written = change(there if data is None else self._parsed(data, name))
+            return written.to_json()
+
+        if written != there and not self._dry_run:
+            update_whole(self.path(name), changed)
+        return written
 
     def closed(self) -> dict[str, str]:
         """Read the index: the fingerprint of each manifest in which nothing is open, by its name."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from lessonspace_provider.api.held import held
 from lessonspace_provider.api.times import write_time
 from lessonspace_provider.archive.entry import RETRY_FAILED_AFTER, Entries, Entry, by_session
+from lessonspace_provider.archive.erasure_rules import ErasureRules
 from lessonspace_provider.archive.fetching import TranscriptFetcher, TranscriptSource, reason_of
 from lessonspace_provider.archive.files import ArchiveLayout
 from lessonspace_provider.archive.filing import Filed, file_sessions, search_window
@@ -74,12 +75,23 @@ class Archiver:
     ) -> None:
         self._layout = layout
         self._log = log
+        self._rules = ErasureRules(layout.destination)
         self._manifests = ManifestStore(layout.destination, dry_run=dry_run)
         self._summaries = SummaryFiles(
-            layout.destination, is_wanted=layout.summaries and not dry_run, redact=layout.redact_speakers
+            layout.destination,
+            is_wanted=layout.summaries and not dry_run,
+            redact=layout.redact_speakers,
+            rules=self._rules,
         )
         self._fetcher = TranscriptFetcher(
-            source, layout, self._summaries, give_up_after=give_up_after, log=log, dry_run=dry_run, clock=now
+            source,
+            layout,
+            self._summaries,
+            give_up_after=give_up_after,
+            log=log,
+            dry_run=dry_run,
+            clock=now,
+            rules=self._rules,
         )
         self._problems: dict[str, str] = {}
         self._pending_since: list[datetime] = []
@@ -101,6 +113,7 @@ class Archiver:
         :return: the window's manifest, as written, or as a dry run would write it.
         :raises LessonspaceReplyTooLargeError: the sessions do not fit into memory; see ``held``.
         """
+        self._rules.check()
         window = Window(window_start, window_end)
         known = self._manifests.read(manifest_name(window)) or Manifest(window)
         listed = held(sessions, "sessions of the window")
@@ -159,6 +172,7 @@ class Archiver:
             if is_closed and (mark := listed.get(name)) is not None:
                 closed[name] = mark
         self._add_closed(closed)
+        self._apply_new_erasures()
         return changed, list(self._problems.values())
 
     def gaps(self, until: datetime) -> list[Window]:
@@ -309,6 +323,16 @@ class Archiver:
         self._fetcher.warn_of_lost(entries, known)
         return manifest
 
+    def _apply_new_erasures(self) -> None:
+        """Apply the erasures that took place beside this run to what it wrote."""
+        try:
+            changed = self._rules.catch_up(self._manifests, lambda: self._fetcher.present().now)
+        except Exception as error:
+            self._problems["erasures"] = f"the latest erasures can't be applied to this run's files: {reason_of(error)}"
+        else:
+            if changed:
+                self._log.info("%d sessions were erased or redacted beside this run: %s", len(changed), _named(changed))
+
     def _closed(self) -> dict[str, str]:
         try:
             return self._manifests.closed()
@@ -329,7 +353,7 @@ class Archiver:
 
     def _entry_of(self, session: Session, before: Entry | None) -> Entry:
         try:
-            return Entry.listed(session, before, self._layout.path_template)
+            return self._rules.entry(Entry.listed(session, before, self._layout.path_template), before)
         except Exception as error:  # also for any other shape than the API's
             return Entry.unreadable(session, before, reason_of(error))
 

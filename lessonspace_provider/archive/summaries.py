@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lessonspace_provider.archive.entry import Entry
+from lessonspace_provider.archive.erasure_rules import ErasureRules
 from lessonspace_provider.archive.paths import session_id_of
 from lessonspace_provider.archive.recorded import content_of
 from lessonspace_provider.archive.schema import SUMMARY, SummaryFile
@@ -46,10 +47,14 @@ class SummaryFiles:
     :param destination: the archive's folder.
     :param is_wanted: whether summaries are archived; otherwise nothing is read or written.
     :param redact: whether labels are written in place of the names of the people in a session.
+    :param rules: the archive's erasures.
     """
 
-    def __init__(self, destination: ObjectStoragePath, *, is_wanted: bool, redact: bool) -> None:
+    def __init__(
+        self, destination: ObjectStoragePath, *, is_wanted: bool, redact: bool, rules: ErasureRules | None = None
+    ) -> None:
         self._destination = destination
+        self._rules = rules or ErasureRules(destination)
         self._is_wanted = is_wanted
         self._redact = redact
         self._listed: dict[str, str] = {}
@@ -108,6 +113,7 @@ class SummaryFiles:
 
     def _written(self, entry: Entry, text: str, source: str, *, before: str | None = None) -> Entry:
         kept = redacted_summary(text, self._names.get(entry.session_id, {})) if self._redact else text
+        kept = self._rules.text(entry, kept)
         if kept == before:
             return entry
         path = f"{entry.path}.{SUMMARY}.txt"

@@ -209,6 +209,29 @@ def fingerprints_in(folder: ObjectStoragePath) -> dict[str, str | None]:
     return {str(info["name"]).rstrip("/").rpartition("/")[2]: _fingerprint(info) for info in listed}
 
 
+@naming_place
+def files_below(folder: ObjectStoragePath) -> dict[str, str | None]:
+    """
+    List all files below a folder, in its folders, too.
+
+    :param folder: which one.
+    :return: by each file's path below the folder what ``fingerprints_in`` gives. Empty when the folder is not there.
+    :raises LessonspaceDestinationError: when the store refuses.
+    """
+    store, root = _filesystem(folder), folder.path.rstrip("/") + "/"
+    store.invalidate_cache()
+    try:
+        found: dict[str, dict[str, object]] = store.find(root, detail=True)
+    except OSError as error:
+        if _says(error, errno.ENOENT):
+            return {}
+        raise
+    # A store may name its objects with or without a slash before the bucket.
+    begin = root.lstrip("/")
+    listed = ((str(path).lstrip("/"), info) for path, info in found.items())
+    return {path[len(begin) :]: _fingerprint(info) for path, info in sorted(listed) if path.startswith(begin)}
+
+
 def _fingerprint(info: Mapping[str, object]) -> str | None:
     found = [f"{field}={info[field]}" for field in _CHANGED_BY_A_WRITE if info.get(field) is not None]
     return " ".join([f"size={info.get('size')}", *found]) if found else None

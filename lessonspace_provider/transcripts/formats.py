@@ -72,10 +72,10 @@ def to_csv(segments: Iterable[Segment]) -> Iterator[bytes]:
     What a spreadsheet could take for a formula gets an apostrophe before it, see ``spreadsheets.without_formulas``.
     For the exact text use ``json``.
     """
-    yield _csv_row(CSV_HEADER)
+    yield csv_row(CSV_HEADER)
     for segment in segments:
         values = (segment.get("start_time"), segment.get("end_time"), user_of(segment).get("id"))
-        yield _csv_row([_cell(value) for value in (*values, speaker_of(segment), text_of(segment))])
+        yield csv_row([_cell(value) for value in (*values, speaker_of(segment), text_of(segment))])
 
 
 def to_txt(segments: Collection[Segment]) -> Iterator[bytes]:
@@ -190,7 +190,8 @@ def _finite(value: object) -> object:
     return value
 
 
-def _csv_row(cells: Iterable[object]) -> bytes:
+def csv_row(cells: Iterable[object]) -> bytes:
+    """Write a row of CSV after RFC 4180, with its line end."""
     row = io.StringIO(newline="")
     csv.writer(row, lineterminator="\r\n").writerow(cells)
     return row.getvalue().encode()

@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Takes people out of the files of one session: first decided with the files read, then written."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, TypeVar, cast
+
+from lessonspace_provider.archive.entry import Entry
+from lessonspace_provider.archive.erased_people import ErasedPeople
+from lessonspace_provider.archive.erasure import (
+    WHOLE_FORMATS,
+    Found,
+    loses_all,
+    redacted_file,
+    redacted_path,
+    segments_in,
+)
+from lessonspace_provider.archive.schema import ManifestFile
+from lessonspace_provider.archive.tombstones import ON_REQUEST, redacted_entry
+from lessonspace_provider.output.destinations import join_below
+from lessonspace_provider.output.files import names_in, read_whole, remove_files, write_whole
+
+if TYPE_CHECKING:
+    from airflow.sdk import ObjectStoragePath
+
+    from lessonspace_provider.api.types import Segment
+
+_File = TypeVar("_File", bound=ManifestFile)
+
+
+@dataclass(frozen=True)
+class FileChange:
+    """
+    What becomes of a file.
+
+    :param path: below the destination.
+    :param before: its content.
+    :param after: its new content; None to delete it.
+    :param new_path: where that is written.
+    """
+
+    path: str
+    before: bytes
+    after: bytes | None
+    new_path: str
+    found: Found = field(default_factory=Found)
+
+
+@dataclass(frozen=True)
+class SessionChange:
+    """
+    What becomes of a session's files.
+
+    :param is_erased: whether all of them are deleted.
+    :param files: those that change.
+    :param left: why others that have people in them do not change, by path.
+    """
+
+    session_id: str
+    is_erased: bool
+    files: Sequence[FileChange] = ()
+    left: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def size(self) -> int:
+        """Bytes that it holds in memory."""
+        return sum(len(file.before) + len(file.after or b"") for file in self.files)
+
+
+class SessionFiles:
+    """
+    The files of an archive's sessions.
+
+    :param destination: the archive's folder.
+    """
+
+    def __init__(self, destination: ObjectStoragePath) -> None:
+        self._destination = destination
+
+    def paths_of(self, entry: Entry) -> list[str]:
+        """List the files of an entry by its path, whether or not its manifest has them."""
+        folder, _, name = entry.path.rpartition("/")
+        if not name:
+            return []
+        listed = names_in(join_below(self._destination, folder) if folder else self._destination)
+        return [f"{folder}/{file}".lstrip("/") for file in listed if file.startswith(f"{name}.")]
+
+    def read(self, path: str) -> bytes | None:
+        """Read a file; None when it is not there."""
+        return read_whole(join_below(self._destination, path))
+
+    def change_of(
+        self, session_id: str, paths: Collection[str], people: ErasedPeople, *, is_erased: bool
+    ) -> SessionChange:
+        """
+        Read a session's files, and decide what becomes of them.
+
+        :param paths: of its files.
+        :param is_erased: whether they are deleted, whatever they hold.
+        """
+        read = {path: data for path in paths if (data := self.read(path)) is not None}
+        segments = _segments_of(read)
+        if is_erased or (segments is not None and loses_all(segments, people)):
+            return SessionChange(session_id, True, [FileChange(path, data, None, path) for path, data in read.items()])
+        files, left = [], {}
+        # Those by which ids are recognised are written last: a killed run finds what it has not changed yet.
+        for path in sorted(read, key=lambda path: path.endswith((".json", ".jsonl", ".csv"))):
+            data, new_path = read[path], redacted_path(path, session_id, people)
+            if new_path == path and not people.may_occur_in(data.decode(errors="replace")):
+                continue
+            after, found = redacted_file(path.rpartition(".")[2], data, people, segments)
+            if after is None:
+                left[path] = "its content can't be read as a transcript or as text"
+            elif after != data or new_path != path:
+                files.append(FileChange(path, data, after, new_path, found))
+        return SessionChange(session_id, False, files, left)
+
+    def carry_out(self, file: FileChange) -> None:
+        """Write or delete a file."""
+        if file.after is not None:
+            write_whole(join_below(self._destination, file.new_path), file.after)
+        if file.after is None or file.new_path != file.path:
+            remove_files([join_below(self._destination, file.path)])
+
+
+def _segments_of(read: Mapping[str, bytes]) -> Collection[Segment] | None:
+    for ending in WHOLE_FORMATS:
+        for path, data in read.items():
+            if path.endswith(f".{ending}") and (segments := segments_in(data, ending)) is not None:
+                return segments
+    return None
+
+
+def entry_after(entry: Entry, change: SessionChange, people: ErasedPeople) -> Entry:
+    """
+    Record in an entry what becomes of its session.
+
+    :param entry: as its manifest has it.
+    :return: erased, or without the people, with their marks and with the sizes and digests of the changed files.
+    """
+    if entry.status == "erased" or change.is_erased:
+        erased = entry if entry.status == "erased" else entry.erased(ON_REQUEST)
+        return replace(erased, path=redacted_path(erased.path, entry.session_id, people))
+    changed = redacted_entry(entry, people)
+    if changed.status == "erased" or not change.files:
+        return changed
+    marks = sorted({*(entry.erased_people or ()), *people.marks})
+    path = redacted_path(entry.path, entry.session_id, people)
+    written = {file.path: file for file in change.files}
+    files = [_file_after(file, written.get(file["path"])) for file in entry.files]
+    summary = entry.summary and _file_after(entry.summary, written.get(entry.summary["path"]))
+    return replace(changed, erased_people=marks, path=path, files=files, summary=summary)
+
+
+def _file_after(file: _File, change: FileChange | None) -> _File:
+    if change is None or change.after is None:
+        return file
+    digest = hashlib.sha256(change.after).hexdigest()
+    return cast("_File", {**file, "path": change.new_path, "size": len(change.after), "sha256": digest})
