@@ -150,8 +150,13 @@ def entry_after(entry: Entry, change: SessionChange, people: ErasedPeople) -> En
     marks = sorted({*(entry.erased_people or ()), *people.marks})
     path = redacted_path(entry.path, entry.session_id, people)
     written = {file.path: file for file in change.files}
-    files = [_file_after(file, written.get(file["path"])) for file in entry.files]
-    summary = entry.summary and _file_after(entry.summary, written.get(entry.summary["path"]))
+    # One that is missing is not moved, and no longer recorded.
+    there = [file for file in entry.files if path == entry.path or file["path"] in written]
+    files = [_file_after(file, written.get(file["path"])) for file in there]
+    summary = entry.summary
+    if summary is not None:
+        is_lost = path != entry.path and summary["path"] not in written
+        summary = None if is_lost else _file_after(summary, written.get(summary["path"]))
     return replace(changed, erased_people=marks, path=path, files=files, summary=summary)
 
 
