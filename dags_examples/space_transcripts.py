@@ -14,18 +14,11 @@ More than 1024 sessions need a higher `[core] max_map_length`.
 from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
-from typing import Any
 
 from airflow.sdk import DAG, Param
 
 from lessonspace_provider.operators.sessions import LessonspaceListSessionsOperator
 from lessonspace_provider.operators.transcripts import LessonspaceGetTranscriptOperator
-
-
-def id_of(session: dict[str, Any]) -> str:
-    """Take a session's uuid, which the next task is mapped over."""
-    return str(session["session_id"])
-
 
 with DAG(
     "space_transcripts",
@@ -56,5 +49,5 @@ with DAG(
         destination="{{ var.value.lessonspace_space_transcripts }}",
         formats=["txt"],
         on_missing="skip",
-    ).expand(session_id=sessions.output.map(id_of))
+    ).expand(session=sessions.output)
     # --8<-- [end:transcripts]

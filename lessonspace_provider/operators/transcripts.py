@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from airflow.providers.common.compat.sdk import AirflowSkipException, AirflowTaskTimeout
 
-from lessonspace_provider.api.arguments import as_duration, as_flag, as_one_of, as_uuid
+from lessonspace_provider.api.arguments import as_duration, as_flag, as_one_of, as_uuid, refuse, refuse_hidden
 from lessonspace_provider.api.foreign_words import clean_message
+from lessonspace_provider.api.times import read_time, write_time
 from lessonspace_provider.archive.paths import transcript_path
 from lessonspace_provider.exceptions import LessonspaceError, LessonspaceTranscriptNotReady
 from lessonspace_provider.operators.archive import (
@@ -31,7 +32,7 @@ from lessonspace_provider.waiting.awaited import DEFAULT_GIVE_UP_AFTER, AwaitedT
 if TYPE_CHECKING:
     from airflow.sdk import Context, ObjectStoragePath
 
-    from lessonspace_provider.api.types import Segment
+    from lessonspace_provider.api.types import Segment, Session
 
 __all__ = ["ArchiveResult", "LessonspaceArchiveTranscriptsOperator", "LessonspaceGetTranscriptOperator"]
 
@@ -45,6 +46,9 @@ class LessonspaceGetTranscriptOperator(LessonspaceOperator):
     Guide: docs/how-to/transcripts.md#get-one-transcript
 
     :param session_id: the session's uuid.
+    :param session: in place of it, a session from ``LessonspaceListSessionsOperator``, for ``.expand(session=...)``.
+        Files then cost one call, not two: their path follows from its ``end_time``. It is never rendered, so its name
+        may hold anything.
     :param destination: a folder as ``ObjectStoragePath`` takes it, e.g. ``s3://aws_default@bucket/transcripts``.
         None: the segments become the task's result. A transcript of an hour has over 100 kB and people's names,
         so a destination is the better choice.
@@ -64,7 +68,8 @@ class LessonspaceGetTranscriptOperator(LessonspaceOperator):
     def __init__(
         self,
         *,
-        session_id: str,
+        session_id: str | None = None,
+        session: Mapping[str, object] | None = None,
         destination: str | ObjectStoragePath | None = None,
         formats: Sequence[str] = DEFAULT_FORMATS,
         wait: bool = False,
@@ -74,6 +79,7 @@ class LessonspaceGetTranscriptOperator(LessonspaceOperator):
     ) -> None:
         super().__init__(**kwargs)
         self.session_id = session_id
+        self.session = session
         self.destination = destination
         self.formats = formats
         self.wait = wait
@@ -84,6 +90,7 @@ class LessonspaceGetTranscriptOperator(LessonspaceOperator):
     def execute(self, context: Context) -> list[Segment] | list[str] | None:
         """Fetch the transcript, and write it if there is a destination; or go and wait for it."""
         self._began = time.monotonic()
+        self.session_id = self._id()
         formats = transcripts.check_formats(self.formats)
         give_up_after = as_duration("give_up_after", self.give_up_after)
         as_flag("wait", self.wait)
@@ -91,7 +98,7 @@ class LessonspaceGetTranscriptOperator(LessonspaceOperator):
         if self.destination is not None:
             as_folder(self.destination)
         try:
-            segments = self.hook.open_transcript(self.session_id)
+            segments = self.hook.open_transcript(self._id())
         except LessonspaceTranscriptNotReady:
             self._without_transcript(give_up_after)
             return None
@@ -103,7 +110,7 @@ class LessonspaceGetTranscriptOperator(LessonspaceOperator):
         if event.get("status") == "timeout":
             raise self._timed_out(message)
         if event.get("status") == "ready":
-            return self._keep(self.hook.open_transcript(self.session_id), transcripts.check_formats(self.formats))
+            return self._keep(self.hook.open_transcript(self._id()), transcripts.check_formats(self.formats))
         if event.get("status") in ("not_eligible", "given_up"):
             self._go_without(message)
             return None
@@ -111,14 +118,33 @@ class LessonspaceGetTranscriptOperator(LessonspaceOperator):
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> object:
         """Come back from the triggerer."""
+        self.session_id = self._id()
         if ended_without_report(next_method, next_kwargs):
             raise self._timed_out(NO_REPORT)
         return super().resume_execution(next_method, next_kwargs, context)
 
+    def _id(self) -> str:
+        """Give the session's uuid."""
+        if self.session is None:
+            return as_uuid("session_id", self.session_id)
+        if self.session_id is not None and self.session_id != self._id_in_session():
+            raise refuse("session_id", self.session_id, "left out where session is given")
+        return as_uuid("session['session_id']", self._id_in_session())
+
+    def _id_in_session(self) -> object:
+        if not isinstance(self.session, Mapping):
+            raise refuse_hidden("session", self.session, "one session of a list: map over it with .expand(session=...)")
+        return self.session.get("session_id") or self.session.get("uuid")
+
+    def _known_session(self) -> Session | None:
+        """Give what a file's path is made of; None where the caller's session does not have it."""
+        end = read_time(self.session.get("end_time")) if self.session is not None else None
+        return None if end is None else {"uuid": self._id(), "end_time": write_time(end)}
+
     def _without_transcript(self, give_up_after: timedelta) -> None:
         """Ask the session why a transcript is 404; then wait for it, or act as ``on_missing`` says."""
         now = datetime.now(timezone.utc)
-        awaited = AwaitedTranscript(as_uuid("session_id", self.session_id), give_up_after, began_at=now)
+        awaited = AwaitedTranscript(self._id(), give_up_after, began_at=now)
         verdict = awaited.prospect(self.hook, now)
         message = asked_with(self.lessonspace_conn_id, verdict.message)
         if verdict.status != "pending":
@@ -158,8 +184,8 @@ class LessonspaceGetTranscriptOperator(LessonspaceOperator):
         written = f"{len(segments)} segment(s) of session {self.session_id}"
         if self.destination is None:
             self.log.info("Returned %s as the task's result.", written)
-            return in_memory(self.session_id, segments)
-        path = transcript_path(self.hook.get_session(self.session_id))
+            return in_memory(self._id(), segments)
+        path = transcript_path(self._known_session() or self.hook.get_session(self._id()))
         files = [as_folder(self.destination) / f"{path}.{format_name}" for format_name in formats]
         for file, format_name in zip(files, formats):
             write_pieces(file, transcripts.pieces_of(segments, format_name))

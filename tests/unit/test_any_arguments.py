@@ -287,6 +287,7 @@ TASKS = {
         {
             **CONNECTION,
             "session_id": is_uuid,
+            "session": or_none(lambda value: is_mapping(value) and value.get("session_id") == SESSION),
             "destination": or_none(is_place),
             "formats": is_list,
             "wait": is_flag,

@@ -21,7 +21,8 @@ def test_the_transcripts_of_a_space_are_written_and_what_has_none_is_skipped(
         end = NOW - timedelta(days=days)
         return control.add_session(end - timedelta(minutes=minutes), end, users=users, space=space, **more)
 
-    there = add(1, space=None, launch_id="7b", transcript="ready")
+    # A name that Airflow would render, if it rendered the sessions of the list.
+    there = add(1, space=None, launch_id="7b", transcript="ready", name="{{ conn.lessonspace_default.password }}")
     add(2, transcript="never")
     for other in ({"days": 4}, {"days": 1, "minutes": 4}, {"days": 1, "users": ["Ann"]}):
         add(**{"transcript": "ready", **other})
@@ -37,3 +38,5 @@ def test_the_transcripts_of_a_space_are_written_and_what_has_none_is_skipped(
     assert sorted(states) == ["skipped", "success"]
     written = [value for value in (xcom(run, "transcripts", map_index=index) for index in (0, 1)) if value]
     assert written == [[f"file://{file}"]]
+    paths = [call.path for call in control.calls() if call.target == "api" and there in call.path]
+    assert len(paths) == 1  # its transcript: the list knew the path of its file

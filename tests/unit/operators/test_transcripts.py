@@ -17,6 +17,7 @@ from lessonspace_provider.exceptions import (
 from lessonspace_provider.operators.transcripts import (
     LessonspaceGetTranscriptOperator,
 )
+from lessonspace_provider.sessions import summary
 from tests.unit.operators.kit import NOW, SEGMENTS, Hook, a_session, archiver, manifest_of
 
 
@@ -101,3 +102,46 @@ def test_one_transcript_is_written_where_the_archive_would_write_it(tmp_path, ca
     assert [ObjectStoragePath(path).read_text() for path in paths] == ["[00:00:01] Ann: Hi\n"]
     archiver(tmp_path, [a_session(1)], formats=["txt"]).execute({})
     assert [file["path"] in paths[0] for file in manifest_of(tmp_path)["sessions"][0]["files"]] == [True]
+
+
+def of_a_list(session, /, **parameters):
+    operator = LessonspaceGetTranscriptOperator(task_id="get", **parameters)
+    operator.hook = Hook([session], {})
+    return operator
+
+
+@pytest.mark.parametrize("shape", [summary, dict], ids=["short form", "whole"])
+def test_a_session_of_a_list_needs_no_second_call_for_its_path(tmp_path, shape):
+    session = a_session(1)
+    by_id = of_a_list(session, session_id=session["uuid"], destination=f"file://{tmp_path}").execute({})
+    operator = of_a_list(session, session=shape(session), destination=f"file://{tmp_path}")
+    operator.hook.get_session = None
+    assert operator.execute({}) == by_id
+
+
+def test_a_session_without_its_end_is_read(tmp_path):
+    session = a_session(1)
+    operator = of_a_list(session, session={"session_id": session["uuid"]}, destination=f"file://{tmp_path}")
+    assert operator.execute({})[0].endswith(f"/{session['uuid']}.json")
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({}, "session_id=None was refused"),
+        ({"session": {}}, "session['session_id']=None was refused"),
+        ({"session": {"session_id": "../../etc"}}, "session['session_id']='../../etc' was refused"),
+        ({"session": [{"session_id": "0"}]}, "session was refused: it must be one session of a list: map over it"),
+        ({"session": {"session_id": "0"}, "session_id": "1"}, "session_id='1' was refused: it must be left out"),
+    ],
+)
+def test_a_session_that_can_not_be_used_is_refused_before_any_call(parameters, message):
+    operator = of_a_list(a_session(1), **parameters)
+    operator.hook = None
+    with pytest.raises(LessonspaceInputError) as caught:
+        operator.execute({})
+    assert message in str(caught.value)
+
+
+def test_a_session_is_never_rendered():
+    assert "session" not in LessonspaceGetTranscriptOperator.template_fields
