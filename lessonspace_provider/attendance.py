@@ -6,9 +6,9 @@ What is read of a session, and where it says so:
 
 ``logs[].log_type``, ``.date``
     what happened, and when: ``user-joined`` and ``user-left``, ISO 8601 (reference). Only the session list of a space
-    has logs: ``LessonspaceHook.list_space_sessions`` (facts, D).
+    has logs: ``LessonspaceHook.list_space_sessions``.
 ``logs[].profile``, ``.guest_uuid``
-    whose row it is: the integer of ``profiles[].user`` (facts, C), or the uuid of ``guests[]`` (reference).
+    whose row it is: the integer of ``profiles[].user``, or the uuid of ``guests[]`` (reference).
 ``logs[].id``
     rows of the same moment happened in the order of their ids (assumption).
 ``logs[].user_socket_id``
@@ -16,14 +16,14 @@ What is read of a session, and where it says so:
 ``profiles[].role``
     teacher, student or admin (reference); may be null.
 ``start_time``, ``end_time``
-    of the session, ISO 8601; the end is null while it runs (facts, C).
+    of the session, ISO 8601; the end is null while it runs.
 ``billable_seconds``
     an integer (reference), in seconds as its name says; how Lessonspace counts them is unknown.
 
 Odd data has these results, each with a doubt (see ``Doubt``) where it makes a difference:
 
 - A leave without a join adds no time: since when a person was there is unknown.
-- A join without a leave counts up to the session's end, which is 30 s after the last person left (facts, D); in a
+- A join without a leave counts up to the session's end, which is 30 s after the last person left; in a
   running session up to ``now``, without a doubt.
 - A person on several devices is there once, from the first join to the last leave. A leave whose connection is unknown
   closes one of those that are open. A second join of an open connection is none.
@@ -45,8 +45,8 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal, cast
 
 from lessonspace_provider.api.arguments import LARGEST_NUMBER, as_aware_datetime, refuse
-from lessonspace_provider.api.held import held
 from lessonspace_provider.api.ids import named
+from lessonspace_provider.api.plain_json import held
 from lessonspace_provider.api.times import read_time
 from lessonspace_provider.exceptions import LessonspaceInputError
 from lessonspace_provider.sessions import has_readable_times, objects_in
@@ -311,7 +311,7 @@ def _person(row: LogRow) -> _Person | None:
 
 
 def _whole_number(value: object) -> int | None:
-    """Read a user's id: the reference calls ``logs[].profile`` a string, and an integer was seen (facts, C)."""
+    """Read a user's id: the reference calls ``logs[].profile`` a string, and an integer was seen."""
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < LONGEST_ID:
         return int(value)
     if not isinstance(value, int) or isinstance(value, bool):

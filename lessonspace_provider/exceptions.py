@@ -118,7 +118,7 @@ class LessonspaceTranscriptNotReady(LessonspaceError):  # noqa: N818 - the desig
     """
     404 for a transcript: not ready yet, never to come, or no such session.
 
-    The API does not tell the three apart (facts, C): ``sessions.transcript_obstacle`` works out the second
+    The API does not tell the three apart: ``sessions.transcript_obstacle`` works out the second
     from the session's detail.
     """
 
@@ -159,6 +159,6 @@ PASSING_ERRORS = (
 
 
 class LessonspaceLinkExpiredError(LessonspaceError):
-    """The store refused a signed link: it works for a limited time (about 12 hours for transcripts; facts, C)."""
+    """The store refused a signed link: it works for a limited time, about 12 hours for transcripts."""
 
     code = "link_expired"

@@ -23,7 +23,7 @@ def start_time(session: Session) -> datetime | None:
 
 
 def end_time(session: Session) -> datetime | None:
-    """When the session ended, aware, in UTC; None while it runs (facts, C)."""
+    """When the session ended, aware, in UTC; None while it runs."""
     return _time(session, "end_time")
 
 
@@ -85,7 +85,7 @@ def space_id_of(session: Session) -> str | None:
 
 
 def has_ended(session: Session) -> bool:
-    """Whether the session is over: ``end_time`` is null while it runs (facts, C)."""
+    """Whether the session is over: ``end_time`` is null while it runs."""
     return end_time(session) is not None
 
 
@@ -196,7 +196,7 @@ def is_policy(answer: Session | SessionUpdate, policy: list[str]) -> bool:
 
 def name_to_keep(session_id: str, session: Session) -> str:
     """
-    Give the name that an update of the policy alone has to send: the API requires one (facts, D).
+    Give the name that an update of the policy alone has to send: the API requires one.
 
     :param session_id: the session's uuid.
     :param session: as it is.

@@ -2,7 +2,7 @@
 """
 What each operation takes, checked and written the way the API wants it. Pure: nothing is sent from here.
 
-The API ignores a misspelt filter in silence and answers with everything (facts, C), so whatever is not in
+The API ignores a misspelt filter in silence and answers with everything, so whatever is not in
 these tables is refused before a request is made.
 """
 
@@ -27,7 +27,7 @@ RECORDING_ACCESS = ("participant", "admin", "teacher", "student", "public")
 
 ROLES = ("teacher", "student", "admin")
 
-#: The longest id that launch takes (facts, D).
+#: The longest id that launch takes.
 MAX_LAUNCH_ID = 64
 
 #: Characters of a UUID with its dashes; a slug may be any other text.
@@ -258,7 +258,7 @@ def as_uuid(parameter: str, value: object) -> str:
 
 def as_space_id(parameter: str, value: object) -> str:
     """
-    Read what names a space in a URL: its UUID, or the slug, which launch calls ``room_id`` (facts, C).
+    Read what names a space in a URL: its UUID, or the slug, which launch calls ``room_id``.
 
     :return: a slug as it is, a UUID in lower case, as sessions name their space.
     :raises LessonspaceInputError: for an integer, blank text, text with characters no slug has, or ``None`` as text.
@@ -280,7 +280,7 @@ def _is_uuid(text: str) -> bool:
 
 def as_launch_id(parameter: str, value: object) -> str:
     """
-    Read the caller's id of a space: text of 1 to 64 characters (facts, D).
+    Read the caller's id of a space: text of 1 to 64 characters.
 
     ``None`` as text, and a template that was not rendered, would be one room for everybody.
     """

@@ -32,7 +32,7 @@ BACKENDS = ("local", "redis")
 #: The ports that a URL leads to when it names none.
 _PORTS = {"http": 80, "https": 443}
 
-#: What an API key looks like (facts, D).
+#: What an API key looks like.
 _KEY = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 #: One that was spelled in another way, or pasted into a field that is not for it.
@@ -126,7 +126,7 @@ class ConnectionSettings:
 
 
 def is_organisation_id(text: str) -> bool:
-    """Whether a text can be the id of an organisation, which is an integer in practice (facts, C)."""
+    """Whether a text can be the id of an organisation, which is an integer in practice."""
     return 0 < len(text) <= LONGEST_ORGANISATION_ID and text.isascii() and all(c.isalnum() or c in "-_" for c in text)
 
 
@@ -215,7 +215,7 @@ class _Extra:
         return backend
 
     def organisation_id(self) -> str | None:
-        """Read the organisation's id, an integer in practice (facts, C)."""
+        """Read the organisation's id, an integer in practice."""
         value = self._given("organisation_id")
         if value is None:
             return None

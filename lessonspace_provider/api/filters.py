@@ -2,7 +2,7 @@
 """
 What each operation takes, checked and written the way the API wants it. Pure: nothing is sent from here.
 
-The API ignores a misspelt filter in silence and answers with everything (facts, C), so whatever is not in
+The API ignores a misspelt filter in silence and answers with everything, so whatever is not in
 these tables is refused before a request is made.
 """
 
@@ -97,7 +97,7 @@ def _user_text(parameter: str, value: object) -> str:
 
 
 def _many(encode_one: Callable[[str, object], str]) -> Encoder:
-    """Allow one value or several: each becomes a parameter of its own, ``space=a&space=b`` (facts, C)."""
+    """Allow one value or several: each becomes a parameter of its own, ``space=a&space=b``."""
 
     def encode(parameter: str, value: object) -> list[str]:
         values = [value]

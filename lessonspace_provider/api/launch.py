@@ -1,23 +1,145 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The body of a launch: every documented field, checked and written as the API takes it. Pure."""
+"""A launch as far as it can be checked without a call, and the settings that its answer reports. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
-from typing import TYPE_CHECKING
+from typing import cast
 
-from lessonspace_provider.api.arguments import as_aware_datetime, as_launch_id, as_margin, refuse
+from lessonspace_provider.api.arguments import (
+    RENDERED_NONE,
+    as_aware_datetime,
+    as_ip_address,
+    as_launch_id,
+    as_margin,
+    refuse,
+)
 from lessonspace_provider.api.filters import refuse_unknown
-from lessonspace_provider.api.launch_fields import launch_writers, write_field, write_object
-from lessonspace_provider.api.launch_webhooks import refuse_unknown_webhooks
+from lessonspace_provider.api.launch_fields import (
+    launch_writers,
+    refuse_unknown_webhooks,
+    unknown_features,
+    write_field,
+    write_object,
+)
+from lessonspace_provider.api.types import LaunchOptions, Timeouts
 from lessonspace_provider.exceptions import LessonspaceInputError
 
-if TYPE_CHECKING:
-    from lessonspace_provider.api.types import Timeouts
-
-#: A link works for no longer than this, which is also how long one works that names no end (facts, D).
+#: A link works for no longer than this, which is also how long one works that names no end.
 LONGEST_LINK = timedelta(days=7)
+
+#: How long before and after a lesson its link works, unless the caller says otherwise.
+DEFAULT_MARGIN = timedelta(minutes=15)
+
+#: The fields of a launch's body beside ``id``.
+LAUNCH_FIELDS = tuple(LaunchOptions.__annotations__)
+
+#: The parameters of a launch: its fields, and what is worked out or sent in another way.
+LAUNCH_PARAMETERS = (
+    "launch_id",
+    "lesson_start",
+    "lesson_end",
+    "join_early",
+    "join_late",
+    "client_ip",
+    "extra_options",
+    *LAUNCH_FIELDS,
+)
+
+
+@dataclass(frozen=True, repr=False)
+class LaunchRequest:
+    """
+    A launch that was checked: the arguments of ``LessonspaceHook.launch_space``.
+
+    It has no repr of its fields, since they may hold a token and personal data.
+
+    :param launch_id: the caller's id of the space.
+    :param options: the fields of the body, None left out.
+    :param extra_options: further fields of the body.
+    :param client_ip: address for ``X-Forwarded-For``.
+    :param body: what is sent.
+    :param warnings: sentences about what is allowed, and more likely a mistake.
+    """
+
+    launch_id: str
+    options: LaunchOptions
+    extra_options: Mapping[str, object] | None
+    client_ip: str | None
+    body: Mapping[str, object]
+    warnings: tuple[str, ...]
+
+
+def launch_request(parameters: Mapping[str, object]) -> LaunchRequest:
+    """
+    Check a launch as far as that needs no call.
+
+    :param parameters: ``LAUNCH_PARAMETERS`` by their names; None is the same as leaving a parameter out.
+    :raises LessonspaceInputError: for an unknown parameter, and for whatever would be refused or would lose something.
+    """
+    refuse_unknown(parameters, LAUNCH_PARAMETERS, "launch parameter")
+    given = {name: value for name, value in parameters.items() if value is not None}
+    launch_id = as_launch_id("launch_id", given.get("launch_id"))
+    options = {name: given[name] for name in LAUNCH_FIELDS if name in given}
+    if "lesson_start" in given or "lesson_end" in given:
+        options["timeouts"] = _link_window(launch_id, given)
+    if "user" in given:
+        options["user"] = _given_of_user(launch_id, given["user"])
+    extra_options = cast("Mapping[str, object] | None", given.get("extra_options"))
+    body = launch_body(launch_id, options, extra_options)
+    return LaunchRequest(
+        launch_id=launch_id,
+        options=cast("LaunchOptions", options),
+        extra_options=extra_options,
+        client_ip=as_ip_address("client_ip", given["client_ip"]) if "client_ip" in given else None,
+        body=body,
+        warnings=tuple(_doubts(body)),
+    )
+
+
+def _link_window(launch_id: str, given: Mapping[str, object]) -> Timeouts:
+    if "timeouts" in given:
+        raise LessonspaceInputError(
+            f"Space {launch_id!r} was not launched: timeouts were given together with lesson_start or lesson_end. Give "
+            f"one of them. Nothing was sent."
+        )
+    return link_window(
+        given.get("lesson_start"),
+        given.get("lesson_end"),
+        join_early=given.get("join_early", DEFAULT_MARGIN),
+        join_late=given.get("join_late", DEFAULT_MARGIN),
+    )
+
+
+def _given_of_user(launch_id: str, user: object) -> object:
+    """Leave out what is None, as of the launch itself: null could take a name or an address away."""
+    if not isinstance(user, Mapping):
+        return user
+    given = {name: value for name, value in user.items() if value is not None}
+    if user and not given:
+        raise LessonspaceInputError(
+            f"Space {launch_id!r} was not launched: all of user is None ({', '.join(map(str, user))}), so the link "
+            f"would name no one. Leave user out for a guest's link. Nothing was sent."
+        )
+    return given
+
+
+def _doubts(body: Mapping[str, object]) -> list[str]:
+    """Describe what is more likely a mistake, and allowed."""
+    user = body.get("user")
+    names = {"name": body.get("name"), "user.name": user.get("name") if isinstance(user, Mapping) else None}
+    doubts = [
+        f"{field} is the text 'None', which a template makes of a missing value"
+        for field, name in names.items()
+        if name == RENDERED_NONE
+    ]
+    if unknown := unknown_features(body.get("features")):
+        doubts.append(
+            f"unknown features {', '.join(unknown)}: Lessonspace drops a name that it does not know, without an error"
+        )
+    return doubts
 
 
 def launch_body(
@@ -76,7 +198,7 @@ def link_window(lesson_start: object, lesson_end: object, *, join_early: object,
 
 
 def _refuse_lost_transcripts(launch_id: str, body: Mapping[str, object]) -> None:
-    """A transcript needs the recording, and a summary needs both (facts, D); the API itself would say nothing."""
+    """A transcript needs the recording, and a summary needs both; the API itself would say nothing."""
     for name in ("transcribe", "summarise"):
         if body.get(name) is True and body.get("record_av") is False:
             raise LessonspaceInputError(
@@ -108,3 +230,54 @@ def _refuse_dead_links(launch_id: str, timeouts: object, present: datetime) -> N
         raise LessonspaceInputError(
             f"Space {launch_id!r} was not launched, not_after={not_after.isoformat()}: {problem}. Nothing was sent."
         )
+
+
+#: What follows when a setting is not the one that was asked for, by its name and the value that holds.
+_CONSEQUENCES = {
+    ("transcribe", False): "no transcript of its sessions will come. Transcription is an add-on of the plan, and needs "
+    "record_av",
+    ("summarise", False): "no summary of its sessions will come. Summaries are an add-on of the plan, and need "
+    "transcribe and record_av",
+    ("record_av", False): "audio and video are not recorded, so no recording, transcript or summary will come. The "
+    "plan, or the organisation's settings, may not allow recordings",
+    ("record_content", False): "the board is not recorded",
+    ("allow_guests", False): "people without a link of their own can't join",
+    ("record_av", True): "audio and video of its sessions are recorded",
+    ("record_content", True): "the board is recorded",
+    ("transcribe", True): "its sessions are transcribed",
+    ("summarise", True): "its sessions are summarised",
+    ("allow_guests", True): "people without a link of their own can join",
+}
+
+
+def refused_settings(asked: Mapping[str, object], room_settings: object) -> list[str]:
+    """
+    Describe each setting that was asked for and does not hold.
+
+    :param asked: the body of the launch.
+    :param room_settings: of its answer: the settings that hold. What is missing there, or no boolean, says nothing.
+    :return: sentences without a full stop, none when all is as it was asked for.
+    """
+    held = room_settings if isinstance(room_settings, Mapping) else {}
+    refused = [name for name in asked if isinstance(asked[name], bool) and held.get(name) is (not asked[name])]
+    sentences = [
+        f"{name}={asked[name]} was sent, but the space has {name}={held[name]}: "
+        f"{_CONSEQUENCES.get((name, held[name]), 'the launch did not change it')}"
+        for name in refused
+    ]
+    if _is_left_without_recording(asked, held):
+        sentences.append(
+            "transcribe=True was sent, but the space has record_av=False: no transcript of its sessions will come. "
+            "Send record_av=True, or switch recording on for the organisation"
+        )
+    return sentences
+
+
+def _is_left_without_recording(asked: Mapping[str, object], held: Mapping[str, object]) -> bool:
+    """Whether a transcript was asked for, and only the recording that it needs is off."""
+    return (
+        asked.get("transcribe") is True
+        and held.get("transcribe") is not False
+        and asked.get("record_av") is not True
+        and held.get("record_av") is False
+    )

@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
+import difflib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime
 from functools import cache, partial
 from math import isfinite
@@ -21,15 +22,27 @@ from lessonspace_provider.api.arguments import (
     is_text,
     refuse,
     refuse_hidden,
+    shown,
 )
 from lessonspace_provider.api.filters import refuse_unknown
-from lessonspace_provider.api.types import EMAIL, URL, USER_ID, LaunchOptions
+from lessonspace_provider.api.types import EMAIL, URL, USER_ID, LaunchOptions, Webhooks
 from lessonspace_provider.exceptions import LessonspaceInputError
 
 #: Characters of an e-mail address (RFC 5321).
 LONGEST_EMAIL = 254
 
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+
+_FEATURES = """
+chat emojis endSession exportZip fullscreen hideTabbar hideToolbar importPdf importZip invite participants
+profanityFilter tabContextMenu tabDownload timer apps.calculator apps.dice apps.enabled apps.graphingCalculator
+apps.sharedVideo av.directLeaderUnmute av.enabled av.layoutModes av.publishing av.screenShare breakouts.enabled
+chat.enabled import.zip options.fullscreen options.profanityFilter people.invite reactions.emojis
+"""
+
+#: Names of features: the older ones of the vendor's guide, and newer ones of the guide or of clients. There are more.
+#: The API drops a name that it does not know, without an error.
+KNOWN_FEATURES = frozenset(_FEATURES.split())
 
 #: Checks one value and writes it as JSON material.
 Writer = Callable[[str, object], object]
@@ -171,3 +184,59 @@ def _plain(parameter: str, value: object) -> object:
 
 
 _MARKED: Mapping[str, Writer] = {URL: _url, EMAIL: _email, USER_ID: _user_id}
+
+
+@cache
+def known_webhooks() -> tuple[str, ...]:
+    """Give the names of all webhooks, such as ``session.end``."""
+    names: list[str] = []
+    for group, hint in get_type_hints(Webhooks).items():
+        (events,) = (kind for kind in get_args(hint) if kind is not NoneType)
+        names += [f"{group}.{event}" for event in events.__annotations__]
+    return tuple(names)
+
+
+def refuse_unknown_webhooks(webhooks: object) -> None:
+    """
+    Refuse webhooks that the API does not know.
+
+    :param webhooks: the launch field; anything but a mapping has no names.
+    :raises LessonspaceInputError: naming the first unknown one, the nearest known one, and all that are known.
+    """
+    known = known_webhooks()
+    for name in _names_in(webhooks if isinstance(webhooks, Mapping) else {}):
+        if name not in known:
+            nearest = difflib.get_close_matches(name.removeprefix("webhooks."), known, n=1)
+            group, _, event = nearest[0].partition(".") if nearest else ("", "", "")
+            hint = f" Did you mean {{{group!r}: {{{event!r}: url}}}}?" if nearest else ""
+            raise LessonspaceInputError(
+                f"Unknown webhook {shown(name)}.{hint} Known are: {', '.join(known)}. An unknown one can stop all "
+                f"webhooks of the space. One that Lessonspace added since can be sent with extra_options. Nothing was "
+                f"sent."
+            )
+
+
+def _names_in(webhooks: Mapping[object, object]) -> Iterator[str]:
+    """Name each event that is given, and each unknown group that names none."""
+    groups = {name.partition(".")[0] for name in known_webhooks()}
+    for group, events in webhooks.items():
+        if isinstance(events, Mapping) and events:
+            yield from (f"{group}.{event}" for event in events)
+        elif group not in groups:
+            yield str(group)
+
+
+def unknown_features(features: object) -> list[str]:
+    """
+    Describe each feature whose name is not known here.
+
+    :param features: the launch field; anything but a mapping has none.
+    :return: the name, with a known one if that is close, such as ``'chatt' (did you mean 'chat'?)``.
+    """
+    names = features if isinstance(features, Mapping) else {}
+    return [_described(name) for name in names if name not in KNOWN_FEATURES]
+
+
+def _described(name: object) -> str:
+    nearest = difflib.get_close_matches(str(name), sorted(KNOWN_FEATURES), n=1)
+    return f"{str(name)[:100]!r} (did you mean {nearest[0]!r}?)" if nearest else f"{str(name)[:100]!r}"

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from types import TracebackType
 
-from lessonspace_provider.api.connections import Permits
+from lessonspace_provider.api.exchange import Permits
 from lessonspace_provider.metrics import names, sending
 
 

@@ -12,19 +12,20 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar, cast
 
-from lessonspace_provider.api.held import MOST_VALUES, values_in
-from lessonspace_provider.api.ids import is_slug, is_uuid, named, user_id_of
-from lessonspace_provider.api.responses import Call, unexpected
-from lessonspace_provider.exceptions import LessonspaceNotFoundError
+from lessonspace_provider.api.errors import Call, unexpected
+from lessonspace_provider.api.ids import named, session_key, space_key, user_key
+from lessonspace_provider.api.json_list import JsonList, line_of
+from lessonspace_provider.api.plain_json import MOST_VALUES, values_in
+from lessonspace_provider.exceptions import LessonspaceNotFoundError, LessonspaceReplyTooLargeError
 from lessonspace_provider.sessions import odd_fields
 
 if TYPE_CHECKING:
-    from lessonspace_provider.api.types import Session, User
+    from lessonspace_provider.api.types import Session
 
 Item = TypeVar("Item")
 Query = Sequence[tuple[str, str]]
 
-#: How the API's 404 calls a page that is not there (facts, I); any other 404 amid a list is an error.
+#: How the API's 404 calls a page that is not there; any other 404 amid a list is an error.
 PAGE_PAST_THE_END = "Invalid page"
 
 #: How often a list is read at most that keeps changing meanwhile.
@@ -35,6 +36,9 @@ MOST_PAGES, PAGES_BEYOND_COUNT, PAGES_WITHOUT_NEWS, MOST_ITEMS = 10_000, 100, 10
 
 #: Entries that a page may have; how many the API puts on one is not documented.
 MOST_RESULTS = 10_000
+
+#: Bytes of all pages together of a list whose entries have no ids.
+LARGEST_LIST = 64 * 1024 * 1024
 
 #: How many entries of a page a warning names, and how many warnings a hook remembers.
 MOST_NAMED, MOST_WARNINGS = 10, 10_000
@@ -64,34 +68,14 @@ class Kind(NamedTuple):
     odd_fields: Callable[[dict[str, object]], list[str]]
 
 
-def _session_key(session: dict[str, object]) -> str | None:
-    uuid = session.get("uuid")
-    return uuid.lower() if is_uuid(uuid) else None
-
-
-def _space_key(space: dict[str, object]) -> str | None:
-    ids = (space.get("id"), space.get("slug"))
-    return next((space_id for space_id in ids if is_slug(space_id)), None) if _are_slugs(*ids) else None
-
-
-def _are_slugs(*values: object) -> bool:
-    return all(value is None or is_slug(value) for value in values)
-
-
-def _user_key(user: dict[str, object]) -> Hashable | None:
-    user_id = user_id_of(cast("User", user))
-    # Whether a person with two roles stands on the list twice is unknown.
-    return None if user_id is None else (user_id, str(user.get("role")))
-
-
 def _odd_texts(entry: dict[str, object]) -> list[str]:
     texts = {field: entry.get(field) for field in ("name", "role", "created_at")}
     return [field for field, value in texts.items() if value is not None and not isinstance(value, str)]
 
 
-SESSIONS = Kind("sessions", _session_key, lambda session: odd_fields(cast("Session", session)))
-SPACES = Kind("spaces", _space_key, _odd_texts)
-USERS = Kind("users", _user_key, _odd_texts)
+SESSIONS = Kind("sessions", session_key, lambda session: odd_fields(cast("Session", session)))
+SPACES = Kind("spaces", space_key, _odd_texts)
+USERS = Kind("users", user_key, _odd_texts)
 
 
 @dataclass(frozen=True, repr=False)
@@ -154,13 +138,49 @@ def pages_of(source: Source, query: Query, first: object = None) -> Iterator[Pag
             page = Page(is_past_end=True)
 
 
+def read_whole_list(source: Source, query: Query, first: object) -> JsonList:
+    """
+    Read a list whose entries have no ids, so that only its count shows whether one is missing: all entries, or none.
+
+    :param source: where the pages come from.
+    :param query: of the first page.
+    :param first: the first page's body.
+    :return: the entries, of whatever shape.
+    :raises LessonspaceServerError: for pages of another shape or without an end, and when entries are missing.
+    :raises LessonspaceReplyTooLargeError: when it is larger than ``LARGEST_LIST``.
+    """
+    entries: list[bytes] = []
+    size, counts, is_past_end = 0, set[int](), False
+    for page in pages_of(source, query, first):
+        lines = [line_of(item) for item in page.items]
+        entries += lines
+        size += sum(map(len, lines))
+        if size > LARGEST_LIST:
+            raise source.call.error(
+                LessonspaceReplyTooLargeError,
+                f"{source.call}: the list is larger than {LARGEST_LIST >> 20} MB and was not read to its end. Ask "
+                f"Lessonspace about it.",
+            )
+        counts |= set() if page.count is None else {page.count}
+        is_past_end = is_past_end or page.is_past_end
+    is_short = is_from_start(query) and len(entries) < max(counts, default=0)
+    if is_short or is_past_end or len(counts) > 1:
+        count = " or ".join(map(str, sorted(counts))) or "nothing"
+        raise unexpected(source.call, f"all entries of a list: {len(entries)} came, and count says {count}")
+    try:
+        return JsonList(b"[" + b",".join(entries) + b"]")
+    except ValueError:
+        reason = unexpected(source.call, "a list of fewer and smaller entries")
+    raise reason
+
+
 def is_from_start(query: Query) -> bool:
     """Whether a query asks for a list's first page."""
     return all(value == "1" for name, value in query if name == "page")
 
 
 def _page(body: object, call: Call) -> Page:
-    """Read a page: an object with results, or the whole list as a bare array (facts, C)."""
+    """Read a page: an object with results, or the whole list as a bare array."""
     fields = {"results": body} if isinstance(body, list) else body
     results = fields.get("results") if isinstance(fields, dict) else None
     if not isinstance(fields, dict) or not isinstance(results, list):

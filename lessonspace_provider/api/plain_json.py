@@ -1,18 +1,29 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Parse a server's JSON into values that files, XCom and every consumer of them can hold. Pure."""
+"""Parse a server's JSON into values that files, XCom and every consumer can hold, in bounded memory. Pure."""
 
 from __future__ import annotations
 
 import json
 import math
 import re
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, TypeVar
+
+from lessonspace_provider.exceptions import LessonspaceReplyTooLargeError
+
+Item = TypeVar("Item")
 
 #: Levels of objects and lists that are kept. The API's own answers have about five.
 DEEPEST = 32
 
 #: Numbers of so many digits fit 64 bits, as the columns of files and databases do.
 MOST_DIGITS = 18
+
+#: Values of parsed JSON that are held: some 300 MB. A session of ten people has about 80, so these are over 35,000.
+MOST_VALUES = 3_000_000
+
+#: Characters of a text that count as a value.
+_TEXT_OF_A_VALUE = 64
 
 # What no UTF-8 file and no PostgreSQL column can hold: halves of characters, and NUL.
 _NO_TEXT = re.compile("[\0\ud800-\udfff]")
@@ -95,3 +106,40 @@ def _plain(value: object, levels: int) -> object:
     if isinstance(value, dict) and any(map(_NO_TEXT.search, value)):
         return {_NO_TEXT.sub("\ufffd", name): entry for name, entry in value.items()}
     return value
+
+
+def held(items: Iterable[Item], what: str) -> list[Item]:
+    """
+    Make a list of items that are read meanwhile, such as the entries of a ``Listing``.
+
+    :param items: parsed JSON.
+    :param what: they are, for the message.
+    :raises LessonspaceReplyTooLargeError: they have more than ``MOST_VALUES`` values.
+    """
+    kept: list[Item] = []
+    values = 0
+    for item in items:
+        values += values_in(item)
+        if values > MOST_VALUES:
+            raise LessonspaceReplyTooLargeError(
+                f"The {what} are more than fit into memory: reading stopped after {len(kept)}. Take a shorter window "
+                f"or a narrower filter; if these are few, check that the host of the connection is the API's base URL."
+            )
+        kept.append(item)
+    return kept
+
+
+def values_in(item: object) -> int:
+    """Count the values in parsed JSON, long texts several times; counting stops soon after ``MOST_VALUES``."""
+    values, inside = 0, [item]
+    while inside and values <= MOST_VALUES:
+        value = inside.pop()
+        values += 1
+        if isinstance(value, str):
+            values += len(value) // _TEXT_OF_A_VALUE
+        elif isinstance(value, dict):
+            values += len(value)
+            inside += value.values()
+        elif isinstance(value, list):
+            inside += value
+    return values

@@ -1,89 +1,158 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Turns the server's reply into its JSON, or into the LessonspaceError that says what to do. Pure."""
+"""Reads a reply, no more of it than its kind may have, and turns it into its JSON or into an error."""
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Callable, Iterator, Mapping
+import io
+import zlib
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from lessonspace_provider.api import json_list, plain_json
-from lessonspace_provider.api.connection import DEFAULT_BASE_URL
-from lessonspace_provider.api.fields import KEYS_TO_ROOMS
-from lessonspace_provider.api.foreign_words import LONGEST_READ, clean_host, clean_words, holds_key, without_key
+from lessonspace_provider.api.errors import Call, Reply, error_for, unexpected
+from lessonspace_provider.api.foreign_words import clean_words, holds_key, without_key
 from lessonspace_provider.api.replaced_errors import ErrorsReplaced
 from lessonspace_provider.api.retries import retry_after_seconds
 from lessonspace_provider.exceptions import (
-    LessonspaceAuthError,
     LessonspaceBadRequestError,
     LessonspaceError,
     LessonspaceLinkExpiredError,
-    LessonspaceNotFoundError,
-    LessonspaceRateLimitedError,
+    LessonspaceReplyTooLargeError,
     LessonspaceServerError,
 )
 
-#: How deeply the messages in an error's body may be nested, and how much of a field's name is shown.
-_DEEPEST_MESSAGE, _LONGEST_NAME = 8, 64
+if TYPE_CHECKING:
+    import requests
+
+    from lessonspace_provider.api.exchange import Deadline
 
 #: How much of a Content-Type is shown.
 LONGEST_TYPE = 80
 
-#: What a path asks for, when it names one of them.
-_OF_A_SESSION = re.compile(r"/sessions/[^/]+/")
-_OF_A_SPACE = re.compile(r"/spaces/[^/]+/sessions/$")
-_OF_A_USER = re.compile(r"/users/[^/]+/$")
+#: What ``Accept-Encoding`` asks for.
+ACCEPTED_ENCODING = "gzip"
 
-#: Fields that are in no message, should an error's body have them; what is wrong with a ``url`` of ours is shown.
-_NEVER_QUOTED = (KEYS_TO_ROOMS | {"token"}) - {"url"}
+#: Bytes of a decoded body. Parsed JSON takes up to 50 times its bytes (lists within lists), so what is parsed at once
+#: must be far smaller than a worker's memory. A transcript is parsed segment by segment; that of a long day's session
+#: has some 50 MB at most (assumption).
+LARGEST_OBJECT = 2 * 1024 * 1024
+LARGEST_PAGE = 4 * 1024 * 1024
+LARGEST_FILE = 256 * 1024 * 1024
+
+#: What is read of a body that comes with an error.
+LARGEST_ERROR = 64 * 1024
+
+#: Bytes that are read, and decoded, at once.
+_PIECE = 64 * 1024
+
+#: What stands in Content-Encoding where nothing is encoded; the second is left over from uploads to S3.
+_NOT_ENCODED = ("", "identity", "aws-chunked")
 
 
-@dataclass(frozen=True, repr=False)
-class Reply:
+def read_reply(response: requests.Response, call: Call, largest: int, deadline: Deadline) -> Reply:
     """
-    What came back, read to its end. It has no repr of its fields, since the body may hold secrets.
+    Read a reply to its end. urllib3 is not let decode it: which versions bound what they decode differs.
 
-    :param status: HTTP status.
-    :param headers: found by their names in any case.
-    :param body: decoded as its Content-Encoding says.
-    """
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-
-@dataclass(frozen=True)
-class Call:
-    """
-    What was asked, in words that may stand in a log.
-
-    :param method: HTTP method.
-    :param path: path without its query, or the name of a file behind a signed link.
-    :param conn_id: the connection it was asked with.
-    """
-
-    method: str
-    path: str
-    conn_id: str
-
-    def __str__(self) -> str:
-        return f"{self.method} {self.path}"
-
-
-def unexpected(call: Call, wanted: str) -> LessonspaceServerError:
-    """
-    Make the error for an answer of another shape.
-
+    :param response: unread.
     :param call: what was asked.
-    :param wanted: what the API documents.
+    :param largest: bytes of the decoded body, where the reply is good; of any other the beginning is read.
+    :param deadline: of the exchange; when it has passed, the body may be cut off anywhere.
+    :return: the reply.
+    :raises LessonspaceReplyTooLargeError: the body of a good reply is larger.
+    :raises LessonspaceServerError: it is encoded otherwise than was asked for.
     """
-    return LessonspaceServerError(
-        f"{call}: the answer is not what the API documents ({wanted}). Check that the host of connection "
-        f"{call.conn_id!r} is the API's base URL.",
-        method=call.method,
-        path=call.path,
+    is_good, body = _is_good(response), io.BytesIO()
+    for piece in _decoded(response, call):
+        body.write(piece)
+        if deadline.has_passed:
+            break
+        if is_good and body.tell() > largest:
+            raise call.error(
+                LessonspaceReplyTooLargeError,
+                f"{call}: the reply is larger than {_size(largest)} and was not read to its end. Check that the host "
+                f"of connection {call.conn_id!r} is the API's base URL, or ask Lessonspace.",
+                status=response.status_code,
+            )
+        if not is_good and body.tell() > LARGEST_ERROR:
+            body.truncate(LARGEST_ERROR)
+            break
+    return Reply(response.status_code, response.headers, body.getvalue())
+
+
+def _is_good(response: requests.Response) -> bool:
+    return 200 <= response.status_code < 300
+
+
+def _size(largest: int) -> str:
+    return f"{largest >> 20} MB" if largest >= 1 << 20 else f"{largest >> 10} kB"
+
+
+def _decoded(response: requests.Response, call: Call) -> Iterator[bytes]:
+    named = (name.strip().lower() for name in response.headers.get("Content-Encoding", "").split(","))
+    encodings = [name for name in named if name not in _NOT_ENCODED]
+    if not encodings:
+        return _received(response)
+    if encodings in (["gzip"], ["x-gzip"]):
+        return _unpacked(response, call)
+    if not _is_good(response):
+        return iter(())
+    raise _undecodable(response, call, "is encoded in another way than the gzip that was asked for")
+
+
+def _received(response: requests.Response) -> Iterator[bytes]:
+    # Not iter_content(): that returns only when a piece is full, however slowly it fills.
+    while piece := response.raw.read1(_PIECE, decode_content=False):
+        yield piece
+
+
+def _unpacked(response: requests.Response, call: Call) -> Iterator[bytes]:
+    try:
+        yield from unpack(_received(response))
+    except zlib.error:
+        pass
+    else:
+        return
+    if _is_good(response):
+        raise _undecodable(response, call, "says that it is gzip and is not")
+
+
+def unpack(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """
+    Decode gzip, a bounded piece for each step.
+
+    :param pieces: of one or several members; what follows them and is no member is ignored, as browsers do.
+    :return: what is in them, with empty pieces where nothing came out.
+    :raises zlib.error: it is no gzip.
+    """
+    member, is_first = _member(), True
+    for piece in pieces:
+        packed = piece
+        while packed or not member.eof:
+            if member.eof:
+                member, is_first = _member(), False
+            try:
+                unpacked = member.decompress(packed, _PIECE)
+            except zlib.error:
+                if is_first:
+                    raise
+                return
+            yield unpacked
+            packed = member.unused_data if member.eof else member.unconsumed_tail
+            if not packed and len(unpacked) < _PIECE:
+                break
+
+
+def _member() -> zlib._Decompress:
+    return zlib.decompressobj(zlib.MAX_WBITS | 16)
+
+
+def _undecodable(response: requests.Response, call: Call, what: str) -> LessonspaceServerError:
+    return call.error(
+        LessonspaceServerError,
+        f"{call}: the reply ({response.status_code}) {what}. If this lasts, check that no proxy changes what the "
+        f"server sends.",
+        status=response.status_code,
     )
 
 
@@ -125,7 +194,7 @@ def read_answer(reply: Reply, call: Call, api_key: str) -> Answer:
         not JSON.
     """
     if not 200 <= reply.status < 300:
-        raise _error_for(reply, call, api_key)
+        raise error_for(reply, call, api_key)
     if reply.status == 204 or (call.method == "DELETE" and not reply.body):
         return Answer(call, reply.status, None)
     return Answer(call, reply.status, _read_json(reply, call, lambda body: _parsed_without_key(body, api_key), api_key))
@@ -138,7 +207,7 @@ def read_file(reply: Reply, call: Call) -> object:
     :param reply: what came back.
     :param call: what was asked, with the file's name in place of a path.
     :return: the file's JSON, a list as a ``JsonList``.
-    :raises LessonspaceLinkExpiredError: 403, or 400 of a store that says so: ask the API for a new link (facts, C).
+    :raises LessonspaceLinkExpiredError: 403, or 400 of a store that says so: ask the API for a new link.
     :raises LessonspaceServerError: 1xx, 404, 429, 5xx, or a file that is not JSON: worth another try, as the API has
         just said that the file is there.
     :raises LessonspaceBadRequestError: any other status.
@@ -155,11 +224,10 @@ def read_file(reply: Reply, call: Call) -> object:
         advice = "the store behind the signed link does not have the file that the API named, try again later."
     elif status < 200 or status == 429 or status >= 500:
         kind, advice = LessonspaceServerError, "the store behind the signed link had a fault, try again later."
-    raise kind(
+    raise call.error(
+        kind,
         f"{call} failed with {status}: {advice}",
         status=status,
-        method=call.method,
-        path=call.path,
         retry_after=retry_after_seconds(reply.headers.get("Retry-After")),
     )
 
@@ -179,135 +247,9 @@ def _read_json(reply: Reply, call: Call, parse: Callable[[bytes], object], api_k
 def _not_json(reply: Reply, call: Call, api_key: str) -> LessonspaceServerError:
     media_type, _, _ = reply.headers.get("Content-Type", "of no stated type").partition(";")
     kind = clean_words(media_type, api_key=api_key, longest=LONGEST_TYPE)
-    return LessonspaceServerError(
+    return call.error(
+        LessonspaceServerError,
         f"{call}: the answer ({reply.status}, {kind}) is not JSON. If this lasts, check that the host of "
         f"connection {call.conn_id!r} is the API's base URL and no proxy answers in its place.",
         status=reply.status,
-        method=call.method,
-        path=call.path,
     )
-
-
-def _error_for(reply: Reply, call: Call, api_key: str) -> LessonspaceError:
-    status = reply.status
-    kind, advice = _kind_and_advice(reply, call, api_key)
-    detail = _detail(reply.body, api_key)
-    return kind(
-        f"{call} failed with {status}: {advice}{f' The server says: {detail}' if detail else ''}",
-        status=status,
-        method=call.method,
-        path=call.path,
-        retry_after=retry_after_seconds(reply.headers.get("Retry-After")),
-    )
-
-
-def _kind_and_advice(reply: Reply, call: Call, api_key: str) -> tuple[type[LessonspaceError], str]:
-    status, connection = reply.status, f"connection {call.conn_id!r}"
-    if status < 200:
-        return LessonspaceServerError, (
-            f"that is no final reply. If this lasts, check that the host of {connection} is the API's base URL and no "
-            f"proxy answers in its place."
-        )
-    if 300 <= status < 400:
-        return LessonspaceServerError, (
-            f"a redirect to {_target(reply, api_key)} was not followed, the key stays with the host of {connection}: "
-            f"check that it is the API's base URL."
-        )
-    if status == 401:
-        return LessonspaceAuthError, f"the API key was refused, check the API key of {connection}."
-    if status == 403:
-        return LessonspaceAuthError, (
-            f"not allowed with this API key, check that organisation_id and API key of {connection} belong "
-            f"to the same organisation."
-        )
-    if status == 404:
-        return LessonspaceNotFoundError, _not_found(call)
-    if status == 429:
-        return LessonspaceRateLimitedError, (
-            "the requests per second of this API key are used up, by this deployment or another user with the "
-            "same key: run fewer tasks at once, or raise rate_limit_max_wait."
-        )
-    if status >= 500:
-        return LessonspaceServerError, "Lessonspace had a fault, try again later."
-    return LessonspaceBadRequestError, "the request was refused, correct what the server names."
-
-
-def _not_found(call: Call) -> str:
-    """Say what to check after a 404: the id in the path, or the connection when there is none."""
-    connection = f"connection {call.conn_id!r}"
-    if _OF_A_SESSION.search(call.path):
-        what = "no such session, or no recording of it," if call.path.endswith("/playback/") else "no such session"
-        return (
-            f"{what} in the organisation of {connection}: a session goes by its uuid, not by its space's id, and one "
-            f"that was launched does not exist before a person has joined it."
-        )
-    if _OF_A_SPACE.search(call.path):
-        return (
-            f"no such space in the organisation of {connection}: a space goes by its UUID or slug (launch's room_id); "
-            f"your own id of it is the filter launch_id of the organisation's sessions."
-        )
-    if _OF_A_USER.search(call.path):
-        return (
-            f"no such user in the organisation of {connection}: a user goes by the user_id of a launch or "
-            f"profiles[].user, and may have been removed already."
-        )
-    return (
-        f"nothing is there: check that the host of {connection} is the API's base URL, such as {DEFAULT_BASE_URL}, and "
-        f"that its organisation_id is right or blank."
-    )
-
-
-def _target(reply: Reply, api_key: str) -> str:
-    """Name the host that a redirect leads to; its path and query may open something."""
-    try:
-        host = clean_host(reply.headers.get("Location", ""), api_key=api_key)
-    except ValueError:
-        return "an address that can't be read"
-    return f"host {host}" if host else "another path of the same host"
-
-
-def _detail(body: bytes, api_key: str) -> str:
-    """
-    Take the server's own words: ``{"field": ["message"]}`` or ``{"detail": "..."}`` (facts, D).
-
-    Other bodies, such as a proxy's HTML, are left out.
-    """
-    try:
-        parsed = json.loads(body)
-        words = _first(_messages(parsed)) if isinstance(parsed, Mapping) else ""
-    except (ValueError, RecursionError):
-        return ""
-    return clean_words(words, api_key=api_key)
-
-
-def _first(messages: Iterator[str]) -> str:
-    """Join messages up to the length that is read of them."""
-    joined = ""
-    for message in messages:
-        joined += f"; {message}" if joined else message
-        if len(joined) > LONGEST_READ:
-            break
-    return joined
-
-
-def _messages(body: Mapping[str, object], prefix: str = "", depth: int = 0) -> Iterator[str]:
-    for name, value in body.items():
-        if name in _NEVER_QUOTED:
-            continue
-        entries = list(_entries(value))
-        label = "" if name in ("detail", "non_field_errors") else f"{prefix}{name[:_LONGEST_NAME]}: "
-        words = [str(entry) for entry in entries if not isinstance(entry, Mapping)]
-        if words or not entries:
-            yield label + " ".join(words)
-        for entry in entries:
-            if isinstance(entry, Mapping) and depth < _DEEPEST_MESSAGE:
-                yield from _messages(entry, f"{prefix}{name[:_LONGEST_NAME]}.", depth + 1)
-
-
-def _entries(value: object, depth: int = 0) -> Iterator[object]:
-    """Yield what is in a list and the lists in it; what is nested too deeply is left out."""
-    if not isinstance(value, list):
-        yield value
-    elif depth < _DEEPEST_MESSAGE:
-        for entry in value:
-            yield from _entries(entry, depth + 1)

@@ -45,7 +45,7 @@ def retry_after_seconds(header: str | None, now: datetime | None = None) -> floa
     """
     Read a Retry-After header, in either of its forms.
 
-    :param header: seconds or an HTTP date; the API documents none, but it is honoured when present (facts).
+    :param header: seconds or an HTTP date; the API documents none, but it is honoured when present.
     :param now: aware datetime, for the HTTP date; the present by default.
     :return: seconds from now, never negative; None when there is none or it can't be read.
     """

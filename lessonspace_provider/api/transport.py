@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from http.cookiejar import DefaultCookiePolicy
-from typing import Protocol, TypeVar
+from typing import TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
 import requests
@@ -16,16 +16,23 @@ from tenacity import RetryCallState
 from urllib3.exceptions import HTTPError
 
 from lessonspace_provider import __version__
-from lessonspace_provider.api.bodies import ACCEPTED_ENCODING, LARGEST_FILE, LARGEST_OBJECT, LARGEST_PAGE, read_reply
 from lessonspace_provider.api.connection import ConnectionSettings
-from lessonspace_provider.api.connection_errors import no_reply, no_whole_reply
-from lessonspace_provider.api.connections import Exchange, ExchangeAdapter, Permits, under_way
-from lessonspace_provider.api.deadline import Deadline
+from lessonspace_provider.api.errors import Call, Reply, no_reply, no_whole_reply
+from lessonspace_provider.api.exchange import Deadline, Exchange, ExchangeAdapter, Permits, under_way
 from lessonspace_provider.api.foreign_words import clean_host, holds_key
 from lessonspace_provider.api.measured import MeasuredRequest
-from lessonspace_provider.api.paging import Query, Source
+from lessonspace_provider.api.paging import Logger, Query, Source
 from lessonspace_provider.api.replaced_errors import ErrorsReplaced
-from lessonspace_provider.api.responses import Answer, Call, Reply, read_answer, read_file
+from lessonspace_provider.api.responses import (
+    ACCEPTED_ENCODING,
+    LARGEST_FILE,
+    LARGEST_OBJECT,
+    LARGEST_PAGE,
+    Answer,
+    read_answer,
+    read_file,
+    read_reply,
+)
 from lessonspace_provider.api.retries import http_date, retry_policy
 from lessonspace_provider.api.times import read_time
 from lessonspace_provider.exceptions import (
@@ -41,13 +48,6 @@ from lessonspace_provider.rate_limit.gate import Gate, OpenGate
 READ_TIMEOUTS_PER_REPLY = 5
 
 Result = TypeVar("Result")
-
-
-class Logger(Protocol):
-    """The part of a logger that is used here."""
-
-    def warning(self, message: str, /, *args: object) -> None:
-        """Log a line."""
 
 
 class _OrganisationKey(AuthBase):
@@ -196,11 +196,10 @@ class Transport:
         """
         call = Call("GET", what, self._settings.conn_id)
         if not self._is_safe_link(url):
-            raise LessonspaceServerError(
+            raise call.error(
+                LessonspaceServerError,
                 f"{call}: the API gave a link that is no https address, and it was not followed. Ask Lessonspace about "
                 f"it.",
-                method=call.method,
-                path=call.path,
             )
         prepared = self._prepare(requests.Request("GET", url, auth=_no_authorisation), call)
         return self._retried(lambda: read_file(self._send(prepared, call, OpenGate(), LARGEST_FILE), call))
@@ -260,11 +259,10 @@ class Transport:
 
     def _prepare(self, request: requests.Request, call: Call) -> requests.PreparedRequest:
         def failure(error: Exception) -> LessonspaceInputError:
-            return LessonspaceInputError(
+            return call.error(
+                LessonspaceInputError,
                 f"{call} can't be written as a request ({type(error).__name__}): check its values for characters that "
                 f"are no text, and the host of connection {call.conn_id!r}. Nothing was sent.",
-                method=call.method,
-                path=call.path,
             )
 
         with ErrorsReplaced(failure, requests.RequestException, ValueError):  # which hold the URL or the body

@@ -32,7 +32,7 @@ UserId = Annotated[str, USER_ID]
 
 
 class Profile(TypedDict, total=False):
-    """A person in a session: ``user`` is the integer that transcripts and logs refer to (facts, C)."""
+    """A person in a session: ``user`` is the integer that transcripts and logs refer to."""
 
     user: int
     name: str | None
@@ -41,7 +41,7 @@ class Profile(TypedDict, total=False):
 
 
 class LogRow(TypedDict, total=False):
-    """Something that happened in a session; ``profile`` holds the integer of ``profiles[].user`` (facts, C)."""
+    """Something that happened in a session; ``profile`` holds the integer of ``profiles[].user``."""
 
     id: int
     log_type: str
@@ -60,7 +60,7 @@ class Guest(TypedDict, total=False):
 
 
 class SpaceRef(TypedDict, total=False):
-    """The space as it stands inside a session. ``slug`` equals launch's ``room_id`` (facts, C)."""
+    """The space as it stands inside a session. ``slug`` equals launch's ``room_id``."""
 
     id: str
     slug: str
@@ -71,7 +71,7 @@ class SpaceRef(TypedDict, total=False):
 
 
 class Session(TypedDict, total=False):
-    """A meeting in a space. ``uuid`` is what URLs need; the integer ``id`` gives 404 there (facts, C)."""
+    """A meeting in a space. ``uuid`` is what URLs need; the integer ``id`` gives 404 there."""
 
     id: int
     uuid: str
@@ -93,28 +93,28 @@ class Session(TypedDict, total=False):
 
 
 class SessionUpdate(TypedDict, total=False):
-    """What an update sends, and its answer: these two fields, no more (facts, D)."""
+    """What an update sends, and its answer: these two fields, no more."""
 
     name: str | None
     recording_access_policy: list[str] | None
 
 
 class Speaker(TypedDict, total=False):
-    """Who said a segment: ``id`` equals ``profiles[].user`` (facts, C)."""
+    """Who said a segment: ``id`` equals ``profiles[].user``."""
 
     id: int
     name: str | None
 
 
 class Recording(TypedDict):
-    """What ``deliver`` gets of a recording: anyone who holds the link can watch for about 3 hours (facts, D)."""
+    """What ``deliver`` gets of a recording: anyone who holds the link can watch for about 3 hours."""
 
     session_id: str
     recording_url: str
 
 
 class Segment(TypedDict, total=False):
-    """One utterance. Times are seconds from the start of the recording, as floats (facts, D, C)."""
+    """One utterance. Times are seconds from the start of the recording, as floats."""
 
     start_time: float
     end_time: float
@@ -133,7 +133,7 @@ class Space(TypedDict, total=False):
 
 
 class UserAccount(TypedDict, total=False):
-    """Who an entry of the user list is about: ``id`` is the integer of ``profiles[].user`` (facts, C)."""
+    """Who an entry of the user list is about: ``id`` is the integer of ``profiles[].user``."""
 
     id: int
     username: str | None
@@ -143,7 +143,7 @@ class User(TypedDict, total=False):
     """
     An entry of the user list, of which the reference names no fields.
 
-    One client reads ``user`` as an object (facts, C); the integer in ``user`` or ``id`` is an assumption.
+    One client reads ``user`` as an object; the integer in ``user`` or ``id`` is an assumption.
     ``ids.user_id_of`` reads each of them.
     """
 
@@ -177,7 +177,7 @@ class Launch(TypedDict, total=False):
 
 
 class LaunchUser(TypedDict, total=False):
-    """Who the link is for. ``role`` is in the guides, not in the reference (facts, D)."""
+    """Who the link is for. ``role`` is in the guides, not in the reference."""
 
     name: str
     id: UserId
@@ -229,7 +229,7 @@ class ChatWebhooks(TypedDict, total=False):
 
 
 class KnockWebhooks(TypedDict, total=False):
-    """URLs to call when a person asks to be let in (facts, not in the reference)."""
+    """URLs to call when a person asks to be let in."""
 
     request: Url | None
     admit: Url | None
@@ -237,13 +237,13 @@ class KnockWebhooks(TypedDict, total=False):
 
 
 class SummaryWebhooks(TypedDict, total=False):
-    """URL to call when a summary is there (facts, not in the reference)."""
+    """URL to call when a summary is there."""
 
     finish: Url | None
 
 
 class Webhooks(TypedDict, total=False):
-    """All webhooks of a space: a launch that sends this key replaces them all; None and ``""`` remove (facts, D)."""
+    """All webhooks of a space: a launch that sends this key replaces them all; None and ``""`` remove."""
 
     session: SessionWebhooks | None
     user: UserWebhooks | None
@@ -255,7 +255,7 @@ class Webhooks(TypedDict, total=False):
 
 
 class Timeouts(TypedDict, total=False):
-    """The window in which the link works: aware datetimes or ISO 8601 text, at most 7 days (facts, D)."""
+    """The window in which the link works: aware datetimes or ISO 8601 text, at most 7 days."""
 
     not_before: datetime | str
     not_after: datetime | str

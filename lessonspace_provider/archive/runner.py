@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
-from lessonspace_provider.api.held import held
+from lessonspace_provider.api.plain_json import held
 from lessonspace_provider.api.times import write_time
 from lessonspace_provider.archive.entry import RETRY_FAILED_AFTER, Entries, Entry, by_session
 from lessonspace_provider.archive.erasure_rules import ErasureRules

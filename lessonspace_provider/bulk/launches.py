@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from lessonspace_provider.api.arguments import RENDERED_NONE, refuse_hidden, shown
 from lessonspace_provider.api.filters import refuse_unknown
-from lessonspace_provider.api.launch_request import LAUNCH_PARAMETERS, LaunchRequest, launch_request
+from lessonspace_provider.api.launch import LAUNCH_PARAMETERS, LaunchRequest, launch_request
 from lessonspace_provider.bulk.items import Item, Plan, Refusal, Row, reason_of, without_private
 from lessonspace_provider.exceptions import LessonspaceInputError
 

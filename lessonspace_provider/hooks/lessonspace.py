@@ -13,8 +13,8 @@ from airflow.providers.common.compat.sdk import BaseHook, Connection
 from asgiref.sync import sync_to_async
 
 from lessonspace_provider.api import arguments
-from lessonspace_provider.api.bodies import LARGEST_PAGE
 from lessonspace_provider.api.connection import ConnectionSettings, is_organisation_id
+from lessonspace_provider.api.errors import unexpected
 from lessonspace_provider.api.filters import (
     SEARCH_FILTERS,
     SESSION_FILTERS,
@@ -25,7 +25,7 @@ from lessonspace_provider.api.filters import (
 )
 from lessonspace_provider.api.launch import launch_body
 from lessonspace_provider.api.paging import SESSIONS, SPACES, USERS, Kind, Listing, ListMemory, Query
-from lessonspace_provider.api.responses import unexpected
+from lessonspace_provider.api.responses import LARGEST_PAGE
 from lessonspace_provider.api.transport import Transport
 from lessonspace_provider.exceptions import LessonspaceNotFoundError, LessonspaceServerError
 from lessonspace_provider.hooks import older_form

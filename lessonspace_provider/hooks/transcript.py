@@ -5,12 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import replace
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, cast
 
-from lessonspace_provider.api.bodies import LARGEST_PAGE
+from lessonspace_provider.api.errors import unexpected
 from lessonspace_provider.api.json_list import JsonList
-from lessonspace_provider.api.responses import unexpected
-from lessonspace_provider.api.whole_list import read_whole_list
+from lessonspace_provider.api.paging import read_whole_list
+from lessonspace_provider.api.responses import LARGEST_PAGE
 from lessonspace_provider.exceptions import (
     LessonspaceLinkExpiredError,
     LessonspaceNotFoundError,
@@ -18,21 +18,14 @@ from lessonspace_provider.exceptions import (
 )
 
 if TYPE_CHECKING:
-    from lessonspace_provider.api.paging import Query
-    from lessonspace_provider.api.responses import Call
+    from lessonspace_provider.api.errors import Call
+    from lessonspace_provider.api.paging import Logger, Query
     from lessonspace_provider.api.transport import Transport
     from lessonspace_provider.api.types import Segment
 
 
 #: How many links of a transcript are tried when the store reports that one has expired.
 LINKS_PER_TRANSCRIPT = 3
-
-
-class Logger(Protocol):
-    """The part of a logger that is used here."""
-
-    def info(self, message: str, /, *args: object) -> None:
-        """Log a line."""
 
 
 def open_transcript(transport: Transport, path: str, session_id: str, query: Query, log: Logger) -> Collection[Segment]:

@@ -119,7 +119,7 @@ def removed_user(_: Account) -> Finding:
     return unknown("it would take a user away")
 
 
-@assume(GUESSED, "api.bodies:LARGEST_OBJECT", "api.bodies:LARGEST_PAGE", "api.bodies:LARGEST_FILE")
+@assume(GUESSED, "api.responses:LARGEST_OBJECT", "api.responses:LARGEST_PAGE", "api.responses:LARGEST_FILE")
 def largest_file(_: Account) -> Finding:
     """No object is larger than 2 MB, no page of a list than 4 MB, and no transcript than 256 MB."""
     return unknown("no list has sizes")

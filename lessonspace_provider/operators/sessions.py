@@ -122,7 +122,7 @@ class LessonspaceUpdateSessionOperator(LessonspaceOperator):
     Rename a session, or say who may watch its recording, or both.
 
     The session is read first, once: for the old values, and because the API requires the name even when only the policy
-    is to change (facts, D). What another user renames between reading and sending gets its old name back.
+    is to change. What another user renames between reading and sending gets its old name back.
 
     Guide: docs/how-to/update-sessions.md#update-a-session
 
@@ -236,7 +236,7 @@ class LessonspaceGetRecordingUrlOperator(LessonspaceOperator):
     """
     Get the link to a session's recording, and hand it on inside the task.
 
-    Anyone with the link can watch for about 3 hours (facts, D), so it stays out of XCom. With neither ``deliver`` nor
+    Anyone with the link can watch for about 3 hours, so it stays out of XCom. With neither ``deliver`` nor
     ``push_recording_url``, the task only says that there is a recording.
 
     Guide: docs/how-to/recordings.md#recordings

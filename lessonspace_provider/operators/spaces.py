@@ -13,7 +13,7 @@ from lessonspace_provider.api.arguments import as_flag, as_positive, refuse, sho
 from lessonspace_provider.api.fields import without_keys
 from lessonspace_provider.api.foreign_words import clean_words
 from lessonspace_provider.api.ids import is_slug
-from lessonspace_provider.api.launch_request import DEFAULT_MARGIN, LAUNCH_PARAMETERS, launch_request
+from lessonspace_provider.api.launch import DEFAULT_MARGIN, LAUNCH_PARAMETERS, launch_request
 from lessonspace_provider.api.replaced_errors import ErrorsReplaced
 from lessonspace_provider.api.times import read_time, write_time
 from lessonspace_provider.api.types import Space
@@ -82,8 +82,8 @@ class LessonspaceLaunchSpaceOperator(LessonspaceOperator):
     :param allow_guests: let in people who know the room, without a link of their own.
     :param record_av: record audio and video; a transcript needs it.
     :param record_content: record what is on the board.
-    :param transcribe: make a transcript. Give it on every launch: one that leaves it out turns it off (facts, D).
-    :param summarise: make a summary; needs ``transcribe`` (facts, not in the reference).
+    :param transcribe: make a transcript. Give it on every launch: one that leaves it out turns it off.
+    :param summarise: make a summary; needs ``transcribe``.
     :param user: who the link is for, see ``LaunchUser``; without it, the link is a guest's. What is None in it is not
         sent either; all of it must not be.
     :param webhooks: URLs to call, see ``Webhooks``; they replace all that were there, and ``""`` removes them. Unknown

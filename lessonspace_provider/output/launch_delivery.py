@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from lessonspace_provider.api.arguments import as_flag, as_one_of, refuse_hidden
-from lessonspace_provider.api.launch_settings import refused_settings
+from lessonspace_provider.api.launch import refused_settings
 from lessonspace_provider.exceptions import LessonspaceDeliveryError, LessonspaceError, LessonspaceSettingRefusedError
 from lessonspace_provider.output.delivery import check_deliver, deliver_link
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
     from airflow.sdk.bases.notifier import BaseNotifier
 
-    from lessonspace_provider.api.launch_request import LaunchRequest
+    from lessonspace_provider.api.launch import LaunchRequest
     from lessonspace_provider.api.types import Launch
     from lessonspace_provider.output.delivery import Logger
 

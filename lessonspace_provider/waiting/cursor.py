@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from lessonspace_provider.api.types import Session
 
 #: How much further back than the newest known end the list is read, for sessions that it shows late: an idle session
-#: ends after 5 minutes (facts, D), and it is unknown which moment its end names.
+#: ends after 5 minutes, and it is unknown which moment its end names.
 OVERLAP = timedelta(minutes=10)
 
 

@@ -115,7 +115,7 @@ def session_verdict(session_id: str, session: ParsedSession | None) -> EndVerdic
 
     :param session_id: its uuid.
     :param session: None when the API knows none: launch reserves an id, and the session exists once a person has
-        joined (facts, D).
+        joined.
     """
     if session is None or session.end is None:
         return EndVerdict("waiting", not_ended(session_id, exists=session is not None))

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from lessonspace_provider.api.bodies import LARGEST_FILE, LARGEST_PAGE
+from lessonspace_provider.api.responses import LARGEST_FILE, LARGEST_PAGE
 from tests.endless_replies import head
 from tests.integration.peak_memory import ENDED, SESSION
 from tests.raw_server import RawServer

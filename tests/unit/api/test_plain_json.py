@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
+"""JSON of a server: its values, and how many of them are held."""
+
 from __future__ import annotations
 
 import json
@@ -7,7 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lessonspace_provider.api.plain_json import DEEPEST, parse
+from lessonspace_provider.api import plain_json as module
+from lessonspace_provider.api.plain_json import DEEPEST, held, parse
+from lessonspace_provider.exceptions import LessonspaceReplyTooLargeError
 
 _values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(), max_size=5),
@@ -70,3 +74,30 @@ def test_one_item_that_is_nested_endlessly_stops_no_other(levels, deep):
 def test_what_is_nested_endlessly_and_broken_is_refused(text):
     with pytest.raises((ValueError, RecursionError)):
         parse(text.encode())
+
+
+SMALL = {"uuid": "x", "profiles": [{"user": 1, "name": "Ann"}], "logs": None}
+
+
+@pytest.mark.parametrize(
+    "item",
+    [[[]] * 300, [{}] * 300, {f"{number}": 0 for number in range(150)}, "x" * 64 * 300, [["x" * 64] * 10] * 30],
+    ids=["lists", "objects", "fields", "long text", "texts"],
+)
+def test_items_of_any_shape_are_held_up_to_a_bound(monkeypatch, item):
+    monkeypatch.setattr(module, "MOST_VALUES", 1000)
+    read = []
+
+    def endless():
+        while True:
+            read.append(item)
+            yield item
+
+    with pytest.raises(LessonspaceReplyTooLargeError, match=r"The sessions .* stopped after [1-4]\. Take a shorter"):
+        held(endless(), "sessions")
+    assert len(read) <= 5
+
+
+def test_items_that_fit_are_held_as_they_are(monkeypatch):
+    monkeypatch.setattr(module, "MOST_VALUES", 1000)
+    assert held(iter([SMALL] * 80), "sessions") == [SMALL] * 80

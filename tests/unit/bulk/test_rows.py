@@ -149,7 +149,7 @@ def test_the_columns_of_updates():
 
 
 def test_every_launch_parameter_has_a_column():
-    from lessonspace_provider.api.launch_request import LAUNCH_PARAMETERS
+    from lessonspace_provider.api.launch import LAUNCH_PARAMETERS
 
     columns = launch_columns()
     roots = {name.split(".")[0] for name in (*columns.readers, *columns.free)}

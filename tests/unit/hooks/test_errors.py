@@ -13,9 +13,8 @@ import pytest
 import requests
 from requests_mock import ANY
 
-from lessonspace_provider.api.bodies import LARGEST_ERROR
 from lessonspace_provider.api.foreign_words import holds_key
-from lessonspace_provider.api.responses import Call, Reply, read_answer
+from lessonspace_provider.api.responses import LARGEST_ERROR, Call, Reply, read_answer
 from lessonspace_provider.exceptions import (
     LessonspaceAuthError,
     LessonspaceBadRequestError,

@@ -15,8 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from requests_mock import ANY
 
 from lessonspace_provider.api import paging
-from lessonspace_provider.api.bodies import LARGEST_OBJECT, LARGEST_PAGE
 from lessonspace_provider.api.paging import MOST_RESULTS
+from lessonspace_provider.api.responses import LARGEST_OBJECT, LARGEST_PAGE
 from lessonspace_provider.exceptions import (
     LessonspaceNotFoundError,
     LessonspaceReplyTooLargeError,

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from lessonspace_provider.api.bodies import LARGEST_ERROR
+from lessonspace_provider.api.responses import LARGEST_ERROR
 from lessonspace_provider.api.retries import ATTEMPTS
 from lessonspace_provider.exceptions import (
     LessonspaceBadRequestError,
@@ -206,7 +206,7 @@ def test_a_page_of_the_list_form_that_was_asked_for_may_be_any_part_of_it(hook, 
 
 
 def test_a_list_form_of_any_number_of_pages_takes_bounded_memory(hook, requests_mock, monkeypatch):
-    monkeypatch.setattr("lessonspace_provider.api.whole_list.LARGEST_LIST", 1 << 20)
+    monkeypatch.setattr("lessonspace_provider.api.paging.LARGEST_LIST", 1 << 20)
     large = page({**SEGMENT, "text": "x" * 400_000}, following=f"{URL}?page=2")
     requests_mock.get(URL, [{"json": {**large, "next": f"{URL}?page={number}"}} for number in range(2, 9)])
     with pytest.raises(LessonspaceReplyTooLargeError, match=f"GET {TRANSCRIPT_PATH}: .* larger than 1 MB"):

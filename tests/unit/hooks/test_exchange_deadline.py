@@ -14,7 +14,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from lessonspace_provider.api.deadline import Deadline
+from lessonspace_provider.api.exchange import Deadline
 from lessonspace_provider.api.transport import READ_TIMEOUTS_PER_REPLY
 from lessonspace_provider.exceptions import LessonspaceConnectionError, LessonspaceReplyTimeoutError
 from lessonspace_provider.rate_limit.gate import OpenGate

@@ -15,9 +15,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lessonspace_provider.api import bodies
-from lessonspace_provider.api.bodies import unpack
+from lessonspace_provider.api import responses
 from lessonspace_provider.api.connection import ConnectionSettings
+from lessonspace_provider.api.responses import unpack
 from lessonspace_provider.api.transport import Transport
 from lessonspace_provider.exceptions import (
     LessonspaceBadRequestError,
@@ -205,7 +205,7 @@ def test_gzip_is_unpacked_whole_in_bounded_pieces(members, size, garbage):
     packed = b"".join(map(gzip.compress, members)) + b"\0\0" + garbage
     pieces = list(unpack(packed[at : at + size] for at in range(0, len(packed), size)))
     assert b"".join(pieces) == b"".join(members)
-    assert max(map(len, pieces)) <= bodies._PIECE
+    assert max(map(len, pieces)) <= responses._PIECE
 
 
 # --- Connections -------------------------------------------------------------------------------------------------

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
+"""Webhooks and features of a launch."""
+
 from __future__ import annotations
 
 import pytest
 
-from lessonspace_provider.api.launch_webhooks import known_webhooks, refuse_unknown_webhooks
+from lessonspace_provider.api.launch_fields import known_webhooks, refuse_unknown_webhooks, unknown_features
 from lessonspace_provider.exceptions import LessonspaceInputError
 
 URL = "https://school.example/hook"
@@ -52,3 +54,17 @@ def test_a_name_that_is_nearly_right_is_answered_with_the_right_form(name):
 )
 def test_known_webhooks_are_not_refused(webhooks):
     refuse_unknown_webhooks(webhooks)
+
+
+@pytest.mark.parametrize(
+    "features", [None, "chat", {}, {"chat": True}, {"chat.enabled": False, "profanityFilter": True}]
+)
+def test_names_of_both_generations_are_known(features):
+    assert unknown_features(features) == []
+
+
+def test_an_unknown_name_is_described_with_the_nearest_known_one():
+    assert unknown_features({"chat": True, "chat.enable": True, "x" * 500: True}) == [
+        "'chat.enable' (did you mean 'chat.enabled'?)",
+        f"'{'x' * 100}'",
+    ]
