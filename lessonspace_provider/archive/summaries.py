@@ -18,7 +18,7 @@ from lessonspace_provider.output.files import write_pieces
 from lessonspace_provider.transcripts.summaries import (
     names_in_session,
     names_in_transcript,
-    redacted_summary,
+    redacted_text,
     summary_of,
 )
 
@@ -112,7 +112,7 @@ class SummaryFiles:
         return entry
 
     def _written(self, entry: Entry, text: str, source: str, *, before: str | None = None) -> Entry:
-        kept = redacted_summary(text, self._names.get(entry.session_id, {})) if self._redact else text
+        kept = redacted_text(text, self._names.get(entry.session_id, {})) if self._redact else text
         kept = self._rules.text(entry, kept)
         if kept == before:
             return entry

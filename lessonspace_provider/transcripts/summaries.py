@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING
 from unicodedata import normalize
 
@@ -12,6 +12,7 @@ from lessonspace_provider.api.foreign_words import clean_text
 from lessonspace_provider.sessions import objects_in
 from lessonspace_provider.transcripts.redaction import LABEL, kind_of
 from lessonspace_provider.transcripts.segments import UNKNOWN_SPEAKER, user_id_of, user_of
+from lessonspace_provider.transcripts.spoken_names import Roster
 
 if TYPE_CHECKING:
     from lessonspace_provider.api.types import Segment, Session
@@ -65,36 +66,56 @@ def names_in_transcript(segments: Collection[Segment], speakers: Mapping[int, st
     return names
 
 
-def redacted_summary(text: str, names: Mapping[str, str]) -> str:
+def redacted_text(text: str, names: Mapping[str, str]) -> str:
     """
     Write labels in place of names, and of their parts such as a first name, where they are whole words.
 
     Full names of several words are found in any case. A single word has to begin with a capital where its script has
-    capitals, or ``will`` would go with Will. Nicknames, misspelt names and people who did not speak are not found.
+    capitals, or ``will`` would go with Will. A name in another spelling that ``spoken_names`` finds becomes ``[name]``.
+    Nicknames, misspelt names and people who did not speak are not found.
 
-    :param text: a summary.
+    :param text: a summary, or what was said.
     :param names: name -> label.
     :return: the text; redacting it again changes nothing.
     """
-    labels: dict[str, str] = {}
-    for name, label in names.items():
-        labels.setdefault(" ".join(name.split()).casefold(), label)
-    for name, label in names.items():
-        for part in name.split():
-            if _is_name(part.strip(".,()\"'")):
-                labels.setdefault(part.strip(".,()\"'").casefold(), label)
-    labels = {words: label for words, label in labels.items() if " " in words or _is_name(words)}
+    return label_writer(names)(text)
+
+
+def label_writer(names: Mapping[str, str]) -> Callable[[str], str]:
+    """Make what does the same as ``redacted_text`` to many texts."""
+    labels = _labels(names)
     if not labels:
-        return text
+        return lambda text: text
     longest_first = sorted(labels, key=len, reverse=True)
     spelled = "|".join(r"\s+".join(map(re.escape, words.split())) for words in longest_first)
+    pattern = re.compile(rf"(?<!\w)(?:{spelled})(?!\w)", re.IGNORECASE)
 
     def replaced(found: re.Match[str]) -> str:
         words = " ".join(found[0].split())
         is_name = " " in words or not words[0].islower()
         return labels.get(words.casefold(), UNKNOWN_SPEAKER) if is_name else found[0]
 
-    return re.sub(rf"(?<!\w)(?:{spelled})(?!\w)", replaced, text, flags=re.IGNORECASE)
+    roster = Roster(filter(None, map(_without_words_of_labels, names)))
+    return lambda text: roster.redact(pattern.sub(replaced, text))[0]
+
+
+def _labels(names: Mapping[str, str]) -> dict[str, str]:
+    """Give the label of each name and of each of its parts, in lower case."""
+    labels: dict[str, str] = {}
+    for name, label in names.items():
+        words = " ".join(name.split()).casefold()
+        if " " in words or _is_name(words):
+            labels.setdefault(words, label)
+    for name, label in names.items():
+        for part in (word.strip(".,()\"'") for word in name.split()):
+            if _is_name(part):
+                labels.setdefault(part.casefold(), label)
+    return labels
+
+
+def _without_words_of_labels(name: str) -> str:
+    """Leave out words of a name that labels have, too: a label must stay as it is."""
+    return " ".join(word for word in name.split() if not LABEL.fullmatch(word.capitalize()))
 
 
 def _is_name(word: str) -> bool:

@@ -131,6 +131,8 @@ def test_a_code_block_is_good(language, text, lessonspace_connection):
         settings = ConfigParser()
         settings.read_string(text)
         assert all(conf.has_option(section, name) for section in settings.sections() for name in settings[section])
+    elif language == "jsonl":
+        assert all(json.loads(line) for line in text.splitlines())
     else:
         assert language == "shell", f"unknown language {language!r}"
         for line in text.splitlines():

@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Export transcripts for research from an archive that exists, without a call to the API."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from datetime import datetime
+from typing import TYPE_CHECKING, TypedDict
+
+from lessonspace_provider.api.arguments import as_window
+from lessonspace_provider.api.times import read_time
+from lessonspace_provider.archive.entry import Entry
+from lessonspace_provider.archive.erasure import WHOLE_FORMATS, segments_in
+from lessonspace_provider.archive.manifest_store import ManifestStore
+from lessonspace_provider.archive.recorded import content_of
+from lessonspace_provider.archive.windows import Window
+from lessonspace_provider.output.destinations import as_place
+from lessonspace_provider.output.files import remove_files, write_pieces
+from lessonspace_provider.transcripts.research import SessionFacts, research_lines
+
+if TYPE_CHECKING:
+    from airflow.sdk import ObjectStoragePath
+
+    from lessonspace_provider.api.types import Segment
+
+
+class ResearchExport(TypedDict):
+    """
+    What was exported.
+
+    :param path: of the folder.
+    :param sessions: how many files there are of the window.
+    :param utterances: how many there are in them.
+    :param left_out: ids of sessions that have a transcript, but no ``json`` or ``jsonl`` file as it was written.
+    :param removed: ids of sessions that were erased since an earlier export, whose files were removed.
+    """
+
+    path: str
+    sessions: int
+    utterances: int
+    left_out: list[str]
+    removed: list[str]
+
+
+def export_research(
+    destination: str | ObjectStoragePath,
+    folder: str | ObjectStoragePath,
+    window_start: datetime | str,
+    window_end: datetime | str,
+) -> ResearchExport:
+    """
+    Write ``<folder>/YYYY-MM-DD/<session uuid>.jsonl`` for each archived transcript of a window.
+
+    The lines are those of ``ResearchSession`` and ``ResearchUtterance``: roles and labels in place of names and user
+    ids. The day is that of the session's end in UTC. Run again after an erasure, it removes what was erased.
+
+    :param destination: the archive's folder.
+    :param folder: where to write, not shared with anything else.
+    :param window_start: aware datetime or ISO 8601 text; sessions that ended at this moment belong to the window.
+    :param window_end: likewise; sessions that ended at this moment do not.
+    :raises LessonspaceInputError: for an argument that can't be used.
+    :raises LessonspaceDestinationError: when a store refuses.
+    :raises LessonspaceError: when a manifest can't be read.
+    """
+    archive = as_place(destination, "the folder of an archive, such as 's3://aws_default@bucket/transcripts'")
+    target = as_place(folder, "an absolute folder or a URL, such as 's3://aws_default@bucket/research'", "folder")
+    export = ResearchExport(path=str(target), sessions=0, utterances=0, left_out=[], removed=[])
+    for entry, day in _entries(archive, Window(*as_window(window_start, window_end))):
+        file = target / day / f"{entry.session_id}.jsonl"
+        if entry.status == "erased":
+            remove_files([file])
+            export["removed"].append(entry.session_id)
+        elif entry.files:
+            segments = _segments_of(archive, entry)
+            if segments is None:
+                export["left_out"].append(entry.session_id)
+                continue
+            roles = {profile["user"]: str(profile["role"]) for profile in entry.profiles}
+            write_pieces(file, research_lines(_facts(entry), segments, roles))
+            export["sessions"] += 1
+            export["utterances"] += len(segments)
+    return export
+
+
+def _entries(archive: ObjectStoragePath, window: Window) -> Iterator[tuple[Entry, str]]:
+    """Read the entries of a window, each with the day of its end; an end may have been corrected since."""
+    manifests = ManifestStore(archive, dry_run=True)
+    for name in manifests.listed():
+        manifest = manifests.read(name)
+        for entry in manifest.entries.values() if manifest else ():
+            end = read_time(entry.end_time)
+            if end is not None and window.covers(end):
+                yield entry, end.strftime("%Y-%m-%d")
+
+
+def _facts(entry: Entry) -> SessionFacts:
+    return SessionFacts(
+        session_id=entry.session_id,
+        space_id=entry.space_id,
+        start_time=entry.start_time,
+        end_time=entry.end_time,
+        participants=entry.participants,
+    )
+
+
+def _segments_of(archive: ObjectStoragePath, entry: Entry) -> Collection[Segment] | None:
+    by_format = {file["format"]: file for file in entry.files}
+    for name in WHOLE_FORMATS:
+        data = content_of(archive, by_format[name]) if name in by_format else None
+        if data is not None:
+            return segments_in(data, name)
+    return None
