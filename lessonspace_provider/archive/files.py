@@ -36,6 +36,7 @@ class ArchiveLayout:
     :param path_template: see ``paths.check_path_template``.
     :param redact_speakers: whether roles and numbers stand in place of names.
     :param summaries: whether the sessions' summaries are archived, too.
+    :param tables: whether tables are written.
     """
 
     destination: ObjectStoragePath
@@ -43,6 +44,7 @@ class ArchiveLayout:
     path_template: str = DEFAULT_PATH_TEMPLATE
     redact_speakers: bool = False
     summaries: bool = False
+    tables: bool = False
 
 
 class TranscriptFiles:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
+from datetime import date, datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
 from lessonspace_provider.api.plain_json import held
@@ -18,6 +18,7 @@ from lessonspace_provider.archive.filing import Filed, file_sessions, search_win
 from lessonspace_provider.archive.manifest import Manifest
 from lessonspace_provider.archive.manifest_store import ManifestStore
 from lessonspace_provider.archive.paths import session_id_of
+from lessonspace_provider.archive.run_tables import RunTables
 from lessonspace_provider.archive.summaries import SummaryFiles
 from lessonspace_provider.archive.windows import LOOK_BACK, Window, gaps, manifest_name, window_of
 from lessonspace_provider.exceptions import LessonspaceError
@@ -93,6 +94,9 @@ class Archiver:
             clock=now,
             rules=self._rules,
         )
+        is_wanted = layout.tables and not dry_run
+        self._tables = RunTables(layout.destination, self._manifests, log, is_wanted=is_wanted)
+        self._own: str | None = None
         self._problems: dict[str, str] = {}
         self._pending_since: list[datetime] = []
 
@@ -129,6 +133,7 @@ class Archiver:
         elsewhere = newer | self._record_elsewhere(filed, others, write_time(window_start))
         entries = self._fetcher.fetch(own)
         manifest = self._manifests.update(known.with_entries(new), _changed(entries, known, None))
+        self._own = known.name
         self._note_pending(manifest)
         self._fetcher.warn_of_lost(entries, known)
         failed = [entry for entry in entries.values() if entry.has_failed] + self._take_failed_summaries()
@@ -171,9 +176,11 @@ class Archiver:
             changed += [done] if done else []
             if is_closed and (mark := listed.get(name)) is not None:
                 closed[name] = mark
-        self._add_closed(closed)
         self._apply_new_erasures()
-        return changed, list(self._problems.values())
+        names = {*unread, *further, *([self._own] if self._own else [])}
+        current = self._tables.update(sorted(names), write_time(before), own=self._own)
+        self._add_closed({name: mark for name, mark in closed.items() if name in current})
+        return changed, [*self._problems.values(), *self._tables.problems.values()]
 
     def gaps(self, until: datetime) -> list[Window]:
         """
@@ -182,6 +189,11 @@ class Archiver:
         To be asked last: runs of earlier windows beside this one have written their manifests by then.
         """
         return gaps(self.windows(), until)
+
+    @property
+    def table_days(self) -> list[date]:
+        """The days whose tables have changed by this run, or a try of it before."""
+        return sorted(self._tables.days)
 
     @property
     def oldest_pending(self) -> timedelta:

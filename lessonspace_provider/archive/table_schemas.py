@@ -74,7 +74,7 @@ _SEGMENTS = (
     Column("role", "string", "`teacher`, `student` or `admin`", "it is not known"),
     Column("speaker", "string", "name of the speaker, or the label in its place", "the segment has none"),
     Column("breakout_id", "string", "breakout room", "the segment has none"),
-    Column("text", "string", "what was said; empty if the segment has no text"),
+    Column("text", "string", "the spoken words; empty if the segment has no text"),
 )
 
 _PEOPLE = (
@@ -88,6 +88,3 @@ _PEOPLE = (
 
 #: The columns of each table, by its name, in their order. A file's path has one more, ``day``.
 TABLES: Mapping[str, tuple[Column, ...]] = {"sessions": _SESSIONS, "segments": _SEGMENTS, "people": _PEOPLE}
-
-#: The order in which the files of a day are written: ``sessions`` vouches for the others.
-WRITTEN = ("segments", "people", "sessions")

@@ -18,8 +18,13 @@ from lessonspace_provider.archive.run_metrics import send_run
 from lessonspace_provider.archive.runner import Archiver
 from lessonspace_provider.archive.windows import LOOK_BACK, Window, backfill_command, clocks_change
 from lessonspace_provider.exceptions import LessonspaceError, LessonspaceInputError
-from lessonspace_provider.operators.base import LessonspaceOperator, as_filters, time_zone_of
-from lessonspace_provider.output.destinations import as_place
+from lessonspace_provider.operators.archive_tables import (
+    LessonspaceBuildTablesOperator,
+    as_days,
+    check_table_formats,
+    report_days,
+)
+from lessonspace_provider.operators.base import LessonspaceOperator, as_filters, as_folder, time_zone_of
 from lessonspace_provider.transcripts import formats as transcripts
 from lessonspace_provider.waiting.awaited import DEFAULT_GIVE_UP_AFTER
 from lessonspace_provider.waiting.cursor import OVERLAP
@@ -30,6 +35,13 @@ if TYPE_CHECKING:
 
     from lessonspace_provider.api.types import FilterValue, Session
     from lessonspace_provider.archive.runner import ArchivedWindow
+
+__all__ = [
+    "DEFAULT_FORMATS",
+    "ArchiveResult",
+    "LessonspaceArchiveTranscriptsOperator",
+    "LessonspaceBuildTablesOperator",
+]
 
 DEFAULT_FORMATS = ("json", "txt")
 
@@ -54,7 +66,8 @@ class ArchiveResult(TypedDict):
     ``counts`` are the window's sessions per status, ``manifest`` is the path of their account (None for a dry run), and
     ``updated_manifests`` are those of other windows in which a run has changed something, or would. ``earlier`` are
     the sessions of those windows whose status has changed in this run, by what it is now: what came late is in
-    ``earlier["archived"]``, what is not waited for any longer in ``earlier["given_up"]``. ``connection`` is the
+    ``earlier["archived"]``, what is not waited for any longer in ``earlier["given_up"]``. ``days`` are those whose
+    tables were changed by this run or a try of it before, as ISO dates; none without ``tables``. ``connection`` is the
     connection's id, ``organisation`` the id of its organisation at Lessonspace, ``destination`` the archive's folder;
     ``window_start`` and ``window_end`` are ISO 8601 in UTC.
     """
@@ -63,6 +76,7 @@ class ArchiveResult(TypedDict):
     manifest: str | None
     updated_manifests: list[str]
     earlier: dict[TranscriptStatus, int]
+    days: list[str]
     connection: str
     organisation: str
     destination: str
@@ -98,10 +112,12 @@ class LessonspaceArchiveTranscriptsOperator(LessonspaceOperator):
     :param filters: further filters of ``LessonspaceHook.list_sessions``, such as ``tags`` or ``space``.
     :param include_single_user: whether sessions of one person are accounted for too (they have no transcript).
     :param give_up_after: how long after its end a session's transcript is waited for; timedelta or seconds.
+    :param tables: write tables as Parquet files below ``<destination>/tables``; needs pyarrow, and ``json`` or
+        ``jsonl`` among the formats.
     :param dry_run: say in the log what would be done, in earlier windows too, and do nothing. Sessions with files to
         fetch or to write count as pending.
-    :return: see ``ArchiveResult``. The same is the ``extra`` of the event of each outlet asset. A dry run has such
-        events, too, with None as the manifest.
+    :return: see ``ArchiveResult``. The same is the ``extra`` of the event of each outlet asset, which has a partition
+        for each of its days where Airflow has partitions. A dry run has such events, too, with None as the manifest.
     :raises LessonspaceInputError: for a parameter that can't be used, before any request.
     :raises LessonspaceDestinationError: when the destination's store refuses, before any transcript is asked for.
     :raises LessonspaceError: at the end, when sessions failed, or an earlier window's manifest can't be brought up to
@@ -133,6 +149,7 @@ class LessonspaceArchiveTranscriptsOperator(LessonspaceOperator):
         filters: Mapping[str, FilterValue | None] | None = None,
         include_single_user: bool = True,
         give_up_after: timedelta | float = DEFAULT_GIVE_UP_AFTER,
+        tables: bool = False,
         dry_run: bool = False,
         **kwargs: Any,
     ) -> None:
@@ -148,6 +165,7 @@ class LessonspaceArchiveTranscriptsOperator(LessonspaceOperator):
         self.filters = filters
         self.include_single_user = include_single_user
         self.give_up_after = give_up_after
+        self.tables = tables
         self.only_plan = dry_run
 
     def execute(self, context: Context) -> ArchiveResult:
@@ -160,9 +178,8 @@ class LessonspaceArchiveTranscriptsOperator(LessonspaceOperator):
         counts, path = archived.manifest.counts, None if self.only_plan else str(archived.path)
         self.log.info("%d sessions ended in the window: %s. Manifest: %s", sum(counts.values()), counts, path)
         earlier, problems = archiver.update_earlier(window.start, archived.elsewhere)
-        result = self._result(window, archived, earlier)
-        for asset in self.outlets:
-            context["outlet_events"][asset].extra = cast("dict[str, Any]", {**result})
+        result = self._result(window, archived, earlier, as_days(archiver.table_days))
+        report_days(context, self.outlets, cast("dict[str, Any]", {**result}), result["days"])
         if self.only_plan:
             for problem in problems:
                 self.log.warning("%s", problem)
@@ -173,12 +190,15 @@ class LessonspaceArchiveTranscriptsOperator(LessonspaceOperator):
         _fail_if_any_failed([archived, *earlier], problems, incomplete)
         return result
 
-    def _result(self, window: Window, archived: ArchivedWindow, earlier: Sequence[ArchivedWindow]) -> ArchiveResult:
+    def _result(
+        self, window: Window, archived: ArchivedWindow, earlier: Sequence[ArchivedWindow], days: list[str]
+    ) -> ArchiveResult:
         return ArchiveResult(
             counts=archived.manifest.counts,
             manifest=None if self.only_plan else str(archived.path),
             updated_manifests=[str(other.path) for other in earlier],
             earlier=count(entry for other in earlier for entry in other.changed),
+            days=days,
             connection=self.lessonspace_conn_id,
             organisation=self.hook.organisation_id,
             destination=str(as_folder(self.destination)),
@@ -244,7 +264,10 @@ class LessonspaceArchiveTranscriptsOperator(LessonspaceOperator):
             path_template=check_path_template(self.path_template),
             redact_speakers=as_flag("redact_speakers", self.redact_speakers),
             summaries=as_flag("summaries", self.summaries),
+            tables=as_flag("tables", self.tables),
         )
+        if layout.tables:
+            check_table_formats(layout.formats)
         give_up_after = as_duration("give_up_after", self.give_up_after)
         return Archiver(
             self.hook, layout, give_up_after=give_up_after, log=self.log, dry_run=as_flag("dry_run", self.only_plan)
@@ -294,11 +317,6 @@ class LessonspaceArchiveTranscriptsOperator(LessonspaceOperator):
         yield from listing.left_out  # without a uuid there is no transcript to ask for: accounted for as failed
         if listing.incomplete:
             incomplete.append(listing.incomplete)
-
-
-def as_folder(destination: object) -> ObjectStoragePath:
-    """Check the folder that a task writes to."""
-    return as_place(destination, "an absolute folder or a URL, such as 's3://aws_default@bucket/folder'")
 
 
 def _fail_if_any_failed(windows: Sequence[ArchivedWindow], problems: Sequence[str], incomplete: Sequence[str]) -> None:

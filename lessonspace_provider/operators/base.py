@@ -14,6 +14,7 @@ from airflow.providers.common.compat.sdk import BaseOperator, conf
 from lessonspace_provider.api.arguments import as_positive, refuse
 from lessonspace_provider.api.fields import as_fields, pick
 from lessonspace_provider.hooks.on_worker import DEFAULT_CONN_ID, HookOnWorker
+from lessonspace_provider.output.destinations import as_place
 from lessonspace_provider.output.lists import Entry, as_lines_file, fit_for_xcom, write_lines
 
 if TYPE_CHECKING:
@@ -107,6 +108,11 @@ def as_filters(filters: object) -> dict[str, FilterValue | None]:
     if not isinstance(filters, Mapping) or not all(isinstance(name, str) for name in filters):
         raise refuse("filters", filters, "a mapping of the API's filter names to values")
     return dict(filters)
+
+
+def as_folder(destination: object) -> ObjectStoragePath:
+    """Check the folder that a task writes to."""
+    return as_place(destination, "an absolute folder or a URL, such as 's3://aws_default@bucket/folder'")
 
 
 def time_zone_of(dag: object) -> tzinfo | None:

@@ -20,9 +20,8 @@ from lessonspace_provider.operators.archive import (
     DEFAULT_FORMATS,
     ArchiveResult,
     LessonspaceArchiveTranscriptsOperator,
-    as_folder,
 )
-from lessonspace_provider.operators.base import LessonspaceOperator
+from lessonspace_provider.operators.base import LessonspaceOperator, as_folder
 from lessonspace_provider.output.files import write_pieces
 from lessonspace_provider.transcripts import formats as transcripts
 from lessonspace_provider.transcripts.segments import in_memory

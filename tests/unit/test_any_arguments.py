@@ -300,7 +300,7 @@ TASKS = {
         {
             **CONNECTION,
             **each(or_none(is_time), "window_start", "window_end"),
-            **each(is_flag, "redact_speakers", "summaries", "include_single_user", "dry_run"),
+            **each(is_flag, "redact_speakers", "summaries", "tables", "include_single_user", "dry_run"),
             "destination": is_place,
             "formats": is_list,
             "path_template": is_text,
