@@ -98,7 +98,7 @@ def test_a_folder_without_an_archive_is_refused(tmp_path):
         {"window_start": END, "window_end": START},
         {"window_end": 5},
     ],
-    ids=str,
+    ids=["destination", "window_start", "span", "window_end"],
 )
 def test_bad_parameters_are_refused(tmp_path, parameters):
     with pytest.raises(LessonspaceInputError, match=r"destination|window_"):
