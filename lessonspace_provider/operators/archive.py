@@ -13,11 +13,14 @@ from lessonspace_provider.api.foreign_words import clean_message, clean_words
 from lessonspace_provider.api.times import write_time
 from lessonspace_provider.archive.entry import count
 from lessonspace_provider.archive.files import ArchiveLayout
+from lessonspace_provider.archive.health import Schedule, night_of
+from lessonspace_provider.archive.health_store import RunReport, recording_run
 from lessonspace_provider.archive.paths import DEFAULT_PATH_TEMPLATE, check_path_template
 from lessonspace_provider.archive.run_metrics import send_run
 from lessonspace_provider.archive.runner import Archiver
 from lessonspace_provider.archive.windows import LOOK_BACK, Window, backfill_command, clocks_change
 from lessonspace_provider.exceptions import LessonspaceError, LessonspaceInputError
+from lessonspace_provider.links import LessonspaceArchiveHealthLink, health_query
 from lessonspace_provider.operators.archive_tables import (
     LessonspaceBuildTablesOperator,
     as_days,
@@ -124,6 +127,7 @@ class LessonspaceArchiveTranscriptsOperator(LessonspaceOperator):
         date.
     """
 
+    operator_extra_links = (LessonspaceArchiveHealthLink(),)
     template_fields: Sequence[str] = (
         "lessonspace_conn_id",
         "destination",
@@ -167,10 +171,19 @@ class LessonspaceArchiveTranscriptsOperator(LessonspaceOperator):
         self.give_up_after = give_up_after
         self.tables = tables
         self.only_plan = dry_run
+        self.health_page: str | None = None
 
     def execute(self, context: Context) -> ArchiveResult:
         """Archive session by session, write the manifests, then fail if any session did."""
         window = self._window(context)
+        if self.only_plan:
+            return self._archive(window, context, RunReport())
+        folder = as_folder(self.destination)
+        self.health_page = health_query(str(folder), night_of(window))
+        with recording_run(folder, window, self._schedule(window, context), self.log) as report:
+            return self._archive(window, context, report)
+
+    def _archive(self, window: Window, context: Context, report: RunReport) -> ArchiveResult:
         incomplete: list[str] = []
         sessions = self._sessions(window, self._checked_filters(), incomplete)
         archiver = self._archiver()
@@ -185,10 +198,17 @@ class LessonspaceArchiveTranscriptsOperator(LessonspaceOperator):
                 self.log.warning("%s", problem)
             return result
         send_run([result["counts"], result["earlier"]], archiver.oldest_pending)
-        interval = (context.get("data_interval_start"), context.get("data_interval_end"))
-        self._warn_of_gaps(archiver.gaps(until=window.start), window, are_intervals=window == interval)
+        report.given_up = counts["given_up"] + result["earlier"]["given_up"]
+        schedule = self._schedule(window, context)
+        self._warn_of_gaps(archiver.gaps(until=window.start), window, are_intervals=schedule is not None)
         _fail_if_any_failed([archived, *earlier], problems, incomplete)
         return result
+
+    def _schedule(self, window: Window, context: Context) -> Schedule | None:
+        """Describe what fills gaps; None where the window is not the run's data interval."""
+        interval = (context.get("data_interval_start"), context.get("data_interval_end"))
+        start, end = window
+        return Schedule(self.dag_id, (end - start).total_seconds()) if interval == (start, end) else None
 
     def _result(
         self, window: Window, archived: ArchivedWindow, earlier: Sequence[ArchivedWindow], days: list[str]

@@ -12,6 +12,7 @@ from typing import Any
 
 from airflow.sdk import ObjectStoragePath
 
+from lessonspace_provider.archive.health_store import HEALTH, HEALTH_PAGE
 from lessonspace_provider.operators.transcripts import LessonspaceArchiveTranscriptsOperator
 
 END = datetime.now(timezone.utc).replace(minute=0, second=0, microsecond=0) - timedelta(hours=3)
@@ -55,10 +56,15 @@ def finished(process: multiprocessing.process.BaseProcess) -> int | None:
 
 
 def tree(folder: ObjectStoragePath) -> dict[str, bytes]:
-    """Read all files below a folder, by their paths in it, but no part files of killed runs, which stay for a day."""
+    """
+    Read all files below a folder, by their paths in it.
+
+    Left out are part files of killed runs, which stay for a day, and the health, which has the times of runs.
+    """
     store, root = folder.fs, folder.path.rstrip("/") + "/"
     store.invalidate_cache()
-    return {path.removeprefix(root): store.cat_file(path) for path in store.find(root) if not path.endswith(".part")}
+    found = (path for path in store.find(root) if not path.endswith((".part", HEALTH, HEALTH_PAGE)))
+    return {path.removeprefix(root): store.cat_file(path) for path in found}
 
 
 def manifest_in(folder: ObjectStoragePath) -> Any:
