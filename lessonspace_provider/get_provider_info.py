@@ -60,7 +60,30 @@ def get_provider_info() -> dict[str, object]:
             }
         ],
         "cli": ["lessonspace_provider.command_line.airflow_commands.get_commands"],
-        "extra-links": ["lessonspace_provider.links.LessonspaceSpaceLink"],
+        "extra-links": [
+            "lessonspace_provider.links.LessonspaceArchiveHealthLink",
+            "lessonspace_provider.links.LessonspaceSpaceLink",
+        ],
+        "plugins": [
+            {"name": "lessonspace", "plugin-class": "lessonspace_provider.plugin.definition.LessonspacePlugin"}
+        ],
+        "config": {
+            "lessonspace": {
+                "description": "Settings of the Lessonspace provider.",
+                "options": {
+                    "archives": {
+                        "description": (
+                            "The archives that the page Lessonspace shows: their folders, as in destination of the "
+                            "archive's operator, with commas between them. Only the API server reads it."
+                        ),
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": "s3://aws_default@my-bucket/transcripts",
+                        "default": "",
+                    }
+                },
+            }
+        },
         "connection-types": [
             {
                 "connection-type": "lessonspace",
