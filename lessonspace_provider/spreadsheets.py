@@ -114,6 +114,21 @@ def column_names(data: bytes, file: str, expected: Sequence[str]) -> list[str]:
     return [_tidy(cell) for cell in header if _tidy(cell)]
 
 
+def unfinished_line(data: bytes, file: str, expected: Sequence[str]) -> int | None:
+    """
+    Find the last row of a file that ends within it, as one does whose writing was interrupted.
+
+    :param data: the whole file.
+    :param file: its name, for messages.
+    :param expected: see ``column_names``.
+    :return: the line on which it begins; None for a file that ends with a line break or a row of all columns.
+    """
+    header, records = _table(data, file, expected)
+    line, last = max(records, default=(0, header))
+    is_whole = len(last) >= len(header) and not _LOST.search(last[-1] if last else "")
+    return None if is_whole or _decoded(data, file).endswith(("\n", "\r")) else line
+
+
 def without_formulas(cell: str) -> str:
     """
     Put an apostrophe before whatever in a cell a spreadsheet could take for a formula.

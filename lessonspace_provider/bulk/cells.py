@@ -34,12 +34,21 @@ class Columns:
     free: Mapping[str, Reader] = field(default_factory=dict)
 
 
-def csv_rows(data: bytes, file: str, columns: Columns) -> list[Row]:
+def breaks_off(file: str, line: int) -> LessonspaceInputError:
+    """Make the error for a file that breaks off."""
+    return LessonspaceInputError(
+        f"The file {file} breaks off in line {line}: write it again, or give accept_incomplete_file=True to use the "
+        f"lines before. Nothing was sent."
+    )
+
+
+def csv_rows(data: bytes, file: str, columns: Columns, *, accept_incomplete: bool = False) -> list[Row]:
     """
     Read a CSV file. An empty cell is the same as a parameter that is left out.
 
     :param data: the whole file.
     :param file: its name, for messages.
+    :param accept_incomplete: leave out the last row of a file that breaks off in it.
     :raises LessonspaceInputError: when it can't be read to its end, or has a column that is not known.
     """
     given = spreadsheets.column_names(data, file, list(columns.readers))
@@ -50,6 +59,10 @@ def csv_rows(data: bytes, file: str, columns: Columns) -> list[Row]:
         raise LessonspaceInputError(f"{file}: {error}") from None
     others = [name for name in given if named[name] not in columns.required]
     rows = spreadsheets.read_rows(data, file, columns.required, optional=others)
+    if (unfinished := spreadsheets.unfinished_line(data, file, given)) is not None:
+        if not accept_incomplete:
+            raise breaks_off(file, unfinished)
+        rows = [row for row in rows if row.line != unfinished]
     return [
         Row(
             f"line {row.line}",

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sized
 from typing import TYPE_CHECKING
 
 from lessonspace_provider.api.arguments import refuse, refuse_hidden
-from lessonspace_provider.bulk.cells import Columns, csv_rows
+from lessonspace_provider.bulk.cells import Columns, breaks_off, csv_rows
 from lessonspace_provider.bulk.items import Row
 from lessonspace_provider.exceptions import LessonspaceInputError
 from lessonspace_provider.output.destinations import as_place
@@ -38,16 +38,37 @@ def read_rows(parameter: str, given: object, columns: Columns, *, accept_incompl
     :param parameter: its name, for errors.
     :param given: a list of mappings; or the path of a ``.jsonl`` or ``.csv`` file as ``ObjectStoragePath`` takes it.
     :param columns: those of a CSV file.
-    :param accept_incomplete_file: whether what is readable of a ``.jsonl`` file that breaks off is read.
+    :param accept_incomplete_file: whether what is readable of a file that breaks off is read.
     :raises LessonspaceInputError: when the input is neither, or a file can't be read to its end.
     """
+    if (file := file_of(parameter, given)) is not None:
+        return _rows_of_file(parameter, file, columns, accept_incomplete_file)
     if isinstance(given, HiddenRows):
         given = given.rows
-    if isinstance(given, str) or hasattr(given, "protocol"):
-        return _rows_of_file(parameter, given, columns, accept_incomplete_file)
     if not isinstance(given, Iterable) or isinstance(given, (Mapping, bytes)):
         raise refuse_hidden(parameter, given, "a list of mappings, or the path of a .jsonl or .csv file")
     return [_row(f"item {number}", entry) for number, entry in enumerate(given, start=1)]
+
+
+def file_of(parameter: str, given: object) -> ObjectStoragePath | None:
+    """
+    Give the file of an input; None for an input that is no file.
+
+    :param parameter: its name, for errors.
+    :raises LessonspaceInputError: for a path that can't be used.
+    """
+    if isinstance(given, HiddenRows):
+        given = given.rows
+    if not isinstance(given, str) and not hasattr(given, "protocol"):
+        return None
+    allowed = (
+        "a list of mappings, or a .jsonl or .csv file with its whole path, such as "
+        "'s3://aws_default@bucket/launches/{{ ds }}.csv'"
+    )
+    file = as_place(given, allowed, parameter)
+    if not file.name.lower().endswith((".jsonl", ".csv")):
+        raise refuse(parameter, str(file), allowed)
+    return file
 
 
 def _row(place: str, entry: object) -> Row:
@@ -56,21 +77,14 @@ def _row(place: str, entry: object) -> Row:
     return Row(place, {}, f"it must be a mapping of parameters by their names, and is of type {type(entry).__name__}")
 
 
-def _rows_of_file(parameter: str, given: object, columns: Columns, accept_incomplete: bool) -> list[Row]:
+def _rows_of_file(parameter: str, file: ObjectStoragePath, columns: Columns, accept_incomplete: bool) -> list[Row]:
     from lessonspace_provider.output.files import read_whole
 
-    allowed = (
-        "a list of mappings, or a .jsonl or .csv file with its whole path, such as "
-        "'s3://aws_default@bucket/launches/{{ ds }}.csv'"
-    )
-    file = as_place(given, allowed, parameter)
-    if not file.name.lower().endswith((".jsonl", ".csv")):
-        raise refuse(parameter, str(file), allowed)
     data = read_whole(file)
     if data is None:
         raise LessonspaceInputError(f"{parameter}: there is no file {file}. Nothing was sent.")
     if file.name.lower().endswith(".csv"):
-        return csv_rows(data, str(file), columns)
+        return csv_rows(data, str(file), columns, accept_incomplete=accept_incomplete)
     return _json_rows(_decoded(data, file), file, accept_incomplete)
 
 
@@ -98,10 +112,7 @@ def _json_rows(text: str, file: ObjectStoragePath, accept_incomplete: bool) -> l
             if number < len(lines):
                 rows.append(Row(place, {}, f"it is no JSON ({getattr(error, 'msg', 'nested too deeply')})"))
             elif not accept_incomplete:
-                raise LessonspaceInputError(
-                    f"The file {file} breaks off in line {number}: write it again, or give "
-                    f"accept_incomplete_file=True to use the lines before. Nothing was sent."
-                ) from None
+                raise breaks_off(str(file), number) from None
     return rows
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypedDict, TypeVar
 
 from lessonspace_provider.api.arguments import as_flag, as_one_of, as_positive, refuse
 from lessonspace_provider.bulk.items import count
-from lessonspace_provider.bulk.rows import HiddenRows, read_rows
+from lessonspace_provider.bulk.rows import HiddenRows, file_of, read_rows
 from lessonspace_provider.bulk.threads import MOST_WORKERS, WORKERS
 from lessonspace_provider.exceptions import LessonspaceInputError, LessonspaceJobError
 from lessonspace_provider.operators.base import LessonspaceOperator
@@ -42,7 +42,7 @@ class LessonspaceBulkOperator(LessonspaceOperator):
 
     :param account: the folder of the account; None for none.
     :param on_refused: ``"continue"`` does what can be done; ``"fail"`` does nothing if any item is refused.
-    :param accept_incomplete_file: read what can be read of a ``.jsonl`` file that breaks off.
+    :param accept_incomplete_file: read what can be read of a file that breaks off.
     :param account_names: write people's names into the account.
     :param max_threads: items at a time.
     """
@@ -107,11 +107,13 @@ class LessonspaceBulkOperator(LessonspaceOperator):
         folder = self._account_folder()
         incomplete = as_flag("accept_incomplete_file", self.accept_incomplete_file)
         given = getattr(self, self.rows_parameter)
+        file = file_of(self.rows_parameter, given)
+        what = self.rows_parameter if file is None else f"{self.rows_parameter} in {file}"
         rows = read_rows(self.rows_parameter, given, self.columns(), accept_incomplete_file=incomplete)
         _ = self.hook.settings  # a connection that can't be used is no item's fault
         with without_account() if folder is None else open_account(folder, self.rows_parameter) as account:
             planned = plan(rows, account.key_of)
-            self._heed(planned)
+            self._heed(planned, what)
             run = JobRun(
                 account,
                 attempt,
@@ -124,7 +126,7 @@ class LessonspaceBulkOperator(LessonspaceOperator):
             )
             records = run.run(planned.items, planned.refusals)
         path = None if folder is None else str(account.path)
-        if problem := not_done(self.rows_parameter, records, path, run.stopped_because):
+        if problem := not_done(what, records, path, run.stopped_because):
             raise LessonspaceJobError(problem)
         return JobResult(counts=count(records), account=path)
 
@@ -132,13 +134,13 @@ class LessonspaceBulkOperator(LessonspaceOperator):
         allowed = "an absolute folder or a URL, such as 's3://aws_default@bucket/folder'"
         return None if self.account is None else as_place(self.account, allowed, "account")
 
-    def _heed(self, planned: Plan[Task]) -> None:
+    def _heed(self, planned: Plan[Task], what: str) -> None:
         for warning in planned.warnings:
             self.log.warning("%s.", warning)
         if planned.refusals and self.on_refused == "fail":
             raise LessonspaceInputError(
-                f"{len(planned.refusals)} of {self.rows_parameter} are refused, and none was sent, as "
-                f"on_refused='fail': {_named(planned.refusals)}."
+                f"{len(planned.refusals)} of {len(planned.items) + len(planned.refusals)} {what} are refused, and none "
+                f"was sent, as on_refused='fail': {_named(planned.refusals)}."
             )
 
 

@@ -191,7 +191,7 @@ class LessonspaceUpdateSessionsOperator(LessonspaceBulkOperator):
         session in ``account.jsonl``. None: a retry does all updates again.
     :param defaults: ``name`` and ``recording_access_policy`` of all updates that do not give their own.
     :param on_refused: ``"continue"`` sends the others when some updates can't be sent; ``"fail"`` sends none.
-    :param accept_incomplete_file: read what can be read of a ``.jsonl`` file that breaks off in its last line.
+    :param accept_incomplete_file: read what can be read of a file that breaks off in its last line.
     :param max_threads: updates at a time. All pass the rate limit of the API key.
     :return: see ``JobResult``.
     :raises LessonspaceInputError: for a parameter that can't be used, and for a file that can't be read to its end.

@@ -269,7 +269,7 @@ class LessonspaceLaunchSpacesOperator(LessonspaceBulkOperator):
     :param deliver_secret: hand ``secret`` to ``deliver`` too: it gives full control over the space.
     :param on_setting_refused: see ``LessonspaceLaunchSpaceOperator``.
     :param on_refused: ``"continue"`` launches the others when some launches can't be sent; ``"fail"`` launches none.
-    :param accept_incomplete_file: launch what can be read of a ``.jsonl`` file that breaks off in its last line.
+    :param accept_incomplete_file: launch what can be read of a file that breaks off in its last line.
     :param max_links_per_space: all launches of a space that has more of them are refused.
     :param account_names: write ``user.name`` into the account, too.
     :param max_threads: launches and deliveries at a time. All pass the rate limit of the API key.

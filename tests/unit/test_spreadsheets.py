@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lessonspace_provider.exceptions import LessonspaceInputError
-from lessonspace_provider.spreadsheets import read_rows, without_formulas
+from lessonspace_provider.spreadsheets import read_rows, unfinished_line, without_formulas
 from tests.spreadsheet import SIGNS, is_formula, split_as_a_spreadsheet
 
 COLUMNS = ("lesson", "start")
@@ -256,3 +256,24 @@ def test_long_cells_are_written_in_linear_time():
     assert len(without_formulas(";" * 200_000)) == 200_000
     assert len(without_formulas("\u200b" * 200_000)) == 200_000
     assert len(re.sub("'", "", without_formulas(" =" * 100_000))) == 200_000
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("a,b\n1,2\n", None),
+        ("a,b\n1,2", None),
+        ("a,b\n1\n", None),
+        ("a,b\n1,2\n3", 3),
+        ("sep=;\na;b\n1;2\n3", 4),
+        ("a,b", None),
+        ("", None),
+        ('a,b\n1,"2\n2"\n3', 4),
+    ],
+)
+def test_last_row_that_ends_within_it_is_found(text, line):
+    assert unfinished_line(text.encode(), "x.csv", ["a", "b"]) == line
+
+
+def test_last_row_that_ends_within_a_letter_is_found():
+    assert unfinished_line("a,b\n1,é".encode()[:-1], "x.csv", ["a", "b"]) == 2

@@ -129,6 +129,14 @@ def test_a_reason_has_no_name_address_or_recipient():
     assert "mother" not in reason
 
 
+def test_five_thousand_launches_for_a_space_are_all_refused():
+    crowd = ({"launch_id": "maths", "user": {"id": str(number)}} for number in range(5000))
+    planned = plan(*crowd, {"launch_id": "physics"}, most=200)
+    assert [item.label for item in planned.items] == ["physics"]
+    assert len(planned.refusals) == 5000
+    assert "5000 launches are for this space, and max_links_per_space=200" in planned.refusals[0].reason
+
+
 def test_all_launches_of_a_crowded_space_are_refused():
     planned = plan(*(person(f"P{number}") for number in range(4)), {"launch_id": "physics"}, most=3)
     assert [item.label for item in planned.items] == ["physics"]

@@ -62,6 +62,13 @@ def test_a_file_that_breaks_off_is_refused_unless_asked_for(tmp_path):
     assert [row.values for row in read(path, accept_incomplete_file=True)] == [{"launch_id": "a"}]
 
 
+def test_a_csv_file_that_breaks_off_is_refused_unless_asked_for(tmp_path):
+    path = written(tmp_path, "x.csv", "launch_id,user.name,user.email\na,Ann,ann@school.example\nb,Ben,ben@sch"[:-9])
+    with pytest.raises(LessonspaceInputError, match=r"x\.csv breaks off in line 3.*accept_incomplete_file=True"):
+        read(path)
+    assert [row.values["launch_id"] for row in read(path, accept_incomplete_file=True)] == ["a"]
+
+
 def test_a_last_line_without_its_end_is_read_when_it_is_whole(tmp_path):
     assert len(read(written(tmp_path, "x.jsonl", '{"launch_id": "a"}\n{"launch_id": "b"}'))) == 2
 
