@@ -30,10 +30,11 @@ def test_everybody_gets_a_link_and_airflow_stores_none_and_no_people_of_a_file(
     said = all_said()
     assert run.state == "success"
     links = [path.read_text() for path in (folder / "links").iterdir()]
-    assert len(links) == len(set(links)) == 12
-    assert {task: xcom(run, task)["counts"]["done"] for task in ("file", "listed", "written")} == {
+    assert len(links) == len(set(links)) == 15
+    assert {task: xcom(run, task)["counts"]["done"] for task in ("file", "listed", "batches", "written")} == {
         "file": 9,
         "listed": 2,
+        "batches": 3,
         "written": 1,
     }
     launches = {launch.body["user"]["id"]: launch.body for launch in lessonspace_sandbox.control.launches()}

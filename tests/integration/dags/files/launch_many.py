@@ -17,6 +17,11 @@ def to_the_school(launch, context):
     (folder / f"{launch['request']['launch_id']} {launch['request']['user']['id']}").write_text(launch["client_url"])
 
 
+def all_to_the_school(launches, context):
+    for launch in launches:
+        to_the_school(launch, context)
+
+
 @task(show_return_value_in_logs=False)
 def timetable() -> list[dict[str, object]]:
     """Give two launches whose names look like templates."""
@@ -45,6 +50,13 @@ with DAG(
     )
     LessonspaceLaunchSpacesOperator(
         task_id="listed", launches=timetable(), account="{{ params.folder }}/listed", deliver=to_the_school
+    )
+    LessonspaceLaunchSpacesOperator(
+        task_id="batches",
+        launches=[{"launch_id": "batch", "user": {"id": f"batch-{number}"}} for number in range(3)],
+        account="{{ params.folder }}/batches",
+        deliver_many=all_to_the_school,
+        deliver_batch_size=2,
     )
     LessonspaceLaunchSpacesOperator(
         task_id="written",
