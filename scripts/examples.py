@@ -48,6 +48,7 @@ def variables(run: RunFolder) -> dict[str, tuple[str, str]]:
     """
     return {
         "lessonspace_accounts": (f"file://{run.accounts}", "Where bulk tasks record what became of each item"),
+        "lessonspace_alerts": (f"file://{run.alerts}", "What alerts about lessons remember from run to run"),
         "lessonspace_archive": (f"file://{run.archive}", "Where transcripts are archived"),
         "lessonspace_attendance": (f"file://{run.attendance}", "Where attendance reports are written"),
         "lessonspace_inventory": (f"file://{run.inventory}", "Where users and spaces are listed"),

@@ -49,6 +49,11 @@ class RunFolder:
         return self.root / "links"
 
     @property
+    def alerts(self) -> Path:
+        """The folder of lesson_alerts."""
+        return self.root / "alerts"
+
+    @property
     def attendance(self) -> Path:
         """The folder of attendance_report."""
         return self.root / "attendance"
