@@ -68,16 +68,19 @@ class Nights:
     :param school: whose clock is the true one.
     :param destination: of the archive.
     :param chance: where all chance comes from.
+    :param tables: whether the runs write tables.
     """
 
     school: School
     control: SandboxControl
     destination: ObjectStoragePath
     chance: random.Random
+    tables: bool = False
     warnings: list[str] = field(default_factory=list)
     unexpected: list[str] = field(default_factory=list)
     runs: int = 0
     interrupted: int = 0
+    is_complete: bool = False
     _is_spoilt: bool = False
 
     def run(self, window: Window, now: datetime, night: Night | None = None) -> bool:
@@ -91,6 +94,7 @@ class Nights:
         for number in range(4):
             self.school.move_clock(now)
             error = self._try(window, now + night.clock_error, night.trouble if number == 0 else None)
+            self.is_complete = error is None
             if error is None:
                 return False
             if not (night.may_fail or night.faulty or night.trouble):
@@ -108,7 +112,7 @@ class Nights:
         try:
             Reads.folder = f"{self.destination.path}/manifests"
             with interrupted(interruption), time_machine.travel(worker_now):
-                archive(self.destination, window, self.warnings.append)
+                archive(self.destination, window, self.warnings.append, tables=self.tables)
         except (LessonspaceError, Killed) as error:
             self.interrupted += bool(interruption and interruption.fired)
             return error
@@ -148,7 +152,9 @@ class Nights:
         calls = self._calls()
         asks = self.chance.randint(0, 12)
         process = FORK.Process(
-            target=archive_in_process, args=(connections, str(self.destination), window, worker_now), daemon=True
+            target=archive_in_process,
+            args=(connections, str(self.destination), window, worker_now, self.tables),
+            daemon=True,
         )
         process.start()
         while process.is_alive() and self._calls() < calls + asks:
@@ -170,7 +176,7 @@ class Nights:
         )
 
 
-def archive(destination: object, window: Window, warn: Callable[[str], None]) -> Any:
+def archive(destination: object, window: Window, warn: Callable[[str], None], *, tables: bool = False) -> Any:
     """Run the archive operator for a window."""
     operator = LessonspaceArchiveTranscriptsOperator(
         task_id="archive",
@@ -178,18 +184,21 @@ def archive(destination: object, window: Window, warn: Callable[[str], None]) ->
         window_start=window[0],
         window_end=window[1],
         formats=["json"],
+        tables=tables,
     )
     operator.log.warning = lambda message, *said: warn(message % said)
     operator.log.info = lambda *_: None
     return operator.execute({})
 
 
-def archive_in_process(connections: dict[str, str], destination: str, window: Window, worker_now: datetime) -> None:
+def archive_in_process(
+    connections: dict[str, str], destination: str, window: Window, worker_now: datetime, tables: bool = False
+) -> None:
     """Run the archive in a process of its own."""
     os.environ.update(connections)
     logging.disable(logging.CRITICAL)
     with time_machine.travel(worker_now):
-        archive(destination, window, lambda _: None)
+        archive(destination, window, lambda _: None, tables=tables)
 
 
 def manifests_in(files: dict[str, bytes]) -> dict[str, Any]:
