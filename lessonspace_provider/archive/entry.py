@@ -57,6 +57,8 @@ class Entry:
     :param tags: as JSON; None when it has more than ``LONGEST_TEXT`` characters.
     :param erased_people: marks of the people that were taken out of it, see ``erased_people``; None for none.
     :param summary: the file of the session's summary; None without one.
+    :param spoken_names: how often the text has ``NAME_LABEL``; None where the text was not redacted.
+    :param redacted_by: what the text was redacted by, see ``TextRedaction.kinds``; None for nothing.
     :param added: what else the entry has in the file; it is kept.
     """
 
@@ -83,6 +85,8 @@ class Entry:
     tags: str | None = None
     erased_people: Sequence[str] | None = None
     summary: SummaryFile | None = None
+    spoken_names: int | None = None
+    redacted_by: Sequence[str] | None = None
     added: Mapping[str, object] = field(default_factory=dict)
 
     @classmethod
@@ -228,11 +232,20 @@ class Entry:
         is_last = self.is_last_check(present, give_up_after)
         return without_files._concluded("given_up", over) if is_last else without_files
 
-    def archived(self, files: Iterable[ManifestFile], *, segments: int, redacted: bool) -> Entry:
+    def archived(
+        self,
+        files: Iterable[ManifestFile],
+        *,
+        segments: int,
+        redacted: bool,
+        spoken_names: int | None = None,
+        redacted_by: Sequence[str] | None = None,
+    ) -> Entry:
         """Record that a transcript was written."""
         reason = None if segments else "the transcript is empty: nothing was said, or it was never made"
         done = self._concluded("archived", reason)
-        return replace(done, segments=segments, redacted=redacted, files=tuple(files))
+        written = replace(done, segments=segments, redacted=redacted, files=tuple(files))
+        return replace(written, spoken_names=spoken_names, redacted_by=redacted_by)
 
     def partly_archived(self, files: Sequence[ManifestFile], wanted: Iterable[str]) -> Entry:
         """

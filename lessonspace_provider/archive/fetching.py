@@ -17,6 +17,7 @@ from lessonspace_provider.archive.erasure_rules import ErasureRules
 from lessonspace_provider.archive.files import ArchiveLayout, TranscriptFiles
 from lessonspace_provider.archive.manifest import Manifest
 from lessonspace_provider.archive.summaries import SummaryFiles
+from lessonspace_provider.archive.text_redaction import TextRedactor
 from lessonspace_provider.bulk.items import Item
 from lessonspace_provider.bulk.progress import repeated
 from lessonspace_provider.bulk.threads import WorkerThreads
@@ -24,7 +25,7 @@ from lessonspace_provider.exceptions import LessonspaceError, LessonspaceTranscr
 from lessonspace_provider.waiting.progress import Log
 
 if TYPE_CHECKING:
-    from lessonspace_provider.api.types import Segment
+    from lessonspace_provider.api.types import Segment, Session
 
 #: Seconds between two lines of progress.
 PROGRESS_INTERVAL = 5.0
@@ -35,6 +36,9 @@ class TranscriptSource(Protocol):
 
     def open_transcript(self, session_id: str) -> Collection[Segment]:
         """Get the segments of a session, to be read through more than once."""
+
+    def get_session(self, session_id: str) -> Session:
+        """Get a session."""
 
     def server_time(self) -> datetime | None:
         """Give the present by the API's clock, aware; None while that is unknown."""
@@ -50,6 +54,7 @@ class TranscriptFetcher:
     :param give_up_after: how long after its end a session's transcript is waited for.
     :param log: for progress, and for what became of each session.
     :param dry_run: ask for no transcript and write nothing; those whose files would be fetched or written are pending.
+    :param texts: redacts the text of transcripts.
     :param clock: gives the worker's time, aware.
     :param rules: the archive's erasures.
     """
@@ -64,16 +69,18 @@ class TranscriptFetcher:
         log: Log,
         dry_run: bool,
         clock: Callable[[], datetime],
+        texts: TextRedactor,
         rules: ErasureRules | None = None,
     ) -> None:
         self._source = source
         self._layout = layout
         self._summaries = summaries
-        self._files = TranscriptFiles(layout, summaries, rules)
+        self._files = TranscriptFiles(layout, summaries, texts, rules)
         self.failed_summaries: list[Entry] = []
         self._give_up_after = give_up_after
         self._log = log
         self._dry_run = dry_run
+        self._texts = texts
         self._clock = clock
         self._not_warned = Lock()
         self._fetched: set[str] = set()
@@ -158,6 +165,7 @@ class TranscriptFetcher:
         return rebuilt
 
     def _fetch(self, entry: Entry) -> Entry:
+        self._texts.check_can_fetch(entry)
         try:
             segments = self._source.open_transcript(entry.session_id)
         except LessonspaceTranscriptNotReady:

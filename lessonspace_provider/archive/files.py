@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from lessonspace_provider.archive.entry import Entry
@@ -14,11 +14,19 @@ from lessonspace_provider.archive.paths import DEFAULT_PATH_TEMPLATE
 from lessonspace_provider.archive.recorded import content_of
 from lessonspace_provider.archive.schema import ManifestFile
 from lessonspace_provider.archive.summaries import SummaryFiles
+from lessonspace_provider.archive.text_redaction import TextRedaction, TextRedactor
 from lessonspace_provider.archive.tombstones import ON_REQUEST
 from lessonspace_provider.output.destinations import join_below
 from lessonspace_provider.output.files import read_whole, remove_files, write_pieces
 from lessonspace_provider.transcripts.formats import WRITERS, pieces_of
-from lessonspace_provider.transcripts.redaction import are_redacted, redacted_speakers, with_labels
+from lessonspace_provider.transcripts.redaction import (
+    NAME_LABEL,
+    are_redacted,
+    redacted_speakers,
+    speaker_names,
+    with_labels,
+)
+from lessonspace_provider.transcripts.segments import text_of
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
@@ -37,6 +45,7 @@ class ArchiveLayout:
     :param redact_speakers: whether roles and numbers stand in place of names.
     :param summaries: whether the sessions' summaries are archived, too.
     :param tables: whether tables are written.
+    :param texts: what is redacted in the text.
     """
 
     destination: ObjectStoragePath
@@ -45,6 +54,7 @@ class ArchiveLayout:
     redact_speakers: bool = False
     summaries: bool = False
     tables: bool = False
+    texts: TextRedaction = field(default_factory=TextRedaction)
 
 
 class TranscriptFiles:
@@ -53,21 +63,37 @@ class TranscriptFiles:
 
     :param layout: how they are written.
     :param summaries: gets the names that labels take the place of.
+    :param texts: redacts the text.
     :param rules: the archive's erasures.
     """
 
-    def __init__(self, layout: ArchiveLayout, summaries: SummaryFiles, rules: ErasureRules | None = None) -> None:
+    def __init__(
+        self,
+        layout: ArchiveLayout,
+        summaries: SummaryFiles,
+        texts: TextRedactor,
+        rules: ErasureRules | None = None,
+    ) -> None:
         self._layout = layout
+        self._texts = texts
         self._summaries = summaries
         self._rules = rules or ErasureRules(layout.destination)
 
     def are_complete(self, entry: Entry) -> bool:
         """Whether all that is wanted of an archived transcript is there and whole."""
-        if entry.redacted != self._layout.redact_speakers:
+        if entry.redacted != self._layout.redact_speakers or not self._texts.is_done(entry):
             return False
         if {file["format"] for file in entry.files} != set(self._layout.formats):
             return False
-        return len(self.whole(entry)) == len(entry.files)
+        whole = self.whole(entry)
+        return len(whole) == len(entry.files) and not self._names_are_left(entry, whole)
+
+    def _names_are_left(self, entry: Entry, whole: Sequence[ManifestFile]) -> bool:
+        """Whether the text has names that were not known when it was redacted."""
+        sources = (file["format"] for file in whole if file["format"] in WHOLE_FORMATS)
+        format_name = next(sources, None) if self._texts.has_names else None
+        segments = None if format_name is None else self._segments_in(entry, format_name)
+        return segments is not None and self._texts.finds_names(entry, segments)
 
     def whole(self, entry: Entry) -> list[ManifestFile]:
         """Choose the files of an entry that are there, as they were written."""
@@ -78,7 +104,7 @@ class TranscriptFiles:
         for format_name in self._sources(entry):
             segments = self._segments_in(entry, format_name)
             if segments and (self._layout.redact_speakers or not are_redacted(segments)):
-                return self.write(entry, segments)
+                return self.write(entry, segments, redacted_by=entry.redacted_by or ())
         return None
 
     def _sources(self, entry: Entry) -> Iterator[str]:
@@ -100,8 +126,12 @@ class TranscriptFiles:
             at += len(piece)
         return segments if at == len(data) else None
 
-    def write(self, entry: Entry, segments: Collection[Segment]) -> Entry:
-        """Write a transcript in all formats that are wanted, without people who were erased."""
+    def write(self, entry: Entry, segments: Collection[Segment], redacted_by: Sequence[str] = ()) -> Entry:
+        """
+        Write a transcript in all formats that are wanted, without people who were erased.
+
+        :param redacted_by: what its text is redacted by already.
+        """
         kept = self._rules.segments(entry, segments)
         if kept is None:
             remove_files([join_below(self._layout.destination, f"{entry.path}.{name}") for name in WRITERS])
@@ -111,8 +141,14 @@ class TranscriptFiles:
             speakers = redacted_speakers(segments, entry.profiles)
             self._summaries.collect_names(entry.session_id, segments, speakers)
             kept = with_labels(kept, speakers)
+        names = speaker_names(segments)
+        kept = self._texts.redacted(entry.session_id, kept, names, redacted_by)
+        kinds = self._texts.kinds_after(redacted_by)
         files = [self._write_file(entry, kept, format_name) for format_name in self._layout.formats]
-        return entry.archived(files, segments=len(kept), redacted=redact)
+        spoken_names = sum(text_of(segment).count(NAME_LABEL) for segment in kept) if kinds else None
+        return entry.archived(
+            files, segments=len(kept), redacted=redact, spoken_names=spoken_names, redacted_by=list(kinds) or None
+        )
 
     def _write_file(self, entry: Entry, segments: Collection[Segment], format_name: str) -> ManifestFile:
         path = f"{entry.path}.{format_name}"

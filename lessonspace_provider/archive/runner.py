@@ -20,6 +20,7 @@ from lessonspace_provider.archive.manifest_store import ManifestStore
 from lessonspace_provider.archive.paths import session_id_of
 from lessonspace_provider.archive.run_tables import RunTables
 from lessonspace_provider.archive.summaries import SummaryFiles
+from lessonspace_provider.archive.text_redaction import TextRedactor
 from lessonspace_provider.archive.windows import LOOK_BACK, Window, gaps, manifest_name, window_of
 from lessonspace_provider.exceptions import LessonspaceError
 from lessonspace_provider.waiting.progress import Log
@@ -78,10 +79,12 @@ class Archiver:
         self._log = log
         self._rules = ErasureRules(layout.destination)
         self._manifests = ManifestStore(layout.destination, dry_run=dry_run)
+        self._texts = TextRedactor(source, layout.texts)
         self._summaries = SummaryFiles(
             layout.destination,
             is_wanted=layout.summaries and not dry_run,
             redact=layout.redact_speakers,
+            texts=self._texts,
             rules=self._rules,
         )
         self._fetcher = TranscriptFetcher(
@@ -92,6 +95,7 @@ class Archiver:
             log=log,
             dry_run=dry_run,
             clock=now,
+            texts=self._texts,
             rules=self._rules,
         )
         is_wanted = layout.tables and not dry_run
@@ -122,6 +126,7 @@ class Archiver:
         known = self._manifests.read(manifest_name(window)) or Manifest(window)
         listed = held(sessions, "sessions of the window")
         self._check_end(window)
+        self._texts.collect(listed)
         self._collect_summaries(listed)
         filed, others = self._file(listed, known)
         own = {session_id: entry.reopened() for session_id, entry in known.entries.items()}

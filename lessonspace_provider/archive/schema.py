@@ -59,6 +59,10 @@ def _is_roles(value: object) -> bool:
     return isinstance(value, dict) and all(isinstance(role, str) for role in value.values())
 
 
+def _is_texts(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(text, str) for text in value)
+
+
 def _is_marks(value: object) -> bool:
     return isinstance(value, list) and all(isinstance(mark, str) and MARK.fullmatch(mark) for mark in value)
 
@@ -95,6 +99,8 @@ OPTIONAL_FIELDS: Mapping[str, Callable[[object], bool]] = {
     "billable_seconds": lambda value: value is None or _is_count(value),
     "tags": _is_text_or_none,
     "erased_people": lambda value: value is None or _is_marks(value),
+    "spoken_names": lambda value: value is None or _is_count(value),
+    "redacted_by": lambda value: value is None or _is_texts(value),
     "summary": lambda value: value is None or isinstance(value, dict),
 }
 

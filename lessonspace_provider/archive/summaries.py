@@ -13,6 +13,7 @@ from lessonspace_provider.archive.erasure_rules import ErasureRules
 from lessonspace_provider.archive.paths import session_id_of
 from lessonspace_provider.archive.recorded import content_of
 from lessonspace_provider.archive.schema import SUMMARY, SummaryFile
+from lessonspace_provider.archive.text_redaction import TextRedactor
 from lessonspace_provider.output.destinations import join_below
 from lessonspace_provider.output.files import write_pieces
 from lessonspace_provider.transcripts.summaries import (
@@ -46,17 +47,25 @@ class SummaryFiles:
 
     :param destination: the archive's folder.
     :param is_wanted: whether summaries are archived; otherwise nothing is read or written.
+    :param texts: redacts their text.
     :param redact: whether labels are written in place of the names of the people in a session.
     :param rules: the archive's erasures.
     """
 
     def __init__(
-        self, destination: ObjectStoragePath, *, is_wanted: bool, redact: bool, rules: ErasureRules | None = None
+        self,
+        destination: ObjectStoragePath,
+        *,
+        is_wanted: bool,
+        redact: bool,
+        texts: TextRedactor,
+        rules: ErasureRules | None = None,
     ) -> None:
+        self._texts = texts
         self._destination = destination
         self._rules = rules or ErasureRules(destination)
         self._is_wanted = is_wanted
-        self._redact = redact
+        self._redact = redact or texts.is_active
         self._listed: dict[str, str] = {}
         self._names: dict[str, Mapping[str, str]] = {}
 
@@ -113,6 +122,7 @@ class SummaryFiles:
 
     def _written(self, entry: Entry, text: str, source: str, *, before: str | None = None) -> Entry:
         kept = redacted_text(text, self._names.get(entry.session_id, {})) if self._redact else text
+        kept = self._texts.redacted_summary(entry.session_id, kept, is_new=before is None)
         kept = self._rules.text(entry, kept)
         if kept == before:
             return entry

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, TypedDict, cast
 
@@ -18,7 +18,9 @@ from lessonspace_provider.archive.health_store import RunReport, recording_run
 from lessonspace_provider.archive.paths import DEFAULT_PATH_TEMPLATE, check_path_template
 from lessonspace_provider.archive.run_metrics import send_run
 from lessonspace_provider.archive.runner import Archiver
+from lessonspace_provider.archive.text_redaction import as_text_redaction
 from lessonspace_provider.archive.windows import LOOK_BACK, Window, backfill_command, clocks_change
+from lessonspace_provider.bulk.rows import HiddenRows
 from lessonspace_provider.exceptions import LessonspaceError, LessonspaceInputError
 from lessonspace_provider.links import LessonspaceArchiveHealthLink, health_query
 from lessonspace_provider.operators.archive_tables import (
@@ -108,7 +110,12 @@ class LessonspaceArchiveTranscriptsOperator(LessonspaceOperator):
         them, what a killed run has left is completed without fetching it again; without, it is fetched again.
     :param path_template: where a transcript is written, of the fields in ``paths.PATH_FIELDS``; must hold
         ``{session_id}``.
-    :param redact_speakers: write roles or numbers in place of speakers' names; names that were spoken stay.
+    :param redact_speakers: write roles or numbers in place of speakers' names.
+    :param redact_spoken_names: write ``[name]`` in the text where the name of a person of the session is spoken.
+    :param extra_names: further names to redact in all sessions: a list, or the path of a ``.jsonl`` or ``.csv`` file
+        that has the field ``name``, such as a list of users.
+    :param diminutives: further forms of names, such as ``{"Elizabeth": ["Liz", "Beth"]}``.
+    :param redact: called with the text of each segment, one at a time; returns what is kept of it.
     :param summaries: archive the sessions' summaries, too, as ``<path>.summary.txt``. They come with the list, and are
         archived also where no transcript comes. A newer one replaces it while the list has the session.
     :param space_id: archive this space's sessions only; UUID, or slug (launch's ``room_id``).
@@ -134,6 +141,7 @@ class LessonspaceArchiveTranscriptsOperator(LessonspaceOperator):
         "window_start",
         "window_end",
         "formats",
+        "extra_names",
         "path_template",
         "space_id",
         "filters",
@@ -148,6 +156,10 @@ class LessonspaceArchiveTranscriptsOperator(LessonspaceOperator):
         formats: Sequence[str] = DEFAULT_FORMATS,
         path_template: str = DEFAULT_PATH_TEMPLATE,
         redact_speakers: bool = False,
+        redact_spoken_names: bool = False,
+        extra_names: Sequence[str] | str | ObjectStoragePath | None = None,
+        diminutives: Mapping[str, Sequence[str]] | None = None,
+        redact: Callable[[str], str] | None = None,
         summaries: bool = False,
         space_id: str | None = None,
         filters: Mapping[str, FilterValue | None] | None = None,
@@ -164,6 +176,10 @@ class LessonspaceArchiveTranscriptsOperator(LessonspaceOperator):
         self.formats = formats
         self.path_template = path_template
         self.redact_speakers = redact_speakers
+        self.redact_spoken_names = redact_spoken_names
+        self.extra_names = extra_names
+        self.diminutives = diminutives
+        self.redact = redact
         self.summaries = summaries
         self.space_id = space_id
         self.filters = filters
@@ -172,6 +188,12 @@ class LessonspaceArchiveTranscriptsOperator(LessonspaceOperator):
         self.tables = tables
         self.only_plan = dry_run
         self.health_page: str | None = None
+
+    def _do_render_template_fields(self, parent: Any, *args: Any, **kwargs: Any) -> None:
+        """Keep names out of what Airflow stores as rendered fields."""
+        super()._do_render_template_fields(parent, *args, **kwargs)
+        if parent.extra_names is not None and not isinstance(parent.extra_names, str):
+            parent.extra_names = HiddenRows(parent.extra_names)
 
     def execute(self, context: Context) -> ArchiveResult:
         """Archive session by session, write the manifests, then fail if any session did."""
@@ -285,6 +307,7 @@ class LessonspaceArchiveTranscriptsOperator(LessonspaceOperator):
             redact_speakers=as_flag("redact_speakers", self.redact_speakers),
             summaries=as_flag("summaries", self.summaries),
             tables=as_flag("tables", self.tables),
+            texts=as_text_redaction(self.redact_spoken_names, self.extra_names, self.diminutives, self.redact),
         )
         if layout.tables:
             check_table_formats(layout.formats)

@@ -15,7 +15,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import math
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
@@ -24,6 +23,7 @@ from lessonspace_provider.api import json_list
 from lessonspace_provider.api.arguments import refuse
 from lessonspace_provider.spreadsheets import without_formulas
 from lessonspace_provider.transcripts.segments import (
+    finite,
     in_time_order,
     one_line,
     printable,
@@ -50,7 +50,7 @@ def to_json(segments: Iterable[Segment]) -> Iterator[bytes]:
     separator = first = b"[\n "
     for segment in segments:
         # Line breaks inside of texts are escaped: these are the layout's, and go in by one.
-        text = json.dumps(_finite(segment), ensure_ascii=False, indent=1).replace("\n", "\n ")
+        text = json.dumps(finite(segment), ensure_ascii=False, indent=1).replace("\n", "\n ")
         yield separator + json_list.encoded(text)
         separator = b",\n "
     yield b"[]\n" if separator is first else b"\n]\n"
@@ -59,7 +59,7 @@ def to_json(segments: Iterable[Segment]) -> Iterator[bytes]:
 def to_jsonl(segments: Iterable[Segment]) -> Iterator[bytes]:
     """Write JSON Lines: the same objects as ``to_json``, each on a line of its own."""
     for segment in segments:
-        yield json_list.line_of(_finite(segment))
+        yield json_list.line_of(finite(segment))
 
 
 def to_csv(segments: Iterable[Segment]) -> Iterator[bytes]:
@@ -176,18 +176,8 @@ def _clock(milliseconds: int) -> str:
 
 def _cell(value: object) -> object:
     if not isinstance(value, str):
-        return _finite(value) if isinstance(value, (int, float)) else None
+        return finite(value) if isinstance(value, (int, float)) else None
     return without_formulas(printable(value))
-
-
-def _finite(value: object) -> object:
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(item) for item in value]
-    return value
 
 
 def csv_row(cells: Iterable[object]) -> bytes:

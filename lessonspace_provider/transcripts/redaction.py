@@ -1,21 +1,32 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Write labels in place of speakers' names into a transcript's segments. Pure."""
+"""Redact a transcript's segments: labels in place of speakers' names, and changed texts. Pure."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, cast
 
+from lessonspace_provider.api import json_list
 from lessonspace_provider.api.arguments import ROLES
-from lessonspace_provider.transcripts.segments import UNKNOWN_SPEAKER, in_time_order, user_id_of, user_of
+from lessonspace_provider.transcripts.segments import (
+    UNKNOWN_SPEAKER,
+    finite,
+    in_time_order,
+    text_of,
+    user_id_of,
+    user_of,
+)
 
 if TYPE_CHECKING:
     from lessonspace_provider.api.types import Profile, Segment
 
 #: Stands for a role that is not known, in labels such as ``Speaker 1``.
 UNKNOWN_ROLE = "Speaker"
+
+#: Stands in the text for a name that was spoken.
+NAME_LABEL = "[name]"
 
 #: The one breakout id that is documented: any other might be free text, and hold a name.
 MAIN_ROOM = "main"
@@ -83,6 +94,24 @@ class _Redacted(Collection["Segment"]):
         return (_redacted(segment, self._speakers) for segment in self._segments)
 
 
+def with_texts(segments: Collection[Segment], change: Callable[[str], str]) -> Collection[Segment]:
+    """
+    Change what was said in each segment. Of a segment only what the API documents is kept, as in ``with_labels``.
+
+    :param segments: as the hook returns them.
+    :param change: takes a text and returns what is kept of it; called once for each segment.
+    :return: the segments, in hardly more memory than their file has bytes.
+    """
+    lines = (json_list.line_of(finite(_with_text(segment, change))) for segment in segments)
+    return cast("Collection[Segment]", json_list.JsonList(b"[" + b",".join(lines) + b"]"))
+
+
+def speaker_names(segments: Collection[Segment]) -> list[str]:
+    """Read the names of a transcript's speakers, without labels that an earlier redaction has written."""
+    names = {name: None for segment in segments if isinstance(name := user_of(segment).get("name"), str)}
+    return [name for name in names if not LABEL.fullmatch(name)]
+
+
 def are_redacted(segments: Collection[Segment]) -> bool:
     """Whether there are labels in place of all speakers' names, as ``with_labels`` leaves them."""
     names = (user_of(segment).get("name") for segment in segments)
@@ -100,6 +129,11 @@ def _redacted(segment: Segment, speakers: Mapping[int, str]) -> Segment:
     label = UNKNOWN_SPEAKER if user_id is None else speakers.get(user_id, UNKNOWN_SPEAKER)
     kept = {field: value for field, value in segment.items() if _is_documented(field, value)}
     return cast("Segment", {**kept, "user": {"id": user_id, "name": label}})
+
+
+def _with_text(segment: Segment, change: Callable[[str], str]) -> Mapping[str, object]:
+    kept = {field: value for field, value in segment.items() if _is_documented(field, value)}
+    return {**kept, "text": change(text_of(segment))} if isinstance(segment.get("text"), str) else kept
 
 
 def _is_documented(field: str, value: object) -> bool:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from itertools import pairwise
 from operator import itemgetter
@@ -120,3 +121,14 @@ def _milliseconds(seconds: object) -> int | None:
     if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
         return None
     return round(max(seconds, 0) * 1000) if -LATEST_TIME <= seconds <= LATEST_TIME else None
+
+
+def finite(value: object) -> object:
+    """Replace NaN and infinity by None, at any depth: JSON has no such numbers (RFC 8259)."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {key: finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [finite(item) for item in value]
+    return value

@@ -16,9 +16,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from lessonspace_provider.transcripts.common_words import COMMON_WORDS, NEVER_ALONE, SENTENCE_STARTERS
-
-#: Stands in the text for a name that was spoken.
-NAME_LABEL = "[name]"
+from lessonspace_provider.transcripts.redaction import NAME_LABEL
 
 #: Characters of a display name that are read: it is foreign, and may be of any length.
 LONGEST_NAME = 200

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lessonspace_provider.transcripts.spoken_names import NAME_LABEL, Roster, is_common_word
+from lessonspace_provider.transcripts.redaction import NAME_LABEL
+from lessonspace_provider.transcripts.spoken_names import Roster, is_common_word
 
 
 def redacted(text, *names, **diminutives):
