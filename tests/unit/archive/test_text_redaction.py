@@ -284,3 +284,18 @@ def test_further_names_are_read_from_a_file(tmp_path, name, content):
 
 def test_further_names_come_as_airflow_has_rendered_them():
     assert as_text_redaction(True, HiddenRows(["Cleo"]), None, None).roster.redact("Cleo")[1] == 1
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_summaries_are_redacted_as_texts_are(archiver, tmp_path, is_first):
+    listed = [a_session(1, summary="Ben read well, and Cleo's turn is next.")]
+    if not is_first:
+        archiver(summaries=True).archive_window(listed, START, END)
+    texts = TextRedaction(spoken("Cleo").roster, without_e)
+    (entry,) = entries_of(archiver(summaries=True, texts=texts).archive_window(listed, START, END))
+    (file,) = tmp_path.rglob("*.summary.txt")
+    assert file.read_text() == "Studnt rad wll, and [nam]'s turn is nxt.\n"
+    before = tree(tmp_path)
+    (again,) = entries_of(archiver(summaries=True, texts=texts).archive_window(listed, START, END))
+    assert again == entry
+    assert tree(tmp_path) == before
