@@ -36,6 +36,7 @@ from lessonspace_provider.waiting.cursor import OVERLAP
 from lessonspace_provider.waiting.transcripts import TranscriptStatus
 
 if TYPE_CHECKING:
+    from airflow.providers.openlineage.extractors import OperatorLineage
     from airflow.sdk import Context, ObjectStoragePath
 
     from lessonspace_provider.api.types import FilterValue, Session
@@ -188,6 +189,7 @@ class LessonspaceArchiveTranscriptsOperator(LessonspaceOperator):
         self.tables = tables
         self.only_plan = dry_run
         self.health_page: str | None = None
+        self._completed: ArchiveResult | None = None
 
     def _do_render_template_fields(self, parent: Any, *args: Any, **kwargs: Any) -> None:
         """Keep names out of what Airflow stores as rendered fields."""
@@ -223,8 +225,19 @@ class LessonspaceArchiveTranscriptsOperator(LessonspaceOperator):
         report.given_up = counts["given_up"] + result["earlier"]["given_up"]
         schedule = self._schedule(window, context)
         self._warn_of_gaps(archiver.gaps(until=window.start), window, are_intervals=schedule is not None)
+        self._completed = result  # also of a task that fails: OpenLineage asks then, too
         _fail_if_any_failed([archived, *earlier], problems, incomplete)
         return result
+
+    def get_openlineage_facets_on_complete(self, task_instance: object) -> OperatorLineage[Any, Any] | None:
+        """Report to OpenLineage the organisation as input, the archive and its tables as outputs."""
+        from lessonspace_provider.operators.lineage import archive_lineage
+
+        done = self._completed
+        if done is None:
+            return None
+        where = (self.hook.settings.base_url, done["organisation"], done["destination"])
+        return archive_lineage(*where, done["days"], tables=self.tables)
 
     def _schedule(self, window: Window, context: Context) -> Schedule | None:
         """Describe what fills gaps; None where the window is not the run's data interval."""

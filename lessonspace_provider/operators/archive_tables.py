@@ -22,6 +22,7 @@ from lessonspace_provider.operators.base import as_folder
 from lessonspace_provider.output.destinations import join_below
 
 if TYPE_CHECKING:
+    from airflow.providers.openlineage.extractors import OperatorLineage
     from airflow.sdk import Context, ObjectStoragePath
 
 #: How many sessions or manifests an error names.
@@ -74,6 +75,7 @@ class LessonspaceBuildTablesOperator(BaseOperator):
         self.destination = destination
         self.window_start = window_start
         self.window_end = window_end
+        self._completed: BuildTablesResult | None = None
 
     def execute(self, context: Context) -> BuildTablesResult:
         """Build window by window, then fail if anything could not be read."""
@@ -101,8 +103,16 @@ class LessonspaceBuildTablesOperator(BaseOperator):
             days=as_days(days), manifests=len(names), sessions=sessions, destination=str(destination)
         )
         report_days(context, self.outlets, cast("dict[str, Any]", result), result["days"])
+        self._completed = result  # also of a task that fails: OpenLineage asks then, too
         _fail_if_incomplete(tables.unreadable, problems)
         return result
+
+    def get_openlineage_facets_on_complete(self, task_instance: object) -> OperatorLineage[Any, Any] | None:
+        """Report to OpenLineage the archive as input, and its tables as outputs."""
+        from lessonspace_provider.operators.lineage import tables_lineage
+
+        done = self._completed
+        return None if done is None else tables_lineage(done["destination"], done["days"])
 
     def _span(self) -> tuple[datetime | None, datetime | None]:
         start, end = self.window_start, self.window_end
