@@ -43,10 +43,10 @@ from lessonspace_provider.waiting import known_start, space_id_of
 # Airflow puts the DAGs folder itself on the path; this file may lie in a folder below it.
 sys.path.append(str(Path(__file__).parent))
 
-from attendance_csv import as_csv
-from attendance_figures import make_report, week_name
-from attendance_lessons import Session, planned_lessons, week_before
-from attendance_page import as_page
+from attendance.figures import make_report, week_name
+from attendance.lessons import Session, planned_lessons, week_before
+from attendance.page import as_page
+from attendance.sheet import as_csv
 from class_timetable import timetable_file
 
 if TYPE_CHECKING:

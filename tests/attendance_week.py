@@ -7,8 +7,8 @@ import zlib
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from attendance_figures import make_report
-from attendance_lessons import Person, PlannedLesson
+from attendance.figures import make_report
+from attendance.lessons import Person, PlannedLesson
 
 LONDON = ZoneInfo("Europe/London")
 MONDAY = datetime(2026, 11, 9, tzinfo=LONDON)

@@ -378,17 +378,6 @@ class LessonspaceListSpacesOperator(LessonspaceListOperator[Space]):
         large for XCom.
     """
 
-    def __init__(
-        self,
-        *,
-        filters: Mapping[str, FilterValue | None] | None = None,
-        fields: Sequence[str] | Literal["all"] | None = None,
-        destination: str | ObjectStoragePath | None = None,
-        chunk_size: int | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(filters=filters, fields=fields, destination=destination, chunk_size=chunk_size, **kwargs)
-
     def _list(self, filters: dict[str, FilterValue | None]) -> Iterator[Space]:
         return self.hook.list_spaces(**filters)
 

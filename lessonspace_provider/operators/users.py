@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from lessonspace_provider.api.arguments import as_flag, as_user_id
@@ -13,7 +13,7 @@ from lessonspace_provider.exceptions import LessonspaceNotFoundError
 from lessonspace_provider.operators.base import LessonspaceListOperator, LessonspaceOperator
 
 if TYPE_CHECKING:
-    from airflow.sdk import Context, ObjectStoragePath
+    from airflow.sdk import Context
 
     from lessonspace_provider.api.types import FilterValue
 
@@ -42,17 +42,6 @@ class LessonspaceListUsersOperator(LessonspaceListOperator[User]):
     :raises LessonspaceInputError: for a parameter that can't be used, before any request; and for a list that is too
         large for XCom.
     """
-
-    def __init__(
-        self,
-        *,
-        filters: Mapping[str, FilterValue | None] | None = None,
-        fields: Sequence[str] | Literal["all"] | None = None,
-        destination: str | ObjectStoragePath | None = None,
-        chunk_size: int | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(filters=filters, fields=fields, destination=destination, chunk_size=chunk_size, **kwargs)
 
     def _list(self, filters: dict[str, FilterValue | None]) -> Iterator[User]:
         return self.hook.list_users(**filters)

@@ -42,7 +42,9 @@ def test_it_holds_the_package_its_types_and_licence_and_not_the_tests(wheel):
 def test_it_holds_the_examples_to_be_copied(wheel):
     folder = "lessonspace_provider/example_dags/"
     held = {name.removeprefix(folder) for name in wheel.namelist() if name.startswith(folder)}
-    assert held == {path.name for path in (ROOT / "dags_examples").iterdir() if path.is_file()}
+    examples = ROOT / "dags_examples"
+    own = {str(path.relative_to(examples)) for path in examples.rglob("*") if path.is_file()}
+    assert held == {name for name in own if "__pycache__" not in name}
 
 
 def test_its_entry_point_is_the_one_airflow_looks_for(wheel):

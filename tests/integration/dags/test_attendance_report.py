@@ -9,9 +9,9 @@ import json
 from datetime import datetime, timedelta
 
 import pytest
-from attendance_csv import COLUMNS
-from attendance_lessons import Person
-from attendance_page import as_page
+from attendance.lessons import Person
+from attendance.page import as_page
+from attendance.sheet import COLUMNS
 
 from lessonspace_provider.hooks.lessonspace import LessonspaceHook
 from tests.attendance_week import ADA, BEN, EVE, GUEL, LONDON, MONDAY, NEXT_MONDAY, a_lesson, a_session, count

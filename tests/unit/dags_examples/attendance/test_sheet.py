@@ -7,8 +7,8 @@ import csv
 import io
 
 import pytest
-from attendance_csv import COLUMNS, as_csv
-from attendance_figures import Row
+from attendance.figures import Row
+from attendance.sheet import COLUMNS, as_csv
 
 from tests.attendance_week import ADA, BEN, a_lesson, a_session, count
 

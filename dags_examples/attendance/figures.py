@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the DAG `attendance_report` counts. Pure, and no DAG itself: keep it beside the DAG files."""
+"""The figures of the report. Pure."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from operator import itemgetter
 from statistics import fmean
 from typing import Any, NamedTuple
 
-from attendance_lessons import STUDENT, TEACHER, Person, PlannedLesson, Session, folded, has_times, lesson_label
-
+from attendance.lessons import STUDENT, TEACHER, Person, PlannedLesson, Session, folded, has_times, lesson_label
 from lessonspace_provider.attendance import (
     Attendance,
     Presence,

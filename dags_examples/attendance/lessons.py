@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The week's lessons for the DAG `attendance_report`: who is to be where. Pure, and no DAG itself."""
+"""The week's lessons, from the timetable: who is to be where. Pure."""
 
 from __future__ import annotations
 

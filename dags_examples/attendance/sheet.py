@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The CSV of the DAG `attendance_report`. Pure, and no DAG itself: keep it beside them."""
+"""The report as CSV. Pure."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ import csv
 import io
 from datetime import timedelta
 
-from attendance_figures import GUEST, STRANGER, Report, week_name
-from attendance_lessons import STUDENT, TEACHER
-
+from attendance.figures import GUEST, STRANGER, Report, week_name
+from attendance.lessons import STUDENT, TEACHER
 from lessonspace_provider.spreadsheets import without_formulas
 
 COLUMNS = [

@@ -6,10 +6,10 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from attendance_csv import as_csv
-from attendance_figures import DOUBTS
-from attendance_lessons import Person
-from attendance_page import as_page
+from attendance.figures import DOUBTS
+from attendance.lessons import Person
+from attendance.page import as_page
+from attendance.sheet import as_csv
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-The page of the DAG `attendance_report`, made with `attendance_page.html.jinja`. No DAG itself: keep it beside them.
+The report as a page, made with `page.html.jinja`.
 
 All text is escaped by Jinja; the page has no script and loads nothing.
 """
@@ -14,11 +14,12 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
-from attendance_figures import GUEST, STRANGER, OtherSession, Report, Row, week_name
-from attendance_lessons import STUDENT, TEACHER, folded, lesson_label
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-TEMPLATE = Path(__file__).with_name("attendance_page.html.jinja")
+from attendance.figures import GUEST, STRANGER, OtherSession, Report, Row, week_name
+from attendance.lessons import STUDENT, TEACHER, folded, lesson_label
+
+TEMPLATE = Path(__file__).with_name("page.html.jinja")
 
 
 class Part(NamedTuple):

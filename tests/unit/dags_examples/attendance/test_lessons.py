@@ -6,7 +6,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 
 import pytest
-from attendance_lessons import lesson_label, planned_lessons, week_before
+from attendance.lessons import lesson_label, planned_lessons, week_before
 
 from tests.attendance_week import ADA, BEN, LONDON, MONDAY
 

@@ -8,8 +8,8 @@ import re
 from datetime import datetime
 
 import pytest
-from attendance_lessons import Person
-from attendance_page import Part, as_page, by_attendance, by_lateness, days, lessons_by_day, number
+from attendance.lessons import Person
+from attendance.page import Part, as_page, by_attendance, by_lateness, days, lessons_by_day, number
 
 from tests.attendance_week import ADA, BEN, EVE, GUEL, LONDON, a_lesson, a_session, count
 
