@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Takes people out of an archive's files that belong to no session: accounts of bulk jobs, the health page, others."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Collection
+from functools import partial
+from typing import TYPE_CHECKING
+
+from lessonspace_provider.archive.erased_people import ErasedPeople
+from lessonspace_provider.archive.erasure import redacted_file, redacted_path
+from lessonspace_provider.archive.fetching import reason_of
+from lessonspace_provider.archive.inventory import Inventory, inventory_of
+from lessonspace_provider.archive.receipt import Receipt
+from lessonspace_provider.bulk.account_lock import locked
+from lessonspace_provider.output.destinations import join_below
+from lessonspace_provider.output.files import files_below, read_whole, remove_files, write_whole
+
+if TYPE_CHECKING:
+    from airflow.sdk import ObjectStoragePath
+
+#: Files of this provider's own outside of sessions, tables and accounts.
+HEALTH = ("health.json", "health.html")
+
+#: Seconds to wait for a bulk job to end.
+ACCOUNT_TIMEOUT = 10.0
+
+FOREIGN = "this provider did not write it: remove the person from it, or the file"
+PART = (
+    "a run is writing it, or was killed while it did so: run the erasure again when no run is in progress, after "
+    "removing this file"
+)
+
+
+class OtherFiles:
+    """
+    The other files of one archive.
+
+    :param destination: the archive's folder.
+    :param receipt: takes what was changed and what was left.
+    :param dry_run: change nothing, and record what would be changed.
+    """
+
+    def __init__(self, destination: ObjectStoragePath, receipt: Receipt, *, dry_run: bool) -> None:
+        self._destination = destination
+        self._receipt = receipt
+        self._dry_run = dry_run
+
+    def run(self, inventory: Inventory, people: ErasedPeople) -> None:
+        """Search all of them, and change those that this provider wrote."""
+        for folder, paths in inventory.accounts.items():
+            self._guarded(folder or ".", partial(self._account, folder, paths, people))
+        for path in inventory.others:
+            self._guarded(path, partial(self._change if path in HEALTH else self._leave, path, people))
+        for path in inventory.parts:
+            self._guarded(path, partial(self._leave, path, people, PART))
+
+    def rebuild_tables(self, days: Collection[str]) -> None:
+        """Remove the table files of days whose sessions have changed: the next run of the archive builds them again."""
+        for path in inventory_of(files_below(self._destination)).tables:
+            if any(f"/day={day}/" in path for day in days if day):
+                self._guarded(path, partial(self._remove, path))
+
+    def _remove(self, path: str) -> None:
+        place = join_below(self._destination, path)
+        data = read_whole(place)
+        if data is not None:
+            if not self._dry_run:
+                remove_files([place])
+            self._receipt.add(path, "deleted", data, None)
+
+    def _guarded(self, path: str, act: Callable[[], None]) -> None:
+        try:
+            act()
+        except Exception as error:  # one file stops no other, whatever a store's client raises
+            self._receipt.leave(path, reason_of(error), failed=True)
+
+    def _account(self, folder: str, paths: Collection[str], people: ErasedPeople) -> None:
+        if not any(self._has(path, people) for path in paths):
+            return
+        if self._dry_run:
+            for path in paths:
+                self._change(path, people)
+            return
+        with locked(join_below(self._destination, folder), secrets.token_hex(4), ACCOUNT_TIMEOUT):
+            for path in paths:
+                self._change(path, people)
+
+    def _has(self, path: str, people: ErasedPeople) -> bool:
+        data = read_whole(join_below(self._destination, path)) or b""
+        return people.may_occur_in(data.decode(errors="replace"))
+
+    def _change(self, path: str, people: ErasedPeople) -> None:
+        place = join_below(self._destination, path)
+        data = read_whole(place)
+        if data is None or not people.may_occur_in(data.decode(errors="replace")):
+            return
+        after, found = redacted_file(path.rpartition(".")[2], data, people)
+        if after is None:
+            self._receipt.leave(path, "its content can't be read", failed=True)
+        elif after != data:
+            if not self._dry_run:
+                write_whole(place, after)
+            self._receipt.add(path, "rewritten", data, after, found.lines, found.names)
+
+    def _leave(self, path: str, people: ErasedPeople, reason: str = FOREIGN) -> None:
+        data = read_whole(join_below(self._destination, path)) or b""
+        text = data.decode(errors="replace")
+        is_named = redacted_path(path, "\0", people) != path
+        if is_named or (people.may_occur_in(text) and people.redacted(text, ids=True)[1]):
+            self._receipt.leave(redacted_path(path, "\0", people), reason)

@@ -1,0 +1,221 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Goes once through the sessions of an archive, and erases or redacts those that are to be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from lessonspace_provider.archive.entry import Entry
+from lessonspace_provider.archive.erased_people import ErasedPeople
+from lessonspace_provider.archive.erasure import redacted_path
+from lessonspace_provider.archive.erasure_files import FileChange, SessionChange, SessionFiles, entry_after
+from lessonspace_provider.archive.fetching import reason_of
+from lessonspace_provider.archive.inventory import Inventory
+from lessonspace_provider.archive.manifest import Manifest
+from lessonspace_provider.archive.manifest_store import ManifestStore
+from lessonspace_provider.archive.receipt import Action, Receipt
+from lessonspace_provider.archive.tombstones import ON_REQUEST, redacted_entry
+from lessonspace_provider.archive.windows import MANIFESTS
+from lessonspace_provider.exceptions import LessonspaceError
+
+if TYPE_CHECKING:
+    from airflow.sdk import ObjectStoragePath
+
+#: Bytes of files that are held in memory before they are written.
+MOST_HELD = 64 * 2**20
+
+#: How many manifests an error names.
+MOST_NAMED = 5
+
+#: Called with each session that changes, its entry if it has one.
+Seen = Callable[[str, Entry | None, SessionChange], None]
+
+
+class SessionPass:
+    """
+    The sessions of one archive.
+
+    :param destination: the archive's folder.
+    :param receipt: takes what was changed and what was left.
+    :param dry_run: change nothing, and record what would be changed.
+    :param reason: of sessions that are erased.
+    :param record: is called with the ids of sessions before they are changed, and whether each is erased.
+    :param seen: is called with each session that changes.
+    """
+
+    def __init__(
+        self,
+        destination: ObjectStoragePath,
+        receipt: Receipt,
+        *,
+        dry_run: bool,
+        reason: str = ON_REQUEST,
+        record: Callable[[Mapping[str, bool]], None],
+        seen: Seen | None = None,
+    ) -> None:
+        self._manifests = ManifestStore(destination, dry_run=dry_run)
+        self._files = SessionFiles(destination)
+        self._receipt = receipt
+        self._dry_run = dry_run
+        self._reason = reason
+        self._seen = seen
+        self._record = record
+
+    def check(self, names: Iterable[str]) -> tuple[int, bool]:
+        """
+        Read all manifests before anything is changed.
+
+        :return: how many sessions they have, and whether any of these has marks of erased people.
+        :raises LessonspaceError: naming those that can't be read.
+        """
+        sessions, has_marks, problems = 0, False, []
+        for name in names:
+            try:
+                manifest = self._manifests.read(name)
+            except LessonspaceError as error:
+                problems.append(str(error))
+                continue
+            entries = manifest.entries.values() if manifest else ()
+            sessions += len(entries)
+            has_marks = has_marks or any(entry.erased_people for entry in entries)
+        if problems:
+            raise LessonspaceError(
+                f"{len(problems)} manifests can't be read, so it is not known who is in the archive; nothing was "
+                f"changed: {' '.join(problems[:MOST_NAMED])}"
+            )
+        return sessions, has_marks
+
+    def run(self, inventory: Inventory, people: ErasedPeople, is_erased: Callable[[Entry], bool]) -> set[str]:
+        """
+        Change what is to be changed.
+
+        :param inventory: the files to read; all manifests are read.
+        :param people: who is taken out.
+        :param is_erased: whether a session is erased whole, whoever took part.
+        :return: the days of the sessions that were changed.
+        """
+        days: set[str] = set()
+        paths = dict(inventory.sessions)
+        listed: set[str] = set()
+        for name in inventory.manifests:
+            try:
+                days |= self._change_manifest(name, paths, listed, people, is_erased)
+            except Exception as error:  # one manifest stops no other, whatever a store's client raises
+                self._receipt.leave(f"{MANIFESTS}/{name}", reason_of(error), failed=True)
+        for session_id, own in paths.items():
+            if people and (unlisted := [path for path in own if path not in listed]):
+                listed.update(unlisted)
+                self._change_unlisted(session_id, unlisted, people)
+        return days
+
+    def days_of(self, names: Iterable[str], sessions: Collection[str]) -> set[str]:
+        """Give the days of sessions, as far as manifests have them."""
+        if not sessions:
+            return set()
+        manifests = [manifest for name in names if (manifest := self._manifests.read(name))]
+        return {day_of(entry) for manifest in manifests for key, entry in manifest.entries.items() if key in sessions}
+
+    def _change_manifest(
+        self,
+        name: str,
+        paths: dict[str, list[str]],
+        listed: set[str],
+        people: ErasedPeople,
+        is_erased: Callable[[Entry], bool],
+    ) -> set[str]:
+        manifest = self._manifests.read(name)
+        days: set[str] = set()
+        held: list[SessionChange] = []
+        for session_id, entry in manifest.entries.items() if manifest else ():
+            own = paths.pop(session_id.lower(), [])
+            listed.update(own)
+            change = self._change_of(entry, own, people, is_erased=is_erased(entry))
+            if change is None:
+                continue
+            days.add(day_of(entry))
+            if self._seen:
+                self._seen(session_id, entry, change)
+            held.append(change)
+            if sum(change.size for change in held) > MOST_HELD:
+                self._write(name, held, people)
+                held = []
+        self._write(name, held, people)
+        return days
+
+    def _change_of(
+        self, entry: Entry, paths: Collection[str], people: ErasedPeople, *, is_erased: bool
+    ) -> SessionChange | None:
+        """Decide what becomes of a session; None when nothing does."""
+        is_erased = is_erased or redacted_entry(entry, people).status == "erased"
+        try:
+            change = self._files.change_of(entry.session_id, paths, people, is_erased=is_erased)
+        except Exception as error:
+            self._receipt.leave(redacted_path(entry.path, entry.session_id, people), reason_of(error), failed=True)
+            return None
+        for path, reason in change.left.items():
+            self._receipt.leave(redacted_path(path, entry.session_id, people), reason)
+        if not change.files and self._after(entry, change, people) == entry:
+            return None
+        return change
+
+    def _after(self, entry: Entry, change: SessionChange, people: ErasedPeople) -> Entry:
+        after = entry_after(entry, change, people)
+        is_new = after.status == "erased" and entry.status != "erased"
+        return replace(after, reason=self._reason) if is_new else after
+
+    def _write(self, name: str, changes: Collection[SessionChange], people: ErasedPeople) -> None:
+        """Write tombstones, then the manifest, then the files."""
+        if not changes:
+            return
+        self._record({change.session_id: change.is_erased for change in changes})
+        by_id = {change.session_id: change for change in changes}
+
+        def changed(manifest: Manifest) -> Manifest:
+            there = {key: entry for key, entry in manifest.entries.items() if key in by_id}
+            return manifest.with_entries({key: self._after(entry, by_id[key], people) for key, entry in there.items()})
+
+        before = self._manifests.read(name)
+        after = self._manifests.change(name, changed)
+        if before is not None and after is not None and before != after:
+            self._receipt.add(f"{MANIFESTS}/{name}", "rewritten", before.to_json(), after.to_json())
+        for change in changes:
+            self._receipt.sessions[change.session_id] = change.is_erased or self._receipt.sessions.get(
+                change.session_id, False
+            )
+            for file in change.files:
+                self._carry_out(file, change.session_id, people)
+
+    def _change_unlisted(self, session_id: str, paths: Collection[str], people: ErasedPeople) -> None:
+        """Change files of a session that no manifest has."""
+        try:
+            change = self._files.change_of(session_id, paths, people, is_erased=False)
+        except Exception as error:
+            self._receipt.leave(redacted_path(min(paths), session_id, people), reason_of(error), failed=True)
+            return
+        for path, reason in change.left.items():
+            self._receipt.leave(redacted_path(path, session_id, people), reason)
+        if change.files:
+            if self._seen:
+                self._seen(session_id, None, change)
+            self._record({session_id: change.is_erased})
+            self._receipt.sessions[session_id] = change.is_erased
+        for file in change.files:
+            self._carry_out(file, session_id, people)
+
+    def _carry_out(self, file: FileChange, session_id: str, people: ErasedPeople) -> None:
+        shown = redacted_path(file.path, session_id, people)
+        try:
+            if not self._dry_run:
+                self._files.carry_out(file)
+        except Exception as error:
+            self._receipt.leave(shown, reason_of(error), failed=True)
+            return
+        action: Action = "deleted" if file.after is None else "rewritten" if file.new_path == file.path else "moved"
+        self._receipt.add(shown, action, file.before, file.after, file.found.lines, file.found.names)
+
+
+def day_of(entry: Entry) -> str:
+    """Give the day by which a session's table rows are filed: that of its end, in UTC; empty when it is not known."""
+    return (entry.end_time or "")[:10]

@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The receipt of an erasure or an expiry: what was searched, what changed, and what was left. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal, TypedDict
+
+from lessonspace_provider import __version__
+from lessonspace_provider.api.times import write_time
+
+#: The form of the file.
+VERSION = 1
+
+#: ``nothing_found``: no file changed, and nothing was left. ``incomplete``: something could not be written or read; run
+#: the task again. ``in_progress``: the run was killed; the next one completes it.
+ReceiptStatus = Literal["in_progress", "done", "nothing_found", "incomplete"]
+
+Action = Literal["rewritten", "deleted", "moved", "rebuilt"]
+
+
+class Searched(TypedDict):
+    """
+    One of the ids or names that were given.
+
+    ``given`` is its place in the parameter, such as ``user_ids[0]``; ``hash`` is keyed, and ``sessions`` is in how many
+    sessions it was found.
+    """
+
+    given: str
+    hash: str
+    sessions: int
+
+
+class Change(TypedDict):
+    """
+    A file that was changed.
+
+    ``lines`` are the person's segments or rows, ``names`` their names in other places; ``None`` after a deletion.
+    """
+
+    path: str
+    action: Action
+    lines: int
+    names: int
+    size_before: int
+    sha256_before: str
+    size_after: int | None
+    sha256_after: str | None
+
+
+class Left(TypedDict):
+    """A file that was not changed though it has, or may have, something of the person; ``failed`` when it may later."""
+
+    path: str
+    reason: str
+    failed: bool
+
+
+@dataclass
+class Receipt:
+    """
+    What one run has done so far.
+
+    :param kind: ``erase`` or ``expire``.
+    :param time: when it began, aware.
+    :param parameters: those of the run that name nobody.
+    :param searched: the ids and names that were given.
+    :param counts: what was searched: files, bytes, manifests, sessions.
+    :param sessions: how many were erased and redacted.
+    :param continues: times of the interrupted runs that this one completes.
+    """
+
+    kind: str
+    time: datetime
+    parameters: dict[str, object]
+    searched: list[Searched] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+    sessions: dict[str, bool] = field(default_factory=dict)
+    changes: dict[str, Change] = field(default_factory=dict)
+    left: list[Left] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    continues: list[str] = field(default_factory=list)
+    is_over: bool = False
+    ended: datetime | None = None
+
+    @property
+    def name(self) -> str:
+        """The file's name."""
+        return f"{self.time:%Y%m%dT%H%M%S}.{self.time.microsecond:06d}Z.json"
+
+    @property
+    def status(self) -> ReceiptStatus:
+        """What became of the run."""
+        if not self.is_over:
+            return "in_progress"
+        if self.failed:
+            return "incomplete"
+        return "done" if self.changes or self.left or self.sessions else "nothing_found"
+
+    @property
+    def failed(self) -> list[Left]:
+        """What could not be changed this time."""
+        return [left for left in self.left if left["failed"]]
+
+    @property
+    def figures(self) -> dict[str, int]:
+        """How much was changed."""
+        actions = Counter(change["action"] for change in self.changes.values())
+        return {
+            "sessions_erased": sum(self.sessions.values()),
+            "sessions_redacted": len(self.sessions) - sum(self.sessions.values()),
+            "files_rewritten": actions["rewritten"] + actions["moved"],
+            "files_deleted": actions["deleted"],
+            "tables_rebuilt": actions["rebuilt"],
+            "lines": sum(change["lines"] for change in self.changes.values()),
+            "names": sum(change["names"] for change in self.changes.values()),
+            "left": len(self.left),
+        }
+
+    def add(
+        self, path: str, action: Action, before: bytes, after: bytes | None, lines: int = 0, names: int = 0
+    ) -> None:
+        """Record a change; a file that changes twice in one run is one change."""
+        there = self.changes.pop(path, None)
+        self.changes[path] = Change(
+            path=path,
+            action=action,
+            lines=lines + (there["lines"] if there else 0),
+            names=names + (there["names"] if there else 0),
+            size_before=there["size_before"] if there else len(before),
+            sha256_before=there["sha256_before"] if there else hashlib.sha256(before).hexdigest(),
+            size_after=None if after is None else len(after),
+            sha256_after=None if after is None else hashlib.sha256(after).hexdigest(),
+        )
+
+    def leave(self, path: str, reason: str, *, failed: bool = False) -> None:
+        """Record what was not changed."""
+        left = Left(path=path, reason=reason, failed=failed)
+        if left not in self.left:
+            self.left.append(left)
+
+    def to_json(self) -> bytes:
+        """Convert to the file's content."""
+        content = {
+            "receipt": VERSION,
+            "provider": __version__,
+            "kind": self.kind,
+            "status": self.status,
+            "time": write_time(self.time),
+            "ended": self.ended and write_time(self.ended),
+            "parameters": self.parameters,
+            "given": self.searched,
+            "searched": dict(self.counts),
+            "figures": self.figures,
+            "continues": self.continues,
+            "notes": self.notes,
+            "sessions": {key: "erased" if erased else "redacted" for key, erased in sorted(self.sessions.items())},
+            "changed": list(self.changes.values()),
+            "left": self.left,
+        }
+        return json.dumps(content, ensure_ascii=False, indent=1).encode("utf-8", "backslashreplace")

@@ -1,0 +1,272 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The operators that take people and old sessions out of an archive, without a call to the API."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, TypedDict, cast
+
+from lessonspace_provider.api.arguments import (
+    LARGEST_NUMBER,
+    as_duration,
+    as_one_of,
+    as_rendered_flag,
+    is_text,
+    refuse,
+    refuse_hidden,
+)
+from lessonspace_provider.archive.erased_people import MODES, MOST_WORDS, Mode, is_ambiguous, words_in
+from lessonspace_provider.archive.erasure_run import Eraser, ErasureOrder
+from lessonspace_provider.archive.erasure_store import ErasureStore
+from lessonspace_provider.archive.expiry import Expirer
+from lessonspace_provider.exceptions import LessonspaceError
+from lessonspace_provider.operators.base import LessonspaceOperator
+from lessonspace_provider.output.destinations import as_place
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context, ObjectStoragePath
+
+    from lessonspace_provider.archive.receipt import Receipt, ReceiptStatus
+
+#: Characters of a reference, and how many ids or names one erasure takes.
+LONGEST_REFERENCE, MOST_GIVEN = 200, 100
+
+#: How many files an error names.
+MOST_NAMED = 10
+
+
+class ErasureResult(TypedDict):
+    """
+    What the operators return.
+
+    ``status`` is ``done``, or ``nothing_found``; ``counts`` has ``sessions_erased``, ``sessions_redacted``,
+    ``files_rewritten``, ``files_deleted``, ``tables_rebuilt``, ``lines``, ``names`` and ``left``; ``not_found`` are the
+    places in the parameters of ids and names that were found nowhere, such as ``user_ids[0]``; ``receipt`` is its path,
+    None for a dry run.
+    """
+
+    status: ReceiptStatus
+    counts: dict[str, int]
+    not_found: list[str]
+    receipt: str | None
+
+
+class LessonspaceEraseOperator(LessonspaceOperator):
+    """
+    Erase people from an archive: its transcripts, manifests, summaries, tables, health page and bulk jobs' accounts.
+
+    Nothing is asked of the API. Later runs of the archive do not bring the people back. A receipt in
+    ``<destination>/erasures/`` records what was searched, changed and left. A run that was killed is completed by the
+    next one. The task fails at its end if a file could not be changed; the receipt has what was and was not.
+
+    Guide: docs/how-to/delete-personal-data.md
+
+    :param destination: the archive's folder.
+    :param user_ids: Lessonspace user ids of the people, integers or their digits. The names under which they speak are
+        erased, too.
+    :param names: their names, as they are written and spoken, such as ``Ben Okafor``, ``Benny``. A whole name and each
+        of its words are found in any case, with possessives.
+    :param mode: ``redact``: a label is written in place of the person and their names. ``delete``: sessions in which
+        they took part lose all files; where others only name them, the names are redacted.
+    :param dry_run: search only: nothing is written, not even a receipt.
+    :param for_future: erase them in sessions that the archive does not have yet, too.
+    :param force: accept names of one letter and common words, which remove other words as well.
+    :param reference: of who asked, such as a ticket's number, for the receipt. No name.
+    :return: see ``ErasureResult``.
+    :raises LessonspaceInputError: for a parameter that can't be used, before anything is changed.
+    :raises LessonspaceError: a manifest can't be read (nothing was changed), or at the end, when a file could not be
+        changed.
+    """
+
+    template_fields: Sequence[str] = (
+        "lessonspace_conn_id",
+        "destination",
+        "user_ids",
+        "names",
+        "mode",
+        "for_future",
+        "reference",
+        "search_only",
+    )
+
+    def __init__(
+        self,
+        *,
+        destination: str | ObjectStoragePath,
+        user_ids: Sequence[int | str] = (),
+        names: Sequence[str] = (),
+        mode: str = "redact",
+        dry_run: bool | str = False,
+        for_future: bool | str = False,
+        force: bool = False,
+        reference: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.destination = destination
+        self.user_ids = user_ids
+        self.names = names
+        self.mode = mode
+        self.search_only = dry_run
+        self.for_future = for_future
+        self.force = force
+        self.reference = reference
+
+    def execute(self, context: Context) -> ErasureResult:
+        """Erase, write the receipt, then fail if something could not be changed."""
+        destination, order = as_archive(self.destination), self._order()
+        dry_run = as_rendered_flag("dry_run", self.search_only)
+        receipt = Eraser(destination, order, log=self.log, dry_run=dry_run).run()
+        result = result_of(receipt, destination, dry_run=dry_run)
+        if result["not_found"]:
+            self.log.warning("Found nowhere in the archive: %s", ", ".join(result["not_found"]))
+        self.log.info("%s: %s. Receipt: %s", result["status"], result["counts"], result["receipt"])
+        for left in receipt.left[:MOST_NAMED]:
+            self.log.warning("Left as it is: %s: %s", left["path"], left["reason"])
+        fail_if_incomplete(receipt, result["receipt"])
+        return result
+
+    def _order(self) -> ErasureOrder:
+        force = as_rendered_flag("force", self.force)
+        order = ErasureOrder(
+            user_ids=as_user_ids(self.user_ids),
+            names=as_names(self.names, force=force),
+            mode=cast("Mode", as_one_of("mode", self.mode, MODES)),
+            for_future=as_rendered_flag("for_future", self.for_future),
+            force=force,
+            reference=as_reference(self.reference),
+        )
+        if not order.user_ids and not order.names:
+            raise refuse("user_ids", self.user_ids, "given, or names must be")
+        check_reference(order)
+        return order
+
+
+class LessonspaceExpireArchiveOperator(LessonspaceOperator):
+    """
+    Erase the sessions of an archive that ended more than ``keep`` ago.
+
+    Their transcripts, summaries and table rows are deleted. Their account in the manifests stays, without people and
+    names, and no later run fetches them again. A receipt is written as for ``LessonspaceEraseOperator``.
+
+    Guide: docs/how-to/delete-personal-data.md#keep-data-for-a-limited-time
+
+    :param destination: the archive's folder.
+    :param keep: how long after its end a session is kept; timedelta or seconds.
+    :param dry_run: search only: nothing is written.
+    :return: see ``ErasureResult``.
+    :raises LessonspaceInputError: for a parameter that can't be used, before anything is changed.
+    :raises LessonspaceError: as for ``LessonspaceEraseOperator``.
+    """
+
+    template_fields: Sequence[str] = ("lessonspace_conn_id", "destination", "search_only")
+
+    def __init__(
+        self,
+        *,
+        destination: str | ObjectStoragePath,
+        keep: timedelta | float,
+        dry_run: bool | str = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.destination = destination
+        self.keep = keep
+        self.search_only = dry_run
+
+    def execute(self, context: Context) -> ErasureResult:
+        """Expire, write the receipt, then fail if something could not be changed."""
+        destination, keep = as_archive(self.destination), as_duration("keep", self.keep)
+        dry_run = as_rendered_flag("dry_run", self.search_only)
+        receipt = Expirer(destination, keep, dry_run=dry_run).run()
+        result = result_of(receipt, destination, dry_run=dry_run)
+        self.log.info("%s: %s. Receipt: %s", result["status"], result["counts"], result["receipt"])
+        fail_if_incomplete(receipt, result["receipt"])
+        return result
+
+
+def as_archive(destination: object) -> ObjectStoragePath:
+    """Check the folder of an archive."""
+    return as_place(destination, "the archive's absolute folder or URL, such as 's3://aws_default@bucket/folder'")
+
+
+def as_user_ids(user_ids: object) -> list[int]:
+    """Check user ids; a template has made text of them."""
+    allowed = f"a list of at most {MOST_GIVEN} Lessonspace user ids, integers or their digits"
+    if isinstance(user_ids, (str, bytes)) or not isinstance(user_ids, Sequence) or len(user_ids) > MOST_GIVEN:
+        raise refuse_hidden("user_ids", user_ids, allowed)
+    return list(dict.fromkeys(_as_user_id(user_id, allowed) for user_id in user_ids))
+
+
+def _as_user_id(value: object, allowed: str) -> int:
+    if isinstance(value, str) and value.strip().isascii() and value.strip().isdecimal() and len(value) < 20:
+        value = int(value)
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 < value < LARGEST_NUMBER:
+        raise refuse_hidden("user_ids", value, allowed)
+    return value
+
+
+def as_names(names: object, *, force: bool) -> list[str]:
+    """
+    Check names.
+
+    :param force: whether those of one letter and common words are accepted.
+    """
+    allowed = f"a list of at most {MOST_GIVEN} names of 1 to {MOST_WORDS} words"
+    if isinstance(names, (str, bytes)) or not isinstance(names, Sequence) or len(names) > MOST_GIVEN:
+        raise refuse_hidden("names", names, allowed)
+    for name in names:
+        words = words_in(name) if is_text(name) else []
+        if not 1 <= len(words) <= MOST_WORDS:
+            raise refuse_hidden("names", name, allowed)
+        if not force and all(is_ambiguous(word.folded) for word in words) and len(words) == 1:
+            raise refuse_hidden(
+                "names",
+                name,
+                "no single letter, number or common word, which would remove other words from every lesson. Give the "
+                "whole name, or force=True",
+            )
+    return list(dict.fromkeys(names))
+
+
+def as_reference(reference: object) -> str | None:
+    """Check a reference; empty is none."""
+    if reference is None or reference == "":
+        return None
+    if not is_text(reference) or len(reference) > LONGEST_REFERENCE or not reference.isprintable():
+        raise refuse("reference", reference, f"a text of one line and at most {LONGEST_REFERENCE} characters, or None")
+    return reference
+
+
+def check_reference(order: ErasureOrder) -> None:
+    """Refuse a reference by which the receipt would keep what is erased."""
+    words = {word.folded for word in words_in(order.reference or "")}
+    own = {str(user_id) for user_id in order.user_ids}
+    own |= {word.folded for name in order.names for word in words_in(name) if not is_ambiguous(word.folded)}
+    if words & own:
+        raise refuse_hidden("reference", order.reference, "without the ids and names that are erased")
+
+
+def result_of(receipt: Receipt, destination: ObjectStoragePath, *, dry_run: bool) -> ErasureResult:
+    """Reduce a receipt to what a task returns."""
+    return ErasureResult(
+        status=receipt.status,
+        counts=receipt.figures,
+        not_found=[searched["given"] for searched in receipt.searched if not searched["sessions"]],
+        receipt=None if dry_run else str(ErasureStore(destination).receipt_path(receipt.name)),
+    )
+
+
+def fail_if_incomplete(receipt: Receipt, path: str | None) -> None:
+    """
+    Fail for what could not be changed.
+
+    :param path: of the receipt.
+    """
+    if failed := receipt.failed:
+        named = "; ".join(f"{left['path']}: {left['reason']}" for left in failed[:MOST_NAMED])
+        raise LessonspaceError(
+            f"{len(failed)} files could not be searched or changed, all others are done; run the task again. The "
+            f"receipt {path} has what was changed: {named}"
+        )
