@@ -33,6 +33,7 @@ def get_provider_info() -> dict[str, object]:
                 "integration-name": _NAME,
                 "python-modules": [
                     "lessonspace_provider.operators.archive",
+                    "lessonspace_provider.operators.archive_erasure",
                     "lessonspace_provider.operators.archive_tables",
                     "lessonspace_provider.operators.sessions",
                     "lessonspace_provider.operators.spaces",

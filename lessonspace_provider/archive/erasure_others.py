@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 from lessonspace_provider.archive.erased_people import ErasedPeople
 from lessonspace_provider.archive.erasure import redacted_file, redacted_path
 from lessonspace_provider.archive.fetching import reason_of
-from lessonspace_provider.archive.inventory import Inventory, inventory_of
+from lessonspace_provider.archive.inventory import Inventory
 from lessonspace_provider.archive.receipt import Receipt
 from lessonspace_provider.bulk.account_lock import locked
 from lessonspace_provider.output.destinations import join_below
-from lessonspace_provider.output.files import files_below, read_whole, remove_files, write_whole
+from lessonspace_provider.output.files import read_whole, write_whole
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
@@ -55,20 +55,6 @@ class OtherFiles:
             self._guarded(path, partial(self._change if path in HEALTH else self._leave, path, people))
         for path in inventory.parts:
             self._guarded(path, partial(self._leave, path, people, PART))
-
-    def rebuild_tables(self, days: Collection[str]) -> None:
-        """Remove the table files of days whose sessions have changed: the next run of the archive builds them again."""
-        for path in inventory_of(files_below(self._destination)).tables:
-            if any(f"/day={day}/" in path for day in days if day):
-                self._guarded(path, partial(self._remove, path))
-
-    def _remove(self, path: str) -> None:
-        place = join_below(self._destination, path)
-        data = read_whole(place)
-        if data is not None:
-            if not self._dry_run:
-                remove_files([place])
-            self._receipt.add(path, "deleted", data, None)
 
     def _guarded(self, path: str, act: Callable[[], None]) -> None:
         try:

@@ -87,35 +87,25 @@ class SessionPass:
             )
         return sessions, has_marks
 
-    def run(self, inventory: Inventory, people: ErasedPeople, is_erased: Callable[[Entry], bool]) -> set[str]:
+    def run(self, inventory: Inventory, people: ErasedPeople, is_erased: Callable[[Entry], bool]) -> None:
         """
         Change what is to be changed.
 
         :param inventory: the files to read; all manifests are read.
         :param people: who is taken out.
         :param is_erased: whether a session is erased whole, whoever took part.
-        :return: the days of the sessions that were changed.
         """
-        days: set[str] = set()
         paths = dict(inventory.sessions)
         listed: set[str] = set()
         for name in inventory.manifests:
             try:
-                days |= self._change_manifest(name, paths, listed, people, is_erased)
+                self._change_manifest(name, paths, listed, people, is_erased)
             except Exception as error:  # one manifest stops no other, whatever a store's client raises
                 self._receipt.leave(f"{MANIFESTS}/{name}", reason_of(error), failed=True)
         for session_id, own in paths.items():
             if people and (unlisted := [path for path in own if path not in listed]):
                 listed.update(unlisted)
                 self._change_unlisted(session_id, unlisted, people)
-        return days
-
-    def days_of(self, names: Iterable[str], sessions: Collection[str]) -> set[str]:
-        """Give the days of sessions, as far as manifests have them."""
-        if not sessions:
-            return set()
-        manifests = [manifest for name in names if (manifest := self._manifests.read(name))]
-        return {day_of(entry) for manifest in manifests for key, entry in manifest.entries.items() if key in sessions}
 
     def _change_manifest(
         self,
@@ -124,9 +114,8 @@ class SessionPass:
         listed: set[str],
         people: ErasedPeople,
         is_erased: Callable[[Entry], bool],
-    ) -> set[str]:
+    ) -> None:
         manifest = self._manifests.read(name)
-        days: set[str] = set()
         held: list[SessionChange] = []
         for session_id, entry in manifest.entries.items() if manifest else ():
             own = paths.pop(session_id.lower(), [])
@@ -134,7 +123,6 @@ class SessionPass:
             change = self._change_of(entry, own, people, is_erased=is_erased(entry))
             if change is None:
                 continue
-            days.add(day_of(entry))
             if self._seen:
                 self._seen(session_id, entry, change)
             held.append(change)
@@ -142,7 +130,6 @@ class SessionPass:
                 self._write(name, held, people)
                 held = []
         self._write(name, held, people)
-        return days
 
     def _change_of(
         self, entry: Entry, paths: Collection[str], people: ErasedPeople, *, is_erased: bool
@@ -214,8 +201,3 @@ class SessionPass:
             return
         action: Action = "deleted" if file.after is None else "rewritten" if file.new_path == file.path else "moved"
         self._receipt.add(shown, action, file.before, file.after, file.found.lines, file.found.names)
-
-
-def day_of(entry: Entry) -> str:
-    """Give the day by which a session's table rows are filed: that of its end, in UTC; empty when it is not known."""
-    return (entry.end_time or "")[:10]

@@ -26,6 +26,7 @@ from lessonspace_provider.archive.erasure_others import OtherFiles
 from lessonspace_provider.archive.erasure_pass import SessionPass
 from lessonspace_provider.archive.erasure_progress import ErasureProgress
 from lessonspace_provider.archive.erasure_store import KEY_LENGTH, ErasureStore
+from lessonspace_provider.archive.erasure_tables import ErasedTables
 from lessonspace_provider.archive.inventory import Inventory, inventory_of
 from lessonspace_provider.archive.receipt import Receipt
 from lessonspace_provider.archive.tombstones import Tombstones
@@ -99,6 +100,7 @@ class Eraser:
             destination, self._receipt, dry_run=dry_run, seen=self._see, record=self._progress.record
         )
         self._others = OtherFiles(destination, self._receipt, dry_run=dry_run)
+        self._tables = ErasedTables(destination, self._receipt, dry_run=dry_run)
         self._given: list[Given] = []
 
     def run(self) -> Receipt:
@@ -132,9 +134,8 @@ class Eraser:
             accounts=len(inventory.accounts),
             tables=len(inventory.tables),
         )
-        days = self._search(found, people)
-        days |= self._sessions.days_of(inventory.manifests, self._progress.unfinished)
-        self._others.rebuild_tables(days)
+        self._search(found, people)
+        self._tables.rebuild(self._progress.unfinished)
         self._receipt.searched = [given.searched for given in self._given]
         self._progress.end()
         return self._receipt
@@ -193,13 +194,12 @@ class Eraser:
         self._receipt.counts["bytes"] += len(data or b"")
         return data
 
-    def _search(self, found: dict[str, str | None], people: ErasedPeople) -> set[str]:
+    def _search(self, found: dict[str, str | None], people: ErasedPeople) -> None:
         """Search until nothing is found that a run beside this one has written meanwhile."""
-        days: set[str] = set()
         inventory = inventory_of(found)
         for _ in range(1 if self._dry_run else MOST_ROUNDS):
             before = len(self._receipt.changes), len(self._receipt.sessions)
-            days |= self._sessions.run(inventory, people, lambda _: False)
+            self._sessions.run(inventory, people, lambda _: False)
             self._others.run(inventory, people)
             self._progress.checkpoint()
             if self._dry_run or before == (len(self._receipt.changes), len(self._receipt.sessions)):
@@ -207,7 +207,6 @@ class Eraser:
             latest = files_below(self._destination)
             changed = [path for path, mark in latest.items() if mark is None or mark != found.get(path)]
             found, inventory = latest, replace(inventory_of(changed), manifests=inventory_of(latest).manifests)
-        return days
 
     def _see(self, session_id: str, entry: Entry | None, change: SessionChange) -> None:
         """Count in how many sessions each of the ids and names that were given is found."""

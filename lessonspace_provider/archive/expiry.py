@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 from lessonspace_provider.api.times import read_time, write_time
 from lessonspace_provider.archive.entry import Entry
 from lessonspace_provider.archive.erased_people import ErasedPeople
-from lessonspace_provider.archive.erasure_others import OtherFiles
 from lessonspace_provider.archive.erasure_pass import SessionPass
 from lessonspace_provider.archive.erasure_progress import ErasureProgress
 from lessonspace_provider.archive.erasure_store import KEY_LENGTH, ErasureStore
+from lessonspace_provider.archive.erasure_tables import ErasedTables
 from lessonspace_provider.archive.inventory import inventory_of
 from lessonspace_provider.archive.receipt import Receipt
 from lessonspace_provider.archive.tombstones import Tombstones
@@ -69,7 +69,7 @@ class Expirer:
         self._sessions = SessionPass(
             destination, self._receipt, dry_run=dry_run, record=self._progress.record, reason=reason
         )
-        self._others = OtherFiles(destination, self._receipt, dry_run=dry_run)
+        self._tables = ErasedTables(destination, self._receipt, dry_run=dry_run)
 
     def run(self) -> Receipt:
         """
@@ -89,8 +89,8 @@ class Expirer:
             self._receipt.counts.update(files=len(found), manifests=len(inventory.manifests), sessions=sessions)
             self._progress.begin(tombstones)
             people = ErasedPeople(tombstones.key)
-            days = self._sessions.run(inventory, people, lambda entry: has_expired(entry, self._before))
-            self._others.rebuild_tables(days | self._sessions.days_of(inventory.manifests, self._progress.unfinished))
+            self._sessions.run(inventory, people, lambda entry: has_expired(entry, self._before))
+            self._tables.rebuild(self._progress.unfinished)
             self._progress.end()
         return self._receipt
 

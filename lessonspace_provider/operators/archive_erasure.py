@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypedDict, cast
 
+from airflow.providers.common.compat.sdk import BaseOperator
+
 from lessonspace_provider.api.arguments import (
     LARGEST_NUMBER,
     as_duration,
@@ -21,7 +23,6 @@ from lessonspace_provider.archive.erasure_run import Eraser, ErasureOrder
 from lessonspace_provider.archive.erasure_store import ErasureStore
 from lessonspace_provider.archive.expiry import Expirer
 from lessonspace_provider.exceptions import LessonspaceError
-from lessonspace_provider.operators.base import LessonspaceOperator
 from lessonspace_provider.output.destinations import as_place
 
 if TYPE_CHECKING:
@@ -52,13 +53,14 @@ class ErasureResult(TypedDict):
     receipt: str | None
 
 
-class LessonspaceEraseOperator(LessonspaceOperator):
+class LessonspaceEraseOperator(BaseOperator):
     """
     Erase people from an archive: its transcripts, manifests, summaries, tables, health page and bulk jobs' accounts.
 
-    Nothing is asked of the API. Later runs of the archive do not bring the people back. A receipt in
-    ``<destination>/erasures/`` records what was searched, changed and left. A run that was killed is completed by the
-    next one. The task fails at its end if a file could not be changed; the receipt has what was and was not.
+    It needs no connection and makes no call to the API. Later runs of the archive do not bring the people back. A
+    receipt in ``<destination>/erasures/`` records what was searched, changed and left. A run that was killed is
+    completed by the next one. The task fails at its end if a file could not be changed; the receipt has what was and
+    was not.
 
     Guide: docs/how-to/delete-personal-data.md
 
@@ -80,14 +82,13 @@ class LessonspaceEraseOperator(LessonspaceOperator):
     """
 
     template_fields: Sequence[str] = (
-        "lessonspace_conn_id",
         "destination",
         "user_ids",
         "names",
         "mode",
         "for_future",
         "reference",
-        "search_only",
+        "only_search",
     )
 
     def __init__(
@@ -108,7 +109,7 @@ class LessonspaceEraseOperator(LessonspaceOperator):
         self.user_ids = user_ids
         self.names = names
         self.mode = mode
-        self.search_only = dry_run
+        self.only_search = dry_run
         self.for_future = for_future
         self.force = force
         self.reference = reference
@@ -116,7 +117,7 @@ class LessonspaceEraseOperator(LessonspaceOperator):
     def execute(self, context: Context) -> ErasureResult:
         """Erase, write the receipt, then fail if something could not be changed."""
         destination, order = as_archive(self.destination), self._order()
-        dry_run = as_rendered_flag("dry_run", self.search_only)
+        dry_run = as_rendered_flag("dry_run", self.only_search)
         receipt = Eraser(destination, order, log=self.log, dry_run=dry_run).run()
         result = result_of(receipt, destination, dry_run=dry_run)
         if result["not_found"]:
@@ -143,7 +144,7 @@ class LessonspaceEraseOperator(LessonspaceOperator):
         return order
 
 
-class LessonspaceExpireArchiveOperator(LessonspaceOperator):
+class LessonspaceExpireArchiveOperator(BaseOperator):
     """
     Erase the sessions of an archive that ended more than ``keep`` ago.
 
@@ -160,7 +161,7 @@ class LessonspaceExpireArchiveOperator(LessonspaceOperator):
     :raises LessonspaceError: as for ``LessonspaceEraseOperator``.
     """
 
-    template_fields: Sequence[str] = ("lessonspace_conn_id", "destination", "search_only")
+    template_fields: Sequence[str] = ("destination", "only_search")
 
     def __init__(
         self,
@@ -173,12 +174,12 @@ class LessonspaceExpireArchiveOperator(LessonspaceOperator):
         super().__init__(**kwargs)
         self.destination = destination
         self.keep = keep
-        self.search_only = dry_run
+        self.only_search = dry_run
 
     def execute(self, context: Context) -> ErasureResult:
         """Expire, write the receipt, then fail if something could not be changed."""
         destination, keep = as_archive(self.destination), as_duration("keep", self.keep)
-        dry_run = as_rendered_flag("dry_run", self.search_only)
+        dry_run = as_rendered_flag("dry_run", self.only_search)
         receipt = Expirer(destination, keep, dry_run=dry_run).run()
         result = result_of(receipt, destination, dry_run=dry_run)
         self.log.info("%s: %s. Receipt: %s", result["status"], result["counts"], result["receipt"])
