@@ -23,11 +23,7 @@ from lessonspace_provider.archive.windows import LOOK_BACK, Window, backfill_com
 from lessonspace_provider.bulk.rows import HiddenRows
 from lessonspace_provider.exceptions import LessonspaceError, LessonspaceInputError
 from lessonspace_provider.links import LessonspaceArchiveHealthLink, health_query
-from lessonspace_provider.operators.archive_erasure import (
-    ErasureResult,
-    LessonspaceEraseOperator,
-    LessonspaceExpireArchiveOperator,
-)
+from lessonspace_provider.operators.archive_erasure import LessonspaceEraseOperator, LessonspaceExpireArchiveOperator
 from lessonspace_provider.operators.archive_tables import (
     LessonspaceBuildTablesOperator,
     as_days,
@@ -50,7 +46,6 @@ if TYPE_CHECKING:
 __all__ = [
     "DEFAULT_FORMATS",
     "ArchiveResult",
-    "ErasureResult",
     "LessonspaceArchiveTranscriptsOperator",
     "LessonspaceBuildTablesOperator",
     "LessonspaceEraseOperator",
