@@ -42,6 +42,12 @@ def _imported(place: str) -> Callable[..., object]:
 
 COMMANDS = (
     Command(
+        "archive-status",
+        "show what an archive has, and what needs attention",
+        "lessonspace_provider.command_line.options:add_destination",
+        "lessonspace_provider.command_line.archive:archive_status",
+    ),
+    Command(
         "gaps",
         "list the times that no manifest of an archive accounts for",
         "lessonspace_provider.command_line.options:add_gaps",

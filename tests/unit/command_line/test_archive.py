@@ -5,9 +5,13 @@ import json
 from datetime import datetime, timezone
 
 import pytest
+from airflow.sdk import ObjectStoragePath
 
 from lessonspace_provider.__main__ import main
+from lessonspace_provider.archive.health import Schedule
+from lessonspace_provider.archive.health_store import update_health
 from lessonspace_provider.archive.windows import Window, manifest_name
+from tests.unit.archive.health_kit import a_manifest, a_run, night_window, write_manifest
 
 
 def at(day, hour=2):
@@ -89,3 +93,64 @@ def test_an_unexpected_error_of_a_store_shows_its_kind_only(archive, capsys, mon
     assert (status, printed) == (2, "")
     assert "RuntimeError" in error
     assert "secret" not in error
+
+
+def test_the_dag_of_the_archives_health_fills_gaps_unless_another_is_given(archive, capsys):
+    update_health(ObjectStoragePath(f"file://{archive}"), run=a_run(23), schedule=Schedule("nightly", 86_400.0))
+    _, printed, _ = run(capsys, "gaps", archive, "-o", "json")
+    commands = [gap["command"] for gap in json.loads(printed)["gaps"]]
+    assert commands
+    assert all(command.startswith("airflow backfill create --dag-id nightly --from-date ") for command in commands)
+    (archive / "health.json").write_text('{"schedule": {"dag_id": "x; rm -rf /", "interval": 1}}')
+    _, printed, _ = run(capsys, "gaps", archive, "-o", "json")
+    assert {gap["command"] for gap in json.loads(printed)["gaps"]} == {None}
+
+
+@pytest.fixture
+def nights(tmp_path):
+    """An archive of three nights and a gap, all of it long ago."""
+    write_manifest(tmp_path, a_manifest(0, archived=2))
+    write_manifest(tmp_path, a_manifest(1, archived=1, pending=2))
+    write_manifest(tmp_path, a_manifest(3, failed=1, not_eligible=1))
+    return tmp_path
+
+
+def test_the_status_of_an_archive_is_what_its_manifests_have(nights, capsys):
+    status, printed, _ = run(capsys, "archive-status", nights, "--output", "json")
+    found = json.loads(printed)
+    assert status == 1
+    assert found["counts"] == {"archived": 3, "not_eligible": 1, "pending": 2, "failed": 1}
+    assert found["nights"] == ["2026-11-01", "2026-11-02", "2026-11-04"]
+    assert found["gaps"] == [{"start": "2026-11-03T02:00:00Z", "end": "2026-11-04T02:00:00Z"}]
+    assert [item["status"] for item in found["items"]] == ["failed", "pending", "pending"]
+    assert [problem["kind"] for problem in found["problems"]] == ["failed", "gap", "pending"]
+    for word in ("Ann", "Algebra"):
+        assert word not in printed
+
+
+def test_the_status_is_readable_by_people(nights, capsys):
+    status, printed, _ = run(capsys, "archive-status", nights)
+    assert status == 1
+    assert printed.startswith("3 nights from 2026-11-01 to 2026-11-04\n")
+    for text in ("archived", "00000000-0000-4000-8000-000003000000", "http_503"):
+        assert text in printed
+    assert "shorter than five minutes" in printed
+    assert "No manifest accounts for 1 gap" in printed
+    assert not (nights / "health.json").exists(), "it writes nothing"
+
+
+def test_an_archive_in_which_all_is_well_has_status_0(tmp_path, capsys):
+    for night in range(2):
+        write_manifest(tmp_path, a_manifest(night, archived=2, not_eligible=1))
+    status, printed, _ = run(capsys, "archive-status", tmp_path)
+    assert status == 0
+    assert printed.endswith("Nothing needs attention.\n")
+
+
+def test_a_manifest_that_can_not_be_read_is_a_problem_and_stops_nothing(nights, capsys):
+    (nights / "manifests" / manifest_name(night_window(0))).write_text("\x1b[2J not json")
+    status, printed, _ = run(capsys, "archive-status", nights, "-o", "json")
+    found = json.loads(printed)
+    assert status == 1
+    assert "unreadable" in [problem["kind"] for problem in found["problems"]]
+    assert found["counts"]["archived"] == 1
