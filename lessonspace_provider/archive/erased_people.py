@@ -2,9 +2,9 @@
 """
 Find people by keyed hashes of their ids and names, and remove them from texts. Pure.
 
-A mark is ``<mode>:<kind>:<hash>``. Kinds: ``id`` of a user id, ``whole`` of a whole name, ``name`` of a word, ``name2``
-to ``name8`` of so many words, ``first`` of the first of them, and ``chars2`` to ``chars16`` of so many characters of a
-script without spaces.
+A mark is ``<mode>:<kind>:<hash>``. Kinds: ``id`` of a user id, ``whole`` of a whole name, ``name`` of a word,
+``capital`` of one that is a name with a capital only, ``name2`` to ``name8`` of so many words, ``first`` of the first of
+them, and ``chars2`` to ``chars16`` of so many characters of a script without spaces.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Literal, NamedTuple, get_args
 
-from lessonspace_provider.archive.common_words import COMMON_WORDS
+from lessonspace_provider.archive.everyday_words import EVERYDAY_WORDS
+from lessonspace_provider.transcripts.common_words import NEVER_ALONE, SENTENCE_STARTERS
 
 #: What becomes of the sessions in which a person took part: their files are deleted, or rewritten without the person.
 Mode = Literal["redact", "delete"]
@@ -29,7 +30,7 @@ LABEL, LABEL_IN_PATH = "[erased]", "erased"
 #: Words of the longest name, and characters of the longest one in a script without spaces.
 MOST_WORDS, MOST_CHARACTERS = 8, 16
 
-MARK = re.compile(r"(redact|delete):(id|whole|name|first|name[2-8]|chars(?:[2-9]|1[0-6])):[0-9a-f]{32}")
+MARK = re.compile(r"(redact|delete):(id|whole|name|capital|first|name[2-8]|chars(?:[2-9]|1[0-6])):[0-9a-f]{32}")
 
 #: The shortest name that is also found with an s at its end and no apostrophe, and the shortest id in a plain text.
 _SHORTEST_GENITIVE, SHORTEST_ID = 3, 4
@@ -43,7 +44,11 @@ _WITHOUT_SPACES = re.compile(
     "\uf900-\ufaff\U00020000-\U0003ffff]"
 )
 _BETWEEN = re.compile("[ \t\xa0.'\u2019_-]{1,3}")  # two words of one name
-_ACCENT = re.compile("[\u0300-\u036f]")
+_ACCENT = re.compile("[\u0300-\u036f\u00ad\u200b-\u200f\u2060\ufeff]")
+_LETTERS = {**dict(zip(map(ord, "\u0142\u00f8\u0111\u0127\u0131"), "lodhi")), ord("\u00e6"): "ae", ord("\u0153"): "oe"}
+_UMLAUTS = {**dict(zip(map(ord, "\u00e4\u00f6\u00fc\u00e5\u00f8"), ("ae", "oe", "ue", "aa", "oe")))}
+_SENTENCE_END = re.compile(r"(?:^|[.!?:;\u2026\n>\]])[\s\"\u201c'(]*\Z")
+_CALLS = re.compile(r"\s*(?:[,.!?:;\u2026]|['\u2019]s\b|\Z)")
 
 
 class Word(NamedTuple):
@@ -66,7 +71,7 @@ def fold(word: str) -> str:
     if word.isascii():
         return word.lower()
     decomposed = _ACCENT.sub("", unicodedata.normalize("NFKD", word))
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFKC", decomposed).casefold())
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFKC", decomposed).casefold().translate(_LETTERS))
 
 
 def words_in(text: str) -> list[Word]:
@@ -76,7 +81,7 @@ def words_in(text: str) -> list[Word]:
 
 def is_ambiguous(word: str) -> bool:
     """Whether a folded word alone is no name to be searched: it has one character, only digits, or is a common word."""
-    return len(word) < 2 or word.isdecimal() or word in COMMON_WORDS
+    return len(word) < 2 or word.isdecimal() or word in EVERYDAY_WORDS
 
 
 def mark_of(key: bytes, kind: str, text: str) -> str:
@@ -91,17 +96,21 @@ def marks_of_id(key: bytes, user_id: int) -> Iterator[str]:
 
 def marks_of_name(key: bytes, name: str, *, with_ambiguous: bool = False) -> Iterator[str]:
     """
-    Make the marks of a name: of all of it, and of each of its words that is not ambiguous.
+    Make the marks of a name: of all of it, and of each of its words; of those that are ambiguous with a capital only.
 
-    :param with_ambiguous: also of words that ``is_ambiguous`` finds.
+    :param with_ambiguous: search ambiguous words in any case, too.
     """
     words = [word.folded for word in words_in(name)][:MOST_WORDS]
     yield mark_of(key, "whole", " ".join(words))
-    for word in words:
+    written_out = [word.folded for word in words_in(unicodedata.normalize("NFC", name).lower().translate(_UMLAUTS))]
+    joined = [word.folded for word in words_in(re.sub("(?<=\\w)['\u2019](?=\\w)", "", name))]
+    for word in dict.fromkeys([*words, *written_out, *joined]):
         if with_ambiguous or not is_ambiguous(word):
             yield mark_of(key, "name", word)
             if _WITHOUT_SPACES.search(word) and 2 <= len(word) <= MOST_CHARACTERS:
                 yield mark_of(key, f"chars{len(word)}", word)
+        elif len(word) > 1 and not word.isdecimal() and word not in NEVER_ALONE:
+            yield mark_of(key, "capital", word)
     if len(words) > 1:
         yield mark_of(key, "first", words[0])
         yield mark_of(key, f"name{len(words)}", " ".join(words))
@@ -179,7 +188,7 @@ class ErasedPeople:
             word = words[at]
             length = 0
             if text[word.start : word.end] in self._found:
-                length = self._phrase(text, words, at) or int(self._is_name(word.folded))
+                length = self._phrase(text, words, at) or int(self._is_name(word.folded) or self._is_called(text, word))
                 if length:
                     found.append((word.start, words[at + length - 1].end))
                 elif self._is_id(word.folded):
@@ -224,13 +233,21 @@ class ErasedPeople:
     def _may_be_found(self, word: str) -> bool:
         folded = fold(word)
         is_one = self._is_name(folded) or self._is_id(folded) or self._has("first", folded)
+        is_one = is_one or (word[0].isupper() and self._has("capital", folded))
         return is_one or bool(self._inside(word, Word(0, len(word), folded)))
 
     def _is_name(self, folded: str) -> bool:
         if self._has("name", folded):
             return True
-        is_genitive = folded.endswith("s") and len(folded) > _SHORTEST_GENITIVE and folded not in COMMON_WORDS
+        is_genitive = folded.endswith("s") and len(folded) > _SHORTEST_GENITIVE and folded not in EVERYDAY_WORDS
         return is_genitive and self._has("name", folded[:-1])
+
+    def _is_called(self, text: str, word: Word) -> bool:
+        """Whether a word with a capital is a name, and not one that begins a sentence as other words do."""
+        if not text[word.start].isupper() or not self._has("capital", word.folded):
+            return False
+        starts = word.folded in SENTENCE_STARTERS and _SENTENCE_END.search(text, max(0, word.start - 8), word.start)
+        return not starts or _CALLS.match(text, word.end) is not None
 
     def _is_id(self, word: str) -> bool:
         return word.isdecimal() and self.mode_of_id(word) is not None

@@ -162,7 +162,10 @@ class Eraser:
         if ids:
             self._note(f"{len(ids)} user ids speak under names that were given: they were erased, too")
         if unsearched := sum(map(is_common, names)):
-            self._note(f"{unsearched} names under which the ids speak are common words: in other lines they stay")
+            self._note(
+                f"{unsearched} names under which the ids speak are common words: what others say is searched for them "
+                f"with a capital only"
+            )
         return sorted(own | new)
 
     def _known_of(self, people: ErasedPeople, inventory: Inventory) -> tuple[set[str], set[int]]:

@@ -27,6 +27,13 @@ def people(*names, ids=(), mode="redact", force=False):
         ("Jean-Luc", "jean luc, Luc", "[erased], [erased]"),
         ("O'Neil", "o'neil and Neil and O", "[erased] and [erased] and O"),
         ("May Rose", "May Rose may say a rose", "[erased] may say a rose"),
+        ("May Rose", "Thanks, May. May I? May, come. A Rose", "Thanks, [erased]. May I? [erased], come. A [erased]"),
+        ("Mark Lee", "Mark the page. Ask Mark's mother", "Mark the page. Ask [erased]'s mother"),
+        ("Lily Vandermeer", "lily pads, Lily", "lily pads, [erased]"),
+        ("Maria de la Cruz", "de la Maria De La", "de la [erased] De La"),
+        ("J\u00fcrgen M\u00fcller", "Juergen Mueller, jurgen MULLER", "[erased] [erased], [erased]"),
+        ("Conor O\u2019Neill", "Oneill, O'Neill", "[erased], O'[erased]"),
+        ("Micha\u0142", "michal", "[erased]"),
         ("王小明", "老师说王小明很好", "老师说[erased]很好"),
         ("अनिता", "नमस्ते अनिता जी", "नमस्ते [erased] जी"),
         ("Фёдор", "спасибо, ФЕДОР", "спасибо, [erased]"),
@@ -79,7 +86,7 @@ def test_common_words_and_single_letters_are_ambiguous(word):
 
 def test_an_ambiguous_name_is_found_when_it_is_forced():
     assert people("May", force=True).redacted("Thanks, May")[0] == "Thanks, [erased]"
-    assert people("May").redacted("Thanks, May")[1] == 0
+    assert people("May").redacted("Thanks, may")[1] == 0
 
 
 def test_other_marks_are_left_aside():

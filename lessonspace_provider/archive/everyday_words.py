@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from lessonspace_provider.transcripts.common_words import COMMON_WORDS, NEVER_ALONE
+
 _WORDS = """
 a able about above across act add after again against age ago ahead air all almost alone along already also although
 always am among an and angel angle animal another answer any anyone anything apple apply april are area arm around art
@@ -46,5 +48,5 @@ laptop moderator participant al au aus bin da das de del della den der des di do
 las le les lo los nein non o ou oui per que si sie st te un una und une van ver vom von wir y zu
 """
 
-#: Words of lessons in English, device names, roles, and the small words of other languages that are parts of names.
-COMMON_WORDS = frozenset(_WORDS.split())
+#: Words of lessons in English, device names, roles, and names that are words of another meaning.
+EVERYDAY_WORDS = COMMON_WORDS | NEVER_ALONE | frozenset(_WORDS.split())
