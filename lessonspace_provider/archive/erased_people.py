@@ -3,8 +3,8 @@
 Find people by keyed hashes of their ids and names, and remove them from texts. Pure.
 
 A mark is ``<mode>:<kind>:<hash>``. Kinds: ``id`` of a user id, ``whole`` of a whole name, ``name`` of a word,
-``capital`` of one that is a name with a capital only, ``name2`` to ``name8`` of so many words, ``first`` of the first of
-them, and ``chars2`` to ``chars16`` of so many characters of a script without spaces.
+``capital`` of one that is a name with a capital only, ``name2`` to ``name8`` of so many words, ``first`` of the first
+of them, and ``chars2`` to ``chars16`` of so many characters of a script without spaces.
 """
 
 from __future__ import annotations
