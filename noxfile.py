@@ -103,6 +103,7 @@ def lowest(session: nox.Session) -> None:
         "hatchling",
         "hypothesis",
         "jsonschema",
+        "pyarrow==17.0.0",
         "pytest",
         "pytest-timeout",
         "apache-airflow-providers-redis",

@@ -2,9 +2,11 @@
 """
 ### Nightly transcript archive
 
-Every night: the sessions that ended since the night before, their transcripts as JSON and as readable text, and a
-manifest that says of every session what became of it. Transcripts that were not there yet are taken up by the
-following nights. Other DAGs can be scheduled on the asset `lessonspace_transcripts`.
+Every night: the sessions that ended since the night before, their transcripts as JSON and as readable text, a manifest
+with the status of every session, and tables for SQL. The following nights check again for transcripts that were not
+ready. Other DAGs can be scheduled on the asset `lessonspace_transcripts`.
+
+The tables need the extra `airflow-provider-lessonspace[tables]`; without it, remove `tables=True`.
 
 Set the Airflow Variable `lessonspace_archive` to the folder, such as `s3://aws_default@my-bucket/transcripts`.
 """
@@ -33,6 +35,7 @@ with DAG(
         task_id="archive_transcripts",
         destination="{{ var.value.lessonspace_archive }}",
         formats=["json", "txt"],
+        tables=True,
         outlets=[Asset("lessonspace_transcripts")],
     )
     # --8<-- [end:archive]

@@ -41,6 +41,7 @@ from scripts.standalone import (
     write_airflow_launcher,
     write_password,
 )
+from scripts.table_answer import table_answer
 
 DAG_ID = "nightly_transcript_archive"
 CONNECTION_ID = "lessonspace_default"
@@ -294,7 +295,7 @@ def _run_ended(airflow: AirflowApi) -> DagRun | None:
 
 
 def show(run: RunFolder) -> None:
-    """Print what was archived, and the beginning of one transcript.
+    """Print what was archived, the beginning of one transcript, and an answer of the tables.
 
     :raises DemoError: nothing was archived, or a file is not what the manifest says.
     """
@@ -305,7 +306,11 @@ def show(run: RunFolder) -> None:
     beginning = transcript_beginning(manifest, run.archive, lines=TRANSCRIPT_LINES)
     if beginning is None:
         raise DemoError("no transcript was archived")
-    print(f"{beginning}\n", flush=True)
+    print(f"{beginning}\n")
+    try:
+        print(f"{table_answer(run.archive)}\n", flush=True)
+    except ValueError as error:
+        raise DemoError(str(error)) from None
 
 
 def show_logs(run: RunFolder) -> None:
