@@ -29,6 +29,7 @@ from __future__ import annotations
 
 import sys
 from datetime import datetime, timedelta, timezone
+from functools import partial
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -74,6 +75,7 @@ class LaunchTimetable(LessonspaceLaunchSpacesOperator):
         for problem in read["refused"]:
             self.log.error("Not launched: %s", problem)
         self.launches = [*read["teachers"], *read["students"]]
+        self.deliver = partial(deliver, folder=self.links_folder)
         result = super().execute(context)
         if read["refused"]:
             raise AirflowFailException(f"Not everybody has a link. {'; '.join(read['refused'])}")
@@ -81,15 +83,14 @@ class LaunchTimetable(LessonspaceLaunchSpacesOperator):
 
 
 # --8<-- [start:deliver]
-def deliver(launch: Any, context: Any) -> None:
+def deliver(launch: Any, _context: Any, folder: str = "") -> None:
     """
     Write a link into a file of its own if there is a folder for that, else mail it to its person.
 
     :param launch: the API's answer, with the link in ``client_url`` and the launch's parameters in ``request``.
-    :param context: Airflow's.
+    :param folder: where links are written; empty to mail them.
     """
-    lesson, folder = launch["request"], context["task"].links_folder
-    person = lesson["user"]
+    lesson, person = launch["request"], launch["request"]["user"]
     start, end = datetime.fromisoformat(lesson["lesson_start"]), datetime.fromisoformat(lesson["lesson_end"])
     text = (
         f"Dear {person['name']},\n\n"
@@ -129,7 +130,6 @@ with DAG(
         task_id="launch",
         account="{{ var.value.lessonspace_accounts }}/class_launch/{{ dag_run.run_after.strftime('%Y%m%dT%H%M%S%f') }}",
         links_folder="{{ var.value.get('lessonspace_links_folder', '') }}",
-        deliver=deliver,
         # A launch without transcribe would turn transcription off for the room.
         defaults={"transcribe": True},
     )

@@ -17,6 +17,7 @@ from airflow.sdk.bases.notifier import BaseNotifier
 
 from lessonspace_provider.api.arguments import refuse_hidden
 from lessonspace_provider.exceptions import LessonspaceDeliveryError
+from lessonspace_provider.output.supervisor_calls import supervisor_calls
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -103,10 +104,11 @@ def deliver_link(
     :raises LessonspaceDeliveryError: when the delivery failed, with the kind of its error only; or was never run.
     """
     try:
-        if isinstance(deliver, BaseNotifier):
-            made = _notify(deliver, {called: handed}, context)
-        else:
-            made = deliver(handed, context)
+        with supervisor_calls:  # a deliver that reads a connection calls it
+            if isinstance(deliver, BaseNotifier):
+                made = _notify(deliver, {called: handed}, context)
+            else:
+                made = deliver(handed, context)
         reason = _why_not_run(made, parameter)
     except (Exception, SystemExit) as error:  # Airflow logs what a SystemExit was raised with
         # Its text and its variables may hold the link.
