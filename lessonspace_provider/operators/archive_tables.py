@@ -3,30 +3,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, TypedDict, cast
 
 from airflow.providers.common.compat.sdk import BaseOperator
 
 from lessonspace_provider.api.arguments import as_aware_datetime, as_window, refuse
-from lessonspace_provider.api.foreign_words import clean_words
-from lessonspace_provider.archive.fetching import reason_of
-from lessonspace_provider.archive.manifest_store import ManifestStore
+from lessonspace_provider.archive.table_builds import build_tables
 from lessonspace_provider.archive.table_files import check_pyarrow
 from lessonspace_provider.archive.table_sources import SOURCES
-from lessonspace_provider.archive.tables import ArchiveTables
-from lessonspace_provider.archive.windows import Window, window_of
 from lessonspace_provider.exceptions import LessonspaceError
 from lessonspace_provider.operators.base import as_folder
-from lessonspace_provider.output.destinations import join_below
 
 if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
     from airflow.sdk import Context, ObjectStoragePath
-
-#: How many sessions or manifests an error names.
-MOST_NAMED = 20
 
 
 class BuildTablesResult(TypedDict):
@@ -79,32 +71,18 @@ class LessonspaceBuildTablesOperator(BaseOperator):
 
     def execute(self, context: Context) -> BuildTablesResult:
         """Build window by window, then fail if anything could not be read."""
-        destination, (start, end) = as_folder(self.destination), self._span()
-        check_pyarrow()
-        manifests = ManifestStore(destination, dry_run=False)
-        names = [name for name in manifests.listed() if _is_within(window_of(name), start, end)]
-        if not names:
-            raise LessonspaceError(
-                f"There is no manifest of an archive for this time in {join_below(destination, 'manifests')}. Check "
-                f"destination, window_start and window_end."
-            )
-        tables, problems = ArchiveTables(destination, manifests), list[str]()
-        days, sessions = set[date](), 0
-        for number, name in enumerate(names, 1):
-            try:
-                manifest = manifests.read(name)
-                if manifest is not None:
-                    days.update(tables.update(manifest, rebuild=True))
-                    sessions += len(manifest.entries)
-            except Exception as error:  # one bad manifest stops no other, whatever a store's client raises
-                problems.append(f"{name}: {reason_of(error)}")
-            self.log.info("%d of %d manifests done: %s", number, len(names), name)
+        destination, span = as_folder(self.destination), as_span(self.window_start, self.window_end)
+        build = build_tables(destination, *span, log=self.log)
         result = BuildTablesResult(
-            days=as_days(days), manifests=len(names), sessions=sessions, destination=str(destination)
+            days=as_days(build.days),
+            manifests=build.manifests,
+            sessions=build.sessions,
+            destination=str(destination),
         )
         report_days(context, self.outlets, cast("dict[str, Any]", result), result["days"])
         self._completed = result  # also of a task that fails: OpenLineage asks then, too
-        _fail_if_incomplete(tables.unreadable, problems)
+        if build.complaints:
+            raise LessonspaceError("\n".join(build.complaints))
         return result
 
     def get_openlineage_facets_on_complete(self, task_instance: object) -> OperatorLineage[Any, Any] | None:
@@ -114,40 +92,19 @@ class LessonspaceBuildTablesOperator(BaseOperator):
         done = self._completed
         return None if done is None else tables_lineage(done["destination"], done["days"])
 
-    def _span(self) -> tuple[datetime | None, datetime | None]:
-        start, end = self.window_start, self.window_end
-        if start is not None and end is not None:
-            return as_window(start, end)
-        return (
-            None if start is None else as_aware_datetime("window_start", start),
-            None if end is None else as_aware_datetime("window_end", end),
-        )
 
+def as_span(start: datetime | str | None, end: datetime | str | None) -> tuple[datetime | None, datetime | None]:
+    """
+    Check the bounds of a time, of which either may be open.
 
-def _is_within(window: Window | None, start: datetime | None, end: datetime | None) -> bool:
-    if window is None:
-        return False
-    return (start is None or window.end > start) and (end is None or window.start < end)
-
-
-def _fail_if_incomplete(unreadable: Mapping[str, str], problems: Sequence[str]) -> None:
-    complaints = []
-    if problems:
-        complaints.append(f"The tables of {len(problems)} manifest(s) could not be built: {_named(problems)}")
-    if unreadable:
-        lacking = [f"{clean_words(session_id)}: {reason}" for session_id, reason in unreadable.items()]
-        complaints.append(
-            f"The tables lack the transcripts of {len(lacking)} session(s), all others are built. They need a whole "
-            f"{' or '.join(SOURCES)} file: run the windows of these sessions again with json among the formats: "
-            f"{_named(lacking)}"
-        )
-    if complaints:
-        raise LessonspaceError("\n".join(complaints))
-
-
-def _named(items: Sequence[str]) -> str:
-    more = f"; and {len(items) - MOST_NAMED} more" if len(items) > MOST_NAMED else ""
-    return "; ".join(items[:MOST_NAMED]) + more
+    :raises LessonspaceInputError: for anything that is no time, and an end that is not after the start.
+    """
+    if start is not None and end is not None:
+        return as_window(start, end)
+    return (
+        None if start is None else as_aware_datetime("window_start", start),
+        None if end is None else as_aware_datetime("window_end", end),
+    )
 
 
 def check_table_formats(formats: Sequence[str]) -> None:
