@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Iterable, Mapping
 from typing import Literal
 
 from lessonspace_provider.api.arguments import refuse
+from lessonspace_provider.api.foreign_words import clean_message
 
 #: Which fields to keep: the API's names, or all of them; None for the operator's own short form.
 Fields = list[str] | Literal["all"] | None
@@ -45,6 +47,26 @@ def pick(answer: Mapping[str, object], fields: list[str] | Literal["all"]) -> di
     :param fields: what to keep; a field that the answer does not have is not in the result.
     """
     return {name: value for name, value in without_keys(answer).items() if fields == "all" or name in fields}
+
+
+def unpicked(names: Iterable[str], fields: Fields) -> list[str]:
+    """
+    Describe the wanted fields that no answer has, or that are left out.
+
+    :param names: all fields that the API sent.
+    :return: sentences for the log; none if the API sent nothing.
+    """
+    had = set(names)
+    wanted = fields if isinstance(fields, list) and had else []
+    return [_unpicked(name, had) for name in wanted if name not in had or _MAY_OPEN.search(name)]
+
+
+def _unpicked(name: str, had: Iterable[str]) -> str:
+    if _MAY_OPEN.search(name):
+        return f"Field {name!r} is left out, since it may open a recording or a space."
+    nearest = difflib.get_close_matches(name, had, n=1)
+    hint = f"Did you mean {nearest[0]!r}?" if nearest else f"There are: {', '.join(sorted(had))}."
+    return f"Field {name!r} is not in what the API sent. {clean_message(hint)}"
 
 
 def without_keys(answer: Mapping[str, object]) -> dict[str, object]:

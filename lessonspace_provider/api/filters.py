@@ -13,6 +13,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
 from functools import partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -161,20 +162,23 @@ USER_FILTERS: Mapping[str, Encoder] = {
 SEARCH_FILTERS: Mapping[str, Encoder] = {"search": _text, "page": _page}
 
 
-def refuse_unknown(given: Iterable[str], known: Iterable[str], kind: str) -> None:
+def refuse_unknown(
+    given: Iterable[str], known: Iterable[str], kind: str, hints: Mapping[str, str] = MappingProxyType({})
+) -> None:
     """
     Refuse names that the API does not document.
 
     :param kind: what the names are, for the message: "filter", "launch field".
+    :param hints: what to write in place of names that are likely mistakes, as a sentence.
     :raises LessonspaceInputError: naming the first unknown one, the nearest known one, and all that are known.
     """
     known = sorted(known)
     for name in given:
         if name not in known:
             nearest = difflib.get_close_matches(name, known, n=1) if isinstance(name, str) else []
-            hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
+            hint = hints.get(name) or (f"Did you mean {nearest[0]!r}?" if nearest else "")
             raise LessonspaceInputError(
-                f"Unknown {kind} {shown(name)}.{hint} Known are: {', '.join(known)}. Nothing was sent."
+                f"Unknown {kind} {shown(name)}.{hint and f' {hint}'} Known are: {', '.join(known)}. Nothing was sent."
             )
 
 

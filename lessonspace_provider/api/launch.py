@@ -24,7 +24,7 @@ from lessonspace_provider.api.launch_fields import (
     write_field,
     write_object,
 )
-from lessonspace_provider.api.types import LaunchOptions, Timeouts
+from lessonspace_provider.api.types import LaunchOptions, LaunchUser, Timeouts
 from lessonspace_provider.exceptions import LessonspaceInputError
 
 #: A link works for no longer than this, which is also how long one works that names no end.
@@ -72,6 +72,19 @@ class LaunchRequest:
     warnings: tuple[str, ...]
 
 
+#: What to write in place of names that are fields of ``user``, or that other systems use.
+_HINTS = {
+    **{
+        name: f"It is a field of user: 'user': {{{name!r}: ...}}."
+        for name in LaunchUser.__annotations__
+        if name not in LAUNCH_PARAMETERS
+    },
+    "id": "Did you mean 'launch_id'?",
+    "start": "Did you mean 'lesson_start'?",
+    "end": "Did you mean 'lesson_end'?",
+}
+
+
 def launch_request(parameters: Mapping[str, object]) -> LaunchRequest:
     """
     Check a launch as far as that needs no call.
@@ -79,7 +92,7 @@ def launch_request(parameters: Mapping[str, object]) -> LaunchRequest:
     :param parameters: ``LAUNCH_PARAMETERS`` by their names; None is the same as leaving a parameter out.
     :raises LessonspaceInputError: for an unknown parameter, and for whatever would be refused or would lose something.
     """
-    refuse_unknown(parameters, LAUNCH_PARAMETERS, "launch parameter")
+    refuse_unknown(parameters, LAUNCH_PARAMETERS, "launch parameter", _HINTS)
     given = {name: value for name, value in parameters.items() if value is not None}
     launch_id = as_launch_id("launch_id", given.get("launch_id"))
     options = {name: given[name] for name in LAUNCH_FIELDS if name in given}

@@ -135,6 +135,8 @@ def _mapping(value: object) -> Mapping[str, object]:
 
 def shown_id(launch_id: object) -> str:
     """Write a launch's id as a label; one that can't be used is described by its type."""
+    if launch_id is None:
+        return "<no launch_id>"
     return launch_id if isinstance(launch_id, str) and len(launch_id) <= 64 else f"<{type(launch_id).__name__}>"
 
 

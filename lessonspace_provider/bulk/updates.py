@@ -22,6 +22,9 @@ FIELDS = ("name", "recording_access_policy")
 #: The fields of an update in the input; ``current`` has the session's own ``FIELDS``, where they are known.
 PARAMETERS = ("session_id", *FIELDS, "current")
 
+#: What to write in place of the API's own names of a session's id.
+_HINTS = dict.fromkeys(("id", "uuid"), "Did you mean 'session_id'?")
+
 #: What the account says of a session to which nothing was sent.
 UNCHANGED = "it had these values already, nothing was sent"
 
@@ -122,7 +125,11 @@ def _new_item(row: Row, given: Mapping[str, object], key: str) -> Item[Update | 
     names = [given.get("name"), current.get("name") if isinstance(current, Mapping) else None]
     return Item(
         key=key,
-        label=str(session_id)[:64] if isinstance(session_id, (str, int)) else f"<{type(session_id).__name__}>",
+        label="<no session_id>"
+        if session_id is None
+        else str(session_id)[:64]
+        if isinstance(session_id, (str, int))
+        else f"<{type(session_id).__name__}>",
         place=row.place,
         task=None,
         private=tuple(name for name in names if isinstance(name, str) and len(name) > 2),
@@ -132,7 +139,7 @@ def _new_item(row: Row, given: Mapping[str, object], key: str) -> Item[Update | 
 def _checked(row: Row, given: Mapping[str, object]) -> Update:
     if row.problem is not None:
         raise LessonspaceInputError(row.problem)
-    refuse_unknown(given, PARAMETERS, "field of an update")
+    refuse_unknown(given, PARAMETERS, "field of an update", _HINTS)
     session_id = as_uuid("session_id", given.get("session_id"))
     wanted = as_session_update(session_id, given.get("name"), given.get("recording_access_policy"))
     current = given.get("current", {})

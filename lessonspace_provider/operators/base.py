@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import tzinfo
 from typing import TYPE_CHECKING, Any, Generic, Literal
 
@@ -12,7 +12,7 @@ import pendulum
 from airflow.providers.common.compat.sdk import BaseOperator, conf
 
 from lessonspace_provider.api.arguments import as_positive, refuse
-from lessonspace_provider.api.fields import as_fields, pick
+from lessonspace_provider.api.fields import Fields, as_fields, pick, unpicked
 from lessonspace_provider.hooks.on_worker import DEFAULT_CONN_ID, HookOnWorker
 from lessonspace_provider.output.destinations import as_place
 from lessonspace_provider.output.lists import Entry, as_lines_file, fit_for_xcom, write_lines
@@ -72,7 +72,7 @@ class LessonspaceListOperator(LessonspaceOperator, Generic[Entry]):
         if chunk_size is not None and file is not None:
             raise refuse("chunk_size", chunk_size, "left out where destination is given: a file has a line per entry")
         listed = self._list(as_filters(self.filters))
-        kept = (self._short(entry) if fields is None else pick(entry, fields) for entry in listed)
+        kept = self._kept(listed, fields)
         if file is None:
             entries = fit_for_xcom(kept, chunk_size=chunk_size, most_mapped=self._most_mapped())
             self.log.info("Read %d %s into the task's result", len(entries), "chunks" if chunk_size else "entries")
@@ -80,6 +80,15 @@ class LessonspaceListOperator(LessonspaceOperator, Generic[Entry]):
         written = write_lines(kept, file)
         self.log.info("Read %d entries and wrote them to %s", written["count"], written["path"])
         return written
+
+    def _kept(self, listed: Iterable[Entry], fields: Fields) -> Iterator[Mapping[str, object]]:
+        names: set[str] = set()
+        for entry in listed:
+            # Of all others only those of the first: a server could send a new name with each entry.
+            names.update(entry if not names else set(entry).intersection(fields or ()))
+            yield self._short(entry) if fields is None else pick(entry, fields)
+        for sentence in unpicked(names, fields):
+            self.log.warning("%s", sentence)
 
     def _most_mapped(self) -> int | None:
         """Give the length from which Airflow fails a task whose result others are mapped over; None without such."""

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from lessonspace_provider.api.arguments import as_flag, as_session_update, as_uuid
-from lessonspace_provider.api.fields import as_fields, pick
+from lessonspace_provider.api.fields import as_fields, pick, unpicked
 from lessonspace_provider.api.filters import SPACE_SESSION_FILTERS, refuse_unknown
 from lessonspace_provider.api.types import Recording, Session
 from lessonspace_provider.bulk.cells import UPDATE_COLUMNS, Columns
@@ -103,6 +103,8 @@ class LessonspaceGetSessionOperator(LessonspaceOperator):
         session = self.hook.get_session(self.session_id)
         if odd := odd_fields(session):
             self.log.warning("Session %s has fields that can't be read: %s", self.session_id, ", ".join(odd))
+        for sentence in unpicked(session, fields):
+            self.log.warning("Session %s: %s", self.session_id, sentence)
         result = summary(session) if fields is None else pick(session, fields)
         self.log.info("Read session %s: %d fields are in the result.", self.session_id, len(result))
         return result

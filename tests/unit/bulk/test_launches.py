@@ -98,6 +98,11 @@ def test_defaults_hold_where_a_launch_gives_nothing():
     [
         ({}, "launch_id=None was refused"),
         ({"launch_id": "x" * 65}, "was refused: it must be text of 1 to 64 characters"),
+        (
+            {"launch_id": "maths", "email": "ann@school.example"},
+            "Unknown launch parameter 'email'. It is a field of user: 'user': {'email': ...}. Known are:",
+        ),
+        ({"id": "maths"}, "Unknown launch parameter 'id'. Did you mean 'launch_id'?"),
         ({"launch_id": "maths", "nmae": "x"}, "Unknown launch parameter 'nmae'. Did you mean 'name'?"),
         (person("Ann", email="nobody"), "user.email was refused"),
         (

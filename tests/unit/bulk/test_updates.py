@@ -82,6 +82,7 @@ def test_a_policy_that_the_api_did_not_take_is_a_failure():
         ({"session_id": 7, "name": "x"}, "session_id=7 was refused"),
         ({"name": "x"}, "session_id=None was refused"),
         ({"session_id": SESSION}, "give name, recording_access_policy, or both"),
+        ({"id": SESSION, "name": "x"}, "Unknown field of an update 'id'. Did you mean 'session_id'?"),
         ({"session_id": SESSION, "policy": []}, "Unknown field of an update 'policy'"),
         (
             {"session_id": SESSION, "recording_access_policy": ["parents"]},

@@ -104,6 +104,16 @@ def test_all_fields_of_a_list_or_some_can_be_asked_for():
     assert some == [{"uuid": SESSION_ID, "brand_new_field": 1}]
 
 
+@pytest.mark.parametrize("operator", [LessonspaceListSessionsOperator, LessonspaceGetSessionOperator])
+def test_fields_that_are_not_there_are_warned_of(operator, capsys):
+    given = {"session_id": SESSION["uuid"]} if operator is LessonspaceGetSessionOperator else {}
+    run(operator, fields=["uuid", "uid", "playback_url"], **given)
+    warned = capsys.readouterr().out
+    assert "Field 'uid' is not in what the API sent. Did you mean 'uuid'?" in warned
+    assert "Field 'playback_url' is left out" in warned
+    assert warned.count("Field '") == 2
+
+
 @pytest.mark.parametrize("fields", [None, "all", [*KEYS, "uuid"]])
 def test_nothing_that_opens_a_recording_or_a_space_is_ever_in_a_list(fields):
     (session,), _ = run(LessonspaceListSessionsOperator, fields=fields, hook=Hook({**SESSION, **KEYS}))
