@@ -137,14 +137,17 @@ class TextRedactor:
         """Name what is applied to texts that were redacted before."""
         return tuple(dict.fromkeys((*before, *self._redaction.kinds)))
 
+    def lacking(self, entry: Entry) -> list[str]:
+        """Name what an entry's text was redacted by, and this run does not have."""
+        return sorted(set(entry.redacted_by or ()) - set(self._redaction.kinds))
+
     def check_can_fetch(self, entry: Entry) -> None:
         """
         Refuse to fetch a transcript that was redacted by what this run does not have: it would be un-redacted.
 
         :raises LessonspaceError: the message names the session and what is missing.
         """
-        lacking = sorted(set(entry.redacted_by or ()) - set(self._redaction.kinds))
-        if lacking:
+        if lacking := self.lacking(entry):
             raise LessonspaceError(
                 f"The transcript of session {entry.session_id} was archived with redaction by {', '.join(lacking)}, "
                 f"and would be fetched again without. Run the window again with redact_spoken_names=True, or the same "

@@ -11,6 +11,7 @@ from importlib.resources import files
 from random import Random
 from typing import TypedDict
 
+from lessonspace_provider.sandbox.addresses import add_names
 from lessonspace_provider.sandbox.messages import Segment, Speaker
 
 
@@ -33,7 +34,13 @@ LANGUAGES = tuple(WORDS["phrases"])
 
 
 def make_segments(
-    random: Random, language: str, speakers: list[Speaker], seconds: float, at_least_bytes: int | None = None
+    random: Random,
+    language: str,
+    speakers: list[Speaker],
+    seconds: float,
+    at_least_bytes: int | None = None,
+    *,
+    spoken_names: bool = False,
 ) -> list[Segment]:
     """Make up what was said in a lesson.
 
@@ -42,6 +49,7 @@ def make_segments(
     :param speakers: who speaks; the first speaks as a teacher.
     :param seconds: how long the lesson was.
     :param at_least_bytes: as UTF-8 JSON, the file is to be at least so large; None = 20 to 400 segments.
+    :param spoken_names: whether people speak of each other by name.
     """
     count = min(400, max(20, int(seconds / 9)))
     segments: list[Segment] = []
@@ -51,6 +59,8 @@ def make_segments(
         segments.append(segment)
         size += len(segment["text"].encode()) + 60
     _spread(random, segments, seconds)
+    if spoken_names:
+        add_names(random, language, segments, speakers)
     return segments
 
 

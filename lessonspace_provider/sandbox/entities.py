@@ -99,6 +99,7 @@ class Session:
     transcript_delay: float | None = None
     segments: list[Segment] | None = None
     transcript_bytes: int | None = None
+    spoken_names: bool = False
     scheduled_end: datetime | None = None
     raw_fields: dict[str, str] = field(default_factory=dict)
     """JSON text that is served in place of a field's value."""

@@ -139,6 +139,7 @@ class NewSession:
     :param transcript_delay: seconds from the end until it is ready, by rule; None = drawn from the seed.
     :param segments: the transcript's segments; None = made up.
     :param transcript_bytes: at least how large a made-up transcript file is; None = as the duration suggests.
+    :param spoken_names: whether people speak of each other by name in a made-up transcript.
     :param summary: the session's summary; null as for most sessions when None.
     """
 
@@ -157,6 +158,7 @@ class NewSession:
     transcript_delay: float | None = None
     segments: list[Segment] | None = None
     transcript_bytes: int | None = None
+    spoken_names: bool = False
     summary: str | None = None
 
 

@@ -30,6 +30,7 @@ def add_session(world: World, new: NewSession) -> Session:
     session.transcript_delay = new.transcript_delay
     session.segments = new.segments
     session.transcript_bytes = new.transcript_bytes
+    session.spoken_names = new.spoken_names
     session.summary = new.summary
     left = max(start, end - END_AFTER_LAST_LEFT) if end else None
     visits = [(visit.joined, visit.left, session.users[new.users.index(visit.user)]) for visit in new.visits]

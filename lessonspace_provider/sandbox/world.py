@@ -295,7 +295,14 @@ class World:
             return []
         seconds = ((session.end or session.start) - session.start).total_seconds()
         random = self._random_of(session)
-        return make_segments(random, session.space.language, speakers, seconds, session.transcript_bytes)
+        return make_segments(
+            random,
+            session.space.language,
+            speakers,
+            seconds,
+            session.transcript_bytes,
+            spoken_names=session.spoken_names,
+        )
 
     def _random_of(self, session: Session) -> Random:
         return Random(f"{self.seed} {session.uuid}")

@@ -48,7 +48,7 @@ _JOINED = re.compile(r"['-]")
 # What may be between two words of one person's name, if it is nothing else.
 _BETWEEN = re.compile(r"[\s.'\-\u00b7\u30fb\"]{0,4}")
 _SENTENCE_END = re.compile("[.!?:;\u2026\u00bf\u00a1\u3002\n]")
-_CALLS = re.compile(r"\s*([,.!?:;\u2026\u3001]|'s|$)")
+_CALLS = re.compile(r"\s*([,.!?:;\u2026\u060c\u3001\uff0c]|'s|$)")
 
 _APOSTROPHES = dict.fromkeys(map(ord, "\u2018\u2019\u201b\u02bc\u02b9\u02bb\u02c8\u00b4`\u2032\u2035\uff07\u05f3"), "'")
 _HYPHENS = dict.fromkeys(map(ord, "\u2010\u2011\u2012\u2013\u2212\ufe63\uff0d\u05be"), "-")
@@ -111,6 +111,10 @@ class _Part:
 
     strength: _Strength
     people: frozenset[int]
+
+    def weaker(self) -> _Part:
+        """Make one that is less surely a name: "marks" and "Marks" are words more often than "mark" is."""
+        return _Part(_Strength(max(self.strength - 1, 0)), self.people)
 
 
 class _Found(NamedTuple):
@@ -204,9 +208,8 @@ class Roster:
                 return 0, len(word), part
         if word[-1] in "sS":
             for form in _forms(word[:-1]):
-                part = self._parts.get(form)
-                if part and part.strength == _Strength.ALWAYS:
-                    return 0, len(word) - 1, part
+                if part := self._parts.get(form):
+                    return 0, len(word) - 1, part if part.strength == _Strength.ALWAYS else part.weaker()
         if _HANGUL.match(word):
             return self._with_ending(word)
         return self._with_prefix(word) if _HEBREW_OR_ARABIC.match(word) else None
@@ -221,8 +224,8 @@ class Roster:
         prefix = _PREFIXES.match(word)
         for start in range(1, prefix.end() + 1 if prefix else 1):
             part = self._parts.get(_folded(word[start:]))
-            if part and part.strength == _Strength.ALWAYS and len(word) - start > 2:
-                return start, len(word), part
+            if part and len(word) - start > 2:
+                return start, len(word), part if part.strength == _Strength.ALWAYS else part.weaker()
         return None
 
     def _found_inside(self, word: str, start: int) -> Iterator[_Found]:

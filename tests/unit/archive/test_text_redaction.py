@@ -114,6 +114,15 @@ def test_a_run_without_redaction_leaves_redacted_files_as_they_are(archive, sour
     assert source.asked == []
 
 
+@pytest.mark.parametrize("later", [{}, {"texts": TextRedaction(redact=without_e)}])
+def test_names_of_speakers_do_not_come_back_while_the_text_would_too(archive, source, later):
+    entry = archive(texts=spoken("Cleo"), redact_speakers=True)
+    source.asked.clear()
+    again = archive(**later)
+    assert source.asked == []
+    assert again == entry if not later else (again.status, again.redacted) == ("failed", True)
+
+
 def test_a_run_without_redaction_never_fetches_what_was_redacted(archive, source, tmp_path):
     archive(texts=spoken("Cleo"))
     for file in tmp_path.rglob("2026/**/*.*"):
