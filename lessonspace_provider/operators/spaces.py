@@ -18,8 +18,7 @@ from lessonspace_provider.api.replaced_errors import ErrorsReplaced
 from lessonspace_provider.api.times import read_time, write_time
 from lessonspace_provider.api.types import Space
 from lessonspace_provider.bulk.cells import Columns, launch_columns
-from lessonspace_provider.bulk.launch_job import LaunchJob
-from lessonspace_provider.bulk.launches import as_defaults, plan_launches
+from lessonspace_provider.bulk.launches import LaunchJob, as_defaults, plan_launches
 from lessonspace_provider.exceptions import LessonspaceError, begin_with
 from lessonspace_provider.links import LessonspaceSpaceLink
 from lessonspace_provider.operators.base import LessonspaceListOperator, LessonspaceOperator

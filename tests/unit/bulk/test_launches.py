@@ -5,9 +5,15 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from lessonspace_provider.bulk.items import Row
-from lessonspace_provider.bulk.launches import as_defaults, plan_launches
-from lessonspace_provider.exceptions import LessonspaceInputError
+from lessonspace_provider.bulk.items import Item, Row
+from lessonspace_provider.bulk.launches import MOST_SENTENCES, LaunchJob, as_defaults, plan_launches
+from lessonspace_provider.exceptions import (
+    LessonspaceDeliveryError,
+    LessonspaceInputError,
+    LessonspaceSettingRefusedError,
+)
+from lessonspace_provider.output.launch_delivery import LaunchDelivery
+from tests.unit.bulk.test_run import Log
 
 START = datetime.now(timezone.utc).replace(microsecond=0) + timedelta(hours=3)
 LESSON = {"lesson_start": START, "lesson_end": START + timedelta(hours=1)}
@@ -174,3 +180,170 @@ def test_bad_defaults_are_refused(defaults, message):
 
 def test_no_defaults_are_none():
     assert as_defaults(None) == {}
+
+
+# Sending and delivering
+
+LINK = "https://www.thelessonspace.com/space/room-1?user=ey.JWT.sig"
+
+
+class Hook:
+    """Stands in for the hook: keeps the bodies, and answers with these settings of the room."""
+
+    def __init__(self, **settings):
+        self.bodies, self.settings = [], settings
+
+    def send_launch(self, body, *, client_ip=None):
+        self.bodies.append((body, client_ip))
+        return {"client_url": LINK, "secret": "s3cret", "room_settings": self.settings, "created": True}
+
+
+class Job:
+    """A job with one launch, and what came of it."""
+
+    def __init__(self, hook=None, *, on_setting_refused="warn", deliver_secret=False, deliver=None, deliver_many=None):
+        self.hook, self.log, self.delivered = hook or Hook(), Log(), []
+        if deliver is None and deliver_many is None:
+            deliver = lambda launch, context: self.delivered.append((launch, context))  # noqa: E731
+        delivery = LaunchDelivery(deliver, deliver_secret, on_setting_refused, deliver_many)
+        delivery.check()
+        self.job = LaunchJob(self.hook, delivery, {"ds": "2026-11-24"}, self.log)
+
+    def send(self, **parameters):
+        task = {"launch_id": "maths", "user": {"name": "Ann"}, **parameters}
+        item = Item(key="k", label="maths", place="item 1", task=task)
+        return item, self.job.send(item)
+
+    def attempt(self, **parameters):
+        (error,) = self.job.deliver([self.send(**parameters)])
+        if error:
+            raise error
+
+    def attempt_batch(self, *names):
+        """Launch for some people, deliver together, and give the errors by name."""
+        sent = [self.send(user={"name": name}) for name in names]
+        return dict(zip(names, self.job.deliver(sent), strict=True))
+
+
+def test_a_launch_is_sent_and_its_link_delivered_with_the_callers_parameters():
+    job = Job()
+    job.attempt(client_ip="203.0.113.7", recipient={"phone": "0123"})
+    assert job.hook.bodies == [({"id": "maths", "user": {"name": "Ann"}}, "203.0.113.7")]
+    ((launch, context),) = job.delivered
+    assert launch["client_url"] == LINK
+    assert launch["request"]["recipient"] == {"phone": "0123"}
+    assert "secret" not in launch
+    assert context == {"ds": "2026-11-24"}
+    assert "JWT" not in job.log.text
+    assert "Ann" not in job.log.text
+
+
+def test_the_secret_is_delivered_when_it_is_to():
+    job = Job(deliver_secret=True)
+    job.attempt()
+    assert job.delivered[0][0]["secret"] == "s3cret"
+
+
+def test_a_delivery_that_fails_is_the_launchs_failure():
+    def fails(launch, context):
+        raise RuntimeError(launch["client_url"])
+
+    job = Job(deliver=fails)
+    with pytest.raises(LessonspaceDeliveryError, match="'maths' was not delivered"):
+        job.attempt()
+    assert "in fails" in job.log.text
+    assert "JWT" not in job.log.text
+
+
+def test_a_link_that_is_dead_by_the_time_of_its_turn_is_not_sent():
+    job = Job()
+    with pytest.raises(LessonspaceInputError, match="not_after is past"):
+        job.attempt(timeouts={"not_after": "2026-01-01T00:00:00Z"})
+    assert job.hook.bodies == []
+
+
+def test_settings_that_do_not_hold_are_counted_and_reported_once():
+    job = Job(Hook(transcribe=False))
+    for _ in range(3):
+        job.attempt(transcribe=True)
+    job.job.report_settings()
+    (line,) = [line for line in job.log.lines if "was sent, but" in line]
+    assert line.startswith("3 launches: transcribe=True was sent, but the space has transcribe=False")
+    assert len(job.delivered) == 3
+    assert MOST_SENTENCES > 1
+
+
+def test_a_setting_that_does_not_hold_can_be_the_launchs_failure():
+    job = Job(Hook(transcribe=False), on_setting_refused="fail")
+    with pytest.raises(LessonspaceSettingRefusedError, match="'maths' exists"):
+        job.attempt(transcribe=True)
+    assert job.delivered == []
+
+
+def test_a_batch_is_delivered_in_one_call_with_all_its_links():
+    calls = []
+    job = Job(deliver_many=lambda launches, context: calls.append((launches, context)))
+    assert job.attempt_batch("Ann", "Ben") == {"Ann": None, "Ben": None}
+    ((launches, context),) = calls
+    assert [launch["request"]["user"]["name"] for launch in launches] == ["Ann", "Ben"]
+    assert [launch["client_url"] for launch in launches] == [LINK, LINK]
+    assert context == {"ds": "2026-11-24"}
+
+
+def test_launches_that_deliver_many_returns_are_not_delivered():
+    job = Job(deliver_many=lambda launches, context: launches[1:2])
+    errors = job.attempt_batch("Ann", "Ben", "Cy")
+    assert [name for name, error in errors.items() if error] == ["Ben"]
+    assert "deliver_many returned this launch as not delivered" in str(errors["Ben"])
+
+
+def test_a_batch_that_fails_is_the_failure_of_all_its_launches():
+    def fails(launches, context):
+        raise RuntimeError(launches[0]["client_url"])
+
+    job = Job(deliver_many=fails)
+    errors = job.attempt_batch("Ann", "Ben")
+    message = "A batch of 2 links was not delivered (RuntimeError in deliver_many, the log lists its frames)"
+    assert [str(error).startswith(message) for error in errors.values()] == [True, True]
+    assert "in fails" in job.log.text
+    assert "JWT" not in job.log.text + str(errors)
+
+
+@pytest.mark.parametrize(
+    "returned", [True, False, {"status": 202}, 2, "sent", [{"client_url": LINK}], [LINK], iter(())]
+)
+def test_any_other_result_of_deliver_many_fails_its_batch(returned):
+    job = Job(deliver_many=lambda launches, context: returned)
+    errors = job.attempt_batch("Ann", "Ben")
+    assert all("It must return None, or a list of the launches" in str(error) for error in errors.values())
+    assert "JWT" not in job.log.text + str(errors)
+
+
+def test_deliver_many_that_changes_its_list_changes_no_outcome():
+    job = Job(deliver_many=lambda launches, context: launches.clear())
+    assert job.attempt_batch("Ann", "Ben") == {"Ann": None, "Ben": None}
+
+
+def test_a_coroutine_of_deliver_many_is_no_delivery():
+    async def send(launches):
+        """Never run."""
+
+    errors = Job(deliver_many=lambda launches, context: send(launches)).attempt_batch("Ann")
+    assert "deliver_many must be a plain function" in str(errors["Ann"])
+
+
+@pytest.mark.parametrize(
+    ("deliveries", "message"),
+    [
+        ({"deliver_many": "send"}, "deliver_many was refused"),
+        ({"deliver_many": lambda launches: None}, "takes two arguments, launches and context"),
+        (
+            {"deliver": lambda launch, context: None, "deliver_many": lambda launches, context: None},
+            "deliver_many was refused: it must be left out where deliver is given",
+        ),
+    ],
+)
+def test_deliver_many_that_can_not_be_used_is_refused(deliveries, message):
+    with pytest.raises(LessonspaceInputError) as caught:
+        Job(**deliveries)
+    assert message in str(caught.value)
