@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Generic, Literal, TypedDict, TypeVar
 
-from lessonspace_provider.api.foreign_words import clean_message, clean_words
+from lessonspace_provider.api.foreign_words import clean_message
 from lessonspace_provider.exceptions import LessonspaceError
 
 Task = TypeVar("Task")
@@ -115,13 +115,6 @@ def count(records: Iterable[Record]) -> dict[Status, int]:
     """Count the records of each of a run's statuses; those that did not occur are 0."""
     occurred = Counter(record["status"] for record in records)
     return {status: occurred[status] for status in STATUSES}
-
-
-def described(record: Record) -> str:
-    """Describe in a line of the log what became of an item."""
-    # They may have come from an account's file, which others may have written since.
-    reason = f": {clean_message(record['reason'])}" if record["reason"] else ""
-    return f"{clean_words(record['item'])} ({clean_words(record['place'])}){reason}"
 
 
 def reason_of(error: BaseException, private: Iterable[str] = ()) -> str:

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Log lines about a job: how far it is, and what became of its items."""
+"""What is reported of a job: how far it is, what became of its items, and the error of a run that left some."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
-from lessonspace_provider.bulk.items import STATUSES, Record, Status, count, described
+from lessonspace_provider.api.foreign_words import clean_message, clean_words
+from lessonspace_provider.bulk.items import STATUSES, Record, Status, count
 
 #: Items of one status that are logged with their reasons; the account has them all.
 MOST_LISTED = 500
@@ -56,7 +57,7 @@ def outcome_lines(records: Collection[Record]) -> Iterator[str]:
             continue
         yield f"::group::{status} ({counts[status]})"
         of_status = [record for record in records if record["status"] == status]
-        yield from (described(record) for record in of_status[:MOST_LISTED])
+        yield from (_described(record) for record in of_status[:MOST_LISTED])
         if len(of_status) > MOST_LISTED:
             yield f"... and {len(of_status) - MOST_LISTED} more, which the account lists"
         yield "::endgroup::"
@@ -65,3 +66,37 @@ def outcome_lines(records: Collection[Record]) -> Iterator[str]:
 
 def _written(counts: Mapping[Status, int]) -> str:
     return ", ".join(f"{counts.get(status, 0)} {status}" for status in STATUSES)
+
+
+def not_done(what: str, records: Sequence[Record], path: str | None, stopped_because: str | None) -> str | None:
+    """
+    Describe a run that did not do all of its items, for the task's error.
+
+    :param what: the items' kind in the plural.
+    :param path: of the account; None for none.
+    :param stopped_because: why the run ended early; None when it did not.
+    :return: None when all are done.
+    """
+    left = [record for record in records if record["status"] != "done"]
+    if not left:
+        return None
+    counts = {status: number for status, number in count(records).items() if number}
+    first = "; ".join(
+        f"{clean_words(record['item'])} ({record['place']}, {record['status']}): "
+        f"{clean_message(record['reason']).rstrip('.')}"
+        for record in [record for record in left if record["reason"]][:3]
+    )
+    stopped = f" It stopped early: {stopped_because}." if stopped_because else ""
+    account = f" The account {path} lists all." if path else ""
+    return (
+        f"{len(left)} of {len(records)} {what} are not done ({', '.join(f'{n} {s}' for s, n in counts.items())})."
+        f"{stopped}{f' First: {first}.' if first else ''}{account} Run the task again for what is not done; what is "
+        f"refused has to be corrected in the input."
+    )
+
+
+def _described(record: Record) -> str:
+    """Describe in a line of the log what became of an item."""
+    # They may have come from an account's file, which others may have written since.
+    reason = f": {clean_message(record['reason'])}" if record["reason"] else ""
+    return f"{clean_words(record['item'])} ({clean_words(record['place'])}){reason}"

@@ -10,9 +10,8 @@ from datetime import datetime, timezone
 from threading import Lock
 from typing import Generic, Protocol, TypeVar
 
-from lessonspace_provider.api.foreign_words import clean_message, clean_words
 from lessonspace_provider.api.times import write_time
-from lessonspace_provider.bulk.items import Item, Record, Refusal, Status, count, reason_of
+from lessonspace_provider.bulk.items import Item, Record, Refusal, Status, reason_of
 from lessonspace_provider.bulk.progress import outcome_lines, progress_line, repeated
 from lessonspace_provider.bulk.threads import WORKERS, WorkerThreads
 from lessonspace_provider.exceptions import (
@@ -246,30 +245,3 @@ class JobRun(Generic[Task, Made]):
 
     def _time(self) -> str:
         return write_time(self._now())
-
-
-def not_done(what: str, records: Sequence[Record], path: str | None, stopped_because: str | None) -> str | None:
-    """
-    Describe a run that did not do all of its items, for the task's error.
-
-    :param what: the items' kind in the plural.
-    :param path: of the account; None for none.
-    :param stopped_because: why the run ended early; None when it did not.
-    :return: None when all are done.
-    """
-    left = [record for record in records if record["status"] != "done"]
-    if not left:
-        return None
-    counts = {status: number for status, number in count(records).items() if number}
-    first = "; ".join(
-        f"{clean_words(record['item'])} ({record['place']}, {record['status']}): "
-        f"{clean_message(record['reason']).rstrip('.')}"
-        for record in [record for record in left if record["reason"]][:3]
-    )
-    stopped = f" It stopped early: {stopped_because}." if stopped_because else ""
-    account = f" The account {path} lists all." if path else ""
-    return (
-        f"{len(left)} of {len(records)} {what} are not done ({', '.join(f'{n} {s}' for s, n in counts.items())})."
-        f"{stopped}{f' First: {first}.' if first else ''}{account} Run the task again for what is not done; what is "
-        f"refused has to be corrected in the input."
-    )

@@ -98,7 +98,8 @@ class LessonspaceBulkOperator(LessonspaceOperator):
         :param attempt: see ``JobRun``, as the other parameters.
         """
         from lessonspace_provider.bulk.account import open_account, without_account
-        from lessonspace_provider.bulk.run import JobRun, not_done
+        from lessonspace_provider.bulk.progress import not_done
+        from lessonspace_provider.bulk.run import JobRun
 
         as_one_of("on_refused", self.on_refused, ("continue", "fail"))
         with_names = as_flag("account_names", self.account_names)

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import pytest
 
-from lessonspace_provider.bulk.items import LONGEST_REASON, Item, Record, count, described, reason_of
+from lessonspace_provider.bulk.items import LONGEST_REASON, Item, Record, count, reason_of
 from lessonspace_provider.exceptions import LessonspaceBadRequestError
 
 NOON = "2026-11-23T12:00:00Z"
@@ -25,11 +25,6 @@ def a_record(status="done", **fields):
 def test_each_status_is_counted_also_those_that_did_not_occur():
     records = [a_record("done"), a_record("done"), a_record("failed")]
     assert count(records) == {"done": 2, "failed": 1, "refused": 0, "not_attempted": 0}
-
-
-def test_an_outcome_names_item_place_and_reason():
-    assert described(a_record("failed", reason="no answer")) == "maths (line 3): no answer"
-    assert described(a_record("done")) == "maths (line 3)"
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 from lessonspace_provider.bulk import run
 from lessonspace_provider.bulk.account import Unrecorded
 from lessonspace_provider.bulk.items import Item, Refusal
-from lessonspace_provider.bulk.run import OUTAGE, JobRun, not_done
+from lessonspace_provider.bulk.run import OUTAGE, JobRun
 from lessonspace_provider.exceptions import (
     LessonspaceAccountError,
     LessonspaceAuthError,
@@ -289,27 +289,3 @@ def test_progress_is_logged_meanwhile(monkeypatch):
     job.attempt, job.log = attempt, Telling()
     job.run(items("a", "b"))
     assert ticked.is_set()
-
-
-def test_all_done_is_no_problem():
-    assert not_done("launches", [a_record("done")], None, None) is None
-
-
-def test_a_reason_that_is_a_sentence_ends_once():
-    told = not_done("launches", [a_record("failed", reason="No answer. Try again.")], "a.jsonl", None)
-    assert told is not None
-    assert "First: maths (line 3, failed): No answer. Try again. The account a.jsonl lists all." in told
-
-
-def test_what_is_not_done_is_counted_and_the_first_are_named():
-    records = [
-        a_record("done"),
-        *[a_record("failed", reason=f"no answer {n}") for n in range(5)],
-        a_record("not_attempted"),
-    ]
-    assert not_done("launches", records, "s3://x/account.jsonl", "the task was asked to end") == (
-        "6 of 7 launches are not done (1 done, 5 failed, 1 not_attempted). It stopped early: the task was asked to "
-        "end. First: maths (line 3, failed): no answer 0; maths (line 3, failed): no answer 1; maths (line 3, failed): "
-        "no answer 2. The account s3://x/account.jsonl lists all. Run the task again for what is not done; what is "
-        "refused has to be corrected in the input."
-    )
