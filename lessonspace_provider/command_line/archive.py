@@ -5,10 +5,9 @@ from __future__ import annotations
 
 import argparse
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import timedelta
-from functools import wraps
 
 from lessonspace_provider.api.times import write_time
 from lessonspace_provider.archive.health import Health, Schedule
@@ -18,32 +17,13 @@ from lessonspace_provider.archive.health_store import read_health, rebuild_healt
 from lessonspace_provider.archive.manifest_store import ManifestStore
 from lessonspace_provider.archive.windows import Window, backfill_command, window_of
 from lessonspace_provider.archive.windows import gaps as gaps_of
-from lessonspace_provider.command_line.printing import Table, print_error, print_json, print_line, print_tables
+from lessonspace_provider.command_line.errors import reporting_errors
+from lessonspace_provider.command_line.printing import Table, print_json, print_line, print_tables
 from lessonspace_provider.exceptions import LessonspaceError
 from lessonspace_provider.output.destinations import as_place
 
-Run = Callable[[argparse.Namespace], int]
-
 #: Fields of an open session in the output.
 ITEM_FIELDS = ("session_id", "night", "status", "reason", "ended_at", "until")
-
-
-def reporting_errors(run: Run) -> Run:
-    """Print the error of a command that could not do its work, and give its exit status."""
-
-    @wraps(run)
-    def wrapped(options: argparse.Namespace) -> int:
-        try:
-            return run(options)
-        except LessonspaceError as error:
-            print_error(str(error))
-        except BrokenPipeError:
-            raise
-        except Exception as error:  # of a store's library: its text may hold a signed address
-            print_error(f"{type(error).__name__} while using {options.destination}: check its connection.")
-        return 2
-
-    return wrapped
 
 
 @reporting_errors

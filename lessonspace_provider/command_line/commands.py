@@ -48,6 +48,18 @@ COMMANDS = (
         "lessonspace_provider.command_line.archive:archive_status",
     ),
     Command(
+        "build-tables",
+        "build the tables of an archive that exists",
+        "lessonspace_provider.command_line.options:add_build_tables",
+        "lessonspace_provider.command_line.changes:build_tables",
+    ),
+    Command(
+        "erase",
+        "search an archive for what an erasure of a person would change",
+        "lessonspace_provider.command_line.options:add_erase",
+        "lessonspace_provider.command_line.changes:erase",
+    ),
+    Command(
         "gaps",
         "list the times that no manifest of an archive accounts for",
         "lessonspace_provider.command_line.options:add_gaps",

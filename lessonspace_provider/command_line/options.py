@@ -29,6 +29,39 @@ def add_gaps(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dag-id", default=None, help="the archive's DAG, for the commands that fill the gaps")
 
 
+def add_build_tables(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``build-tables``."""
+    add_destination(parser)
+    for name, which in (("--window-start", "end after"), ("--window-end", "start before")):
+        parser.add_argument(
+            name, type=_moment, default=None, help=f"ISO 8601 with an offset: only windows that {which} it"
+        )
+
+
+def add_erase(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``erase``."""
+    add_destination(parser)
+    parser.add_argument(
+        "--dry-run",
+        action="store_true",
+        required=True,
+        help="search only; required, since LessonspaceEraseOperator erases, in a task with a log and retries",
+    )
+    parser.add_argument(
+        "--user-id", action="append", default=[], help="a Lessonspace user id of the person; may be repeated"
+    )
+    parser.add_argument(
+        "--names-file",
+        default=None,
+        help="a UTF-8 file with a name of the person per line, - for standard input: names in a command would be kept "
+        "in the shell's history",
+    )
+    parser.add_argument("--mode", default="redact", help="redact or delete, as in the operator; the default is redact")
+    parser.add_argument(
+        "--force", action="store_true", help="search names of one letter and common words, too, as in the operator"
+    )
+
+
 def _moment(text: str) -> datetime:
     moment = read_time(text)
     if moment is None:

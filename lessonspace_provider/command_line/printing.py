@@ -56,8 +56,20 @@ def print_line(text: object) -> None:
     sys.stdout.write(f"{clean_message(text)}\n")
 
 
+class StandardError:
+    """A log on standard error, so that standard output has the result only."""
+
+    def info(self, message: str, /, *values: object) -> None:
+        """Print progress."""
+        print_error(message % values)
+
+    def warning(self, message: str, /, *values: object) -> None:
+        """Print a warning."""
+        print_error(message % values)
+
+
 def print_error(text: object) -> None:
-    """Print why a command could not do its work."""
+    """Print a line on standard error."""
     sys.stderr.write(f"{clean_message(text)}\n")
 
 

@@ -116,7 +116,15 @@ class LessonspaceEraseOperator(BaseOperator):
 
     def execute(self, context: Context) -> ErasureResult:
         """Erase, write the receipt, then fail if something could not be changed."""
-        destination, order = as_archive(self.destination), self._order()
+        destination = as_archive(self.destination)
+        order = as_order(
+            self.user_ids,
+            self.names,
+            mode=self.mode,
+            for_future=self.for_future,
+            force=self.force,
+            reference=self.reference,
+        )
         dry_run = as_rendered_flag("dry_run", self.only_search)
         receipt = Eraser(destination, order, log=self.log, dry_run=dry_run).run()
         result = result_of(receipt, destination, dry_run=dry_run)
@@ -127,21 +135,6 @@ class LessonspaceEraseOperator(BaseOperator):
             self.log.warning("Left as it is: %s: %s", left["path"], left["reason"])
         fail_if_incomplete(receipt, result["receipt"])
         return result
-
-    def _order(self) -> ErasureOrder:
-        force = as_rendered_flag("force", self.force)
-        order = ErasureOrder(
-            user_ids=as_user_ids(self.user_ids),
-            names=as_names(self.names, force=force),
-            mode=cast("Mode", as_one_of("mode", self.mode, MODES)),
-            for_future=as_rendered_flag("for_future", self.for_future),
-            force=force,
-            reference=as_reference(self.reference),
-        )
-        if not order.user_ids and not order.names:
-            raise refuse("user_ids", self.user_ids, "given, or names must be")
-        check_reference(order)
-        return order
 
 
 class LessonspaceExpireArchiveOperator(BaseOperator):
@@ -190,6 +183,35 @@ class LessonspaceExpireArchiveOperator(BaseOperator):
 def as_archive(destination: object) -> ObjectStoragePath:
     """Check the folder of an archive."""
     return as_place(destination, "the archive's absolute folder or URL, such as 's3://aws_default@bucket/folder'")
+
+
+def as_order(
+    user_ids: object,
+    names: object,
+    *,
+    mode: object,
+    for_future: object = False,
+    force: object = False,
+    reference: object = None,
+) -> ErasureOrder:
+    """
+    Check who is erased and how; see ``LessonspaceEraseOperator``.
+
+    :raises LessonspaceInputError: for what can't be used.
+    """
+    with_force = as_rendered_flag("force", force)
+    order = ErasureOrder(
+        user_ids=as_user_ids(user_ids),
+        names=as_names(names, force=with_force),
+        mode=cast("Mode", as_one_of("mode", mode, MODES)),
+        for_future=as_rendered_flag("for_future", for_future),
+        force=with_force,
+        reference=as_reference(reference),
+    )
+    if not order.user_ids and not order.names:
+        raise refuse("user_ids", user_ids, "given, or names must be")
+    check_reference(order)
+    return order
 
 
 def as_user_ids(user_ids: object) -> list[int]:
