@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 #: Rows, and characters of their texts, that are held as Python's objects; then they become a row group.
-MOST_ROWS, MOST_CHARACTERS = 20_000, 4 * 2**20
+MOST_ROWS, MOST_CHARACTERS = 5_000, 2 * 2**20
 
 #: What the keys of a file's metadata begin with.
 _PREFIX = "lessonspace."

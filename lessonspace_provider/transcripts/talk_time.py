@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from lessonspace_provider.api.arguments import LARGEST_NUMBER, ROLES
-from lessonspace_provider.transcripts.segments import one_line, printable, text_of, user_id_of, user_of
+from lessonspace_provider.transcripts.segments import one_line, printable, text_of, user_of
 
 if TYPE_CHECKING:
     from lessonspace_provider.api.types import Role, Segment
@@ -147,14 +147,11 @@ def utterances(segments: Iterable[Segment], roles: Mapping[int, str]) -> Iterato
     names: dict[str, str | None] = {}
     known = {user_id: known_role(role) for user_id, role in roles.items()}
     for segment in segments:
-        user_id = user_id_of(segment)
-        if user_id is not None and not -LARGEST_NUMBER <= user_id < LARGEST_NUMBER:
-            user_id = None
-        name, room = user_of(segment).get("name"), segment.get("breakout_id")
+        user, room = user_of(segment), segment.get("breakout_id")
+        user_id, name = _user_id(user.get("id")), user.get("name")
+        shown = None
         if isinstance(name, str):
             shown = names[name] if name in names else names.setdefault(name, one_line(name) or None)
-        else:
-            shown = None
         yield Utterance(
             _seconds(segment.get("start_time")),
             _seconds(segment.get("end_time")),
@@ -263,11 +260,15 @@ class _Timeline:
         return sorted(places, key=starts.__getitem__)
 
 
+def _user_id(value: object) -> int | None:
+    return value if type(value) is int and -LARGEST_NUMBER <= value < LARGEST_NUMBER else None
+
+
 def _seconds(value: object) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return None
-    # Not a number is in no range.
-    return float(max(value, 0)) if -LARGEST_NUMBER <= value <= LATEST_SECOND else None
+    # Neither a flag, nor not a number, which is in no range.
+    if (type(value) is float or type(value) is int) and -LARGEST_NUMBER <= value <= LATEST_SECOND:
+        return float(value) if value > 0 else 0.0
+    return None
 
 
 def _clean(text: str) -> str:
