@@ -7,8 +7,8 @@ from datetime import timedelta
 
 from airflow.sdk import ObjectStoragePath
 
-from tests.integration.archive.runs import START, manifest_in, run, tree
-from tests.integration.doc_blocks import function_in
+from tests.integration.archive.runs import START, run, tree
+from tests.integration.doc_blocks import ROOT, blocks_of, function_in
 
 LESSON = {"start": START, "end": START + timedelta(minutes=45), "transcript": "ready"}
 
@@ -20,46 +20,38 @@ def held(control, *users, **more):
     return session_id, truth.user_ids[0]
 
 
-def names_of(files):
-    return {file.name for file in files}
+def operator_in(page, name):
+    """Run the block of a page that makes an operator, and return the operator."""
+    (text,) = (text for _, text in blocks_of(ROOT / "docs" / page) if f"\n{name}(" in text)
+    names = {}
+    exec(compile(text.replace(f"\n{name}(", f"\nmade = {name}("), page, "exec"), names)  # noqa: S102
+    return names["made"]
 
 
-def test_the_files_of_a_person_are_found_in_all_formats_that_were_ever_written(control, destination):
-    lesson, ben = held(control, "Ben Student", "Ada Teacher")
-    held(control, "Cy Student", "Ada Teacher")
-    run(destination, formats=["json", "vtt"])
-    run(destination, formats=["json", "txt"])
-
-    files = list(function_in("how-to/delete-personal-data.md", "files_of")(ben, destination))
-    manifest = next(path for path in tree(destination) if path.startswith("manifests/"))
-    assert names_of(files) == {f"{lesson}.json", f"{lesson}.vtt", f"{lesson}.txt", manifest.removeprefix("manifests/")}
-
-
-def test_somebody_without_a_role_is_found_by_what_they_said(control, destination):
-    lesson, ben = held(control, "Ben Student", "Ada Teacher")
-    run(destination, redact_speakers=True)
-    manifest = destination / next(path for path in tree(destination) if path.startswith("manifests/"))
-    manifest.write_text(manifest.read_text().replace(f'"{ben}": ', '"0": '))
-    assert str(ben) not in manifest_in(destination)["sessions"][0]["roles"]
-
-    assert f"{lesson}.json" in names_of(function_in("how-to/delete-personal-data.md", "files_of")(ben, destination))
-
-
-def test_what_is_deleted_comes_back_only_while_lessonspace_has_it(control, destination):
-    lesson, ben = held(control, "Ben Student", "Ada Teacher")
+def test_the_guide_erases_a_person(control, destination):
+    lesson, ben = held(control, "Ben Okafor", "Ada Teacher")
     run(destination)
+    operator = operator_in("how-to/delete-personal-data.md", "LessonspaceEraseOperator")
+    operator.destination, operator.user_ids = str(destination), [str(ben)]
+    assert operator.execute({})["receipt"] is None
+    operator.only_search = False
+    result = operator.execute({})
+    assert (result["status"], result["not_found"]) == ("done", ["names[1]"])
+    run(destination)
+    files = tree(destination)
+    assert not [path for path, data in files.items() if b"Okafor" in data]
+    assert [path for path in files if lesson in path]
 
-    def deleted_and_run_again():
-        files = list(function_in("how-to/delete-personal-data.md", "files_of")(ben, destination))
-        for file in files:
-            if file.parent.name != "manifests":
-                file.unlink()
-        run(destination)
-        return [path for path in tree(destination) if lesson in path]
 
-    assert deleted_and_run_again()
-    control.set_transcript(lesson, "never")
-    assert not deleted_and_run_again()
+def test_the_guide_expires_an_archive(control, destination):
+    lesson, _ = held(control, "Ben Okafor", "Ada Teacher")
+    run(destination)
+    operator = operator_in("how-to/delete-personal-data.md", "LessonspaceExpireArchiveOperator")
+    operator.destination = str(destination)
+    assert operator.execute({})["status"] == "nothing_found"
+    operator.keep = timedelta(seconds=1)
+    assert operator.execute({})["counts"]["sessions_erased"] == 1
+    assert not [path for path in tree(destination) if lesson in path]
 
 
 def test_a_copy_of_an_archive_has_all_of_it_and_takes_up_what_comes_later(control, destination, tmp_path):
