@@ -12,7 +12,7 @@ from scripts.run_folder import RunFolder
 DAGS_FOLDER = CHECKOUT / "dags_examples"
 
 #: Examples that run when something has happened.
-WAITING_DAGS = ("on_session_end", "transcripts_archived")
+WAITING_DAGS = ("lesson_analytics", "on_session_end", "transcripts_archived")
 
 
 def example_dags() -> list[str]:
@@ -49,6 +49,7 @@ def variables(run: RunFolder) -> dict[str, tuple[str, str]]:
     return {
         "lessonspace_accounts": (f"file://{run.accounts}", "Where bulk tasks record what became of each item"),
         "lessonspace_alerts": (f"file://{run.alerts}", "What alerts about lessons remember from run to run"),
+        "lessonspace_analytics": (f"file://{run.analytics}", "Where the analytics of lessons are written"),
         "lessonspace_archive": (f"file://{run.archive}", "Where transcripts are archived"),
         "lessonspace_attendance": (f"file://{run.attendance}", "Where attendance reports are written"),
         "lessonspace_inventory": (f"file://{run.inventory}", "Where users and spaces are listed"),

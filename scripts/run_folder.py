@@ -54,6 +54,11 @@ class RunFolder:
         return self.root / "alerts"
 
     @property
+    def analytics(self) -> Path:
+        """The folder of lesson_analytics."""
+        return self.root / "analytics"
+
+    @property
     def attendance(self) -> Path:
         """The folder of attendance_report."""
         return self.root / "attendance"

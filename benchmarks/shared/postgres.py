@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks.shared.servers import answers, find_program, wait_until
+from benchmarks.shared.servers import find_program, wait_until
 from scripts.processes import GuardedProcess
 from scripts.standalone import reserve_loopback_port
 
@@ -29,6 +29,7 @@ def postgres_server() -> Iterator[str]:
     :return: its address without a scheme: ``user:password@127.0.0.1:port/database``.
     """
     initdb, postgres = find_program("initdb", "postgresql"), find_program("postgres", "postgresql")
+    pg_isready = find_program("pg_isready", "postgresql")
     with TemporaryDirectory(prefix="lessonspace-benchmark-postgres-") as folder, reserve_loopback_port() as reserved:
         port: int = reserved.getsockname()[1]
         password = secrets.token_hex(16)
@@ -41,7 +42,8 @@ def postgres_server() -> Iterator[str]:
         command = [*unprivileged, postgres, "-D", str(data), "-h", "127.0.0.1", "-p", str(port), "-k", folder]
         command += ["-c", "fsync=off", "-c", "max_connections=200"]
         with GuardedProcess("PostgreSQL", command, environment=os.environ, log=log) as process:
-            wait_until(lambda: answers(port), process)
+            ready = [pg_isready, "-q", "-h", "127.0.0.1", "-p", str(port)]  # it listens before it takes connections
+            wait_until(lambda: subprocess.run(ready, check=False).returncode == 0, process)
             yield f"{USER}:{password}@127.0.0.1:{port}/{DATABASE}"
 
 
