@@ -41,13 +41,15 @@ class AirflowApi:
 
     :param user: its name.
     :param password: the user's.
+    :param base_path: of Airflow's base URL, such as ``/air``.
 
     Every method raises OSError or http.client.HTTPException while nothing answers there, and
     :class:`AirflowApiError` when the answer is an error.
     """
 
-    def __init__(self, port: int, user: str, password: str) -> None:
+    def __init__(self, port: int, user: str, password: str, *, base_path: str = "") -> None:
         self._port = port
+        self._base_path = base_path
         self._login = {"username": user, "password": password}
         self._token: str | None = None
 
@@ -139,7 +141,7 @@ class AirflowApi:
             headers["Authorization"] = f"Bearer {self._token}"
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=REQUEST_SECONDS)
         try:
-            connection.request(method, path, None if body is None else json.dumps(body), headers)
+            connection.request(method, self._base_path + path, None if body is None else json.dumps(body), headers)
             response = connection.getresponse()
             text = response.read().decode(errors="replace")
         finally:

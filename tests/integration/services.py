@@ -28,20 +28,25 @@ class AirflowServices:
     :param dags: the DAG folder.
     :param settings: environment variables beside the usual ones, such as connections.
     :param ui_only: start the API server alone, without the part of it that tasks talk to.
+    :param path: of the base URL, such as ``/air``.
     """
 
-    def __init__(self, folder: Path, dags: Path, settings: Mapping[str, str], *, ui_only: bool = False) -> None:
+    def __init__(
+        self, folder: Path, dags: Path, settings: Mapping[str, str], *, ui_only: bool = False, path: str = ""
+    ) -> None:
         self.folder = folder
         self._ui_only = ui_only
         (folder / "tmp").mkdir()
         self._stack = ExitStack()
         port = self._stack.enter_context(reserve_loopback_port()).getsockname()[1]
-        self.url = f"http://127.0.0.1:{port}"
+        self.url = f"http://127.0.0.1:{port}{path}"
         self.password = write_password(folder)
-        self.api = AirflowApi(port, USER, self.password)
+        self.api = AirflowApi(port, USER, self.password, base_path=path)
         self._environment = {
             **private_environment(os.environ, home=folder, binaries=BINARIES),
             **airflow_settings(home=folder, dags_folder=dags, port=port, jwt_secret=secrets.token_urlsafe(64)),
+            "AIRFLOW__API__BASE_URL": self.url,
+            "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.url}/execution/",
             "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
             **settings,
         }
