@@ -7,7 +7,7 @@ import argparse
 from collections.abc import Callable
 from functools import wraps
 
-from lessonspace_provider.command_line.printing import print_error
+from lessonspace_provider.command_line.printing import print_error, results_apart
 from lessonspace_provider.exceptions import LessonspaceError
 
 Run = Callable[[argparse.Namespace], int]
@@ -19,11 +19,12 @@ def reporting_errors(run: Run) -> Run:
     @wraps(run)
     def wrapped(options: argparse.Namespace) -> int:
         try:
-            return run(options)
+            with results_apart():
+                return run(options)
         except LessonspaceError as error:
             print_error(str(error))
-        except BrokenPipeError:
-            raise
+        except BrokenPipeError:  # a reader such as head has stopped
+            pass
         except Exception as error:  # of a store's library: its text may hold a signed address
             print_error(f"{type(error).__name__} while using {options.destination}: check its connection.")
         return 2

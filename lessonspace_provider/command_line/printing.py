@@ -4,14 +4,54 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from typing import NamedTuple, TextIO
 
 from lessonspace_provider.api.foreign_words import clean_message
 
 #: The width of tables where no terminal shows them.
 WIDTH = 200
+
+
+_results: ContextVar[TextIO | None] = ContextVar("lessonspace_results", default=None)
+
+
+@contextmanager
+def results_apart() -> Iterator[None]:
+    """
+    Keep standard output for results: whatever else is written there meanwhile goes to standard error.
+
+    Loggers of Airflow write to standard output, and hold its stream already. A caller that has replaced ``sys.stdout``
+    gets the results there.
+    """
+    output = sys.__stdout__
+    if output is None or sys.stdout is not output:
+        yield
+        return
+    output.flush()
+    descriptor = output.fileno()
+    own = os.dup(descriptor)
+    os.dup2(sys.stderr.fileno(), descriptor)
+    stream = os.fdopen(own, "w", encoding=output.encoding, errors="backslashreplace", closefd=False)
+    token = _results.set(stream)
+    try:
+        yield
+        stream.flush()
+    finally:
+        _results.reset(token)
+        with suppress(BrokenPipeError):
+            stream.close()
+        output.flush()
+        os.dup2(own, descriptor)
+        os.close(own)
+
+
+def _stream() -> TextIO:
+    return _results.get() or sys.stdout
 
 
 class Table(NamedTuple):
@@ -34,7 +74,8 @@ def print_tables(tables: Sequence[Table]) -> None:
     from rich.table import Table as RichTable
     from rich.text import Text
 
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH)
+    stream = _stream()
+    console = Console(file=stream, highlight=False, width=None if stream.isatty() else WIDTH)
     for table in tables:
         if not table.rows:
             continue
@@ -48,12 +89,12 @@ def print_tables(tables: Sequence[Table]) -> None:
 
 def print_json(value: Mapping[str, object]) -> None:
     """Print one JSON object."""
-    sys.stdout.write(json.dumps(_cleaned(value), indent=1, ensure_ascii=False) + "\n")
+    _stream().write(json.dumps(_cleaned(value), indent=1, ensure_ascii=False) + "\n")
 
 
 def print_line(text: object) -> None:
     """Print a line."""
-    sys.stdout.write(f"{clean_message(text)}\n")
+    _stream().write(f"{clean_message(text)}\n")
 
 
 class StandardError:
