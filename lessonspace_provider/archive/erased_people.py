@@ -47,6 +47,7 @@ _BETWEEN = re.compile("[ \t\xa0.'\u2019_-]{1,3}")  # two words of one name
 _ACCENT = re.compile("[\u0300-\u036f\u00ad\u200b-\u200f\u2060\ufeff]")
 _LETTERS = {**dict(zip(map(ord, "\u0142\u00f8\u0111\u0127\u0131"), "lodhi")), ord("\u00e6"): "ae", ord("\u0153"): "oe"}
 _UMLAUTS = {**dict(zip(map(ord, "\u00e4\u00f6\u00fc\u00e5\u00f8"), ("ae", "oe", "ue", "aa", "oe")))}
+_ASCII_WORD = re.compile("[A-Za-z0-9]+")
 _SENTENCE_END = re.compile(r"(?:^|[.!?:;\u2026\n>\]])[\s\"\u201c'(]*\Z")
 _CALLS = re.compile(r"\s*(?:[,.!?:;\u2026]|['\u2019]s\b|\Z)")
 
@@ -66,6 +67,11 @@ def _word_pattern() -> re.Pattern[str]:
     return re.compile(f"(?:[^\\W_]|[{re.escape(marks)}])+")
 
 
+def _found_words(text: str) -> Iterator[re.Match[str]]:
+    """Find the words of a text; the pattern for ASCII takes a third of the time."""
+    return (_ASCII_WORD if text.isascii() else _word_pattern()).finditer(text)
+
+
 def fold(word: str) -> str:
     """Write a word as it is compared: without case, accents of Latin, Greek and Cyrillic letters, and width."""
     if word.isascii():
@@ -76,7 +82,7 @@ def fold(word: str) -> str:
 
 def words_in(text: str) -> list[Word]:
     """Split a text into its words; an underscore, a hyphen and an apostrophe separate them."""
-    return [Word(found.start(), found.end(), fold(found[0])) for found in _word_pattern().finditer(text)]
+    return [Word(found.start(), found.end(), fold(found[0])) for found in _found_words(text)]
 
 
 def is_ambiguous(word: str) -> bool:
@@ -154,7 +160,7 @@ class ErasedPeople:
 
     def may_occur_in(self, text: str) -> bool:
         """Whether a text has an id or a word of these people's, fast; the first word of a name counts as well."""
-        words = set(_word_pattern().findall(text))
+        words = set((_ASCII_WORD if text.isascii() else _word_pattern()).findall(text))
         new = words - self._checked
         self._found.update(word for word in new if self._may_be_found(word))
         if len(self._checked) > _MOST_REMEMBERED:

@@ -102,14 +102,18 @@ class SessionFiles:
         :param is_erased: whether they are deleted, whatever they hold.
         """
         read = {path: data for path in paths if (data := self.read(path)) is not None}
+        new_paths = {path: redacted_path(path, session_id, people) for path in read}
+        has_people = {path for path, data in read.items() if people.may_occur_in(data.decode(errors="replace"))}
+        if not (is_erased or has_people) and all(path == new_path for path, new_path in new_paths.items()):
+            return SessionChange(session_id, False)
         segments = _segments_of(read)
         if is_erased or (segments is not None and loses_all(segments, people)):
             return SessionChange(session_id, True, [FileChange(path, data, None, path) for path, data in read.items()])
         files, left = [], {}
         # Those by which ids are recognised are written last: a killed run finds what it has not changed yet.
         for path in sorted(read, key=lambda path: path.endswith((".json", ".jsonl", ".csv"))):
-            data, new_path = read[path], redacted_path(path, session_id, people)
-            if new_path == path and not people.may_occur_in(data.decode(errors="replace")):
+            data, new_path = read[path], new_paths[path]
+            if new_path == path and path not in has_people:
                 continue
             after, found = redacted_file(path.rpartition(".")[2], data, people, segments)
             if after is None:
