@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 import http.client
-import json
 from collections.abc import Mapping
 from typing import Literal, TypedDict, cast
 from urllib.parse import quote, urlencode
+
+import requests
 
 REQUEST_SECONDS = 10.0
 
@@ -43,21 +44,21 @@ class AirflowApi:
     :param password: the user's.
     :param base_path: of Airflow's base URL, such as ``/air``.
 
-    Every method raises OSError or http.client.HTTPException while nothing answers there, and
-    :class:`AirflowApiError` when the answer is an error.
+    Every method raises OSError while nothing answers there, and :class:`AirflowApiError` when the answer is an error.
     """
 
     def __init__(self, port: int, user: str, password: str, *, base_path: str = "") -> None:
         self._port = port
         self._base_path = base_path
         self._login = {"username": user, "password": password}
-        self._token: str | None = None
+        self._session = requests.Session()
+        self._session.trust_env = False  # no proxy leads to this machine
 
     def log_in(self) -> str:
         """Get the token that the other calls need, and give it."""
         answer = cast("dict[str, str]", self._request("POST", "/auth/token", self._login))
-        self._token = answer["access_token"]
-        return self._token
+        self._session.headers["Authorization"] = f"Bearer {answer['access_token']}"
+        return answer["access_token"]
 
     def add_connection(self, connection: Mapping[str, str | int]) -> None:
         """Store a connection in the metadata database.
@@ -136,16 +137,8 @@ class AirflowApi:
         return cast("dict[str, list[dict[str, str | None]]]", self._request("GET", path))["task_instances"]
 
     def _request(self, method: str, path: str, body: object = None) -> object:
-        headers = {"Accept": "application/json", "Content-Type": "application/json"}
-        if self._token:
-            headers["Authorization"] = f"Bearer {self._token}"
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=REQUEST_SECONDS)
-        try:
-            connection.request(method, self._base_path + path, None if body is None else json.dumps(body), headers)
-            response = connection.getresponse()
-            text = response.read().decode(errors="replace")
-        finally:
-            connection.close()
-        if response.status >= http.client.BAD_REQUEST:
-            raise AirflowApiError(f"{method} {path}", response.status, text)
-        return json.loads(text) if text else None
+        url = f"http://127.0.0.1:{self._port}{self._base_path}{path}"
+        answer = self._session.request(method, url, json=body, timeout=REQUEST_SECONDS, allow_redirects=False)
+        if not answer.ok:
+            raise AirflowApiError(f"{method} {path}", answer.status_code, answer.text)
+        return answer.json() if answer.content else None

@@ -81,7 +81,7 @@ def check_alive(processes: Sequence[GuardedProcess]) -> None:
 def _look(look: Callable[[], Result | None]) -> tuple[Result | None, str]:
     try:
         return look(), ""
-    except (OSError, http.client.HTTPException) as error:
+    except OSError as error:
         return None, f" (no answer: {error!r})"
     except AirflowApiError as error:
         if error.status < http.client.INTERNAL_SERVER_ERROR:

@@ -5,103 +5,34 @@ from __future__ import annotations
 
 import fcntl
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 from lessonspace_provider.local_files import make_private_folder
 
 
-@dataclass(frozen=True)
 class RunFolder:
-    """The places in the folder `root`."""
+    """The places in the folder `root`: those of the programs, and one for each example DAG that writes files."""
 
-    root: Path
-
-    @property
-    def airflow_home(self) -> Path:
-        """AIRFLOW_HOME, which also marks the processes of this run."""
-        return self.root / "airflow"
-
-    @property
-    def task_logs(self) -> Path:
-        """Where Airflow writes a log per task attempt."""
-        return self.airflow_home / "logs"
-
-    @property
-    def launcher(self) -> Path:
-        """The folder where `airflow standalone` finds its `airflow`."""
-        return self.root / "bin"
-
-    @property
-    def archive(self) -> Path:
-        """The destination of the nightly archive."""
-        return self.root / "archive"
-
-    @property
-    def accounts(self) -> Path:
-        """The folder of the accounts of class_launch and session_housekeeping."""
-        return self.root / "accounts"
-
-    @property
-    def links(self) -> Path:
-        """Where class_launch writes its links; it makes the folder itself, for its owner only."""
-        return self.root / "links"
-
-    @property
-    def alerts(self) -> Path:
-        """The folder of lesson_alerts."""
-        return self.root / "alerts"
-
-    @property
-    def analytics(self) -> Path:
-        """The folder of lesson_analytics."""
-        return self.root / "analytics"
-
-    @property
-    def attendance(self) -> Path:
-        """The folder of attendance_report."""
-        return self.root / "attendance"
-
-    @property
-    def inventory(self) -> Path:
-        """The folder of people_inventory."""
-        return self.root / "inventory"
-
-    @property
-    def review(self) -> Path:
-        """Where recordings_review writes its links; it makes the folder itself, for its owner only."""
-        return self.root / "review"
-
-    @property
-    def space_transcripts(self) -> Path:
-        """The folder of space_transcripts."""
-        return self.root / "space_transcripts"
-
-    @property
-    def leavers(self) -> Path:
-        """The list that leavers reads."""
-        return self.root / "leavers.csv"
-
-    @property
-    def sandbox_ready(self) -> Path:
-        """The file that appears when the sandbox serves."""
-        return self.root / "sandbox.json"
-
-    @property
-    def sandbox_calls(self) -> Path:
-        """The sandbox's line per call."""
-        return self.root / "sandbox-calls.log"
-
-    @property
-    def sandbox_log(self) -> Path:
-        """What the sandbox prints."""
-        return self.root / "sandbox.log"
-
-    @property
-    def standalone_log(self) -> Path:
-        """What Airflow's components say."""
-        return self.root / "standalone.log"
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.airflow_home = root / "airflow"  # AIRFLOW_HOME, which also marks the processes of this run
+        self.task_logs = self.airflow_home / "logs"
+        self.launcher = root / "bin"  # where `airflow standalone` finds its `airflow`
+        self.archive = root / "archive"
+        self.accounts = root / "accounts"
+        self.links = root / "links"  # class_launch makes it itself, for its owner only
+        self.alerts = root / "alerts"
+        self.attendance = root / "attendance"
+        self.inventory = root / "inventory"
+        self.review = root / "review"  # recordings_review makes it itself, for its owner only
+        self.space_transcripts = root / "space_transcripts"
+        self.leavers = root / "leavers.csv"  # the list that the DAG leavers reads
+        self.sandbox_ready = root / "sandbox.json"  # the file that appears when the sandbox serves
+        self.sandbox_calls = root / "sandbox-calls.log"  # the sandbox's line per call
+        self.sandbox_log = root / "sandbox.log"
+        self.standalone_log = root / "standalone.log"
+        self.analytics = root / "analytics"
 
     def claim(self) -> IO[str] | None:
         """Keep other runs out of this folder, for as long as the returned file is open in any process.

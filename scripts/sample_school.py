@@ -7,8 +7,6 @@ It needs the folder of the example DAGs on the path, since it reads the timetabl
 
 from __future__ import annotations
 
-import json
-import urllib.request
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import requests
 from class_timetable import WEEKDAYS, read_launches
 
 from lessonspace_provider.sandbox import NewSession, SandboxControl, Visit
@@ -96,7 +95,9 @@ class SampleSchool:
 
     def __init__(self, base_url: str, api_key: str, timetable: Path) -> None:
         self._base_url = base_url
-        self._api_key = api_key
+        self._session = requests.Session()
+        self._session.trust_env = False  # no proxy leads to the sandbox
+        self._session.headers["Authorization"] = f"Organisation {api_key}"
         self._timetable = timetable
         self._control = SandboxControl(base_url)
 
@@ -135,12 +136,10 @@ class SampleSchool:
 
     def _launch(self, body: dict[str, Any]) -> int:
         """Launch a space for one person, as class_launch does, and return their Lessonspace user id."""
-        headers = {"Authorization": f"Organisation {self._api_key}", "Content-Type": "application/json"}
         url = f"{self._base_url}/spaces/launch/"
-        request = urllib.request.Request(url, json.dumps(body).encode(), headers)  # noqa: S310 - a sandbox of our own
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(request, timeout=REQUEST_SECONDS) as answer:
-            user_id: int = json.load(answer)["user_id"]
+        answer = self._session.post(url, json=body, timeout=REQUEST_SECONDS)
+        answer.raise_for_status()
+        user_id: int = answer.json()["user_id"]
         return user_id
 
 
