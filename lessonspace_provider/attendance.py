@@ -2,7 +2,7 @@
 """
 Who was there, from when to when, and what is to be paid: what schools compute from sessions. Pure.
 
-What is read of a session, and where it says so:
+What is read of a session, and where:
 
 ``logs[].log_type``, ``.date``
     what happened, and when: ``user-joined`` and ``user-left``, ISO 8601 (reference). Only the session list of a space
@@ -18,7 +18,7 @@ What is read of a session, and where it says so:
 ``start_time``, ``end_time``
     of the session, ISO 8601; the end is null while it runs.
 ``billable_seconds``
-    an integer (reference), in seconds as its name says; how Lessonspace counts them is unknown.
+    an integer (reference), in seconds by its name; how Lessonspace counts them is unknown.
 
 Odd data has these results, each with a doubt (see ``Doubt``) where it makes a difference:
 
@@ -27,7 +27,7 @@ Odd data has these results, each with a doubt (see ``Doubt``) where it makes a d
   running session up to ``now``, without a doubt.
 - A person on several devices is there once, from the first join to the last leave. A leave whose connection is unknown
   closes one of those that are open. A second join of an open connection is none.
-- Of a session whose own start or end can't be read, joins without a leave add no time, and everybody's times are unsure
+- Of a session whose own start or end can't be read, joins without a leave add no time, and all times are unsure
   (``time_unreadable``). Where others have logs, it is taken for one without rows if its own are no list.
 - A row whose time can't be read is left out. A row of no one is left out and counted.
 - Time before the session's start or after its end is cut off.
@@ -57,7 +57,7 @@ if TYPE_CHECKING:
 #: Digits of a number that is an id; Python refuses to read thousands of them.
 LONGEST_ID = 20
 
-#: What is not sure about a person's times; the module says what is counted then.
+#: What is not sure about a person's times; the module describes what is counted then.
 Doubt = Literal["join_missing", "leave_missing", "time_unreadable", "no_rows"]
 
 #: Why no one can be sure that no teacher came.
@@ -79,7 +79,7 @@ class Presence:
 
     :param user_id: the integer of ``profiles[].user``.
     :param guest_uuid: of a guest.
-    :param role: of a user, when the API says.
+    :param role: of a user, when the API gives it.
     :param stays: in their order; they do not overlap. More than one: the person came back.
     :param doubts: empty when all is plain.
     """
@@ -106,8 +106,8 @@ class Attendance:
     """
     Who was there.
 
-    :param people: each person once; those who came first stand first, those without a time last.
-    :param rows_of_nobody: how many rows say neither user nor guest.
+    :param people: each person once; those who came first are first, those without a time last.
+    :param rows_of_nobody: how many rows name neither user nor guest.
     """
 
     people: tuple[Presence, ...]
@@ -207,7 +207,7 @@ def teacher_lateness(
 
 def profiles_by_user(session: Session) -> dict[int, Profile]:
     """
-    Give what a session says of its users, by the ids that ``Presence`` has: a number also where the API sends text.
+    Give a session's fields of its users, by the ids that ``Presence`` has: a number also where the API sends text.
 
     :param session: from a list or in detail.
     """
@@ -217,7 +217,7 @@ def profiles_by_user(session: Session) -> dict[int, Profile]:
 
 def billable_minutes(session: Session) -> float | None:
     """
-    Say how many minutes of a session Lessonspace bills: ``billable_seconds`` / 60, not rounded.
+    Give the minutes of a session that Lessonspace bills: ``billable_seconds`` / 60, not rounded.
 
     :param session: from a list or in detail.
     :return: None while it runs, when more may be added (an assumption), when its end can't be read, and when the API
@@ -373,7 +373,7 @@ def _presence(person: _Person, record: _Record) -> Presence:
 
 
 def _joined(stays: list[Stay]) -> list[Stay]:
-    """Put stays in their order, and make one of those that overlap or touch: sessions may overlap."""
+    """Sort stays, and make one of those that overlap or touch: sessions may overlap."""
     joined: list[Stay] = []
     for stay in sorted(stays, key=lambda stay: stay.start):
         if joined and stay.start <= joined[-1].end:

@@ -118,7 +118,7 @@ class LessonspaceTranscriptNotReady(LessonspaceError):  # noqa: N818 - the desig
     """
     404 for a transcript: not ready yet, never to come, or no such session.
 
-    The API does not tell the three apart: ``sessions.transcript_obstacle`` works out the second
+    The API does not distinguish the three: ``sessions.transcript_obstacle`` works out the second
     from the session's detail.
     """
 

@@ -43,7 +43,7 @@ _swept: set[Path] = set()
 
 
 class NotPrivateError(PermissionError):
-    """A folder or file that must be this user's alone is not; ``strerror`` says why."""
+    """A folder or file that must be this user's alone is not; ``strerror`` has the reason."""
 
 
 class Written(NamedTuple):

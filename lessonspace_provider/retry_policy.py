@@ -42,7 +42,7 @@ RETRIED_STATUSES = (408, 425)
 
 class LessonspaceRetryPolicy(RetryPolicy):
     """
-    Retries a task when the server said, and not at all when a retry can't help.
+    Retries a task at the server's time, and not at all when a retry can't help.
 
     A failure that names a ``retry_after`` is retried after so many seconds, or after the task's ``retry_delay`` when
     that is longer: a server asks for the shortest wait that makes sense, and an outage may last longer. It does not

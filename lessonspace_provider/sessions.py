@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def start_time(session: Session) -> datetime | None:
-    """When the session began, aware, in UTC; None when the API does not say."""
+    """When the session began, aware, in UTC; None when the API does not give it."""
     return _time(session, "start_time")
 
 
@@ -28,7 +28,7 @@ def end_time(session: Session) -> datetime | None:
 
 
 def known_start(session: Session) -> datetime | None:
-    """When the session began, aware, in UTC; None when the API does not say, or sends something other than a time."""
+    """When the session began, aware, in UTC; None when the API sends none, or something else."""
     return read_time(session.get("start_time"))
 
 
@@ -73,7 +73,7 @@ def odd_fields(session: Session) -> list[str]:
 
 
 def space_of(session: Session) -> SpaceRef:
-    """Give the space of a session; an empty one when the API does not say, or in another shape."""
+    """Give the space of a session; an empty one when the API does not give it, or in another shape."""
     space = session.get("space")
     return space if isinstance(space, dict) else {}
 
@@ -125,7 +125,7 @@ class SessionSummary(TypedDict):
     """
     What is worth keeping of a session in XCom: no names, e-mails or links of people.
 
-    A field that the API does not give, or not in a shape that can be read, is None; ``odd_fields`` tells the latter.
+    A field that the API does not give, or not in a shape that can be read, is None; ``odd_fields`` names the latter.
     """
 
     session_id: str
@@ -171,7 +171,7 @@ def whole_seconds(value: object) -> int | None:
 
 def fields_that_change(session: Session, wanted: SessionUpdate) -> list[str]:
     """
-    Say which fields an update would change.
+    Return the fields that an update would change.
 
     A policy has no order. One that the API gives as null, or not at all, counts as another than any that is asked for:
     whether null means the organisation's policy is unknown, and sending that again does no harm. That the API takes the
@@ -213,7 +213,7 @@ def name_to_keep(session_id: str, session: Session) -> str:
 
 def check_policy_taken(session_id: str, policy: list[str] | None, answer: SessionUpdate) -> None:
     """
-    Check that the API took a policy. What its answer to ``[]`` looks like is unknown, so that is not checked.
+    Check that the API took a policy. The form of its answer to ``[]`` is unknown, so that is not checked.
 
     :param policy: what was sent; None for none.
     :param answer: the answer to the update.

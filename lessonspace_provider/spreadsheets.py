@@ -76,7 +76,7 @@ class Row:
 
 def read_rows(data: bytes, file: str, columns: Sequence[str], *, optional: Sequence[str] = ()) -> list[Row]:
     """
-    Read the rows of a CSV file: UTF-8 or UTF-16, separated by comma, semicolon or tab, or as a line ``sep=`` says.
+    Read the rows of a CSV file: UTF-8 or UTF-16, separated by comma, semicolon or tab, or as ``sep=`` in a line.
 
     Names of columns are matched however their letters are written. Other columns are left out, and so are empty rows.
 
@@ -131,7 +131,7 @@ def unfinished_line(data: bytes, file: str, expected: Sequence[str]) -> int | No
 
 def without_formulas(cell: str) -> str:
     """
-    Put an apostrophe before whatever in a cell a spreadsheet could take for a formula.
+    Write an apostrophe before whatever in a cell a spreadsheet could take for a formula.
 
     A spreadsheet would compute it, and may send what it finds elsewhere; anybody can join a class as
     ``=HYPERLINK(...)``. The cell stays harmless when the file is split at semicolons or tabs.

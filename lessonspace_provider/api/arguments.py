@@ -22,7 +22,7 @@ from lessonspace_provider.exceptions import LessonspaceInputError
 if TYPE_CHECKING:
     from lessonspace_provider.api.types import SessionUpdate
 
-#: The values that a recording access policy may hold (reference; ``public`` is gone from the newest guides).
+#: The values that a recording access policy may hold (reference; the newest guides no longer have ``public``).
 RECORDING_ACCESS = ("participant", "admin", "teacher", "student", "public")
 
 ROLES = ("teacher", "student", "admin")
@@ -95,7 +95,7 @@ def _may_be_personal(parameter: str, value: object) -> bool:
 
 
 def _about_templates(value: object) -> str:
-    """Say what a text tells of the template that it was, or was to be."""
+    """Explain a text that is a template's, rendered or not."""
     if not isinstance(value, str) or not is_of_a_template(value):
         return ""
     if value == RENDERED_NONE:
@@ -282,7 +282,7 @@ def as_launch_id(parameter: str, value: object) -> str:
     """
     Read the caller's id of a space: text of 1 to 64 characters.
 
-    ``None`` as text, and a template that was not rendered, would be one room for everybody.
+    ``None`` as text, and a template that was not rendered, would be one room for all.
     """
     if not is_text(value) or not value.strip() or len(value) > MAX_LAUNCH_ID or is_of_a_template(value):
         raise refuse(parameter, value, f"text of 1 to {MAX_LAUNCH_ID} characters")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What an Airflow connection of type ``lessonspace`` says, read once and checked. Pure."""
+"""The settings of an Airflow connection of type ``lessonspace``, read once and checked. Pure."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ DEFAULT_MAX_WAIT = 600.0
 #: No number in a connection is larger: an operating system can't wait for any number of seconds, but for these.
 LARGEST_NUMBER = 1_000_000
 
-#: Characters of an organisation's id: it stands in paths, and paths in messages.
+#: Characters of an organisation's id: it is part of paths, and messages quote paths.
 LONGEST_ORGANISATION_ID = 64
 
 #: Where the rate limit can be kept: on this machine, or in Redis for several.
@@ -32,7 +32,7 @@ BACKENDS = ("local", "redis")
 #: The ports that a URL leads to when it names none.
 _PORTS = {"http": 80, "https": 443}
 
-#: What an API key looks like.
+#: The form of an API key.
 _KEY = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 #: One that was spelled in another way, or pasted into a field that is not for it.
@@ -92,7 +92,7 @@ class ConnectionSettings:
         """
         Read an Airflow connection.
 
-        :param connection: its password is the API key, its host the base URL, the rest lies in its extra
+        :param connection: its password is the API key, its host the base URL, the rest is in its extra
             (as numbers, or as text when the connection was written as a URI).
         :return: the settings, with defaults for what is not given.
         :raises LessonspaceInputError: naming the connection, the field and what is allowed.
@@ -220,7 +220,7 @@ class _Extra:
         if value is None:
             return None
         text = str(value).strip()
-        # An API key would stand in all paths, and with them in messages.
+        # An API key would be part of all paths, and messages quote paths.
         if isinstance(value, bool) or not is_organisation_id(text) or _ANY_KEY.search(text.lower()):
             raise LessonspaceInputError(
                 f"Connection {self._conn_id!r}: organisation_id={_hidden_if_key(value)} was refused: it must be the "
@@ -266,7 +266,7 @@ def _path_of_base_url(host: str) -> str | None:
     """
     Check a base URL.
 
-    :return: its path, blank when it is missing: all of the API lies under ``/v2/`` (reference). None when the URL
+    :return: its path, blank when it is missing: all of the API is under ``/v2/`` (reference). None when the URL
         can't be used, or would carry the key to Lessonspace in the clear.
     """
     try:

@@ -48,7 +48,7 @@ class Reply:
 
     :param status: HTTP status.
     :param headers: found by their names in any case.
-    :param body: decoded as its Content-Encoding says.
+    :param body: decoded by its Content-Encoding.
     """
 
     status: int
@@ -59,7 +59,7 @@ class Reply:
 @dataclass(frozen=True)
 class Call:
     """
-    What was asked, in words that may stand in a log.
+    The request, in words that a log may show.
 
     :param method: HTTP method.
     :param path: path without its query, or the name of a file behind a signed link.
@@ -170,7 +170,7 @@ def _kind_and_advice(reply: Reply, call: Call, api_key: str) -> tuple[type[Lesso
 
 
 def _not_found(call: Call) -> str:
-    """Say what to check after a 404: the id in the path, or the connection when there is none."""
+    """Describe what to check after a 404: the id in the path, or the connection when there is none."""
     connection = f"connection {call.conn_id!r}"
     if _OF_A_SESSION.search(call.path):
         what = "no such session, or no recording of it," if call.path.endswith("/playback/") else "no such session"
@@ -277,7 +277,7 @@ def _tls_error(error: BaseException | None) -> ssl.SSLError | None:
 
 
 def _kind_of(error: BaseException) -> str:
-    """Name the kind of a failure: urllib3's, which tells more than requests' own, where there is one."""
+    """Name the kind of a failure: urllib3's, which is more precise than requests' own, where there is one."""
     cause = error.args[0] if error.args else error
     cause = getattr(cause, "reason", cause)
     return type(cause if isinstance(cause, Exception) else error).__name__

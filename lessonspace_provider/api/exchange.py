@@ -80,7 +80,7 @@ class Deadline:
                 self._left -= time.monotonic() - self._started_at
 
     def _watch(self) -> None:
-        # A wait between two periods puts the end off, so this never wakes too late.
+        # A wait between two periods delays the end, so this never wakes too late.
         wait = self._left
         while not self._ended.wait(wait):
             with self._lock:

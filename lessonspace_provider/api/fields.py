@@ -71,7 +71,7 @@ def _unpicked(name: str, had: Iterable[str]) -> str:
 
 def without_keys(answer: Mapping[str, object]) -> dict[str, object]:
     """
-    Leave out what opens a recording or a space, or may by its name, at any depth, so that the rest may lie in XCom.
+    Leave out what opens a recording or a space, or may by its name, at any depth, so that the rest may go into XCom.
 
     :param answer: a session, space or user as the API sends it.
     :return: all other fields, people's names and e-mails included.

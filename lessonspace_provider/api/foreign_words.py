@@ -29,7 +29,7 @@ KEY, LINK, ADDRESS, TOKEN = "<API key>", "<link>", "<address>", "<token>"
 #: How often text is decoded that was percent-encoded several times.
 _DECODINGS = 3
 
-#: The shortest piece of a key at the end of a text that was cut off: a shorter one tells nothing.
+#: The shortest piece of a key at the end of a text that was cut off: a shorter one reveals nothing.
 _SHORTEST_PIECE = 8
 
 #: A value of so many characters behind a ``=`` may be a signature or a password.
@@ -211,7 +211,7 @@ def _spellings(api_key: str) -> tuple[bytes, ...]:
 
 
 def _base64_cores(form: bytes) -> Iterator[str]:
-    """Give the base64 of bytes wherever they stand in a text, which has one of three alignments to them."""
+    """Give the base64 of bytes at any place of a text, which has one of three alignments to them."""
     for shift in range(3):
         first, end = -(-8 * shift // 6), 8 * (shift + len(form)) // 6  # characters that depend on nothing else
         yield b64encode(bytes(shift) + form + bytes(2)).decode()[first:end]
@@ -259,7 +259,7 @@ def _without_link(word: str) -> str:
 
 
 def _without_code(found: re.Match[str]) -> str:
-    """Replace a signature that stands apart from its link; long words and plain ids stay."""
+    """Replace a signature that is apart from its link; long words and plain ids stay."""
     run = found[0]
     is_mixed = run.upper() != run != run.lower()
     is_code = any(map(str.isdigit, run)) and (is_mixed or len(run) >= _LONG_CODE)
@@ -288,7 +288,7 @@ def _has_query(plain: str) -> bool:
 
 
 def _is_token(plain: str) -> bool:
-    """Whether a word holds a JWT: that is how JSON's first characters look in base64."""
+    """Whether a word holds a JWT: these are JSON's first characters in base64."""
     return "eyJ" in plain
 
 

@@ -42,19 +42,19 @@ def user_id_of(user: Mapping[str, object]) -> int | None:
 
 
 def session_key(session: Mapping[str, object]) -> str | None:
-    """Give what tells a session from others on a list; None where its uuid is none."""
+    """Give the key of a session on a list; None where its uuid is none."""
     uuid = session.get("uuid")
     return uuid.lower() if is_uuid(uuid) else None
 
 
 def space_key(space: Mapping[str, object]) -> str | None:
-    """Give what tells a space from others on a list; None where its ids are none."""
+    """Give the key of a space on a list; None where its ids are none."""
     ids = [space_id for space_id in (space.get("id"), space.get("slug")) if space_id is not None]
     return next(filter(is_slug, ids), None) if all(map(is_slug, ids)) else None
 
 
 def user_key(user: Mapping[str, object]) -> tuple[int, str] | None:
-    """Give what tells a user from others on a list; None without an id."""
+    """Give the key of a user on a list; None without an id."""
     user_id = user_id_of(user)
     # Whether a person with two roles is on the list twice is unknown.
     return None if user_id is None else (user_id, str(user.get("role")))

@@ -79,7 +79,7 @@ class JsonList(Collection[object]):
         """Parse from a place on, looking at more and more until there is a whole item and what follows it."""
         size = _FIRST_LOOK
         while True:
-            # A character for each byte: a look may end inside of another encoding's character, but JSON's own
+            # A character for each byte: a piece may end inside of another encoding's character, but JSON's own
             # characters are the same in both, and no byte of another one is one of them.
             text = self._data[at : at + size].decode("latin-1")
             is_rest = at + size >= len(self._data)
@@ -89,7 +89,7 @@ class JsonList(Collection[object]):
                 if is_rest:
                     raise
             else:
-                # What ends with the look may go on behind it, as a number.
+                # What ends with the piece may continue behind it, as a number.
                 if is_rest or length < len(text):
                     return text, (item, length)
             size *= 2
@@ -112,7 +112,7 @@ class JsonList(Collection[object]):
 
 def loads(data: bytes) -> object:
     """
-    Parse JSON as ``json.loads`` does, but leave a list unparsed until it is read through; numbers as ``NUMBERS`` says.
+    Parse JSON as ``json.loads`` does, but leave a list unparsed until it is read through; numbers by ``NUMBERS``.
 
     :param data: in UTF-8, -16 or -32.
     :return: a ``JsonList`` for a list, else the parsed value.

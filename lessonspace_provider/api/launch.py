@@ -30,7 +30,7 @@ from lessonspace_provider.exceptions import LessonspaceInputError
 #: A link works for no longer than this, which is also how long one works that names no end.
 LONGEST_LINK = timedelta(days=7)
 
-#: How long before and after a lesson its link works, unless the caller says otherwise.
+#: How long before and after a lesson its link works, unless the caller gives others.
 DEFAULT_MARGIN = timedelta(minutes=15)
 
 #: The fields of a launch's body beside ``id``.
@@ -211,7 +211,7 @@ def link_window(lesson_start: object, lesson_end: object, *, join_early: object,
 
 
 def _refuse_lost_transcripts(launch_id: str, body: Mapping[str, object]) -> None:
-    """A transcript needs the recording, and a summary needs both; the API itself would say nothing."""
+    """A transcript needs the recording, and a summary needs both; the API itself would not report it."""
     for name in ("transcribe", "summarise"):
         if body.get(name) is True and body.get("record_av") is False:
             raise LessonspaceInputError(
@@ -268,7 +268,7 @@ def refused_settings(asked: Mapping[str, object], room_settings: object) -> list
     Describe each setting that was asked for and does not hold.
 
     :param asked: the body of the launch.
-    :param room_settings: of its answer: the settings that hold. What is missing there, or no boolean, says nothing.
+    :param room_settings: of its answer: the settings that hold. What is missing there, or no boolean, is not compared.
     :return: sentences without a full stop, none when all is as it was asked for.
     """
     held = room_settings if isinstance(room_settings, Mapping) else {}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Checks each field of a launch and writes it as the API takes it, as its type in ``LaunchOptions`` says. Pure."""
+"""Checks each field of a launch and writes it as the API takes it, by its type in ``LaunchOptions``. Pure."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-Reads a list of the API page by page, and notices what a page alone does not tell.
+Reads a list of the API page by page, and notices what a page alone does not show.
 
 A list may change while it is read: when an entry of a page that was read is removed, the first of the next page moves
-onto it and is skipped. ``count`` tells: a list is read again where it fell, or where fewer entries came.
+onto it and is skipped. ``count`` shows it: a list is read again where it fell, or where fewer entries came.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ MOST_READINGS = 3
 #: What no list exceeds: pages, pages more than ``count`` has entries, pages in a row without a new entry, entries.
 MOST_PAGES, PAGES_BEYOND_COUNT, PAGES_WITHOUT_NEWS, MOST_ITEMS = 10_000, 100, 10, 1_000_000
 
-#: Entries that a page may have; how many the API puts on one is not documented.
+#: Entries that a page may have; how many one has is not documented.
 MOST_RESULTS = 10_000
 
 #: Bytes of all pages together of a list whose entries have no ids.
@@ -51,7 +51,7 @@ class Logger(Protocol):
         """Log a line."""
 
     def warning(self, message: str, /, *args: object) -> None:
-        """Log a line that a person should look at."""
+        """Log a line that a person should read."""
 
 
 class Kind(NamedTuple):
@@ -59,7 +59,7 @@ class Kind(NamedTuple):
     What a list lists.
 
     :param name: in messages.
-    :param key_of: gives what tells one entry from another; None for one whose ids are no ids.
+    :param key_of: gives the key of an entry; None for one whose ids are no ids.
     :param odd_fields: names the fields of an entry that can't be read.
     """
 
@@ -84,7 +84,7 @@ class Page:
     One page of a list. It has no repr of its fields, since they hold personal data.
 
     :param items: what is on it, of whatever shape.
-    :param count: how many entries the server says that the whole list has.
+    :param count: the server's number of entries of the whole list.
     :param following: the link to the next page.
     :param is_past_end: the server has no such page: the list became shorter.
     """
@@ -253,7 +253,7 @@ class _Reading:
         return len(self.keys) + len(self.left_out) >= self.first_count
 
     def found(self) -> str:
-        """Say in words what the list says and what it gave."""
+        """Describe the list's count and what came."""
         return f"{len(self.keys) + len(self.left_out)} entries came, and count says {self.last_count}"
 
 

@@ -44,7 +44,7 @@ def _no_number(_name: str) -> None:
     """Read NaN and Infinity, which JSON does not have (RFC 8259), as null."""
 
 
-#: How numbers are read: null stands for those that are not finite or have more than ``MOST_DIGITS`` digits.
+#: How numbers are read: those become null that are not finite or have more than ``MOST_DIGITS`` digits.
 NUMBERS: dict[str, Any] = {"parse_int": _whole_number, "parse_float": _number, "parse_constant": _no_number}
 
 
@@ -53,8 +53,8 @@ def parse(data: bytes) -> object:
     Parse JSON.
 
     :param data: in UTF-8, -16 or -32.
-    :return: its value. Null stands for numbers as ``NUMBERS`` says, and for what is nested more than ``DEEPEST`` levels
-        deep; U+FFFD stands for NUL and for lone surrogates.
+    :return: its value. Null replaces some numbers, see ``NUMBERS``, and what is nested more than ``DEEPEST``
+        levels deep; U+FFFD replaces NUL and lone surrogates.
     :raises ValueError: it is not JSON.
     :raises RecursionError: it is nested too deeply and does not come to its end.
     """

@@ -33,7 +33,7 @@ LONGEST_TYPE = 80
 #: What ``Accept-Encoding`` asks for.
 ACCEPTED_ENCODING = "gzip"
 
-#: Bytes of a decoded body. Parsed JSON takes up to 50 times its bytes (lists within lists), so what is parsed at once
+#: Bytes of a decoded body. Parsed JSON needs at most 50 times its bytes (lists within lists), so what is parsed at once
 #: must be far smaller than a worker's memory. A transcript is parsed segment by segment; that of a long day's session
 #: has some 50 MB at most (assumption).
 LARGEST_OBJECT = 2 * 1024 * 1024
@@ -46,7 +46,7 @@ LARGEST_ERROR = 64 * 1024
 #: Bytes that are read, and decoded, at once.
 _PIECE = 64 * 1024
 
-#: What stands in Content-Encoding where nothing is encoded; the second is left over from uploads to S3.
+#: The values of Content-Encoding where nothing is encoded; the second is left over from uploads to S3.
 _NOT_ENCODED = ("", "identity", "aws-chunked")
 
 
@@ -207,9 +207,9 @@ def read_file(reply: Reply, call: Call) -> object:
     :param reply: what came back.
     :param call: what was asked, with the file's name in place of a path.
     :return: the file's JSON, a list as a ``JsonList``.
-    :raises LessonspaceLinkExpiredError: 403, or 400 of a store that says so: ask the API for a new link.
+    :raises LessonspaceLinkExpiredError: 403, or a 400 that names the reason: ask the API for a new link.
     :raises LessonspaceServerError: 1xx, 404, 429, 5xx, or a file that is not JSON: worth another try, as the API has
-        just said that the file is there.
+        just reported that the file exists.
     :raises LessonspaceBadRequestError: any other status.
     """
     status = reply.status
@@ -239,7 +239,7 @@ def _parsed_without_key(body: bytes, api_key: str) -> object:
 
 
 def _read_json(reply: Reply, call: Call, parse: Callable[[bytes], object], api_key: str = "") -> object:
-    # Not requests' json(): that takes "text/..." for Latin-1, and JSON is UTF-8 whatever its Content-Type says.
+    # Not requests' json(): that takes "text/..." for Latin-1, and JSON is UTF-8 whatever its Content-Type is.
     with ErrorsReplaced(lambda _: _not_json(reply, call, api_key), ValueError, RecursionError):
         return parse(reply.body)
 

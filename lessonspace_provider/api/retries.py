@@ -32,7 +32,7 @@ ATTEMPTS = 5
 #: Full jitter between 0 and 1, 2, 4, ... up to this many seconds.
 LONGEST_BACKOFF = 30.0
 
-#: Seconds waited at least when the server says "at once" (Retry-After: 0), or it would be asked without a pause.
+#: Seconds waited at least for Retry-After: 0, or retries would have no pause.
 SHORTEST_WAIT = 0.2
 
 #: Characters of a Retry-After: a longer one is none.
@@ -135,7 +135,7 @@ def retry_policy(
     Make the policy of one call: faults are tried again some times, a 429 as often as it takes.
 
     The first is connection errors, 5xx and answers that can't be read; the second is no one's fault, since others may
-    use the key as well. What ends either is ``longest``: no retry is begun later than that after the first attempt
+    use the key as well. What ends either is ``longest``: no retry starts later than that after the first attempt
     failed, though it may still queue at the gate then.
 
     :param longest: seconds, ``rate_limit_max_wait`` of the connection; a Retry-After beyond that ends the call at once.

@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 
 import pendulum
 
-#: What lies outside of these is a mistake, and as a time Python could not reckon with everywhere.
+#: What is outside of these is a mistake, and as a time Python could not reckon with everywhere.
 EARLIEST, LATEST = datetime(1900, 1, 1, tzinfo=timezone.utc), datetime(9000, 1, 1, tzinfo=timezone.utc)
 
 #: Characters of the longest time that is read, in ISO 8601 with an offset and many digits of a second.

@@ -125,7 +125,7 @@ class Transport:
         largest: int = LARGEST_OBJECT,
     ) -> Answer:
         """
-        Make one API call, retried as the guarantees say.
+        Make one API call, retried where that can help.
 
         ``rate_limit_max_wait`` bounds each wait at the gate, and the time after the first attempt in which retries
         begin: a call that had to queue for long has its retries anyway.

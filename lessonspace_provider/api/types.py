@@ -60,7 +60,7 @@ class Guest(TypedDict, total=False):
 
 
 class SpaceRef(TypedDict, total=False):
-    """The space as it stands inside a session. ``slug`` equals launch's ``room_id``."""
+    """The space as it is inside a session. ``slug`` equals launch's ``room_id``."""
 
     id: str
     slug: str
@@ -100,7 +100,7 @@ class SessionUpdate(TypedDict, total=False):
 
 
 class Speaker(TypedDict, total=False):
-    """Who said a segment: ``id`` equals ``profiles[].user``."""
+    """The speaker of a segment: ``id`` equals ``profiles[].user``."""
 
     id: int
     name: str | None

@@ -200,7 +200,7 @@ class LessonspaceHook(BaseHook):
             date_after/before (aware datetimes), user, space, launch_id, in_progress_only, tags,
             user_external_id, user_name. None means "not given".
         :return: the sessions as the API sends them, each once; those without a uuid that is one are in its
-            ``left_out``, and ``incomplete`` says why sessions may be missing.
+            ``left_out``, and ``incomplete`` has the reason why sessions may be missing.
         :raises LessonspaceInputError: at once, before any request.
         """
         return self._organisation_list(SESSIONS, encode_filters(filters, SESSION_FILTERS))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The connection form as Airflow 3.0 and 3.1 ask the hook for it: what get_provider_info() says, in their words."""
+"""The connection form as Airflow 3.0 and 3.1 ask the hook for it: what get_provider_info() returns, in their form."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from lessonspace_provider.get_provider_info import get_provider_info
 
 def field_behaviour() -> dict[str, object]:
     """
-    Say how the standard fields look.
+    Return the standard fields.
 
     :return: ``hidden_fields``, ``relabeling`` and ``placeholders``.
     """
@@ -22,7 +22,7 @@ def widgets() -> dict[str, object]:
     Make the extra fields.
 
     :return: WTForms fields by name. They know no fractions: those can be written into the extra as JSON.
-    :raises ImportError: without WTForms. Airflow 3.1 puts something in its place; 3.0 then shows its standard form.
+    :raises ImportError: without WTForms. Airflow 3.1 shows something in its place; 3.0 then shows its standard form.
     """
     from wtforms import IntegerField, StringField
     from wtforms.validators import Optional, any_of

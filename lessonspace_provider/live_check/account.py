@@ -28,7 +28,7 @@ REQUESTS_PER_SECOND = 1.0
 #: Seconds at most for a call with its retries: a user is waiting.
 LONGEST_WAIT = 60.0
 
-#: Statuses that say nothing about an assumption: the key may not, or not now, or the server has a fault.
+#: Statuses that are inconclusive: the key may not, or not now, or the server has a fault.
 INCONCLUSIVE = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS)
 
 #: How many sessions at most are asked for a transcript or a recording.
@@ -43,12 +43,12 @@ class Got:
     An answer, good or not. It has no repr of its fields, since the body may hold secrets.
 
     :param body: its JSON; None when the status is no 2xx.
-    :param said: the hook's error when the status is no 2xx; it may hold the server's own words.
+    :param message: the hook's error when the status is no 2xx; it may hold the server's own words.
     """
 
     status: int | None
     body: object = None
-    said: str = ""
+    message: str = ""
 
     @property
     def fields(self) -> Json:
@@ -100,7 +100,7 @@ class Account:
         """
         Make a call; a status that is no 2xx is an answer as well, such as 404.
 
-        :raises LessonspaceError: when there was no answer, or one that says nothing: see ``INCONCLUSIVE``, and 5xx.
+        :raises LessonspaceError: when there was no answer, or an inconclusive one: see ``INCONCLUSIVE``, and 5xx.
         """
         method = "GET" if body is None else "POST"
         try:
@@ -108,7 +108,7 @@ class Account:
         except LessonspaceError as error:
             if error.status is None or error.status in INCONCLUSIVE or error.status >= 500:
                 raise
-            return Got(error.status, said=str(error))
+            return Got(error.status, message=str(error))
         return Got(answer.status, answer.body)
 
     def sessions_with(self, *query: tuple[str, str]) -> Got:

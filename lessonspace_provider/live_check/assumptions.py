@@ -76,7 +76,7 @@ def assume(source: str, *relied_on_in: str, writes: bool = False) -> Callable[[C
 
 
 def unknown(note: str) -> Finding:
-    """Report that a check could not tell."""
+    """Report that a check was inconclusive."""
     return Finding("could not be checked", note)
 
 

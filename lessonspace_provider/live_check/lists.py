@@ -69,7 +69,7 @@ def pages(account: Account) -> Finding:
 def page_past_end(account: Account) -> Finding:
     """A page past the end is 404, with "Invalid page" as its detail."""
     answer = account.sessions_with(("page", NO_SUCH_PAGE))
-    is_named = PAGE_PAST_THE_END in answer.said
+    is_named = PAGE_PAST_THE_END in answer.message
     return finding(
         holds=answer.status == 404 and is_named,
         note=f"status {answer.status}, {'with this detail' if is_named else 'with another detail'}",
@@ -81,7 +81,7 @@ def unknown_filter(account: Account) -> Finding:
     """A filter that does not exist is silently ignored."""
     counts = [account.page.fields.get("count")]
     answer = account.sessions_with(("lessonspace_provider_live_check", "true"))
-    if answer.fields.get("count") not in counts:  # a session may have begun meanwhile
+    if answer.fields.get("count") not in counts:  # a session may have started meanwhile
         counts.append(account.sessions_with().fields.get("count"))
     is_same = answer.fields.get("count") in counts
     return finding(holds=answer.status == HTTPStatus.OK and is_same, note=f"status {answer.status}")

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-Sends metrics through Airflow's own Stats, to where ``[metrics]`` of Airflow's configuration says.
+Sends metrics through Airflow's own Stats, to the place in ``[metrics]`` of Airflow's configuration.
 
 Stats is imported with the first metric, never with this module. Whatever it raises is no failure of the caller's.
 """

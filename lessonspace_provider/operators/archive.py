@@ -54,7 +54,7 @@ __all__ = [
 
 DEFAULT_FORMATS = ("json", "txt")
 
-#: How much wider the API is asked than the window is, since the reference does not say whether its bounds
+#: How much wider the API is asked than the window is, since the reference does not describe whether its bounds
 #: belong to the range, nor how exact its times are.
 WINDOW_MARGIN = timedelta(seconds=1)
 

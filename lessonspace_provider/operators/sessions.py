@@ -121,7 +121,7 @@ class SessionChange(TypedDict):
 
 class LessonspaceUpdateSessionOperator(LessonspaceOperator):
     """
-    Rename a session, or say who may watch its recording, or both.
+    Rename a session, or change who may watch its recording, or both.
 
     The session is read first, once: for the old values, and because the API requires the name even when only the policy
     is to change. What another user renames between reading and sending gets its old name back.
@@ -178,7 +178,7 @@ class LessonspaceUpdateSessionOperator(LessonspaceOperator):
 
 class LessonspaceUpdateSessionsOperator(LessonspaceBulkOperator):
     """
-    Rename many sessions, or say who may watch their recordings, in one task.
+    Rename many sessions, or change who may watch their recordings, in one task.
 
     An update costs one call. Where only the policy is to change and the session's name is not known, a second one reads
     it, since the API requires a name. Nothing is sent to a session that is known to have the wanted values. A retry
@@ -239,7 +239,7 @@ class LessonspaceGetRecordingUrlOperator(LessonspaceOperator):
     Get the link to a session's recording, and hand it on inside the task.
 
     Anyone with the link can watch for about 3 hours, so it stays out of XCom. With neither ``deliver`` nor
-    ``push_recording_url``, the task only says that there is a recording.
+    ``push_recording_url``, the task only reports that there is a recording.
 
     Guide: docs/how-to/recordings.md#recordings
 
@@ -247,7 +247,7 @@ class LessonspaceGetRecordingUrlOperator(LessonspaceOperator):
     :param deliver: ``deliver(recording, context)`` with ``session_id`` and ``recording_url`` (see ``Recording``); or an
         Airflow notifier, rendered with ``recording`` in its context. When it fails the task fails; a retry gets another
         link and delivers that.
-    :param push_recording_url: put the link into XCom, where everybody who may read XCom can watch.
+    :param push_recording_url: push the link to XCom, where all who may read XCom can watch.
     :return: see ``RecordingResult``.
     :raises LessonspaceInputError: for a parameter that can't be used, before any request.
     :raises LessonspaceNotFoundError: no such session, or no recording of it.

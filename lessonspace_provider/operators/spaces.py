@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Operators for spaces: launch them, hand everybody their own link, and list them."""
+"""Operators for spaces: launch them, deliver a link for each person, and list them."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class LessonspaceLaunchSpaceOperator(LessonspaceOperator):
         task fails; a retry launches again (same room, another link) and delivers that, so what was half delivered may
         come twice.
     :param deliver_secret: hand ``secret`` to ``deliver`` too: it gives full control over the space.
-    :param push_client_url: put ``client_url`` into XCom, where everybody who may read XCom can join in that name.
+    :param push_client_url: push ``client_url`` to XCom, where all who may read XCom can join in that name.
     :param on_setting_refused: what to do when the answer's ``room_settings`` report another value of a setting than was
         sent, such as ``transcribe``, which a plan may lack: ``"warn"`` logs what follows from it and delivers the link;
         ``"fail"`` fails the task before the delivery, and the space exists.

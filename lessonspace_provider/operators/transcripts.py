@@ -58,8 +58,8 @@ class LessonspaceGetTranscriptOperator(LessonspaceOperator):
     :param on_missing: what a transcript that is not there does, or that never came: ``fail`` the task (which its
         retries try again), ``skip`` the task, or ``none``: the task succeeds with None.
     :return: the segments, or the paths of the written files in the order of ``formats``.
-    :raises LessonspaceTranscriptNotReady: it is not there, and ``on_missing`` is ``fail``. The message says why: no
-        such session, not ready yet, not eligible, or given up.
+    :raises LessonspaceTranscriptNotReady: it is not there, and ``on_missing`` is ``fail``. The message has the reason:
+        no such session, not ready yet, not eligible, or given up.
     """
 
     template_fields: Sequence[str] = ("lessonspace_conn_id", "session_id", "destination", "formats")
@@ -141,7 +141,7 @@ class LessonspaceGetTranscriptOperator(LessonspaceOperator):
         return None if end is None else {"uuid": self._id(), "end_time": write_time(end)}
 
     def _without_transcript(self, give_up_after: timedelta) -> None:
-        """Ask the session why a transcript is 404; then wait for it, or act as ``on_missing`` says."""
+        """Ask the session why a transcript is 404; then wait for it, or act by ``on_missing``."""
         now = datetime.now(timezone.utc)
         awaited = AwaitedTranscript(self._id(), give_up_after, began_at=now)
         verdict = awaited.prospect(self.hook, now)

@@ -62,7 +62,7 @@ class LessonspaceRemoveUserOperator(LessonspaceOperator):
     """
     Remove a user from the organisation. There is no way back.
 
-    A user who is gone already is a success, so a retry after an answer that was lost does no harm. The API answers 404
+    A user who was removed already is a success, so a retry after a lost answer does no harm. The API answers 404
     then (an assumption: the reference names 204 only), and also when the connection leads elsewhere: so the list of
     users is asked for once, and has to be there.
 
@@ -70,7 +70,7 @@ class LessonspaceRemoveUserOperator(LessonspaceOperator):
 
     :param user_id: the integer of ``profiles[].user``, which launch calls ``user_id``; or its digits, as a template
         renders. It has to be given: there is no way to remove by name or e-mail.
-    :param dry_run: say in the log what would be done, and send nothing.
+    :param dry_run: log what would be done, and send nothing.
     :return: see ``RemovedUser``.
     :raises LessonspaceInputError: for anything but a positive integer, before any request.
     :raises LessonspaceNotFoundError: the organisation itself is not there.

@@ -44,7 +44,7 @@ class Logger(Protocol):
         """Log a line."""
 
     def warning(self, message: str, /, *args: object) -> None:
-        """Log what a person should look at."""
+        """Log what a person should read."""
 
     def error(self, message: str, /, *args: object) -> None:
         """Log what failed."""
@@ -171,7 +171,7 @@ def _notify(notifier: BaseNotifier, handed: Mapping[str, object], context: Conte
 
 
 def _why_not_run(made: object, parameter: str) -> str | None:
-    """Say why nothing was delivered, when the call only returned an object that would have to be run."""
+    """Explain why nothing was delivered, when the call only returned an object that would have to be run."""
     # A notifier can be awaited from Airflow 3.1 on only.
     if not (isawaitable(made) or isinstance(made, BaseNotifier) or isgenerator(made) or isasyncgen(made)):
         return None

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where files are to lie, checked before anything is asked for or written, and what to do when that fails."""
+"""Where files are stored, checked before anything is asked for or written, and what to do when that fails."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _PACKAGES = {
 # The libraries of those that Airflow and fsspec have the same class for; of others, Airflow may use another one.
 _SHARED_LIBRARIES = ("s3", "s3a", "gs", "gcs", "abfs", "abfss")
 
-# What follows a "?" or "&" may be a signature, what stands before an "@" a password.
+# What follows a "?" or "&" may be a signature, what precedes an "@" a password.
 _QUERY, _USER = re.compile(r"\?\S*|&[^\s&=]*=\S*"), re.compile(r"(?<=://)[^/\s@]*@")
 
 # Some stores decode what is percent-encoded, take a backslash for a slash, or drop dots and blanks at a name's end.
@@ -57,7 +57,7 @@ _ADVICE = (
 
 
 class Place(NamedTuple):
-    """Where something lies: in the store of a URL's scheme, for an Airflow connection, at a path, bucket included."""
+    """A place: in the store of a URL's scheme, for an Airflow connection, at a path, bucket included."""
 
     protocol: str
     conn_id: str | None
@@ -80,7 +80,7 @@ def as_place(destination: object, allowed: str, parameter: str = "destination") 
     if isinstance(destination, ObjectStoragePath):
         check_store(destination)
         return destination
-    # Looked at before Airflow does, which makes a relative path absolute and goes and looks for the connection.
+    # Checked before Airflow does, which makes a relative path absolute and searches for the connection.
     if _is_absolute(destination):
         _check(_place_in(destination))
         with suppress(ValueError):  # a store that no one knows
@@ -105,7 +105,7 @@ def _check(place: Place) -> None:
     if place.protocol in LOCAL:
         return
     host, _, _ = place.path.partition("/")
-    # A secret can have a slash, so that what looks like a host is a key. None of it is shown.
+    # A secret can have a slash, so that what seems to be a host is a key. None of it is shown.
     if ":" in (place.conn_id or "") or (place.protocol in _PACKAGES and ":" in host):
         raise LessonspaceInputError(
             f"The destination in {place.protocol}:// was refused: what stands before its @ must be the id of an "
@@ -143,14 +143,14 @@ def has_filesystem(protocol: str) -> bool:
 
 
 def _missing_library(protocol: str) -> str | None:
-    """Say in fsspec's words what is missing to write to a store; None when it is there, or only Airflow knows it."""
+    """Give fsspec's words for what is missing to write to a store; None when it is there, or only Airflow knows it."""
     from fsspec import get_filesystem_class
 
     try:
         get_filesystem_class(protocol)
     except ImportError as error:
         return str(error)
-    except Exception:  # unknown to fsspec, or its class has gone from the library
+    except Exception:  # unknown to fsspec, or the library no longer has its class
         return None
     return None
 
@@ -181,7 +181,7 @@ def join_below(folder: ObjectStoragePath, path: object) -> ObjectStoragePath:
     :param folder: a destination.
     :param path: see ``is_below``.
     :return: the path below the folder, with the folder's store and connection.
-    :raises LessonspaceDestinationError: when it would lie elsewhere.
+    :raises LessonspaceDestinationError: when it would be elsewhere.
     """
     if is_below(path):
         with suppress(ValueError):  # what else the library takes for another store's URL
@@ -199,7 +199,7 @@ def destination_error(path: ObjectStoragePath, error: Exception) -> LessonspaceD
     Make the error for a file that could not be written or read.
 
     :param path: the file or folder.
-    :param error: what the system or the store's library said. Only words of an ``OSError`` or ``ImportError`` are
+    :param error: the error of the system or of the store's library. Only words of an ``OSError`` or ``ImportError`` are
         repeated, and without what could be a secret: those of others may hold anything.
     """
     return LessonspaceDestinationError(
@@ -237,14 +237,14 @@ def _with_one_slash(destination: str) -> str:
 
 
 def place_of(path: ObjectStoragePath) -> Place:
-    """Say where a path leads to."""
+    """Give the place that a path leads to."""
     # Airflow 3.1 and older keep it with the options of the store.
     conn_id = getattr(path, "conn_id", None) or path.storage_options.get("conn_id")
     return Place(path.protocol, conn_id, path.path)
 
 
 def _place_in(text: str) -> Place:
-    """Say where a URL leads to, as Airflow reads it."""
+    """Give the place that a URL leads to, as Airflow reads it."""
     try:
         url = urlsplit(text)
     except ValueError:  # nor can Airflow

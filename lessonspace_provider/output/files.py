@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
-#: Protocols of stores that show an object when it has been put whole, and not before. Others may write in place.
+#: Protocols of stores that show an object when its PUT is complete, and not before. Others may write in place.
 _ATOMIC_PUT = ("s3", "s3a", "s3n", "gs", "gcs", "az", "abfs", "abfss", "adl", "oss", "memory")
 
 
@@ -53,7 +53,7 @@ _CHANGED_BY_A_WRITE = (
 
 
 def is_local(path: ObjectStoragePath) -> bool:
-    """Whether a path lies on a disk of this machine."""
+    """Whether a path is on a disk of this machine."""
     return path.protocol in LOCAL
 
 
@@ -117,7 +117,7 @@ def etag_of(path: ObjectStoragePath) -> str | None:
 
 def write_if_unchanged(path: ObjectStoragePath, data: bytes, etag: str | None) -> bool:
     """
-    Write an object on S3 if nobody has written it since.
+    Write an object on S3 if it was not written since.
 
     :param data: all of the content.
     :param etag: the ETag that the object had, None for no object.
@@ -216,7 +216,7 @@ def names_in(folder: ObjectStoragePath) -> list[str]:
 @naming_place
 def fingerprints_in(folder: ObjectStoragePath) -> dict[str, str | None]:
     """
-    List a folder's files with what tells whether they were written again, in one request of the store.
+    List a folder's files with what shows whether they were written again, in one request of the store.
 
     :param folder: which one.
     :return: by each file's name a text that another write of the file changes; None where the store gives nothing of
@@ -331,7 +331,7 @@ def _move_over(store: AbstractFileSystem, part: str, path: str, aside: str) -> N
 
 
 def _moves(store: AbstractFileSystem, part: str, path: str) -> bool:
-    """Move a part file, unless the store refuses to replace another; fsspec's WebHDFS does not say that it did."""
+    """Move a part file, unless the store refuses to replace another; fsspec's WebHDFS does not report that it did."""
     try:
         store.mv(part, path)
     except OSError as error:

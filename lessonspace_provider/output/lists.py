@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 Entry = TypeVar("Entry", bound=Mapping[str, object])
 
-#: The longest list, as JSON text in bytes, that goes into XCom. Airflow sets no limit of its own: XCom lies in its
-#: database, whole, and is loaded whole by anyone who looks at it. This is about 3,000 sessions in their short form.
+#: The longest list, as JSON text in bytes, that goes into XCom. Airflow sets no limit of its own: XCom is in its
+#: database, whole, and is loaded whole by anyone who views it. This is about 3,000 sessions in their short form.
 XCOM_LIMIT = 1_000_000
 
 

@@ -19,7 +19,7 @@ from lessonspace_provider.output.destinations import as_place
 #: The option of Airflow's configuration.
 SECTION, OPTION = "lessonspace", "archives"
 
-#: Seconds for which a health is kept, and after which a page says that its store does not answer.
+#: Seconds for which a health is kept, and after which a page reports that its store does not answer.
 KEPT_FOR, PATIENCE = 60.0, 10.0
 
 #: Threads that may wait for stores: those of Airflow's other pages are never used.

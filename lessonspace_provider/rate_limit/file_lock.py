@@ -20,7 +20,7 @@ class FileLock:
     """
     A queue on a lock file. The kernel keeps the order, roughly, and frees the lock when its holder is killed.
 
-    The file is opened anew for each passage, and unlocked before it is closed: a child that was forked meanwhile has
+    The file is opened again for each passage, and unlocked before it is closed: a child that was forked meanwhile has
     the same open file, but not the lock. Only when the holder is killed before that, the child keeps it until it ends.
 
     :param path: the lock file, on a local disk; it and its folder are made when needed, the folder for this user only.

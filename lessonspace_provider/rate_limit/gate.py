@@ -3,7 +3,7 @@
 RateGate: one queue per API key, over all threads, processes and machines that use it.
 
 Callers queue for the machine's file lock. The one that holds it asks the key's pace for a permit and
-waits for its slot. The pace lies in a file, or in Redis when several machines share the key.
+waits for its slot. The pace is stored in a file, or in Redis when several machines share the key.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class RateGate:
     Lets calls pass at the pace of their key.
 
     :param file_lock: the machine's queue for the key.
-    :param store: where the key's pace lies.
+    :param store: where the key's pace is stored.
     :param host: names this machine's queue among those that share the store.
     :param per_second: the key's limit, may be a fraction.
     :param max_wait: seconds that one caller may be made to wait.
@@ -116,7 +116,7 @@ class RateGate:
 
     def pause(self, retry_after: float | None) -> None:
         """
-        Take note of a 429: everybody with this key pauses, and continues more slowly for a while.
+        Take note of a 429: all callers with this key pause, and continue more slowly for a while.
 
         :param retry_after: seconds the server asked for, None when it named none.
         :raises LessonspaceError: when the files in ``rate_limit_dir`` can't be used.
@@ -141,7 +141,7 @@ class RateGate:
         return None
 
     def _report_lateness(self, seconds: float) -> None:
-        """A busy machine may go on so long after the permit was given that the call after it would come too soon."""
+        """A busy machine may continue so long after the permit was given that the call after it would come too soon."""
         if seconds > TOLERATED_LATENESS / self._per_second:
             # Anyone who was stopped for longer than that is one caller among others, and need not stop them as long.
             self._store.delay(min(seconds, max(RESERVATION_LAPSES, 1 / self._per_second)))
@@ -158,7 +158,7 @@ class RateGate:
 
 
 class OpenGate:
-    """Lets everybody pass: ``rate_limit_per_second`` is 0."""
+    """Lets all callers pass: ``rate_limit_per_second`` is 0."""
 
     def acquire(self) -> None:
         """Do not wait."""
@@ -174,7 +174,7 @@ class RateLimitSettings:
 
     :param per_second: the key's limit, may be a fraction; 0 turns the gate off.
     :param max_wait: seconds that one caller may be made to wait.
-    :param directory: where this machine's queue and pace lie; None chooses, see ``state_directory``.
+    :param directory: where this machine's queue and pace are stored; None chooses, see ``state_directory``.
     :param redis_conn_id: Airflow connection to the Redis that several machines share; None for one machine.
     """
 
@@ -216,7 +216,7 @@ def _make_gate(name: str, settings: RateLimitSettings, redis: Redis | None) -> G
     if not settings.per_second:
         return OpenGate()
     directory = state_directory(settings.directory, os.environ)
-    # Monotonic time begins anew with each start of the machine, so what was written before it must not count.
+    # Monotonic time begins again with each start of the machine, so what was written before it must not count.
     written_since = f"{name}.{_boot_id()}"
     store: PaceStore = LocalPaceStore(directory / f"{written_since}.pace")
     if redis is not None:
@@ -251,7 +251,7 @@ def scope_notice(settings: RateLimitSettings) -> str | None:
 
 def state_directory(configured: str | None, environment: Mapping[str, str]) -> Path:
     """
-    Choose where this machine's queues lie: a folder on a local disk, readable for this user only.
+    Choose where this machine's queues are stored: a folder on a local disk, readable for this user only.
 
     :param configured: ``rate_limit_dir`` of the connection.
     :param environment: its AIRFLOW_HOME is used when it can be written to, else the temporary directory.
@@ -300,7 +300,7 @@ def _in_container() -> bool:
 
 
 def _boot_id() -> str:
-    """Name this start of the machine. Where the kernel does not tell, a pace too far ahead is not heeded (pace.py)."""
+    """Name this start of the machine. Where the kernel has none, a pace too far ahead is not heeded (pace.py)."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except OSError:

@@ -21,11 +21,11 @@ TOLERATED_LATENESS = 0.1
 #: Seconds after its time that a slot is kept for a host that is late: machines far from Redis, or busy, always are.
 RESERVATION_LAPSES = 2.0
 
-#: Seconds that everybody pauses after a 429 at least, whatever its Retry-After: calls that were on their way already
+#: Seconds that all callers pause after a 429 at least, whatever its Retry-After: calls that were on their way already
 #: may be refused as well, and count as the same incident while the pause lasts.
 SHORTEST_PAUSE = 1.0
 
-#: Seconds that everybody pauses at most: a server that means longer says so again.
+#: Seconds that all callers pause at most: a server that needs longer sends another 429.
 LONGEST_PAUSE = 300.0
 
 #: Most hosts that may have a slot reserved: a pace with more is damaged, and Redis' Lua could not write it.
@@ -88,7 +88,7 @@ def _is_between(least: float, value: object, most: float) -> bool:
 
 def take(pace: Pace, now: float, *, per_second: float, host: str) -> tuple[Pace, float]:
     """
-    Ask for a permit on behalf of the one caller who stands first in a host's queue.
+    Ask for a permit on behalf of the one caller that is first in a host's queue.
 
     Hosts are served in turn: each reserves the next free slot when it asks, and keeps it for a while when it is late.
 
@@ -127,7 +127,7 @@ def delay(pace: Pace, seconds: float) -> Pace:
 
 def slow_down(pace: Pace, now: float, *, retry_after: float | None) -> Pace:
     """
-    Take note of a 429: everybody pauses, and continues more slowly.
+    Take note of a 429: all callers pause, and continue more slowly.
 
     Several calls may be on their way when the limit is hit: their 429s come during the pause after the first one, and
     count as one with it.
@@ -156,7 +156,7 @@ def _gap(slowness: float, per_second: float) -> float:
 
 def _plausible(pace: Pace, now: float, per_second: float) -> Pace:
     """
-    Begin anew where times are further ahead than a pause, and then a slot of each host, can explain.
+    Start again where times are further ahead than a pause, and then a slot of each host, can explain.
 
     The store's clock was set back then, or counts from another start of the machine. A step back that is smaller than
     that, or comes in a pause, is unknown from them: it is waited out.
@@ -170,7 +170,7 @@ def _plausible(pace: Pace, now: float, per_second: float) -> Pace:
 
 
 def _plausible_pause(pace: Pace, now: float) -> float:
-    """Say when the pause ends; 0.0 for one that is longer than any, which does not count."""
+    """Give the end of the pause; 0.0 for one that is longer than any, which does not count."""
     return pace.paused_until if pace.paused_until <= now + LONGEST_PAUSE else 0.0
 
 

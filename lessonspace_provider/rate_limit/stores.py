@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where the pace of a key lies: in a file for the processes of one machine, in Redis for several machines."""
+"""Where the pace of a key is stored: in a file for the processes of one machine, in Redis for several machines."""
 
 from __future__ import annotations
 
@@ -173,7 +173,7 @@ class RedisPaceStore:
 
 class RedisOutage:
     """
-    Until when Redis is left alone: one process of the machine finds out that it is gone, and all know.
+    Until when Redis is left alone: one process of the machine finds out that it is unavailable, and all know.
 
     A Redis that answers nothing at all costs the caller that asks it a timeout, while the others queue.
 
@@ -212,11 +212,11 @@ class RedisOutage:
 
 class FallbackPaceStore:
     """
-    Uses Redis while it is there, and the local file while it is gone: a limit per machine is better than none.
+    Uses Redis while it is available, and the local file while it is not: a limit per machine is better than none.
 
     :param shared: the pace in Redis.
     :param local: the pace of this machine.
-    :param outage: what this machine knows of Redis being gone.
+    :param outage: what this machine knows of an outage of Redis.
     """
 
     def __init__(self, shared: PaceStore, local: PaceStore, outage: RedisOutage) -> None:

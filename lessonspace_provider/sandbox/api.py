@@ -133,7 +133,7 @@ class Api:
         return json_answer({**head, "results": [render(item) for item in page]})
 
     def _cut(self, request: Request, items: list[Item], query: Query) -> tuple[list[Item], Json]:
-        """Cut out the page that is asked for; return what stands before its results, too."""
+        """Cut out the page that is asked for; return what precedes its results, too."""
         url = self._url(request, request.scope["path"])
         page, following, previous = page_of(items, query, self._state.settings.page_size, url)
         return page, {"count": len(items), "next": following, "previous": previous}
@@ -146,7 +146,7 @@ class Api:
         return json_answer({"response": f"The sun is shining and so are you, {name}"})
 
     async def my_organisation(self, _request: Request) -> Response:
-        """``GET /my-organisation/``: only that it tells the id is known."""
+        """``GET /my-organisation/``: only that it has the id is known."""
         world = self._state.world
         return json_answer({"id": world.organisation_id, "name": world.organisation_name})
 

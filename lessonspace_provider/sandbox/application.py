@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Put the two ASGI applications together. Importing this loads the web libraries."""
+"""Combine the two ASGI applications. Importing this loads the web libraries."""
 
 from __future__ import annotations
 

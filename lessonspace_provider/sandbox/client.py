@@ -46,7 +46,7 @@ class SandboxControlError(Exception):
 
 
 class SandboxControl:
-    """Looks into a sandbox and makes things happen in it, from this process or another.
+    """Reads a sandbox and changes it, from this process or another.
 
     :param root_url: where its API server is, with or without ``/v2``.
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta, timezone
 
 
 class Clock:
-    """A clock that can run fast, stand still, and be moved forward.
+    """A clock that can run fast, stop, and be moved forward.
 
     :param start: the first moment it shows (aware).
     :param speed: its seconds per real second; 0 = it only moves by ``advance`` and ``set``.

@@ -42,10 +42,10 @@ def make_segments(
     *,
     spoken_names: bool = False,
 ) -> list[Segment]:
-    """Make up what was said in a lesson.
+    """Make up the dialogue of a lesson.
 
     :param random: where all chance comes from.
-    :param language: one of :data:`LANGUAGES`; now and then a person says a sentence of another one.
+    :param language: one of :data:`LANGUAGES`; now and then a sentence is in another one.
     :param speakers: who speaks; the first speaks as a teacher.
     :param seconds: how long the lesson was.
     :param at_least_bytes: as UTF-8 JSON, the file is to be at least so large; None = 20 to 400 segments.

@@ -109,7 +109,7 @@ class Session:
 
     @property
     def attendants(self) -> list[User | Guest]:
-        """Everybody who was there."""
+        """All who were there."""
         return [*self.users, *self.guests]
 
     @property

@@ -64,7 +64,7 @@ class Query:
 
 
 class Bounds:
-    """Whether a time lies after or before a bound; one that is not there yet (null) never does.
+    """Whether a time is after or before a bound; one that is missing (null) never does.
 
     :param inclusive: whether the bound itself counts.
     """
@@ -73,11 +73,11 @@ class Bounds:
         self._inclusive = inclusive
 
     def after(self, moment: datetime | None, bound: datetime) -> bool:
-        """Say whether the moment is after the bound."""
+        """Return whether the moment is after the bound."""
         return moment is not None and (moment > bound or (self._inclusive and moment == bound))
 
     def before(self, moment: datetime | None, bound: datetime) -> bool:
-        """Say whether the moment is before the bound."""
+        """Return whether the moment is before the bound."""
         return moment is not None and (moment < bound or (self._inclusive and moment == bound))
 
 
@@ -189,7 +189,7 @@ def _space_tests(query: Query) -> Iterable[SpaceTest]:
 
 
 def _space_time_tests(query: Query, bounds: Bounds) -> Iterable[SpaceTest]:
-    """A space matches when one and the same session lies within all bounds (assumed)."""
+    """A space matches when one session is within all bounds (assumed)."""
     after, before = query.time("date_after"), query.time("date_before")
     if after is not None or before is not None:
         yield lambda space: any(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What stands in front of the API and of the store: records, log, latency and injected faults."""
+"""The middleware of the API and of the store: records, log, latency and injected faults."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Front:
                 await asyncio.sleep(self._state.settings.latency)
             await self._handle(fault, scope, receive, answer)
         except (asyncio.CancelledError, ClientDisconnect):
-            # The sandbox is being stopped, or the caller has gone: there is no one to answer.
+            # The sandbox is being stopped, or the caller has disconnected.
             answer.connection.abort()
         finally:
             self._finish(call)

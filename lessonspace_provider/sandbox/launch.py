@@ -186,7 +186,7 @@ def _identify(world: World, user: Json) -> int:
 
 
 def _jwt(world: World, space: Space, body: Json, user_id: int, session_id: str, now: datetime) -> str:
-    """Return what looks like the link's token; it opens nothing."""
+    """Return an imitation of the link's token; it opens nothing."""
     opens, closes = _link_window(body, now)
     user = _object(body, "user")
     payload: Json = {

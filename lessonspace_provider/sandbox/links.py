@@ -15,7 +15,7 @@ Verdict = Literal["valid", "missing", "wrong", "expired"]
 
 
 class LinkSigner:
-    """Signs links, and tells which still work.
+    """Signs links, and checks which still work.
 
     :param seed: of the signing secret.
     :param lifetime: seconds a link works.
@@ -42,7 +42,7 @@ class LinkSigner:
         return f"{path}?{urlencode({**query, 'X-Amz-Signature': self._signature(path, query)})}"
 
     def check(self, path: str, query: Mapping[str, str], now: datetime) -> Verdict:
-        """Say whether a link works now."""
+        """Return whether a link works now."""
         signature = query.get("X-Amz-Signature")
         if signature is None:
             return "missing"

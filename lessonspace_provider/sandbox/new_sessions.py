@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Put sessions into a world, as the control endpoints describe them."""
+"""Add sessions to a world, as the control endpoints describe them."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ class RateWindow:
         self._times: deque[float] = deque()
 
     def accept(self, moment: float) -> bool:
-        """Count a call and say whether it is within the limit.
+        """Count a call and return whether it is within the limit.
 
         :param moment: monotonic time of its arrival, in seconds.
         """

@@ -190,7 +190,7 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 def _reachable(host: str) -> str:
-    """Return the host as it stands in a URL; where all addresses are listened on, the loopback one."""
+    """Return the host as it is written in a URL; where all addresses are listened on, the loopback one."""
     if host != "localhost" and ipaddress.ip_address(host).is_unspecified:
         host = "::1" if ":" in host else "127.0.0.1"
     return f"[{host}]" if ":" in host else host

@@ -27,7 +27,7 @@ class SandboxSettings:
     :param rate: accepted API calls per second and key, in a sliding window of one real second; 0 = unlimited.
     :param page_size: results per page of every list (the real size is unknown).
     :param seed: what the world is made from. Same seed and same ``now`` give the same world, byte for byte.
-    :param speed: how many times faster than real time the sandbox's clock runs; 0 = it stands still.
+    :param speed: how many times faster than real time the sandbox's clock runs; 0 = it is stopped.
     :param now: where the sandbox's clock starts (aware); None = the real time.
     :param latency: seconds added to each API answer.
     :param days: whole UTC days of history before today.
@@ -37,8 +37,8 @@ class SandboxSettings:
     :param retry_after: whether a 429 of the rate limit carries ``Retry-After`` (the vendor documents none).
     :param log_file: file that gets one line per call; None = none does.
     :param allow_remote: allow a host that is not loopback, although the control endpoints ask for no key.
-    :param include_single_user_default: whether session lists hold one-user sessions when the caller does not
-        say (unknown; the parameter's existence suggests they are left out).
+    :param include_single_user_default: whether session lists hold one-user sessions unless the caller
+        decides (unknown; the parameter's existence suggests they are left out).
     :param boundary_inclusive: whether ``*_after`` and ``*_before`` filters include the bound (unknown).
     :param transcript_list_form: answer the transcript operation with a paged list of segments, the form the
         reference hints at and no one has seen, instead of a signed link.

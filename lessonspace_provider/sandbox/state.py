@@ -43,7 +43,7 @@ class State:
         self.reset({})
 
     def reset(self, changes: dict[str, object]) -> None:
-        """Begin anew from the initial settings, with some of them changed.
+        """Start again from the initial settings, with some of them changed.
 
         :param changes: setting -> value, as JSON holds it.
         :raises ValueError: for a setting that does not exist, cannot change, or makes no sense.

@@ -24,7 +24,7 @@ END_AFTER_ALL_IDLE = timedelta(minutes=5)
 """A session ends when everybody has been idle for longer than this (vendor documented)."""
 
 TRANSCRIPT_MINIMUM = timedelta(seconds=300)
-"""Only longer sessions are transcribed (vendor documented; an older guide says 150 s)."""
+"""Only longer sessions are transcribed (vendor documented; an older guide has 150 s)."""
 
 
 class WorldError(Exception):
@@ -118,7 +118,7 @@ class World:
         return space.reservation
 
     def add_session(self, session: Session) -> None:
-        """Put a session into the world, running if it has no end."""
+        """Add a session to the world, running if it has no end."""
         self.sessions[session.uuid] = session
         insort(self.oldest_first, session, key=lambda s: (s.start, s.id))
         insort(session.space.sessions, session, key=lambda s: (s.start, s.id))
@@ -253,7 +253,7 @@ class World:
     # Transcripts
 
     def transcript_state(self, session: Session, now: datetime) -> TranscriptState:
-        """Say where a session's transcript stands, and if there will never be one, why."""
+        """Return the state of a session's transcript, with the reason where there will never be one."""
         if session.end is None:
             return "running"
         if session.recording_deleted:
@@ -287,7 +287,7 @@ class World:
         return json.dumps(self.transcript_segments(session), ensure_ascii=False).encode()
 
     def transcript_segments(self, session: Session) -> list[Segment]:
-        """Return what was said in an ended session."""
+        """Return the dialogue of an ended session."""
         if session.segments is not None:
             return session.segments
         speakers: list[Speaker] = [{"id": user.id, "name": user.name} for user in session.users]

@@ -64,7 +64,7 @@ class LessonspaceSensor(HookOnWorker, BaseSensorOperator):
 
     :param lessonspace_conn_id: the connection to use.
     :param deferrable: wait in the triggerer, which takes no worker slot; by default as the configuration
-        ``[operators] default_deferrable`` says. The first check is made on the worker in any case. A deferred sensor
+        ``[operators] default_deferrable``. The first check is made on the worker in any case. A deferred sensor
         ends at ``timeout`` or ``execution_timeout``, whichever comes first.
     :param poke_interval: seconds between two checks, or timedelta, at least 5 s.
     :param timeout: as for any sensor of Airflow, seconds or timedelta; None is what Airflow is configured to.
@@ -126,7 +126,7 @@ class LessonspaceSensor(HookOnWorker, BaseSensorOperator):
         """Name what is waited for, for messages."""
 
     def execute(self, context: Context) -> object:
-        """Wait, in the way that ``deferrable`` and ``mode`` say."""
+        """Wait, in the way of ``deferrable`` and ``mode``."""
         began = time.monotonic()
         with self._soft_failures():
             if not self.deferrable:
@@ -209,7 +209,7 @@ class LessonspaceSensor(HookOnWorker, BaseSensorOperator):
         raise failure
 
     def _next_check(self, now: datetime) -> datetime | None:
-        """Say when it is checked next; Airflow's own backoff is not known here."""
+        """Give the time of the next check; Airflow's own backoff is not known here."""
         if self.exponential_backoff or self.deferrable:
             return None
         return now + timedelta(seconds=self.poke_interval)
@@ -230,7 +230,7 @@ class LessonspaceSensor(HookOnWorker, BaseSensorOperator):
         except AirflowSkipException as error:
             if error.__cause__ is None:
                 raise
-            failure = error.__cause__  # Airflow's own text says that soft_fail is set, and no more
+            failure = error.__cause__  # Airflow's own text only names soft_fail
         except AirflowFailException as error:
             if not soft:
                 raise
@@ -246,7 +246,7 @@ class LessonspaceSensor(HookOnWorker, BaseSensorOperator):
         raise cast("Exception", AirflowSkipException(f"Skipped, as soft_fail or never_fail says: {reason}"))
 
     def _about_timeout(self, ended: str) -> str:
-        """Add for what it was waited, where, and what was found last: Airflow's own texts say none of it."""
+        """Add for what it was waited, where, and what was found last: Airflow's own texts have none of it."""
         found = f" {self._progress}" if self._progress.checks else ""
         waited_for = f"It waited for {self.awaited_name()}."
         return asked_with(self.lessonspace_conn_id, f"{ended.rstrip('.')}. {waited_for}{found}")

@@ -29,8 +29,8 @@ class LessonspaceSessionEndSensor(LessonspaceSensor):
     Wait until a session has ended, or a lesson of the timetable, whichever of its room's sessions that was.
 
     Rooms are used every week, and one lesson often makes several sessions: a person waits alone and gives up, the real
-    lesson opens another. The lesson is the session with enough people that takes up most of its window. A session that
-    mostly lies outside of the window belongs to the lesson before or after it, unless it takes up more than half of the
+    lesson opens another. The lesson is the session with enough people that covers most of its window. A session that
+    is mostly outside of the window belongs to the lesson before or after it, unless it covers more than half of the
     window, or began in it in time (``max_delay``). The lesson counts as over no earlier than ``window_end``, since
     people who lost their connection come back in another session; a session that overruns is waited for.
 
@@ -44,7 +44,7 @@ class LessonspaceSessionEndSensor(LessonspaceSensor):
     :param window_end: when it was to end, likewise. Give the times of the timetable.
     :param min_participants: how many people make a session the lesson.
     :param max_delay: how late the lesson may begin: a session that begins at most so long after ``window_start`` is the
-        lesson even if it mostly lies after the window; timedelta or seconds. None: two thirds of the window, since
+        lesson even if it is mostly after the window; timedelta or seconds. None: two thirds of the window, since
         later people may have come early for the next lesson. Give less where lessons follow each other and begin on
         time. It may be longer than the window.
     :param on_no_session: what happens when ``grace`` has passed since the window (or ``max_delay``) and no session was

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 class SessionWaiter:
     """
-    Reads the poll's results for one wait, and checks by itself where they do not tell enough.
+    Reads the poll's results for one wait, and checks by itself where they are not enough.
 
     :param connection: what the calls are made with.
     :param awaited: what is waited for.
@@ -127,7 +127,7 @@ class SessionWaiter:
             self._awaited = replace(awaited, space_id=space_id)
 
     def _is_inconclusive(self, verdict: EndVerdict) -> bool:
-        """Whether the listed sessions settle it, but others may speak against it; checked again rarely."""
+        """Whether the listed sessions decide it, but others may contradict; checked again rarely."""
         outcome = (verdict.status, len(self._found))
         if verdict.status == "waiting" or (outcome == self._inconclusive and not self._was_checked_long_ago()):
             return False
@@ -142,8 +142,8 @@ class _UnknownRoom:
     """
     Notices when a room that is only known by a launch id may have been used: sessions name no launch id.
 
-    A session that ended in a space no one is known to wait for may have been held there. Only a check can tell. Checks
-    that find the room still unused are made ever more rarely.
+    A session that ended in a space no one is known to wait for may have been held there. Only a check can find out.
+    Checks that find the room still unused are made ever more rarely.
 
     :param interval: between two polls.
     """

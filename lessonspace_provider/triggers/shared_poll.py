@@ -3,7 +3,7 @@
 What all triggers of one connection share in a triggerer: a hook, the threads it runs in, and one poll.
 
 The poll lists the sessions that ended since the one before it, for all waiters. It goes by the ends that the API names,
-not by this machine's clock, and looks back a little further than the newest of them. What the API sends is parsed in
+not by this machine's clock, and goes back a little further than the newest of them. What the API sends is parsed in
 a thread, so that the event loop only handles short texts.
 """
 
@@ -280,7 +280,7 @@ class _Poll:
         polls, loop = 0, asyncio.get_running_loop()
         due = loop.time()
         while self._subscriptions:
-            # A waiter that joins during a poll may need what lies further back than this one lists.
+            # A waiter that joins during a poll may need what is further back than this one lists.
             subscriptions, began = list(self._subscriptions), now()
             is_good = False
             try:
@@ -304,7 +304,7 @@ class _Poll:
         except BaseException:
             self._list_from = min(self._list_from or list_from, list_from)
             raise
-        # What ended while the list was read may stand before the place where reading was; and an end in the future, by
+        # What ended while the list was read may be before the place where reading was; and an end in the future, by
         # whatever mistake, must not hide all that come before it.
         newest = min(ended.newest_end or list_from, began)
         following = max(list_from, newest - OVERLAP)
@@ -376,7 +376,7 @@ def now() -> datetime:
 
 def seconds_until(parameter: str, epoch: float | None) -> float | None:
     """
-    Say how long it is until a moment.
+    Return the time until a moment.
 
     :param parameter: the keyword's name, for the message.
     :param epoch: see ``from_epoch``.

@@ -38,7 +38,7 @@ def deferral_timeout(
 
 def report_time(timeout: timedelta | None, now: datetime) -> float | None:
     """
-    Say when the trigger is to report that the time is up.
+    Return when the trigger is to report that the time is up.
 
     :param timeout: of the deferral.
     :param now: aware.

@@ -133,7 +133,7 @@ class LessonspaceTranscriptTrigger(BaseTrigger):
             await asyncio.sleep((self._next_check(awaited) - now()).total_seconds())
 
     def _next_check(self, awaited: AwaitedTranscript) -> datetime:
-        """Say when it is checked next; while its session runs, when the end of that is."""
+        """Return the time of the next check; while its session runs, when the end of that is."""
         soonest = now() + timedelta(seconds=self.poll_interval)
         if awaited.ended_at is None:
             return soonest

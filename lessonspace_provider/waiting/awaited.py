@@ -65,7 +65,7 @@ class SessionSource(Protocol):
 
 
 def asked_with(conn_id: str, message: str) -> str:
-    """Say with which connection it was found that something is not there: it may be there with another one."""
+    """Name the connection with which something was not found: it may be there with another one."""
     return f"{message} It was asked for with connection {conn_id!r}."
 
 
@@ -74,7 +74,7 @@ def check_interval(name: str, seconds: float) -> float:
     Check how often Lessonspace is to be asked.
 
     :param name: the parameter's name, for the message.
-    :raises LessonspaceInputError: below 5 s, the API's few requests a second are there for everybody; and above a
+    :raises LessonspaceInputError: below 5 s, all share the API's few requests a second; and above a
         hundred years.
     """
     is_number = isinstance(seconds, (int, float)) and not isinstance(seconds, bool)
@@ -154,7 +154,7 @@ class AwaitedSession:
 
     def list_from(self, checked_at: datetime) -> datetime:
         """
-        Say from when on ended sessions have to be listed.
+        Return the time from which on ended sessions have to be listed.
 
         :param checked_at: when it had not ended, aware.
         """
@@ -263,7 +263,7 @@ class AwaitedLesson:
 
     def list_from(self, checked_at: datetime) -> datetime:
         """
-        Say from when on ended sessions have to be listed: all of a lesson's count, not only the last one.
+        Return the time from which on ended sessions have to be listed: all of a lesson's count, not only the last one.
 
         :param checked_at: when it had not ended, aware.
         """

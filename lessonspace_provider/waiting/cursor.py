@@ -75,7 +75,7 @@ class Cursor:
         Move on over sessions that were reported now; those that the list shows late are still waited for.
 
         :param fresh: sessions.
-        :param began: when reading the list began, aware: what ended while it was read may stand before that place.
+        :param began: when reading the list began, aware: what ended while it was read may be before that place.
         """
         reported = {**self.reported, **{session.session_id: _end(session) for session in fresh}}
         reported_from = max([self.reported_from, *(min(end, began) - OVERLAP for end in reported.values())])

@@ -32,7 +32,7 @@ class Lesson:
     :param give_up_at: when a lesson without a session counts as not held, aware. None: never, and a session that
         begins after the window counts as the lesson.
     :param max_delay: how long after ``window_start`` a session may begin to be the lesson, however long it lasts; it
-        may lie after the window. None: two thirds of the window.
+        may be after the window. None: two thirds of the window.
     """
 
     window_start: datetime
@@ -48,7 +48,7 @@ class Lesson:
         return self.window_start + (delay if self.max_delay is None else self.max_delay)
 
     def overlap(self, session: ParsedSession) -> timedelta:
-        """Measure how much of the lesson's window a session takes up; a running one may take up all the rest."""
+        """Measure how much of the lesson's window a session covers; a running one may cover all the rest."""
         start, end = session.start or self.window_start, session.end or self.window_end
         return max(min(end, self.window_end) - max(start, self.window_start), timedelta(0))
 
@@ -66,7 +66,7 @@ class Lesson:
 
     def obstacle(self, session: ParsedSession, now: datetime) -> str | None:
         """
-        Say why a session was not this lesson, but one before or after it in the same room, or no one came.
+        Explain why a session was not this lesson, but one before or after it in the same room, or no one came.
 
         :param now: aware; where a running session ends so far.
         :return: None for a session that can be the lesson. A running one may still have enough people.
@@ -123,7 +123,7 @@ def session_verdict(session_id: str, session: ParsedSession | None) -> EndVerdic
 
 
 def not_ended(session_id: str, *, exists: bool) -> str:
-    """Say what is known of a session that has not ended, and may not exist."""
+    """Describe what is known of a session that has not ended, and may not exist."""
     if exists:
         return f"Session {session_id} is running."
     return (
@@ -142,7 +142,7 @@ def lesson_verdict(
     """
     Decide which of a room's sessions was the lesson, and whether it is over.
 
-    The lesson is the session with enough people that takes up most of the window; of equals, the one that began
+    The lesson is the session with enough people that covers most of the window; of equals, the one that began
     first. One that is still running counts with what it may become, so it is waited for if it can be the lesson.
 
     :param lesson: what was planned.

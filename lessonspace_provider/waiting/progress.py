@@ -64,7 +64,7 @@ class Progress:
         return is_due
 
     def __str__(self) -> str:
-        """Say what was found last, for the message of a timeout."""
+        """Describe what was found last, for the message of a timeout."""
         if not self.checks:
             return "No check was finished: see the triggerer's log, it may be overloaded or Lessonspace slow."
         return " ".join(part for part in (self._found or "No check succeeded.", self._failure) if part)

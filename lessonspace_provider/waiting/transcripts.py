@@ -27,7 +27,7 @@ STATUSES: tuple[TranscriptStatus, ...] = get_args(TranscriptStatus)
 #: What becomes of a transcript that is not there.
 MissingStatus = Literal["pending", "not_eligible", "given_up"]
 
-#: A session of this length or less is never transcribed, which is an assumption; an older guide says 150 s.
+#: A session of this length or less is never transcribed, which is an assumption; an older guide has 150 s.
 SHORTEST_TRANSCRIBED = timedelta(seconds=300)
 
 #: The pause after the first check of a transcript, and the longest one.
@@ -95,7 +95,7 @@ def transcript_obstacle(session: Session) -> str | None:
     Give the reason why a session can never have a transcript.
 
     A transcript needs more than 300 s, more than one user, and a recording. It also needs a launch with ``transcribe``,
-    which no field of a session shows; so None does not promise a transcript. The reference does not say whether
+    which no field of a session shows; so None does not promise a transcript. The reference does not describe whether
     ``record_av`` belongs to the session or to its space; only the session's is read, since the space's may have been
     changed later.
 

@@ -131,7 +131,7 @@ def take_picture(page: Page, name: str) -> None:
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "evil.example"])
 @pytest.mark.parametrize("path", ["/api/v2/connections", "/api/v2/dags", "/ui/config", "/auth/token"])
-def test_nobody_gets_in_without_the_password(airflow, host, path):
+def test_no_one_gets_in_without_the_password(airflow, host, path):
     answer = requests.get(f"{airflow.url}{path}", headers={"Host": host}, timeout=30)
     assert answer.status_code in (401, 403)
     for password in ("", "admin"):
@@ -223,7 +223,7 @@ def dead_host() -> Iterator[str]:
         yield f"http://127.0.0.1:{nobody_listens.getsockname()[1]}/v2"
 
 
-def test_a_wrong_key_is_told(page, entries):
+def test_a_wrong_key_is_reported(page, entries):
     form = open_form(page, "wrong_key")
     fill(form, {**entries, "API key": str(UUID(int=0))})
     save(page, form)
@@ -232,7 +232,7 @@ def test_a_wrong_key_is_told(page, entries):
     assert "401: the API key was refused, check the API key of this connection." in message
 
 
-def test_a_host_out_of_reach_is_told(page, entries, dead_host):
+def test_a_host_out_of_reach_is_reported(page, entries, dead_host):
     form = open_form(page, "out_of_reach")
     fill(form, {**entries, "Base URL": dead_host, "Port of the base URL": str(urlsplit(dead_host).port)})
     save(page, form)
@@ -241,7 +241,7 @@ def test_a_host_out_of_reach_is_told(page, entries, dead_host):
     assert "no answer (NewConnectionError). Check that this machine reaches the host of this connection" in message
 
 
-def test_a_wrong_organisation_is_told_and_can_be_mended(page, entries, lessonspace_sandbox):
+def test_a_wrong_organisation_is_reported_and_can_be_fixed(page, entries, lessonspace_sandbox):
     own = lessonspace_sandbox.organisation_id
     form = open_form(page, "wrong_organisation")
     fill(form, entries)

@@ -39,7 +39,7 @@ def test_the_connection_tests_well(hook, lessonspace_sandbox):
     assert str(lessonspace_sandbox.organisation_id) in message
 
 
-def test_a_wrong_key_is_told(hook, monkeypatch):
+def test_a_wrong_key_is_reported(hook, monkeypatch):
     monkeypatch.setenv(
         "AIRFLOW_CONN_WRONG",
         json.dumps({"conn_type": "lessonspace", "password": str(UUID(int=0)), "host": hook.settings.base_url}),
@@ -72,14 +72,14 @@ def test_a_spaces_sessions_carry_the_logs(hook, control):
     assert same["logs"]
 
 
-def test_a_session_is_got_by_its_uuid_with_fields_nobody_documented(hook, control):
+def test_a_session_is_got_by_its_uuid_with_fields_without_documentation(hook, control):
     session_id = control.add_session(NOON, NOON + timedelta(hours=1), name="Algebra")
     session = hook.get_session(session_id)
     assert session["name"] == "Algebra"
     assert "playback_password" in session
 
 
-def test_a_launched_session_exists_once_somebody_joins(hook, control):
+def test_a_launched_session_exists_once_someone_joins(hook, control):
     launch = hook.launch_space("one-to-one", user={"name": "Ann", "role": "teacher"}, transcribe=True)
     assert launch["created"]
     with pytest.raises(LessonspaceNotFoundError):
@@ -116,7 +116,7 @@ def test_a_transcript_comes_from_the_store_without_the_key(hook, control):
     assert "authorization" not in download.header_names
 
 
-def test_an_expired_link_is_asked_for_anew(hook, control):
+def test_an_expired_link_is_asked_for_again(hook, control):
     session_id = control.add_session(NOON, NOON + timedelta(hours=1), transcript="ready")
     control.inject_fault("status", status=403, target="store", count=1)
     assert hook.get_transcript(session_id)
@@ -145,7 +145,7 @@ def test_a_file_that_stays_broken_is_an_error_without_its_link(hook, control, ki
     assert "?" not in str(caught.value)
 
 
-def test_a_transcript_that_is_not_there_says_so(hook, control):
+def test_a_transcript_that_is_not_there_reports_it(hook, control):
     session_id = control.add_session(NOON, NOON + timedelta(hours=1), transcript="never")
     with pytest.raises(LessonspaceTranscriptNotReady, match=session_id):
         hook.get_transcript(session_id)

@@ -142,7 +142,7 @@ def test_a_session_without_a_recording_has_no_link(control):
         run(LessonspaceGetRecordingUrlOperator, session_id=session_id, push_recording_url=True)
 
 
-def test_a_leaver_is_removed_once_and_gone_the_second_time(control):
+def test_a_leaver_is_removed_once_and_already_removed_the_second_time(control):
     user_id = run(LessonspaceListUsersOperator)[0]["user_id"]
     assert run(LessonspaceRemoveUserOperator, user_id=user_id, dry_run=True)["status"] == "dry_run"
     assert control.calls(method="DELETE") == []

@@ -95,7 +95,7 @@ def test_those_who_leave_are_users_who_were_in_no_session(school, control, tmp_p
     assert not {user_id for truth in control.sessions() for user_id in truth.user_ids} & set(leaving)
 
 
-def test_the_space_to_look_at_has_transcripts(school, control):
+def test_the_space_to_view_has_transcripts(school, control):
     space_id = school.busy_space()
     states = [truth.transcript for truth in control.sessions() if truth.space_id == space_id]
     assert "ready" in states

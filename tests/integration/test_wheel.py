@@ -47,7 +47,7 @@ def test_it_holds_the_examples_to_be_copied(wheel):
     assert held == {name for name in own if "__pycache__" not in name}
 
 
-def test_its_entry_point_is_the_one_airflow_looks_for(wheel):
+def test_its_entry_point_is_the_one_that_airflow_reads(wheel):
     (name,) = (name for name in wheel.namelist() if name.endswith("entry_points.txt"))
     entry_points = wheel.read(name).decode()
     assert "[apache_airflow_provider]" in entry_points

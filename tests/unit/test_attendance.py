@@ -108,7 +108,7 @@ TABLE = {
 
 
 @pytest.mark.parametrize(("rows", "stays", "doubts"), TABLE.values(), ids=list(TABLE))
-def test_when_somebody_was_there(rows, stays, doubts):
+def test_when_someone_was_there(rows, stays, doubts):
     logs = [row(kind, minute, socket=(more or ["a"])[0]) for kind, minute, *more in rows]
     pupil = of(PUPIL, a_session(*logs))
     assert stays_of(pupil) == stays
@@ -139,12 +139,12 @@ def test_guests_are_people_and_users_are_found_whether_their_id_is_text_or_a_num
     assert of(PUPIL, session).minutes == 20
 
 
-def test_somebody_in_the_logs_only_is_there_without_a_role():
+def test_someone_in_the_logs_only_is_there_without_a_role():
     stranger = of(99, a_session(row("joined", 0, 99), row("left", 30, 99)))
     assert (stranger.role, stranger.minutes) == (None, 30)
 
 
-def test_rows_of_nobody_are_counted():
+def test_rows_of_no_one_are_counted():
     nobody = {**row("joined", 0), "profile": None}
     assert attendance([a_session(nobody, row("session-idled", 50, "x"))]).rows_of_nobody == 1
 
@@ -161,7 +161,7 @@ def test_overlapping_sessions_count_once():
     assert stays_of(of(PUPIL, first, second)) == [(0, 50)]
 
 
-def test_who_came_first_stands_first():
+def test_who_came_first_is_first():
     session = a_session(row("joined", 5), row("left", 9), row("joined", 2, TEACHER), row("left", 9, TEACHER))
     assert [person.user_id for person in attendance([session]).people] == [TEACHER, PUPIL]
 
@@ -243,7 +243,7 @@ def test_how_late_the_teacher_came(rows, late_by, doubts):
     assert of_teacher(*(row(kind, minute, TEACHER) for kind, minute in rows)) == (late_by, doubts)
 
 
-def test_how_late_somebody_came_is_found_in_all_sessions_and_for_guests_too():
+def test_how_late_someone_came_is_found_in_all_sessions_and_for_guests_too():
     sessions = [a_session(row("joined", 40), row("left", 50)), a_session(row("joined", 5, "g"), row("joined", 30))]
     there = [person for session in sessions for person in attendance([session]).people]
     first = lateness(there, NINE, at(60))
@@ -267,7 +267,7 @@ def test_the_first_of_several_teachers_counts():
     assert (found.user_id, found.late_by) == (3, timedelta(minutes=4))
 
 
-def test_teachers_can_be_named_where_nobody_has_a_role():
+def test_teachers_can_be_named_where_no_one_has_a_role():
     logs = [row("joined", 3, TEACHER), row("left", 60, TEACHER)]
     session = a_session(*logs, profiles=[{"user": TEACHER, "role": None}])
     assert of_teacher(sessions=[session]) == (None, {"role_unknown"})

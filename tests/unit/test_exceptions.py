@@ -51,7 +51,7 @@ def test_the_kinds_of_errors_are_these():
 
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=list(KINDS))
-def test_an_error_says_its_message_and_keeps_its_details(kind):
+def test_an_error_has_its_message_and_keeps_its_details(kind):
     error = kind("What happened.", status=429, method="GET", path="/hello/", retry_after=1.5)
     assert str(error) == "What happened."
     assert (error.status, error.method, error.path, error.retry_after) == (429, "GET", "/hello/", 1.5)

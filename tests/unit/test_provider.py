@@ -83,7 +83,7 @@ def test_every_key_of_the_provider_info_is_known_to_airflow():
     ],
     ids=lambda place: "/".join(map(str, place)) or "top",
 )
-def test_a_misspelt_key_would_be_told(place):
+def test_a_misspelt_key_would_be_reported(place):
     info = get_provider_info()
     reduce(getitem, place, info)["mispelt"] = []
     with pytest.raises(jsonschema.ValidationError, match="mispelt"):
@@ -158,7 +158,7 @@ def test_every_module_of_operators_sensors_and_triggers_is_listed():
 
 
 @pytest.mark.parametrize("kind", ["hooks", *KINDS])
-def test_the_file_for_registries_names_every_class_that_airflow_is_told_of(kind):
+def test_the_file_for_registries_names_every_class_that_airflow_knows(kind):
     registry = yaml.safe_load(REGISTRY.read_text())
     modules = [importlib.import_module(name) for group in get_provider_info()[kind] for name in group["python-modules"]]
     classes = {

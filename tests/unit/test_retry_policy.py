@@ -96,7 +96,7 @@ DECISIONS = {
 }
 
 
-def test_every_kind_of_error_is_decided_on_and_the_docs_say_how():
+def test_every_kind_of_error_is_decided_on_and_the_docs_describe_how():
     assert set(all_kinds()) == set(DECISIONS)
     decided = {kind: LessonspaceRetryPolicy().evaluate(kind("x"), try_number=1, max_tries=3) for kind in DECISIONS}
     assert {kind: decision.action for kind, decision in decided.items()} == DECISIONS
@@ -107,7 +107,7 @@ def test_every_kind_of_error_is_decided_on_and_the_docs_say_how():
         assert (retried[1] != "yes") is (action is FAIL), kind
 
 
-def test_it_can_stand_in_the_default_args_of_a_dag():
+def test_it_can_be_in_the_default_args_of_a_dag():
     from airflow.sdk import DAG
     from airflow.serialization.serialized_objects import DagSerialization
 

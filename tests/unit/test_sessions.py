@@ -78,7 +78,7 @@ def test_people_are_counted_once_however_often_they_joined():
     assert participant_count(a_session(profiles=profiles, guests=guests)) == 3
 
 
-def test_lists_that_are_null_count_as_nobody():
+def test_lists_that_are_null_count_as_no_one():
     assert participant_count(a_session(profiles=None, guests=None)) == 0
 
 
@@ -111,7 +111,7 @@ def test_lists_that_are_null_count_as_nobody():
         ({"record_av": False, "recording_available": False}, "not recorded"),
     ],
 )
-def test_what_stands_against_a_transcript(fields, obstacle):
+def test_what_prevents_a_transcript(fields, obstacle):
     found = transcript_obstacle(a_session(**fields))
     assert found is None if obstacle is None else obstacle in found
 

@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The words and sizes of what people read: README, docs, CHANGELOG, CONTRIBUTING and SECURITY."""
+"""The words and sizes of what people read: README, docs and the like, docstrings, comments and names of tests."""
 
 from __future__ import annotations
 
+import ast
+import io
 import re
+import tokenize
 from pathlib import Path
 
 import pytest
@@ -11,6 +14,11 @@ import pytest
 ROOT = Path(__file__).parent.parent.parent
 DOCS = sorted((ROOT / "docs").rglob("*.md"))
 PAGES = [*DOCS, *(ROOT / f"{name}.md" for name in ("README", "CHANGELOG", "CONTRIBUTING", "SECURITY"))]
+
+#: Rooms whose docstrings, comments and test names are checked.
+ROOMS = ("api", "hooks", "live_check", "output", "rate_limit", "sandbox", "sensors", "triggers", "waiting")
+SOURCES = [path for room in ROOMS for path in sorted((ROOT / "lessonspace_provider" / room).rglob("*.py"))]
+TESTS = [path for room in ROOMS for path in sorted((ROOT / "tests").glob(f"*/{room}/test_*.py"))]
 
 MOST_LINES = 150
 MOST_WORDS_OF_README = 1_300
@@ -57,6 +65,33 @@ def unused_words_in(text: str) -> list[str]:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_a_page_uses_the_words_of_the_field(page):
     assert unused_words_in(page.read_text()) == []
+
+
+def comments_of(source: str) -> str:
+    """Give the docstrings and comments of a module."""
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    docstrings = [ast.get_docstring(node) or "" for node in ast.walk(ast.parse(source)) if isinstance(node, documented)]
+    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+    return "\n".join([*docstrings, *(token.string for token in tokens if token.type == tokenize.COMMENT)])
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_docstrings_and_comments_use_the_words_of_the_field(path):
+    assert unused_words_in(comments_of(path.read_text())) == []
+
+
+@pytest.mark.parametrize("path", TESTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_names_of_tests_use_the_words_of_the_field(path):
+    names = re.findall(r"def (test_\w+)", path.read_text())
+    assert unused_words_in("\n".join(name.replace("_", " ") for name in names)) == []
+
+
+def test_words_are_found_in_docstrings_and_comments_and_not_in_code():
+    source = 'def f():\n    """Say it."""\n    told = "told"  # whoever reads this\n'
+    assert [found.split(": ")[1] for found in unused_words_in(comments_of(source))] == [
+        "'Say', write",
+        "'whoever', write",
+    ]
 
 
 @pytest.mark.parametrize("page", [*DOCS, ROOT / "README.md"], ids=lambda page: str(page.relative_to(ROOT)))

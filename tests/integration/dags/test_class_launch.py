@@ -61,7 +61,7 @@ def lessons_by_room(control):
     return {launch.room_id: str(launch.body["id"]).partition("-")[0] for launch in control.launches()}
 
 
-def test_everybody_gets_one_link_of_their_own_to_the_room_of_their_lesson(
+def test_everyone_gets_one_link_of_their_own_to_the_room_of_their_lesson(
     run_dag, class_launch, mailbox, lessonspace_sandbox
 ):
     control = lessonspace_sandbox.control

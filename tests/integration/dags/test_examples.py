@@ -50,7 +50,7 @@ def test_there_are_examples():
     ],
 )
 @pytest.mark.filterwarnings("error")
-def test_an_example_loads_without_a_warning_and_says_what_it_is_for(name):
+def test_an_example_loads_without_a_warning_and_names_what_it_is_for(name):
     dag = load_dag(name)
     assert dag.dag_id == name
     assert dag.doc_md

@@ -23,7 +23,7 @@ def folder(tmp_path, monkeypatch, lessonspace_connection, lessonspace_sandbox):
     return tmp_path
 
 
-def test_everybody_gets_a_link_and_airflow_stores_none_and_no_people_of_a_file(
+def test_everyone_gets_a_link_and_airflow_stores_none_and_no_people_of_a_file(
     run_dag, xcom, folder, lessonspace_sandbox, airflow_home, all_said
 ):
     run = run_dag(load_dag("launch_many"), folder=str(folder))

@@ -44,7 +44,7 @@ def test_approved_exactly_those_on_the_list_are_removed(run_dag, xcom, lessonspa
     assert len(lessonspace_sandbox.control.calls(method="DELETE")) == 2
 
 
-def test_rejected_nobody_is_removed(run_dag, lessonspace_sandbox, leaving, answer):
+def test_rejected_no_one_is_removed(run_dag, lessonspace_sandbox, leaving, answer):
     asked = answer("Reject")
     run = run_dag(load_dag("leavers"))
     assert len(asked) == 1
@@ -74,7 +74,7 @@ def read_ids(data):
         ('user_id,name\n7,"Ada\n8,Ben\n', "leavers.csv, line 2: it is unsure where this row ends"),
     ],
 )
-def test_a_list_that_is_not_clear_removes_nobody(text, message):
+def test_a_list_that_is_not_clear_removes_no_one(text, message):
     with pytest.raises(ValueError, match=f"^{re.escape(message)}") as caught:
         read_ids(text.encode())
     assert "Ada" not in str(caught.value)

@@ -82,7 +82,7 @@ def test_listed_sessions_expand_into_a_task_per_transcript(
     assert len(list(archive.rglob("*.txt"))) == 3
 
 
-def test_the_archives_asset_tells_the_dag_behind_it_the_counts_and_the_manifest(
+def test_the_archives_asset_shows_the_dag_behind_it_the_counts_and_the_manifest(
     run_dag, lessonspace_connection, lessonspace_sandbox, archive, capsys
 ):
     run = run_dag(load_dag("nightly_transcript_archive"), TODAY - timedelta(days=2))
@@ -94,7 +94,7 @@ def test_the_archives_asset_tells_the_dag_behind_it_the_counts_and_the_manifest(
     assert f"{counts} in {extra['manifest']}" in capsys.readouterr().out
 
 
-def test_the_dag_behind_the_archive_tells_what_came_late_and_what_never_came(capsys):
+def test_the_dag_behind_the_archive_shows_what_came_late_and_what_never_came(capsys):
     none = dict.fromkeys(("archived", "not_eligible", "pending", "given_up", "failed", "not_attempted"), 0)
     extra = {"counts": none, "manifest": "m/2", "updated_manifests": ["m/1"], "earlier": none}
     changed = {**extra, "counts": {**none, "given_up": 1}, "earlier": {**none, "archived": 3, "given_up": 2}}

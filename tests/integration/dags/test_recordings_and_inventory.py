@@ -33,7 +33,7 @@ def of_the_example(name):
     return load_dag("recordings_review").get_task("recorded").python_callable.__globals__[name]
 
 
-def test_each_recorded_session_is_handed_to_the_reviewer_and_no_link_lies_in_xcom(run_dag, xcom, review, control):
+def test_each_recorded_session_is_handed_to_the_reviewer_and_no_link_is_in_xcom(run_dag, xcom, review, control):
     recorded = control.add_session(END - timedelta(hours=1), END, users=["Ann", "Ben"], launch_id="a")
     boundary = TODAY - timedelta(days=1)
     alone = control.add_session(boundary - timedelta(hours=1), boundary, users=["Eva"], launch_id="c")
@@ -84,7 +84,7 @@ def test_triggered_without_a_logical_date_it_is_the_day_before(run_dag, review, 
         ({}, False),
     ],
 )
-def test_what_is_not_said_of_a_recording_is_taken_from_what_was_to_be_recorded(said, recorded):
+def test_what_is_not_known_of_a_recording_is_taken_from_what_was_to_be_recorded(said, recorded):
     assert of_the_example("has_recording")(said) is recorded
 
 

@@ -74,7 +74,7 @@ def test_settings_that_make_no_sense_are_refused_by_name(connect, extra, message
 
 
 @pytest.mark.parametrize("removed", [False, True])
-def test_a_directory_that_can_not_be_used_is_told_by_the_connections_test(
+def test_a_directory_that_can_not_be_used_is_reported_by_the_connections_test(
     lessonspace_sandbox, connect, tmp_path, monkeypatch, removed
 ):
     directory = tmp_path / "state"

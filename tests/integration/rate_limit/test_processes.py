@@ -57,7 +57,7 @@ def test_eight_processes_share_one_queue(sandbox, tmp_path):
     assert set(order[:30]) == set(range(8)), "everybody is served in the first quarter"
 
 
-def test_the_others_go_on_at_the_same_pace_when_callers_are_killed(sandbox, tmp_path):
+def test_the_others_continue_at_the_same_pace_when_callers_are_killed(sandbox, tmp_path):
     with callers([arguments(sandbox, tmp_path)] * 6, count=15) as (processes, finished):
         order = who_finished(finished, 12)
         for process in processes[:3]:  # one of them in the file_lock, most likely
@@ -103,7 +103,7 @@ def test_a_configured_limit_above_the_real_one_ends_in_few_429(sandbox, tmp_path
     assert share > 0.5
 
 
-def test_a_server_that_lowers_its_limit_slows_everybody_down(sandbox, tmp_path):
+def test_a_server_that_lowers_its_limit_slows_everyone_down(sandbox, tmp_path):
     with callers([arguments(sandbox, tmp_path)] * 4, count=20) as (_, finished):
         who_finished(finished, 20)
         sandbox.control.set_rate(RATE * 3 // 5)
@@ -137,7 +137,7 @@ def test_what_processes_write_into_the_pace_at_once_is_all_kept(tmp_path):
     assert Pace.decode((tmp_path / "p").read_bytes()).next_slot == 800.0
 
 
-def test_a_child_forked_while_the_pace_is_written_keeps_nobody_from_it(tmp_path, monkeypatch):
+def test_a_child_forked_while_the_pace_is_written_keeps_no_one_from_it(tmp_path, monkeypatch):
     store, children = LocalPaceStore(tmp_path / "p"), []
     encode = Pace.encode
 
@@ -169,7 +169,7 @@ def pass_often(path, name, start, passed):
             passed.put(name)
 
 
-def test_nobody_passes_again_and_again_while_others_wait(tmp_path):
+def test_no_one_passes_again_and_again_while_others_wait(tmp_path):
     spawn = multiprocessing.get_context("spawn")
     start, passed = spawn.Event(), spawn.SimpleQueue()
     processes = [
@@ -188,7 +188,7 @@ def hold_file_lock(path, held):
         time.sleep(3600)
 
 
-def test_whoever_waits_goes_on_when_the_holder_is_killed(tmp_path):
+def test_waiting_callers_continue_when_the_holder_is_killed(tmp_path):
     spawn = multiprocessing.get_context("spawn")
     for _ in range(3):
         held = spawn.Event()

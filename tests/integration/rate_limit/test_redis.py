@@ -40,7 +40,7 @@ def test_store_uses_the_clock_of_redis(redis):
     assert 80_000 < redis.ttl(KEY) <= 86_400
 
 
-def test_a_pace_far_ahead_of_redis_clock_stops_nobody(redis):
+def test_a_pace_far_ahead_of_redis_clock_stops_no_one(redis):
     store = RedisPaceStore(redis, KEY)
     store.take(5.0, "a")
     redis.set(KEY, Pace(2e10, 1.0, 2e10, {"a": 2e10}).encode())
@@ -159,7 +159,7 @@ def pass_gate(settings, url):
         gate.acquire()
 
 
-def test_a_redis_that_says_nothing_costs_the_machine_its_timeout_once(tmp_path):
+def test_a_silent_redis_costs_the_machine_its_timeout_once(tmp_path):
     connected = []
     with socket.create_server(("127.0.0.1", 0)) as silent:
 

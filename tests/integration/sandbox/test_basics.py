@@ -22,7 +22,7 @@ def test_hello_greets_by_the_organisations_name(client):
     assert client.get("/hello/").json() == {"response": "The sun is shining and so are you, Sandbox School"}
 
 
-def test_my_organisation_tells_the_integer_id(client, sandbox):
+def test_my_organisation_shows_the_integer_id(client, sandbox):
     assert client.get("/my-organisation/").json()["id"] == sandbox.organisation_id
 
 

@@ -129,7 +129,7 @@ def test_an_added_session_is_as_it_was_described(client, control, now):
     assert {s["uuid"] for s in client.sessions(launch_id="added-1")} == {session_id, again}
 
 
-def test_visits_say_when_people_came_and_went_and_others_were_there_all_the_time(client, control, now):
+def test_visits_define_when_people_came_and_went_and_others_were_there_all_the_time(client, control, now):
     start, end = now - timedelta(hours=2), now - timedelta(hours=1)
 
     def at(minutes):

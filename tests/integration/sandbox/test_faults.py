@@ -28,7 +28,7 @@ def test_a_status_with_its_retry_after_and_body_so_often_as_asked(client, contro
     assert "Retry-After" not in answers[2].headers
 
 
-def test_a_status_is_503_in_json_unless_said_otherwise(client, control):
+def test_a_status_is_503_in_json_by_default(client, control):
     control.inject_fault("status")
     answer = client.get("/my-organisation/")
     assert (answer.status_code, list(answer.json())) == (503, ["detail"])
@@ -135,7 +135,7 @@ def test_a_share_of_calls_drawn_from_the_seed(client, control):
     assert 8 <= first.count(503) <= 32
 
 
-def test_several_faults_stand_in_line_and_are_counted(client, control):
+def test_several_faults_form_a_queue_and_are_counted(client, control):
     control.inject_fault("status", status=500, count=1)
     control.inject_fault("status", status=502, count=2)
     assert statuses(client, 4) == [500, 502, 502, 200]

@@ -49,7 +49,7 @@ def process(tmp_path):
     running.communicate()
 
 
-def test_the_ready_file_says_how_to_reach_it_and_only_its_owner_may_read_it(process, tmp_path):
+def test_the_ready_file_names_how_to_reach_it_and_only_its_owner_may_read_it(process, tmp_path):
     running, ready = process
     assert set(ready) == {"base_url", "store_url", "api_key", "organisation_id", "pid"}
     assert ready["pid"] == running.pid
@@ -244,7 +244,7 @@ def test_connection(lessonspace_connection, lessonspace_sandbox):
     assert connection == {{"conn_type": "lessonspace", "password": lessonspace_sandbox.api_key,
         "host": lessonspace_sandbox.base_url, "extra": {extra}}}
 
-def test_is_gone_afterwards():
+def test_ready_file_is_removed_afterwards():
     assert "AIRFLOW_CONN_LESSONSPACE_DEFAULT" not in os.environ
 
 def test_rate(lessonspace_sandbox):

@@ -14,7 +14,7 @@ def parse(text):
     return datetime.fromisoformat(text.replace("Z", "+00:00"))
 
 
-def test_a_launch_only_reserves_a_session_until_somebody_joins(client, control):
+def test_a_launch_only_reserves_a_session_until_someone_joins(client, control):
     launched = client.launch(user={"id": "t", "name": "Tess", "role": "teacher"}).json()
     session_id = launched["session_id"]
     before = control.state()

@@ -251,7 +251,7 @@ def test_search_for_a_uuid_finds_the_session_or_the_spaces(client, control):
     assert ids(client.sessions(search=session.room_id)) == truth(control, lambda s: s.room_id == session.room_id)
 
 
-def test_search_for_text_looks_into_session_and_space_names_without_case(client):
+def test_search_for_text_searches_session_and_space_names_without_case(client):
     found = client.sessions(search="ALGEBRA")
     assert found
     assert ids(found) == {

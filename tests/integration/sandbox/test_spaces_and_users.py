@@ -99,7 +99,7 @@ def test_users_by_name_or_email(client):
     assert len(users(client, search="teacher3@")) == 1
 
 
-def test_a_removed_user_is_gone_from_the_list_but_not_from_past_sessions(client, control):
+def test_a_removed_user_is_missing_from_the_list_but_not_from_past_sessions(client, control):
     session = control.sessions()[0]
     user = session.user_ids[0]
     path = client.organisation(f"/users/{user}/")

@@ -49,7 +49,7 @@ def test_a_policy_left_out_stays_and_an_empty_one_is_stored(client, session, pat
          {"recording_access_policy": ["Expected a list of items."]}),
     ],
 )  # fmt: skip
-def test_bad_input_gets_400_that_says_why_and_changes_nothing(client, session, patch, body, error):
+def test_bad_input_gets_400_that_names_the_reason_and_changes_nothing(client, session, patch, body, error):
     answer = patch(**body)
     assert (answer.status_code, answer.json()) == (400, error)
     assert client.session(session["uuid"]).json() == session

@@ -116,7 +116,7 @@ def test_logs_fit_the_sessions(seed):
         assert ended_idle or session.end - last.date == timedelta(seconds=30)
 
 
-def test_somebody_waits_alone_before_the_lesson_in_the_same_space():
+def test_someone_waits_alone_before_the_lesson_in_the_same_space():
     waits = [
         (earlier, later)
         for space in make().spaces.values()

@@ -94,7 +94,7 @@ def test_what_the_list_missed_is_found_by_the_slow_confirmation(lessonspace_conn
     assert lists(control) >= shared.POLLS_PER_CONFIRMATION
 
 
-def test_confirmations_are_spread_over_the_polls_whoever_waits(lessonspace_connection, control, running, monkeypatch):
+def test_confirmations_are_spread_over_the_polls(lessonspace_connection, control, running, monkeypatch):
     monkeypatch.setattr(shared, "CONFIRM_AFTER", 0.0)
     ids = running(20)
 
@@ -144,7 +144,7 @@ def test_the_last_waiter_that_leaves_stops_the_poll(lessonspace_connection, cont
     asyncio.run(scenario())
 
 
-def test_one_bad_poll_wakes_nobody(lessonspace_connection, control, running, present):
+def test_one_bad_poll_wakes_no_one(lessonspace_connection, control, running, present):
     (session_id,) = running(1)
     control.inject_fault("status", status=403, body='{"detail": "Not now."}', path=LIST, count=3)
 
@@ -160,7 +160,7 @@ def test_one_bad_poll_wakes_nobody(lessonspace_connection, control, running, pre
     assert asyncio.run(scenario())["status"] == "ended"
 
 
-def test_too_many_bad_polls_end_in_an_error_that_says_what_failed(lessonspace_connection, control, running, present):
+def test_too_many_bad_polls_end_in_an_error_that_names_what_failed(lessonspace_connection, control, running, present):
     ids = running(2)
     control.inject_fault("status", status=403, body='{"detail": "Not now."}', path=LIST)
 
@@ -196,7 +196,7 @@ def test_an_outage_ends_no_wait_while_it_may_pass(lessonspace_connection, contro
     assert asyncio.run(scenario())["status"] == "ended"
 
 
-def test_an_outage_that_lasts_too_long_ends_in_an_error_that_says_so(
+def test_an_outage_that_lasts_too_long_ends_in_an_error_that_reports_it(
     lessonspace_connection, control, running, present, monkeypatch
 ):
     monkeypatch.setattr(shared, "FAILURES_ALLOWED", 2)
@@ -260,7 +260,7 @@ def test_a_session_that_lists_name_wrongly_is_found_by_a_check_of_its_own(
     assert max(len(str(event)) for event in found) < 1_000
 
 
-def test_the_loop_goes_on_while_a_call_is_slow(lessonspace_connection, control, running, present):
+def test_the_loop_continues_while_a_call_is_slow(lessonspace_connection, control, running, present):
     (session_id,) = running(1)
     control.inject_fault("slow", seconds=2.0, path=LIST, count=1)
 
@@ -488,7 +488,7 @@ def test_waiters_for_one_new_room_learn_it_from_each_other(lessonspace_connectio
     assert checks_by_launch_id(control) == ["new-room"]
 
 
-def test_a_lesson_that_nobody_came_to_ends_after_a_check_of_its_own(lessonspace_connection, control, lesson):
+def test_a_lesson_that_no_one_came_to_ends_after_a_check_of_its_own(lessonspace_connection, control, lesson):
     give_up_at = lesson["window_end"].timestamp()
     trigger = a_trigger(
         lessonspace_connection, launch_id="nobody", give_up_at=give_up_at, asked_at=give_up_at, **lesson

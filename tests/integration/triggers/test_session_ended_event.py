@@ -102,7 +102,7 @@ def test_sessions_of_fewer_people_can_be_left_out(lessonspace_connection, contro
     assert flat(events) == together
 
 
-def test_after_a_restart_it_goes_on_where_it_was(lessonspace_connection, control, running):
+def test_after_a_restart_it_continues_where_it_was(lessonspace_connection, control, running):
     first, second, events, store = running(1)[0], running(1)[0], [], Store()
 
     async def until_reported(session_id):

@@ -79,7 +79,7 @@ def test_it_gives_up(lessonspace_connection, control, present):
     assert "0:30:00" in event["message"]
 
 
-def test_a_session_that_nobody_ever_joins_is_given_up_too(lessonspace_connection, control, present):
+def test_a_session_that_no_one_ever_joins_is_given_up_too(lessonspace_connection, control, present):
     unknown = "5b5f1a2c-3d4e-4f5a-8b9c-0d1e2f3a4b5c"
     long_ago = (present - timedelta(days=8)).timestamp()
     event = asyncio.run(fired(a_trigger(lessonspace_connection, unknown, began_at=long_ago)))
@@ -107,7 +107,7 @@ def test_when_the_time_is_up_it_reports_what_it_found_last(lessonspace_connectio
     assert ("is not there yet, 1:00" if has_ended else "is not among those that have ended") in event["message"]
 
 
-def test_failures_end_in_an_error_that_says_what_failed(lessonspace_connection, control, present, monkeypatch):
+def test_failures_end_in_an_error_that_names_what_failed(lessonspace_connection, control, present, monkeypatch):
     monkeypatch.setattr("lessonspace_provider.triggers.transcripts.FIRST_PAUSE", timedelta(0))
     end = present - timedelta(hours=1)
     session_id = control.add_session(end - timedelta(minutes=50), end, users=["Ann", "Ben"])

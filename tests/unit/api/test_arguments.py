@@ -175,7 +175,7 @@ TEMPLATES = [
 
 @pytest.mark.parametrize(("value", "hint"), TEMPLATES)
 @pytest.mark.parametrize("read", [as_space_id, as_launch_id, as_uuid, as_user_id])
-def test_what_is_left_of_a_template_gone_wrong_names_nothing_and_the_refusal_says_why(read, value, hint):
+def test_what_is_left_of_a_broken_template_names_nothing_and_the_refusal_names_the_reason(read, value, hint):
     with pytest.raises(LessonspaceInputError, match=f"^room={value!r} was refused: .*{hint}.*Nothing was sent"):
         read("room", value)
 
@@ -276,7 +276,7 @@ def test_a_tag_pair_is_whole_or_not_there():
     assert encode_filters({"tag_key": "a", "tag_value": "b"}, SPACE_FILTERS) == [("tag_key", "a"), ("tag_value", "b")]
 
 
-def test_a_margin_may_be_nothing_and_its_refusal_says_so():
+def test_a_margin_may_be_nothing_and_its_refusal_reports_it():
     assert as_margin("join_late", 0) == as_margin("join_late", timedelta(0)) == timedelta(0)
     assert as_margin("join_late", 1.5) == timedelta(seconds=1.5)
     for value in (-1, timedelta(-1), True, None, "1", float("nan"), 2**70, timedelta(days=36_526)):

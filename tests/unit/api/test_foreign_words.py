@@ -87,7 +87,7 @@ def test_key_that_is_cut_off_leaves_no_piece(shown):
     assert clean_words(f"{' ' * (LONGEST_READ - shown)}{BARE}", api_key=API_KEY) == KEY
 
 
-def test_text_like_a_key_stays_without_one_to_look_for():
+def test_text_like_a_key_stays_without_one_to_search():
     assert clean_words(f"session {SESSION}", api_key=API_KEY) == f"session {SESSION}"
     assert clean_words(API_KEY) == API_KEY
 

@@ -72,13 +72,13 @@ def test_it_can_be_read_through_again_and_knows_its_length():
 
 
 @pytest.mark.parametrize("lead", range(1016, 1026))
-def test_an_item_that_ends_where_a_look_ends_is_read_whole(lead):
+def test_an_item_that_ends_where_a_piece_ends_is_read_whole(lead):
     text = json.dumps([12345.5, "é" * 2000, 678], ensure_ascii=False)
     assert list(loads(f"[{' ' * lead}{text},{text}]".encode())) == 2 * [[12345.5, "é" * 2000, 678]]
 
 
 @pytest.mark.parametrize("digits", range(1016, 1032))
-def test_a_number_longer_than_a_look_is_one_number(digits):
+def test_a_number_longer_than_a_piece_is_one_number(digits):
     assert list(loads(b"[0.%b,2]" % (b"7" * digits))) == [float("0.7777777777777777777777"), 2]
 
 

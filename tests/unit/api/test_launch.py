@@ -60,13 +60,13 @@ def test_text_in_a_free_field_is_not_taken_for_a_time():
         ({"theme": {"a": float("-inf")}}, "theme.a=-inf"),
     ],
 )
-def test_a_refusal_says_where_in_the_body_the_fault_lies(options, words):
+def test_a_refusal_names_where_in_the_body_the_fault_is(options, words):
     with pytest.raises(LessonspaceInputError, match="Nothing was sent") as caught:
         launch_body("maths", options)
     assert words in str(caught.value)
 
 
-def test_a_refusal_in_extra_options_says_so():
+def test_a_refusal_in_extra_options_reports_it():
     with pytest.raises(LessonspaceInputError, match=r"extra_options\.new was refused"):
         launch_body("maths", {}, {"new": b"x"})
 
@@ -269,7 +269,7 @@ def test_each_refused_setting_has_a_sentence_of_its_own():
     "held",
     [None, "off", [], {}, {"transcribe": None}, {"transcribe": "false"}, {"transcribe": 0}, {"transcribe": True}],
 )
-def test_missing_and_odd_settings_say_nothing(held):
+def test_missing_and_odd_settings_are_not_reported(held):
     assert refused_settings({"transcribe": True}, held) == []
 
 

@@ -51,7 +51,7 @@ def test_a_request_is_counted_by_status_and_its_wait_is_timed(recorded):
         (KeyboardInterrupt(), "no_reply"),
     ],
 )
-def test_a_request_that_fails_is_counted_and_its_error_goes_on(recorded, error, end):
+def test_a_request_that_fails_is_counted_and_its_error_is_raised(recorded, error, end):
     gate = Gate()
 
     def fail():

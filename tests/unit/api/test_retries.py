@@ -152,13 +152,13 @@ def test_429s_between_them_are_not_counted(calls):
     assert call.run() == "good"
 
 
-def test_each_call_counts_anew(calls):
+def test_each_call_counts_again(calls):
     for _ in range(3):
         assert calls(*[fault()] * (ATTEMPTS - 1)).run() == "good"
 
 
 @pytest.mark.parametrize("error", [too_many(7.5), fault(503, 7.5)])
-def test_the_server_says_how_long_to_wait(calls, error):
+def test_the_server_names_how_long_to_wait(calls, error):
     call = calls(error)
     call.run()
     assert call.waits == [7.5]
@@ -171,7 +171,7 @@ def test_but_never_not_at_all(calls):
 
 
 @pytest.mark.parametrize(("retry_after", "made"), [(599.0, 2), (600.0, 1), (1e12, 1)])
-def test_nobody_waits_as_long_as_the_longest_wait(calls, retry_after, made):
+def test_no_one_waits_as_long_as_the_longest_wait(calls, retry_after, made):
     call = calls(too_many(retry_after), longest=600.0)
     try:
         call.run()

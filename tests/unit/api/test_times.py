@@ -107,7 +107,7 @@ def test_a_point_in_time_is_written_in_utc(moment, text):
     assert write_time(moment) == text
 
 
-def test_an_hour_that_happens_twice_is_told_apart_by_its_offset():
+def test_an_hour_that_happens_twice_is_distinguished_by_its_offset():
     # Berlin sets its clocks back on 2026-10-25 at 03:00.
     first = pendulum.datetime(2026, 10, 25, 2, 30, tz="Europe/Berlin", fold=0)
     second = pendulum.datetime(2026, 10, 25, 2, 30, tz="Europe/Berlin", fold=1)

@@ -156,7 +156,7 @@ def refused(status, **said):
 @example(answers=refused(400, errors=[SECRETS, {"field": [SECRETS]}]), configured=True)
 @example(answers=refused(404, detail=f"Invalid page. {LINK} {KEY}"), configured=True)
 @settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_a_call_gives_its_shape_or_a_lessonspace_error_and_tells_no_secret(
+def test_a_call_gives_its_shape_or_a_lessonspace_error_and_shows_no_secret(
     connect, clock, caplog, name, answers, configured
 ):
     call, has_its_shape = CALLS[name]

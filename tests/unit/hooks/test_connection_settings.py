@@ -187,7 +187,7 @@ def test_blanks_around_a_key_are_dropped(settings_of, key):
 
 
 @pytest.mark.parametrize("key", [None, "", "  ", "\n"])
-def test_a_connection_without_a_key_says_where_it_belongs(settings_of, key):
+def test_a_connection_without_a_key_names_where_it_belongs(settings_of, key):
     with pytest.raises(LessonspaceInputError, match=r"'school' has no API key: put it into .* \(the password\)"):
         settings_of(connection_json(password=key))
 
@@ -299,7 +299,7 @@ def test_the_connection_is_read_once_and_only_when_it_is_needed(monkeypatch):
 # --- Where the rate limit is kept ------------------------------------------------------------------------------------
 
 
-def test_the_rate_limit_is_kept_on_this_machine_unless_told_otherwise(settings_of):
+def test_the_rate_limit_is_kept_on_this_machine_by_default(settings_of):
     settings = settings_of(connection_json())
     assert (settings.rate_limit_backend, settings.rate_limit_redis_conn_id, settings.rate_limit_dir) == (
         "local",
@@ -420,7 +420,7 @@ def test_a_trigger_reads_an_extra_outside_of_the_event_loop(monkeypatch, gates):
     assert (kwargs["host"], kwargs["db"]) == ("cache", 2)
 
 
-def test_what_the_connection_says_of_the_rate_limit_reaches_its_gate(monkeypatch, gates):
+def test_the_connections_rate_limit_reaches_its_gate(monkeypatch, gates):
     fields = {"rate_limit_per_second": 2.5, "rate_limit_max_wait": 60, "rate_limit_dir": "/var/lessonspace"}
     monkeypatch.setenv("AIRFLOW_CONN_SCHOOL", connection_json(rate_limit_redis_conn_id="unused", **fields))
     LessonspaceHook("school").get_conn()

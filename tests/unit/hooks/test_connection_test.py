@@ -55,7 +55,7 @@ def test_an_organisation_need_not_be_configured(connect, requests_mock):
     assert "organisation 99" in message
 
 
-def test_a_wrong_key_is_told(hook, requests_mock):
+def test_a_wrong_key_is_reported(hook, requests_mock):
     requests_mock.get(HELLO, status_code=401, json={"detail": f"No such key: {KEY}"})
     good, message = hook.test_connection()
     assert good is False
@@ -63,7 +63,7 @@ def test_a_wrong_key_is_told(hook, requests_mock):
     assert KEY not in message
 
 
-def test_the_key_of_another_organisation_is_told_with_both_ids(hook, requests_mock):
+def test_the_key_of_another_organisation_is_reported_with_both_ids(hook, requests_mock):
     requests_mock.get(HELLO, json=GREETING)
     requests_mock.get(MINE, json={"id": 43})
     good, message = hook.test_connection()
@@ -73,7 +73,7 @@ def test_the_key_of_another_organisation_is_told_with_both_ids(hook, requests_mo
 
 
 @pytest.mark.parametrize("exception", [requests.exceptions.ConnectionError, requests.exceptions.ConnectTimeout])
-def test_a_host_out_of_reach_is_told(hook, requests_mock, exception):
+def test_a_host_out_of_reach_is_reported(hook, requests_mock, exception):
     requests_mock.get(HELLO, exc=exception)
     good, message = hook.test_connection()
     assert good is False
@@ -81,7 +81,7 @@ def test_a_host_out_of_reach_is_told(hook, requests_mock, exception):
     assert "reaches the host of this connection, " in message
 
 
-def test_nobody_waits_long_for_a_test_that_will_fail(hook, requests_mock, clock, monkeypatch):
+def test_no_one_waits_long_for_a_test_that_will_fail(hook, requests_mock, clock, monkeypatch):
     monkeypatch.setattr("lessonspace_provider.api.retries._backoff", lambda _: TEST_PATIENCE / 2.5)
     requests_mock.get(HELLO, status_code=503)
     assert not hook.test_connection()[0]
@@ -99,14 +99,14 @@ def test_nobody_waits_long_for_a_test_that_will_fail(hook, requests_mock, clock,
         ({"timeout": "soon"}, "This connection: timeout='soon' was refused"),
     ],
 )
-def test_a_connection_that_can_not_be_used_is_told_without_a_call(connect, requests_mock, fields, words):
+def test_a_connection_that_can_not_be_used_is_reported_without_a_call(connect, requests_mock, fields, words):
     good, message = connect(**fields).test_connection()
     assert good is False
     assert words in message
     assert not requests_mock.called
 
 
-def test_another_web_site_at_the_host_is_told(connect, requests_mock):
+def test_another_web_site_at_the_host_is_reported(connect, requests_mock):
     requests_mock.get("https://www.school.example/v2/hello/", text="<h1>Our school</h1>")
     good, message = connect(host="https://www.school.example").test_connection()
     assert good is False

@@ -45,7 +45,9 @@ def test_an_encrypted_connection_that_was_closed_meanwhile_is_opened_again(
     assert len(server.connections) == 2
 
 
-def test_a_certificate_that_nobody_trusts_is_told_as_such_at_once(serve, transport_to, certificate, monkeypatch, clock):
+def test_a_certificate_that_no_one_trusts_is_reported_as_such_at_once(
+    serve, transport_to, certificate, monkeypatch, clock
+):
     for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
         monkeypatch.delenv(name, raising=False)
     server = serve(GOOD, certificate=certificate)
@@ -55,7 +57,7 @@ def test_a_certificate_that_nobody_trusts_is_told_as_such_at_once(serve, transpo
     assert clock.waits == []
 
 
-def test_a_server_that_speaks_no_tls_is_told_as_such_at_once(serve, transport_to, clock):
+def test_a_server_that_speaks_no_tls_is_reported_as_such_at_once(serve, transport_to, clock):
     server = serve(reply(400))
     gate = Gate()
     with pytest.raises(LessonspaceTlsError, match=r"speaks no TLS there: begin .*'lessonspace_default' with http://"):

@@ -97,7 +97,7 @@ ANSWERS = [
 
 
 @pytest.mark.parametrize(("answer", "kind", "words"), ANSWERS, ids=[str(row[0]["status_code"]) for row in ANSWERS])
-def test_a_status_becomes_an_error_that_says_what_to_do(hook, requests_mock, answer, kind, words):
+def test_a_status_becomes_an_error_that_names_what_to_do(hook, requests_mock, answer, kind, words):
     requests_mock.get(URL, **answer)
     with pytest.raises(kind) as caught:
         hook.get_session(SESSION)
@@ -193,7 +193,7 @@ def test_a_removal_is_done_whatever_good_answer_comes(hook, requests_mock, answe
     assert len(requests_mock.request_history) == 1
 
 
-def test_a_body_is_utf8_whatever_its_content_type_says(hook, requests_mock):
+def test_a_body_is_utf8_whatever_its_content_type_is(hook, requests_mock):
     for content_type in ("text/plain", "text/html; charset=ISO-8859-1", "application/json", "binary/octet-stream"):
         requests_mock.get(
             f"{API}/hello/", content='{"response": "Grüße 🎉"}'.encode(), headers={"Content-Type": content_type}
@@ -243,7 +243,7 @@ def test_a_date_to_wait_for_becomes_seconds(connect, requests_mock):
     assert caught.value.retry_after == pytest.approx(9 * 3600, rel=0.01)
 
 
-def test_the_servers_words_are_cut_and_put_on_one_line(hook, requests_mock):
+def test_the_servers_words_are_cut_and_written_on_one_line(hook, requests_mock):
     requests_mock.get(f"{API}/hello/", status_code=400, json={"detail": "line\r\nforged log line\n" + "x" * 5000})
     with pytest.raises(LessonspaceBadRequestError) as caught:
         hook.hello()

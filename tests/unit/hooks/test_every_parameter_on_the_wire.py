@@ -484,7 +484,7 @@ def test_extra_options_are_sent_as_they_are_and_over_the_documented_ones(hook, r
 
 
 @pytest.mark.parametrize(("client_ip", "header"), [("203.0.113.7", "203.0.113.7"), ("2001:DB8::1", "2001:db8::1")])
-def test_the_address_of_whoever_joins_goes_into_its_header(hook, requests_mock, client_ip, header):
+def test_the_address_of_the_person_who_joins_goes_into_its_header(hook, requests_mock, client_ip, header):
     requests_mock.post(API + LAUNCH_PATH, json=LAUNCH)
     hook.launch_space("maths", client_ip=client_ip)
     assert requests_mock.last_request.headers["X-Forwarded-For"] == header
@@ -540,7 +540,7 @@ def test_a_configured_organisation_is_not_asked_for(hook, any_get):
         "x",
     ],
 )
-def test_an_organisation_without_an_id_says_what_to_configure(connect, requests_mock, body):
+def test_an_organisation_without_an_id_names_what_to_configure(connect, requests_mock, body):
     requests_mock.get(f"{API}/my-organisation/", json=body)
     with pytest.raises(LessonspaceServerError, match="my-organisation"):
         _ = connect(organisation_id="").organisation_id

@@ -11,7 +11,7 @@ from tests.recorded_stats import record_stats
 from tests.unit.hooks.servers import GOOD, RESET, Gate, reply, too_many
 
 
-def test_every_attempt_passes_the_gate_and_a_429_holds_everybody_back(serve, transport_to):
+def test_every_attempt_passes_the_gate_and_a_429_holds_everyone_back(serve, transport_to):
     gate = Gate()
     server = serve(RESET, too_many(3), too_many(), GOOD)
     transport_to(server.url, gate).call("GET", "/hello/")
@@ -28,7 +28,7 @@ def test_one_absurd_retry_after_does_not_stop_the_key_for_good(serve, transport_
 
 
 @pytest.mark.parametrize("queued", [1.0, 599.0, 100_000.0])
-def test_a_call_that_queued_for_long_has_its_retries_all_the_same(serve, transport_to, clock, queued):
+def test_a_call_that_queued_for_long_has_its_retries_anyway(serve, transport_to, clock, queued):
     server = serve(*[RESET] * (ATTEMPTS - 1), GOOD)
     queues = iter([queued])
 

@@ -327,7 +327,7 @@ def test_no_trigger_repeats_hostile_words(connect, serve, caplog, capfd, monkeyp
 
 @pytest.mark.parametrize("event", [{"status": "error"}, {"status": "no_session"}, {"status": "?"}, {}])
 @pytest.mark.parametrize("words", HOSTILE.values(), ids=list(HOSTILE))
-def test_no_event_that_somebody_else_wrote_is_repeated_as_it_is(connect, words, event):
+def test_no_event_that_another_user_wrote_is_repeated_as_it_is(connect, words, event):
     sensor = LessonspaceSessionEndSensor(
         task_id="wait", space_id=SPACE, window_start=START, window_end=END, on_no_session="fail"
     )

@@ -94,12 +94,12 @@ def test_a_bare_array_is_a_whole_list(hook, requests_mock, operation, arguments,
 
 
 @pytest.mark.parametrize(("operation", "arguments", "path", "make"), LISTS)
-def test_nothing_is_asked_before_somebody_reads(connect, requests_mock, operation, arguments, path, make):
+def test_nothing_is_asked_before_someone_reads(connect, requests_mock, operation, arguments, path, make):
     getattr(connect(organisation_id=""), operation)(*arguments)
     assert not requests_mock.called
 
 
-def test_nobody_reads_further_than_asked(hook, requests_mock):
+def test_no_one_reads_further_than_asked(hook, requests_mock):
     requests_mock.get(URL, json=page(ONE, TWO, following=f"{URL}?page=2"))
     requests_mock.get(f"{URL}?page=2", json=page(THREE, following=f"{URL}?page=3"))
     sessions = hook.list_sessions()
@@ -115,7 +115,7 @@ def test_an_empty_page_amid_a_list_does_not_end_it(hook, requests_mock):
     assert list(hook.list_sessions()) == [ONE]
 
 
-def test_page_says_where_to_begin_and_reading_goes_on_from_there(hook, requests_mock):
+def test_page_names_where_to_begin_and_reading_continues_from_there(hook, requests_mock):
     requests_mock.get(f"{URL}?page=3", json=page(THREE, following=f"{URL}?page=4"))
     requests_mock.get(f"{URL}?page=4", json=page(FOUR))
     assert list(hook.list_sessions(page=3)) == [THREE, FOUR]
@@ -224,7 +224,7 @@ def test_a_page_of_another_shape_is_an_error_that_names_the_path(hook, requests_
     assert caught.value.path == SESSIONS_PATH
 
 
-def test_the_api_may_lie_behind_a_proxy_with_a_path_of_its_own(connect, requests_mock):
+def test_the_api_may_be_behind_a_proxy_with_a_path_of_its_own(connect, requests_mock):
     base = "https://proxy.school.example/lessonspace/api"
     requests_mock.get(base + SESSIONS_PATH, json=page(ONE, following=f"{base}{SESSIONS_PATH}?page=2"))
     requests_mock.get(f"{base}{SESSIONS_PATH}?page=2", json=page(TWO))
@@ -383,7 +383,7 @@ def test_sessions_added_while_reading_cost_no_second_reading(hook, requests_mock
     assert listing.incomplete is None
 
 
-def test_a_list_that_keeps_losing_entries_is_read_three_times_and_says_so(hook, requests_mock, said):
+def test_a_list_that_keeps_losing_entries_is_read_three_times_and_reports_it(hook, requests_mock, said):
     entries = [a_session(number) for number in range(1, 21)]
     Moving(requests_mock, entries, [remove(entry) for entry in entries[:15]])
     listing = hook.list_sessions()

@@ -43,7 +43,7 @@ def transport():
     "bad",
     [RESET, TIMEOUT, NOT_JSON, {"content": b""}, *({"status_code": status} for status in (500, 502, 503, 504, 599))],
 )
-def test_a_fault_is_tried_again_until_it_is_gone(hook, requests_mock, clock, bad):
+def test_a_fault_is_tried_again_until_it_has_passed(hook, requests_mock, clock, bad):
     requests_mock.get(HELLO, [bad] * (ATTEMPTS - 1) + [GOOD])
     assert hook.hello() == "The sun is shining"
     assert len(sent(requests_mock)) == ATTEMPTS
@@ -124,7 +124,7 @@ def test_retry_after_as_a_date_is_waited_for(hook, requests_mock, clock, status)
 
 
 @pytest.mark.parametrize("at_once", ["0", "-5", "Wed, 21 Oct 2015 07:28:00 GMT"])
-def test_a_server_that_says_at_once_is_not_asked_in_a_busy_loop(hook, requests_mock, clock, at_once):
+def test_a_server_that_sends_retry_after_0_is_not_asked_in_a_busy_loop(hook, requests_mock, clock, at_once):
     requests_mock.get(HELLO, [too_many(Retry_After=at_once)] * 3 + [GOOD])
     hook.hello()
     assert clock.waits == [SHORTEST_WAIT] * 3
@@ -204,7 +204,7 @@ def test_the_connections_timeouts_are_used(connect, requests_mock):
     assert requests_mock.last_request.timeout == (2.5, 30.0)
 
 
-def test_certificates_are_always_checked_against_the_machines_own_where_it_says_so(hook, requests_mock, monkeypatch):
+def test_certificates_are_always_checked_against_the_machines_own_of_the_environment(hook, requests_mock, monkeypatch):
     requests_mock.get(HELLO, **GOOD)
     for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
         monkeypatch.delenv(name, raising=False)

@@ -101,7 +101,7 @@ def test_the_netrc_of_this_test_would_be_used_otherwise(netrc, requests_mock):
     assert requests_mock.last_request.headers["Authorization"].startswith("Basic ")
 
 
-def test_the_store_may_lie_on_the_apis_own_host_and_still_gets_no_key(hook, requests_mock):
+def test_the_store_may_be_on_the_apis_own_host_and_still_gets_no_key(hook, requests_mock):
     requests_mock.get(API + TRANSCRIPT_PATH, json={"transcriptionUrl": f"{API}/files/x?sig=1"})
     requests_mock.get(f"{API}/files/x?sig=1", json=[])
     hook.get_transcript(SESSION)
@@ -127,7 +127,7 @@ def test_no_redirect_is_followed_neither_of_the_api_nor_of_the_store(hook, reque
     ]
 
 
-def test_requests_say_who_asks(hook, requests_mock):
+def test_requests_name_their_sender(hook, requests_mock):
     api, store = read_a_transcript(hook, requests_mock)
     for request in (api, store):
         assert request.headers["User-Agent"] == f"airflow-provider-lessonspace/{lessonspace_provider.__version__}"
@@ -190,7 +190,7 @@ def debug_log(caplog):
 
 @pytest.mark.parametrize("answer", BAD_ANSWERS.values(), ids=list(BAD_ANSWERS))
 @pytest.mark.parametrize("call", CALLS.values(), ids=list(CALLS))
-def test_no_error_tells_a_secret(connect, requests_mock, capfd, debug_log, call, answer):
+def test_no_error_shows_a_secret(connect, requests_mock, capfd, debug_log, call, answer):
     hook = connect(rate_limit_max_wait=1)
     operation, method, path = call
     requests_mock.request(method, API + path, **answer)
@@ -203,7 +203,7 @@ def test_no_error_tells_a_secret(connect, requests_mock, capfd, debug_log, call,
 
 
 @pytest.mark.parametrize("answer", BAD_ANSWERS.values(), ids=list(BAD_ANSWERS))
-def test_no_error_of_the_store_tells_a_secret(connect, requests_mock, capfd, debug_log, answer):
+def test_no_error_of_the_store_shows_a_secret(connect, requests_mock, capfd, debug_log, answer):
     requests_mock.get(API + TRANSCRIPT_PATH, json={"transcriptionUrl": LINK})
     requests_mock.get(LINK, **answer)
     with pytest.raises(LessonspaceError) as caught:
@@ -213,7 +213,7 @@ def test_no_error_of_the_store_tells_a_secret(connect, requests_mock, capfd, deb
     assert leaks(debug_log.text + "".join(capfd.readouterr())) == []
 
 
-def test_no_refusal_tells_a_secret(hook):
+def test_no_refusal_shows_a_secret(hook):
     wrong = [
         lambda: hook.launch_space("maths", user={"name": [PUPIL]}),
         lambda: hook.launch_space("maths", user=PUPIL),
@@ -227,7 +227,7 @@ def test_no_refusal_tells_a_secret(hook):
         assert leaks(everything_about(caught.value)) == []
 
 
-def test_no_repr_tells_the_key(hook, requests_mock):
+def test_no_repr_shows_the_key(hook, requests_mock):
     requests_mock.get(f"{API}/hello/", json={"response": KEY})
     hook.hello()
     transport = hook.get_conn()
@@ -306,7 +306,7 @@ def test_the_urls_of_other_peoples_requests_are_still_logged(school, caplog):
     assert SIGNATURE in records_of(caplog)
 
 
-def test_no_logger_tells_a_link_a_query_or_the_key_at_debug(connect, school, caplog, capfd):
+def test_no_logger_shows_a_link_a_query_or_the_key_at_debug(connect, school, caplog, capfd):
     file = f"/file?Expires=1763900000&Signature={SIGNATURE}"
     link = json.dumps({"transcriptionUrl": school.base + file})
     following = f"{school.base}/v2{SESSIONS_PATH}?user_name={PUPIL}&page=2"
@@ -341,7 +341,7 @@ def test_no_logger_tells_a_link_a_query_or_the_key_at_debug(connect, school, cap
 
 
 @pytest.mark.parametrize("cut", ["headers", "body", "nothing"])
-def test_a_connection_that_breaks_tells_nothing_either(connect, school, caplog, capfd, cut):
+def test_a_connection_that_breaks_shows_nothing_either(connect, school, caplog, capfd, cut):
     whole = raw(200, json.dumps([SEGMENT]))
     school.answers[TRANSCRIPT_PATH] = [raw(200, json.dumps({"transcriptionUrl": f"{school.base}/file?{SIGNATURE}"}))]
     school.answers["/file"] = [{"headers": b"HTTP/1.1 20", "body": whole[:-9], "nothing": b""}[cut]]

@@ -70,7 +70,7 @@ def test_a_byte_order_mark_does_no_harm(hook, linked):
 
 
 @pytest.mark.parametrize("expired", range(1, LINKS_PER_TRANSCRIPT))
-def test_an_expired_link_is_asked_for_anew(hook, requests_mock, expired):
+def test_an_expired_link_is_asked_for_again(hook, requests_mock, expired):
     links = [f"{LINK}&n={number}" for number in range(expired + 1)]
     requests_mock.get(URL, [{"json": {"transcriptionUrl": link}} for link in links])
     for link in links[:-1]:
@@ -154,7 +154,7 @@ def test_a_file_of_another_shape_is_a_server_error_that_names_the_session(hook, 
         (500, LessonspaceServerError),
     ],
 )
-def test_what_the_store_says_is_never_repeated(hook, linked, status, kind):
+def test_what_the_store_reports_is_never_repeated(hook, linked, status, kind):
     linked.get(LINK, status_code=status, json={"detail": f"Signature={SIGNATURE}", "url": LINK})
     with pytest.raises(kind, match=f"session {SESSION} failed with {status}: the store") as caught:
         hook.get_transcript(SESSION)
@@ -163,7 +163,7 @@ def test_what_the_store_says_is_never_repeated(hook, linked, status, kind):
     assert "API key" not in str(caught.value)
 
 
-def test_a_404_says_the_three_things_it_may_mean_and_is_asked_once(hook, requests_mock):
+def test_a_404_names_the_three_things_it_may_mean_and_is_asked_once(hook, requests_mock):
     requests_mock.get(URL, status_code=404, json={"detail": "Not found."}, headers={"Retry-After": "7"})
     with pytest.raises(LessonspaceTranscriptNotReady) as caught:
         hook.get_transcript(SESSION)

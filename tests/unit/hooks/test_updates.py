@@ -59,7 +59,7 @@ def test_a_policy_for_a_session_that_is_not_there_changes_nothing(hook, requests
     assert len(sent(requests_mock)) == 1
 
 
-def test_what_the_server_refuses_is_told_with_its_words(hook, requests_mock):
+def test_what_the_server_refuses_is_reported_with_its_words(hook, requests_mock):
     requests_mock.patch(URL, status_code=400, json={"recording_access_policy": ['"public" is not a valid choice.']})
     with pytest.raises(LessonspaceBadRequestError, match='recording_access_policy: "public" is not a valid choice'):
         hook.update_session(SESSION, name="Algebra", recording_access_policy=["public"])

@@ -60,7 +60,7 @@ def test_every_session_of_the_window_is_accounted_for(tmp_path):
     assert ObjectStoragePath(result["manifest"]).exists()
 
 
-def test_the_files_lie_where_the_manifest_says_with_what_it_says(tmp_path):
+def test_the_files_match_the_manifest(tmp_path):
     import hashlib
 
     archiver(tmp_path, [a_session(1)]).execute({})
@@ -109,7 +109,7 @@ def test_an_old_window_is_listed_once(tmp_path):
     assert len(operator.hook.asked) == 1
 
 
-def test_a_long_session_that_ends_while_the_list_is_read_is_taken_though_later_ones_stand_before_it(tmp_path):
+def test_a_long_session_that_ends_while_the_list_is_read_is_taken_though_later_ones_are_before_it(tmp_path):
     newest_first = [a_session(number, end=END - timedelta(minutes=number)) for number in (1, 2, 3)]
     operator = archiver(tmp_path, newest_first)
     lists = iter([[newest_first[0], newest_first[2]], newest_first])
@@ -118,7 +118,7 @@ def test_a_long_session_that_ends_while_the_list_is_read_is_taken_though_later_o
     assert len(manifest_of(tmp_path)["sessions"]) == 3
 
 
-def test_a_session_that_was_listed_too_late_is_taken_up_by_the_next_run_in_its_own_window(tmp_path):
+def test_a_session_that_was_listed_too_late_is_retried_by_the_next_run_in_its_own_window(tmp_path):
     noon = START + timedelta(hours=12)
     first, late, last = (
         a_session(number, end=noon - timedelta(minutes=end)) for number, end in ((1, 3), (2, 1), (3, -5))
@@ -134,7 +134,7 @@ def test_a_session_that_was_listed_too_late_is_taken_up_by_the_next_run_in_its_o
     assert sorted(operator.hook.fetched) == [late["uuid"], last["uuid"]]
 
 
-def test_a_dry_run_tells_its_outlets_the_counts_and_names_the_earlier_manifests_that_wait(tmp_path):
+def test_a_dry_run_shows_its_outlets_the_counts_and_names_the_earlier_manifests_that_wait(tmp_path):
     noon, asset = START + timedelta(hours=12), Asset("transcripts")
     pending, late, last = (
         a_session(number, end=noon - timedelta(minutes=end)) for number, end in ((1, 3), (2, 1), (3, -5))
@@ -213,7 +213,7 @@ def test_an_earlier_manifest_that_can_not_be_read_hides_no_failure_and_keeps_not
     assert events[asset].extra["counts"]["failed"] == 1
 
 
-def test_what_is_wrong_with_earlier_windows_is_told_once(tmp_path, monkeypatch):
+def test_what_is_wrong_with_earlier_windows_is_reported_once(tmp_path, monkeypatch):
     noon, warned = START + timedelta(hours=12), []
     archiver(tmp_path, [], window_end=noon).execute({})
     (path,) = (tmp_path / "manifests").iterdir()
@@ -314,7 +314,7 @@ class HookOf(Hook):
 
 
 @pytest.mark.parametrize("dry_run", [True, False])
-def test_the_events_of_three_organisations_say_whose_they_are(tmp_path, dry_run):
+def test_the_events_of_three_organisations_report_whose_they_are(tmp_path, dry_run):
     asset, extras = Asset("transcripts"), []
     for organisation in ("7", "8", "9"):
         parameters = {"lessonspace_conn_id": f"conn_{organisation}", "destination": str(tmp_path / organisation)}

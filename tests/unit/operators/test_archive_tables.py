@@ -66,7 +66,7 @@ def test_a_span_builds_the_windows_that_overlap_it(tmp_path):
     assert build(tmp_path, window_start=START - timedelta(seconds=1), window_end=END)["manifests"] == 2
 
 
-def test_an_archive_without_json_files_is_told_what_it_lacks(tmp_path):
+def test_archive_without_json_files_gets_a_warning_with_what_it_lacks(tmp_path):
     two_nights(tmp_path, tables=False, formats=["txt"])
     with pytest.raises(
         LessonspaceError, match=r"lack the transcripts of 2 session.*json.*000000000001: it has no json"

@@ -78,7 +78,7 @@ def on_the_day_the_clocks_skip(zone, hour):
         ((2027, 3, 28, 1, 30), "give the window that starts at 2027-03-28T01:30:00Z"),
     ],
 )
-def test_a_manual_run_on_a_day_that_the_clocks_skip_is_told_which_window_to_give(tmp_path, archived_until, advice):
+def test_manual_run_on_a_day_that_the_clocks_skip_gets_the_window_to_give(tmp_path, archived_until, advice):
     if archived_until:
         end = datetime(*archived_until, tzinfo=timezone.utc)
         (tmp_path / "manifests").mkdir()
@@ -90,7 +90,7 @@ def test_a_manual_run_on_a_day_that_the_clocks_skip_is_told_which_window_to_give
     assert operator.hook.asked == []
 
 
-def test_an_empty_interval_on_any_other_day_is_told_of_the_timetable(tmp_path):
+def test_empty_interval_on_any_other_day_gets_advice_on_the_timetable(tmp_path):
     operator = archiver(tmp_path, [], window_start=None, window_end=None)
     with pytest.raises(LessonspaceInputError, match="use a CronDataIntervalTimetable"):
         operator.execute(on_the_day_the_clocks_skip("UTC", 1))
@@ -106,7 +106,7 @@ def test_the_window_is_logged(tmp_path, monkeypatch, given):
     assert f"Archiving sessions that ended from {bounds[0]} until {bounds[1]}" in lines
 
 
-def test_a_gap_between_windows_that_are_no_data_intervals_is_told_with_what_to_run(tmp_path, monkeypatch):
+def test_a_gap_between_windows_that_are_no_data_intervals_is_reported_with_what_to_run(tmp_path, monkeypatch):
     archiver(tmp_path, [], window_start=START - timedelta(days=2), window_end=START - timedelta(days=1)).execute({})
     for interval in ({}, {"data_interval_start": END, "data_interval_end": END}):
         (line,) = warnings_of(archiver(tmp_path, []), monkeypatch, **interval)
@@ -114,7 +114,7 @@ def test_a_gap_between_windows_that_are_no_data_intervals_is_told_with_what_to_r
         assert "backfill" not in line
 
 
-def test_manifests_that_can_not_be_listed_are_told_once_and_no_gap(tmp_path, monkeypatch):
+def test_manifests_that_can_not_be_listed_are_reported_once_and_no_gap(tmp_path, monkeypatch):
     def refuses(_):
         raise PermissionError("no listing")
 
@@ -180,7 +180,7 @@ def test_without_a_window_the_runs_data_interval_is_archived(tmp_path):
     assert operator.execute(interval)["counts"]["archived"] == 1
 
 
-def test_a_run_without_a_data_interval_is_told_what_to_do(tmp_path):
+def test_run_without_a_data_interval_gets_advice(tmp_path):
     operator = archiver(tmp_path, [a_session(1)], window_start=None, window_end=None)
     with pytest.raises(
         LessonspaceInputError, match=r"no window to archive.*without a logical date. Trigger it with one"

@@ -154,7 +154,7 @@ def test_a_destination_that_is_no_jsonl_file_is_refused_before_any_request(desti
 
 
 @pytest.mark.parametrize("destination", ["sessions/x.jsonl", "x.jsonl", "./x.jsonl", "../x.jsonl", "file:x.jsonl"])
-def test_a_file_that_would_lie_where_the_worker_runs_is_refused_before_any_request(destination):
+def test_a_file_that_would_be_where_the_worker_runs_is_refused_before_any_request(destination):
     refused(LessonspaceListSessionsOperator, "destination=.*with its whole path", destination=destination)
 
 
@@ -169,7 +169,7 @@ def test_a_list_can_go_into_a_file(tmp_path):
     assert (tmp_path / "a" / "sessions.jsonl").read_text() == f'{{"uuid": "{SESSION_ID}"}}\n'
 
 
-def test_a_list_too_large_for_xcom_says_to_use_destination(monkeypatch):
+def test_a_list_too_large_for_xcom_advises_to_use_destination(monkeypatch):
     monkeypatch.setattr(lists, "XCOM_LIMIT", 10)
     with pytest.raises(LessonspaceInputError, match=r"too large for XCom.*Give destination"):
         run(LessonspaceListSessionsOperator)
@@ -234,7 +234,7 @@ SAME = [
 
 
 @pytest.mark.parametrize("parameters", SAME)
-def test_what_would_change_nothing_is_not_sent_and_the_log_says_so(parameters, capsys):
+def test_what_would_change_nothing_is_not_sent_and_the_log_reports_it(parameters, capsys):
     result, asked = run(LessonspaceUpdateSessionOperator, session_id=SESSION_ID, **parameters)
     assert asked == [("get", SESSION_ID)]
     assert f"Session {SESSION_ID} already has these values: nothing was sent" in capsys.readouterr().out
@@ -250,7 +250,7 @@ def test_force_sends_what_would_change_nothing(parameters):
 
 
 @pytest.mark.parametrize("present", [None, "teacher"])
-def test_a_policy_that_nobody_can_read_is_not_taken_for_the_one_that_is_asked_for(present):
+def test_a_policy_that_no_one_can_read_is_not_taken_for_the_one_that_is_asked_for(present):
     hook = Hook({**SESSION, "recording_access_policy": present})
     _, asked = run(LessonspaceUpdateSessionOperator, session_id=SESSION_ID, recording_access_policy=[], hook=hook)
     assert asked[1:] == [("update", "Algebra", [])]
@@ -322,7 +322,7 @@ def test_the_link_to_a_recording_is_in_the_result_only_when_it_is_asked_for():
     assert result == {"session_id": SESSION_ID, "delivered": False, "recording_url": LINK}
 
 
-def test_a_delivery_that_fails_fails_the_task_and_says_so_without_the_link(capsys):
+def test_a_delivery_that_fails_fails_the_task_and_reports_it_without_the_link(capsys):
     def failing(recording, context):
         raise RuntimeError(f"no mail for {recording['recording_url']}")
 

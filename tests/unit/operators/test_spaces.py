@@ -170,7 +170,7 @@ def test_what_is_none_of_a_user_is_not_sent():
 @pytest.mark.parametrize(
     ("parameters", "field"), [({"name": "None"}, ": name is"), ({"user": {"name": "None"}}, ": user.name is")]
 )
-def test_somebody_may_be_called_none_but_the_log_tells_of_it(parameters, field, capsys):
+def test_someone_may_be_called_none_but_the_log_reports_it(parameters, field, capsys):
     operator = an_operator(**parameters)
     operator.execute({})
     assert sent(operator) == parameters
@@ -237,7 +237,7 @@ def failing(launch, context):
 
 
 @pytest.mark.parametrize("deliver", [failing, Notifier("{{ launch.client_url }}")])
-def test_a_delivery_that_fails_fails_the_task_and_says_so_without_the_link(deliver, capsys):
+def test_a_delivery_that_fails_fails_the_task_and_reports_it_without_the_link(deliver, capsys):
     with pytest.raises(LessonspaceError, match="'maths-7b' was not delivered") as caught:
         an_operator(deliver=deliver).execute({})
     told = "".join(traceback.format_exception(caught.type, caught.value, caught.tb))
@@ -294,7 +294,7 @@ def mail_in_steps(launch, context):
         (lambda launch, context: Notifier(launch["client_url"]), "Notifier"),
     ],
 )
-def test_a_delivery_that_nobody_runs_fails_the_task_and_says_why(deliver, made):
+def test_a_delivery_that_no_one_runs_fails_the_task_and_names_the_reason(deliver, made):
     with pytest.raises(LessonspaceError, match=f"not delivered .*plain function: it only made a {made}") as caught:
         an_operator(deliver=deliver).execute({"dag": None})
     gc.collect()
@@ -325,7 +325,7 @@ def test_a_link_of_another_shape_gives_no_page(client_url):
 
 
 @pytest.mark.parametrize("odd", [{"client_url": 7}, {"client_url": "https://[x/room-1"}, {"room_id": None}, {}])
-def test_an_odd_answer_is_delivered_all_the_same(odd):
+def test_an_odd_answer_is_delivered_anyway(odd):
     delivered = []
     operator = an_operator(deliver=lambda launch, context: delivered.append(launch))
     answer = {**LAUNCH, **odd} if odd else {"client_url": LINK, "created": True}
@@ -348,7 +348,7 @@ def test_every_launch_field_is_templated():
     )
 
 
-def test_the_external_token_is_rendered_for_the_api_and_for_nobody_else():
+def test_the_external_token_is_rendered_for_the_api_and_for_no_one_else():
     external = {"method": "child", "url": "https://s.example/{{ ds }}", "token": "{{ params.token }}"}
     operator = an_operator(name="Algebra {{ ds }}", auth_external=external)
     context = {"ds": "2026-11-24", "params": {"token": "t0ken-of-the-exam"}}

@@ -29,7 +29,7 @@ def getter(session=None, missing=False, found=True, **parameters):
     return operator
 
 
-def test_a_transcript_that_is_not_there_does_what_on_missing_says():
+def test_a_transcript_that_is_not_there_does_what_on_missing_requires():
     with pytest.raises(LessonspaceTranscriptNotReady):
         getter(missing=True).execute({})
     with pytest.raises(AirflowSkipException, match="is not there yet"):
@@ -59,7 +59,7 @@ def test_a_transcript_that_is_not_there_does_what_on_missing_says():
         ),
     ],
 )
-def test_a_missing_transcript_says_why_and_what_to_do(session, message, on_missing):
+def test_a_missing_transcript_names_the_reason_and_what_to_do(session, message, on_missing):
     with pytest.raises((LessonspaceTranscriptNotReady, AirflowSkipException)) as caught:
         getter(session, missing=True, found=session is not None, on_missing=on_missing).execute({})
     assert re.search(message, str(caught.value))

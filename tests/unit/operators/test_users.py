@@ -75,13 +75,13 @@ def test_a_user_is_removed(user_id):
     assert remove(user_id=user_id) == ({"user_id": 7, "status": "removed"}, [("remove", 7)])
 
 
-def test_a_user_who_is_gone_already_is_a_success():
+def test_a_user_who_was_removed_already_is_a_success():
     result, _ = remove(user_id=8)
     assert result == {"user_id": 8, "status": "already_gone"}
 
 
 @pytest.mark.parametrize("error", [LessonspaceNotFoundError("no such organisation"), LessonspaceAuthError("403")])
-def test_a_connection_that_leads_elsewhere_is_not_taken_for_a_user_who_is_gone(error):
+def test_a_connection_that_leads_elsewhere_is_not_taken_for_a_removed_user(error):
     with pytest.raises(type(error), match=str(error)):
         remove(hook=Hook(list_error=error), user_id=8)
 
@@ -92,7 +92,7 @@ def test_a_dry_run_sends_nothing():
 
 @pytest.mark.parametrize("user_id", [None, "", "None", "all", "ann@example.org", 0, -7, True, 7.0, [7], "7.0"])
 @pytest.mark.parametrize("dry_run", [True, False])
-def test_nobody_is_removed_without_an_integer_id(user_id, dry_run):
+def test_no_one_is_removed_without_an_integer_id(user_id, dry_run):
     hook = Hook()
     with pytest.raises(LessonspaceInputError, match=r"^user_id.*positive integer") as caught:
         remove(hook=hook, user_id=user_id, dry_run=dry_run)
@@ -101,7 +101,7 @@ def test_nobody_is_removed_without_an_integer_id(user_id, dry_run):
 
 
 @pytest.mark.parametrize("dry_run", [None, "", 0, "False"])
-def test_nobody_is_removed_for_a_dry_run_that_is_no_boolean(dry_run):
+def test_no_one_is_removed_for_a_dry_run_that_is_no_boolean(dry_run):
     hook = Hook()
     with pytest.raises(LessonspaceInputError, match=r"dry_run=.*True or False"):
         remove(hook=hook, user_id=7, dry_run=dry_run)

@@ -83,7 +83,7 @@ def test_it_is_not_waited_for_longer_than_execution_timeout():
         (("__fail__", {"error": "Trigger timeout"}), "check that a triggerer runs"),
     ],
 )
-def test_a_wait_that_times_out_is_a_tasks_timeout_whatever_on_missing_says(resumed, found):
+def test_a_wait_that_times_out_is_a_tasks_timeout_whatever_on_missing_is(resumed, found):
     operator = an_operator(Hook(), execution_timeout=timedelta(minutes=10), on_missing="skip")
     with pytest.raises(AirflowTaskTimeout) as caught:
         operator.resume_execution(*resumed, {})
@@ -105,7 +105,7 @@ def test_what_can_never_come_is_not_waited_for_and_the_reason_is_given():
 
 
 @pytest.mark.parametrize("status", ["not_eligible", "given_up"])
-def test_what_never_came_is_missing_as_on_missing_says(status):
+def test_what_never_came_is_missing_as_on_missing_requires(status):
     event = {"status": status, "reason": None, "message": "It was given up.", "session_id": SESSION}
     with pytest.raises(LessonspaceTranscriptNotReady, match="given up"):
         an_operator(Hook()).execute_complete({}, event)
@@ -119,7 +119,7 @@ def test_what_has_come_is_fetched():
     assert an_operator(Hook(SEGMENTS)).execute_complete({}, event) == SEGMENTS
 
 
-def test_a_wait_that_failed_is_an_error_that_names_the_session_whatever_on_missing_says():
+def test_a_wait_that_failed_is_an_error_that_names_the_session_whatever_on_missing_is():
     event = {"status": "error", "reason": "LessonspaceAuthError", "message": "401", "session_id": SESSION}
     with pytest.raises(LessonspaceError, match=f"{SESSION} failed: 401"):
         an_operator(Hook(), on_missing="none").execute_complete({}, event)

@@ -111,7 +111,7 @@ def test_a_notifier_that_fails_logs_its_frames():
     assert f'File "{__file__}", line {Notifier.notify.__code__.co_firstlineno + 1}, in notify' in text
 
 
-def test_a_failure_of_the_call_itself_says_that_there_are_no_frames():
+def test_a_failure_of_the_call_itself_reports_that_there_are_no_frames():
     assert "no frame of Python code" in failed(functools.partial(int, base="x"))
 
 

@@ -87,7 +87,7 @@ def test_a_path_that_is_one_already_is_looked_at_likewise():
         as_place(ObjectStoragePath("memory://conn@bucket/a"), "a folder")
 
 
-def test_airflow_says_which_filesystems_it_has():
+def test_airflow_reports_which_filesystems_it_has():
     assert has_filesystem("file")
     assert not has_filesystem("memory")
 
@@ -114,7 +114,7 @@ def without_libraries(monkeypatch):
         ("oss", "it", False),
     ],
 )
-def test_a_library_that_is_missing_is_told_with_what_to_install(
+def test_a_library_that_is_missing_is_reported_with_what_to_install(
     monkeypatch, without_libraries, scheme, package, is_airflows
 ):
     monkeypatch.setattr("lessonspace_provider.output.destinations.has_filesystem", lambda protocol: is_airflows)
@@ -131,12 +131,12 @@ def test_where_airflows_own_filesystem_takes_another_library_that_of_fsspec_is_n
     assert check_store(SimpleNamespace(protocol=scheme, conn_id="conn", path="bucket/a")) is None
 
 
-def test_of_a_store_that_fsspec_has_no_class_for_any_more_nothing_is_said_here(monkeypatch):
+def test_of_a_store_that_fsspec_has_no_class_for_any_more_nothing_is_reported_here(monkeypatch):
     monkeypatch.setattr(fsspec, "get_filesystem_class", Mock(side_effect=AttributeError))
     assert check_store(SimpleNamespace(protocol="adl", conn_id=None, path="bucket/a", storage_options={})) is None
 
 
-def test_azures_other_name_is_told():
+def test_azures_other_name_is_reported():
     with pytest.raises(LessonspaceInputError, match="write abfs:// in its place"):
         check_store(SimpleNamespace(protocol="az", conn_id="conn", path="bucket/a"))
 
@@ -178,7 +178,7 @@ class ClientError(Exception):
         (OSError("long " * 100), r"^.{,500}$", "Check that the worker reaches the store"),
     ],
 )
-def test_an_error_of_a_store_names_the_place_and_says_what_to_do_in_its_first_line(error, words, advice):
+def test_an_error_of_a_store_names_the_place_and_what_to_do_in_its_first_line(error, words, advice):
     told = str(destination_error(ObjectStoragePath("s3://school_aws@bucket/a/b.json"), error))
     assert told.startswith("The destination s3://school_aws@bucket/a/b.json can't be written or read (")
     assert re.search(words, told)

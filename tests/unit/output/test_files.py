@@ -41,7 +41,7 @@ def test_a_file_appears_with_its_folders_and_replaces_the_one_before(folder):
     assert [entry.name for entry in (folder / "x").iterdir()] == ["y.json"]
 
 
-def test_of_a_file_in_pieces_size_and_hash_are_told(folder):
+def test_of_a_file_in_pieces_size_and_hash_are_reported(folder):
     path = folder / "x" / "y.json"
     for pieces in (b"one", b"other"), (b"othe", b"", b"r one"), ():
         whole = b"".join(pieces)
@@ -212,7 +212,7 @@ def test_a_store_is_never_used_with_the_credentials_of_the_process_when_a_connec
 @pytest.mark.parametrize(
     "use", [read_whole, fingerprints_in, lambda path: write_whole(path, b""), lambda path: write_pieces(path, [])]
 )
-def test_a_file_in_the_place_of_a_folder_is_told_with_the_path(tmp_path, use):
+def test_a_file_in_the_place_of_a_folder_is_reported_with_the_path(tmp_path, use):
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(
         LessonspaceDestinationError, match=f"{tmp_path}/file/a can't be written or read.*folder's place"
@@ -266,7 +266,7 @@ def test_a_files_fingerprint_stays_until_it_is_written_again(folder):
     assert (after["a"] != before["a"], after["b"]) == (True, before["b"])
 
 
-def test_a_store_that_tells_no_writes_apart_gives_no_fingerprint(tmp_path, monkeypatch):
+def test_a_store_that_distinguishes_no_writes_gives_no_fingerprint(tmp_path, monkeypatch):
     folder = ObjectStoragePath(f"file://{tmp_path}")
     write_whole(folder / "a", b"one")
     found = [{"name": f"{tmp_path}/a", "size": 3, "type": "file", "mtime": None}]

@@ -74,7 +74,7 @@ def test_an_interrupt_at_any_line_leaves_no_lock_and_no_open_file(tmp_path):
     assert number > 10
 
 
-def test_an_interrupt_at_any_line_of_somebody_who_queues_leaves_no_lock_either(tmp_path, monkeypatch):
+def test_an_interrupt_at_any_line_of_someone_who_queues_leaves_no_lock_either(tmp_path, monkeypatch):
     path, queued, freed = tmp_path / "t", threading.Event(), threading.Event()
     real = fcntl.flock
 
@@ -142,7 +142,7 @@ def test_where_no_thread_is_to_be_had_nothing_stays_open(tmp_path, monkeypatch):
         assert open_files() == before
 
 
-def test_whoever_gave_up_leaves_the_queue_even_when_a_child_was_forked_meanwhile(tmp_path):
+def test_a_caller_that_gave_up_leaves_the_queue_even_when_a_child_was_forked_meanwhile(tmp_path):
     path = tmp_path / "t"
     with FileLock(path).entered(1.0):
         with pytest.raises(TimeoutError), FileLock(path).entered(0.01):
@@ -159,7 +159,7 @@ def test_whoever_gave_up_leaves_the_queue_even_when_a_child_was_forked_meanwhile
         os.waitpid(child, 0)
 
 
-def test_whoever_gave_up_leaves_no_file_open(tmp_path):
+def test_a_caller_that_gave_up_leaves_no_file_open(tmp_path):
     path = tmp_path / "t"
     before = open_files()
     with FileLock(path).entered(1.0):

@@ -31,7 +31,7 @@ def gate(tmp_path, naps):
     )
 
 
-def test_a_pause_that_is_longer_than_the_longest_wait_is_an_error_at_once_that_says_what_to_change(gate, naps):
+def test_a_pause_that_is_longer_than_the_longest_wait_is_an_error_at_once_that_names_what_to_change(gate, naps):
     gate.pause(60.0)
     words = r"rate_limit_max_wait=3 s: after 0 s in the queue, the next one would come in 60 s, since.*pause.*raise"
     with pytest.raises(LessonspaceRateLimitedError, match=words) as caught:
@@ -98,11 +98,11 @@ def test_the_files_carry_a_hash_and_not_the_key_and_belong_to_this_user_alone(tm
         assert path.stat().st_mode & 0o077 == 0
 
 
-def test_the_state_lies_in_airflows_home_when_that_can_be_written_to(tmp_path):
+def test_the_state_is_in_airflows_home_when_that_can_be_written_to(tmp_path):
     assert state_directory(None, {"AIRFLOW_HOME": str(tmp_path)}).parent == tmp_path
 
 
-def test_otherwise_it_lies_in_a_private_folder_of_the_user_under_the_temporary_directory(tmp_path, monkeypatch):
+def test_otherwise_it_is_in_a_private_folder_of_the_user_under_the_temporary_directory(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     directory = state_directory(None, {"AIRFLOW_HOME": str(tmp_path / "nowhere")})
     assert directory == tmp_path / f"lessonspace_rate_limit_{os.getuid()}"
@@ -234,7 +234,7 @@ def test_pace_that_a_stopped_process_has_locked_is_an_error_and_not_a_wait_witho
     gate.acquire()
 
 
-def test_a_directory_in_the_home_of_nobody_is_refused(tmp_path, monkeypatch):
+def test_a_directory_in_the_home_of_no_one_is_refused(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(LessonspaceInputError, match=r"rate_limit_dir='~no_such_user/x' was refused.*absolute path"):
         state_directory("~no_such_user/x", {})
@@ -247,7 +247,7 @@ def test_a_directory_that_can_not_be_made_is_named():
 
 
 @pytest.mark.parametrize("kind", ["machine", "pod", "container"])
-def test_in_a_container_the_log_says_once_that_the_limit_holds_there_only(tmp_path, monkeypatch, caplog, kind):
+def test_in_a_container_the_log_notes_once_that_the_limit_holds_there_only(tmp_path, monkeypatch, caplog, kind):
     monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
     monkeypatch.setattr(rate_limit, "DOCKER_MARK", tmp_path / "mark")
     if kind == "pod":
@@ -271,7 +271,7 @@ def test_limit_that_is_shared_or_off_needs_no_notice(monkeypatch, settings):
     assert rate_limit.scope_notice(settings) is None
 
 
-def test_a_clock_that_steps_back_blocks_nobody(gate, naps, monkeypatch):
+def test_a_clock_that_steps_back_blocks_no_one(gate, naps, monkeypatch):
     gate.acquire()
     monkeypatch.setattr("time.time", lambda: -60.0)
     monkeypatch.setattr("time.time_ns", lambda: -60_000_000_000)
@@ -320,7 +320,7 @@ def test_a_far_store_is_asked_ahead_so_that_the_permit_comes_with_the_slot(tmp_p
 @pytest.mark.parametrize(
     ("stalls", "delays"), [(0.0, []), (0.015, []), (0.06, [pytest.approx(0.06)]), (60.0, [RESERVATION_LAPSES])]
 )
-def test_a_machine_that_goes_on_late_with_its_permit_makes_the_others_wait_as_much_longer(tmp_path, stalls, delays):
+def test_a_machine_that_continues_late_with_its_permit_makes_the_others_wait_as_much_longer(tmp_path, stalls, delays):
     store = FarStore(trip=0.04, slot=3.0)
     store.stalls = stalls
     gate = RateGate(
@@ -391,6 +391,6 @@ def test_a_user_without_a_home_needs_none(tmp_path, monkeypatch):
     assert state_directory(None, {}).parent == tmp_path
 
 
-def test_a_pace_far_ahead_of_a_machine_that_was_started_again_stops_nobody(tmp_path):
+def test_a_pace_far_ahead_of_a_machine_that_was_started_again_stops_no_one(tmp_path):
     (tmp_path / "p").write_bytes(b'{"next_slot": 1e12, "slowness": 1.0, "paused_until": 1e12, "slots": {}}')
     RateGate(FileLock(tmp_path / "t"), LocalPaceStore(tmp_path / "p"), "here", per_second=5, max_wait=0.1).acquire()

@@ -44,7 +44,7 @@ def test_permits_are_evenly_spaced_a_little_under_the_limit(per_second):
     assert gaps == pytest.approx([SPACING_MARGIN / per_second] * 5)
 
 
-def test_time_that_nobody_used_is_not_saved_up_for_a_burst():
+def test_time_that_no_one_used_is_not_saved_up_for_a_burst():
     pace, _ = permits(Pace(), 100.0, 3)
     _, moments = permits(pace, 200.0, 3)
     assert [moment - 200.0 for moment in moments] == pytest.approx([0.0, GAP, 2 * GAP])
@@ -69,7 +69,7 @@ def test_a_reservation_belongs_to_the_host_so_a_killed_process_loses_no_slot():
     assert 100.05 + wait_of_the_next_process == pytest.approx(100.01 + wait)
 
 
-def test_a_reservation_that_nobody_came_for_lapses_instead_of_making_a_burst():
+def test_a_reservation_that_no_one_came_for_lapses_instead_of_making_a_burst():
     pace, _ = permits(Pace(), 100.0, 1, host="a")
     pace, _ = take(pace, 100.0, per_second=5.0, host="b")  # and b dies
     pace, moments = permits(pace, 110.0, 1, host="a")
@@ -79,7 +79,7 @@ def test_a_reservation_that_nobody_came_for_lapses_instead_of_making_a_burst():
 
 
 @pytest.mark.parametrize("late", [0.01, 0.05, 0.1, 0.2, 3.0])
-def test_whoever_takes_a_permit_late_leaves_the_next_host_its_distance(late):
+def test_a_late_caller_leaves_the_next_host_its_distance(late):
     pace, _ = permits(Pace(), 100.0, 1, host="c")
     pace, wait = take(pace, 100.0, per_second=5.0, host="a")
     pace, _ = take(pace, 100.0, per_second=5.0, host="b")
@@ -92,7 +92,7 @@ def test_whoever_takes_a_permit_late_leaves_the_next_host_its_distance(late):
 
 @pytest.mark.parametrize("lateness", [0.06, 0.25, 0.8])
 @pytest.mark.parametrize("who_is_late", ["c", "abc"])
-def test_hosts_that_are_always_late_are_served_all_the_same(lateness, who_is_late):
+def test_hosts_that_are_always_late_are_served_anyway(lateness, who_is_late):
     pace, served = Pace(), Counter()
     asking = [(0.0, "a"), (0.0, "b"), (0.0, "c")]
     while (now := asking[0][0]) < 120.0:
@@ -105,7 +105,7 @@ def test_hosts_that_are_always_late_are_served_all_the_same(lateness, who_is_lat
     assert sum(served.values()) > 120 * 5 * 0.2
 
 
-def test_after_a_429_everybody_pauses_and_goes_on_more_slowly_then_recovers():
+def test_after_a_429_everyone_pauses_and_continues_more_slowly_then_recovers():
     pace, _ = permits(Pace(), 100.0, 1)
     pace = slow_down(pace, 100.1, retry_after=7.0)
     pace, moments = permits(pace, 100.2, 200)
@@ -173,7 +173,7 @@ def test_slowness_has_an_end():
     assert pace.slowness == SLOWEST
 
 
-def test_slots_that_nobody_used_count_as_much_as_those_that_were():
+def test_slots_that_no_one_used_count_as_much_as_those_that_were():
     slow = Pace(next_slot=100.0, slowness=3.0)
     idle, _ = take(slow, 100.0 + 10 * 3 * GAP, per_second=5.0, host="a")
     assert idle.slowness - 1 == pytest.approx(2 * RECOVERY**11)
@@ -195,7 +195,7 @@ def test_a_key_that_was_idle_for_an_hour_is_not_slow():
         Pace(next_slot=100.0, slots={"b": 86_399.0, "a": 100.0}),
     ],
 )
-def test_times_that_a_clock_set_back_has_left_far_ahead_stop_nobody(ahead):
+def test_times_that_a_clock_set_back_has_left_far_ahead_stop_no_one(ahead):
     pace, moments = permits(replace(ahead, slowness=2.0), 100.0, 2)
     assert moments == pytest.approx([100.0, 100.0 + 2 * GAP], rel=0.01)
     assert pace.slowness > 1.9
@@ -226,7 +226,7 @@ def test_a_clock_set_back_in_a_pause_is_waited_out_for_no_longer_than_a_pause():
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_nobody_passes_before_the_slot_that_busy_late_and_refused_hosts_have_left(seed):
+def test_no_one_passes_before_the_slot_that_busy_late_and_refused_hosts_have_left(seed):
     chance, pace = random.Random(seed), Pace()
     hosts = [str(number) for number in range(chance.choice([1, 2, 8, 60]))]
     asking = [(0.0, host) for host in hosts]

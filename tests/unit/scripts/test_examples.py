@@ -54,7 +54,7 @@ def test_what_the_examples_write_stays_in_the_folder_of_the_run() -> None:
     assert len(set(values)) == len(values)
 
 
-def test_whoever_runs_the_ui_is_told_of_every_example() -> None:
+def test_make_ui_names_every_example() -> None:
     line = what_to_trigger("the space")
     assert "\n" not in line
     assert [name for name in example_dags() if not re.search(rf"\b{name}\b", line)] == []

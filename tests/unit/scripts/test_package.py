@@ -32,12 +32,12 @@ def test_a_commit_is_released_when_tag_version_and_changelog_agree():
         ({"is_clean": False}, "not committed"),
     ],
 )
-def test_one_that_does_not_agree_is_not_and_it_is_said_what_does_not(change, told):
+def test_commit_that_does_not_agree_is_refused_with_what_disagrees(change, told):
     (obstacle,) = obstacles(replace(GOOD, **change))
     assert told in obstacle
 
 
-def test_all_that_speaks_against_it_is_said_at_once():
+def test_all_obstacles_to_a_release_are_reported_at_once():
     assert len(obstacles(Commit("1.2.0", "", (), is_clean=False))) == 3
 
 

@@ -85,7 +85,7 @@ def test_a_session_without_a_file_shows_why() -> None:
     assert "(one person only)" in session_table(manifest(not_eligible("one person only")))
 
 
-def test_a_session_without_a_name_says_so() -> None:
+def test_a_session_without_a_name_reports_it() -> None:
     assert session_table(manifest(archived(None))).splitlines()[2].startswith("(no name)")
 
 

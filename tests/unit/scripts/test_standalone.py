@@ -91,7 +91,7 @@ def test_every_airflow_setting_exists() -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux shares a bound port with the server")
-def test_a_reserved_port_serves_the_server_and_nobody_else() -> None:
+def test_a_reserved_port_serves_the_server_and_no_one_else() -> None:
     with reserve_loopback_port() as reserved, socket.socket() as server, reserve_loopback_port() as another:
         server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         server.bind(reserved.getsockname())

@@ -177,7 +177,7 @@ def test_importing_the_sensors_imports_no_http_client():
     [({"session_id": SESSION_ID}, ENDED), ({"space_id": "room-1", **WINDOW}, [ENDED])],
 )
 @pytest.mark.parametrize("deferrable", [False, True])
-def test_the_result_holds_ids_times_and_counts_and_nobody(deferrable, parameters, answer):
+def test_the_result_holds_ids_times_and_counts_and_no_one(deferrable, parameters, answer):
     sensor = a_sensor(answer, deferrable=deferrable, **parameters)
     result = sensor.execute({})
     assert result == {
@@ -223,7 +223,7 @@ def test_a_poke_that_finds_it_running_is_not_done():
     assert (poked.is_done, poked.xcom_value) == (False, None)
 
 
-def test_a_session_that_nobody_has_joined_yet_is_waited_for():
+def test_a_session_that_no_one_has_joined_yet_is_waited_for():
     sensor = a_sensor(LessonspaceNotFoundError("none", status=404), RUNNING, ENDED, session_id=SESSION_ID)
     assert sensor.execute({})["session_id"] == SESSION_ID
     assert sensor.hook.calls == [SESSION_ID] * 3
@@ -304,7 +304,7 @@ def test_a_poked_wait_ends_at_its_timeout(softness, ends):
         ({"on_no_session": "skip", "never_fail": True}, AirflowSkipException),
     ],
 )
-def test_when_no_session_was_the_lesson_the_task_ends_as_the_author_says(deferrable, parameters, ends):
+def test_when_no_session_was_the_lesson_the_task_ends_as_the_author_chose(deferrable, parameters, ends):
     sensor = a_sensor([{**ENDED, "guests": [], "profiles": [{"user": 1}]}], space_id="room-1", **WINDOW, **parameters)
     sensor.deferrable = deferrable
     with pytest.raises(ends):
@@ -384,7 +384,7 @@ def deferral_of(sensor):
     return caught.value
 
 
-def test_a_sensor_that_found_it_running_defers_and_says_when_it_asked():
+def test_a_sensor_that_found_it_running_defers_and_reports_when_it_asked():
     sensor = a_sensor(RUNNING, session_id=SESSION_ID.upper(), deferrable=True, timeout=600, poke_interval=45)
     before = datetime.now(timezone.utc).timestamp()
     deferral = deferral_of(sensor)
@@ -479,7 +479,7 @@ def test_an_error_of_the_trigger_ends_the_wait_with_its_kind_and_message():
         event("brand_new", session={"session_id": SESSION_ID}),
     ],
 )
-def test_an_event_of_another_version_fails_and_says_what_to_do(unknown):
+def test_an_event_of_another_version_fails_and_names_what_to_do(unknown):
     with pytest.raises(LessonspaceWaitFailed, match="restart the triggerer"):
         a_sensor(session_id=SESSION_ID).execute_complete({}, unknown)
 
@@ -538,7 +538,7 @@ def test_execution_timeout_ends_a_poked_wait_like_a_deferred_one(monkeypatch, so
         a_sensor(RUNNING, session_id=SESSION_ID, **softness).execute({})
 
 
-def test_a_soft_failure_says_what_failed():
+def test_a_soft_failure_names_what_failed():
     with pytest.raises(AirflowSkipException, match="key was refused"):
         a_sensor(TERMINAL[0], session_id=SESSION_ID, soft_fail=True).execute({})
     sensor = a_sensor(session_id=SESSION_ID, soft_fail=True)

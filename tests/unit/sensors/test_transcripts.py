@@ -202,7 +202,7 @@ def test_when_the_trigger_found_it_the_uuid_is_the_result():
 
 
 @pytest.mark.parametrize("status", ["not_eligible", "given_up", "error"])
-def test_what_the_trigger_says_ends_the_wait(status):
+def test_what_the_trigger_reports_ends_the_wait(status):
     with pytest.raises(LessonspaceWaitFailed, match="what happened"):
         a_sensor().execute_complete({}, event(status))
     with pytest.raises(AirflowSkipException):
@@ -210,7 +210,7 @@ def test_what_the_trigger_says_ends_the_wait(status):
 
 
 @pytest.mark.parametrize("unknown", [{}, event("waiting"), event("brand_new"), event(None)])
-def test_an_event_of_another_version_fails_and_says_what_to_do(unknown):
+def test_an_event_of_another_version_fails_and_names_what_to_do(unknown):
     with pytest.raises(LessonspaceWaitFailed, match="restart the triggerer"):
         a_sensor().execute_complete({}, unknown)
 

@@ -47,7 +47,7 @@ class Connection:
         return {"uuid": session_id, "start_time": NOW.isoformat(), "end_time": None}
 
 
-def test_a_session_that_runs_on_after_the_wait_is_asked_for_once_more_and_not_with_each_poll(monkeypatch):
+def test_a_session_that_runs_on_after_the_wait_is_asked_for_again_and_not_with_each_poll(monkeypatch):
     connection = Connection(polls=10)
 
     @asynccontextmanager

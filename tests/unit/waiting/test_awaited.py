@@ -174,7 +174,7 @@ def test_only_a_session_that_took_up_most_of_the_window_is_certainly_the_lesson(
     assert awaited.is_certain(verdict) is certain
 
 
-def test_what_is_known_from_the_list_alone_never_makes_it_certain_that_nobody_came():
+def test_what_is_known_from_the_list_alone_never_makes_it_certain_that_no_one_came():
     awaited = AwaitedLesson(LESSON, SPACE_ID)
     verdict = awaited.verdict([], TEN + timedelta(hours=1))
     assert verdict.status == "no_session"

@@ -97,7 +97,7 @@ REAL = held("real", "09:10:00", "09:55:00")
         ),
     ],
 )
-def test_the_lesson_is_the_session_with_enough_people_that_takes_up_most_of_the_window(sessions, lesson):
+def test_the_lesson_is_the_session_with_enough_people_that_covers_most_of_the_window(sessions, lesson):
     verdict = decide(sessions)
     assert (verdict.status, verdict.session and verdict.session.session_id) == ("ended", lesson)
     assert lesson in verdict.message
@@ -145,7 +145,7 @@ def test_a_running_session_that_can_not_be_the_lesson_is_not_waited_for(running)
         pytest.param([held("none", "09:00:00", "09:30:00", people=0)], id="a session without people"),
     ],
 )
-def test_a_lesson_that_nobody_held_is_waited_for_until_it_is_given_up(sessions):
+def test_a_lesson_that_no_one_held_is_waited_for_until_it_is_given_up(sessions):
     assert decide(sessions, now="10:14:59").status == "waiting"
     assert decide(sessions, now="10:15:00").status == "no_session"
     assert decide(sessions, now="10:15:00").session is None
@@ -162,7 +162,7 @@ def test_the_lesson_before_that_ended_at_the_very_moment_when_this_one_begins_is
     assert decide([before], now="10:15:00", lesson=lesson).session is None
 
 
-def test_the_reason_for_no_session_tells_nobody_from_too_few():
+def test_the_reason_for_no_session_distinguishes_none_from_too_few():
     assert "none at all" in decide([], now="11:00:00").message
     assert "1 people: too few people" in decide([ALONE], now="11:00:00").message
 
@@ -347,7 +347,7 @@ def test_a_lesson_that_is_never_given_up_may_be_held_later_but_not_earlier():
         ("11:00:00", None, 0),
     ],
 )
-def test_the_overlap_is_the_part_of_the_window_that_a_session_takes_up_or_may_take_up(start, end, minutes):
+def test_the_overlap_is_the_part_of_the_window_that_a_session_covers_or_may_cover(start, end, minutes):
     assert LESSON.overlap(held("s", start, end)) == timedelta(minutes=minutes)
 
 

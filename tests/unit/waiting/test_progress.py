@@ -45,7 +45,7 @@ def test_an_outage_is_logged_like_any_wait_and_hides_nothing_that_was_found():
     assert str(progress) == "Found at 2026-11-23T09:00:00Z: It was running. The last check failed: 503"
 
 
-def test_a_wait_without_a_finished_check_says_so():
+def test_a_wait_without_a_finished_check_reports_it():
     progress = Progress(Lines())
     assert "see the triggerer's log" in str(progress)
     progress.failed(LessonspaceError("503"), NINE)

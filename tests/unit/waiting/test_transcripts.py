@@ -74,7 +74,7 @@ def test_sessions_that_ended_together_are_not_checked_together():
 
 
 @pytest.mark.parametrize("seconds", [-600, 0, 1, 299, 300, 301, 329, 330, 4_000, 43_200, 600_000])
-def test_the_next_check_lies_ahead_and_is_the_same_until_then(seconds):
+def test_the_next_check_is_ahead_and_is_the_same_until_then(seconds):
     now = END + timedelta(seconds=seconds)
     for session_id in SESSION_IDS[:20]:
         following = next_check_at(session_id, END, now, 52 * WEEK)

@@ -122,7 +122,7 @@ def test_a_session_that_cannot_be_read_is_noted_and_the_others_are_counted():
     assert (room, start, end, people, billable) == ("Chess", None, None, [], None)
 
 
-def test_without_a_session_nobody_came():
+def test_without_a_session_no_one_came():
     assert of_maths() == ("missed: nobody came", [], {})
 
 
@@ -161,7 +161,7 @@ def test_one_person_whose_name_is_written_in_several_ways_has_one_row_with_the_f
     ]
 
 
-def test_a_name_without_an_address_is_nobody_when_two_have_it():
+def test_a_name_without_an_address_is_no_one_when_two_have_it():
     lesson = a_lesson(1, students=(BEN, renamed(BEN, email="b@x.example")))
     report = count([lesson], {"l1": [a_session(lesson, A, (renamed(BEN, email=""), "student", 0, 45))]})
     assert [row.attended for row in report.people("student")] == [0, 0]
@@ -195,13 +195,13 @@ def test_users_are_found_also_when_their_ids_are_text():
     assert (report.held, report.percent, report.people("not in the timetable")) == (1, 100, [])
 
 
-def test_a_user_without_a_name_is_told_by_the_id():
+def test_a_user_without_a_name_is_named_by_the_id():
     nameless = Person("", "")
     (row,) = count([], {}, [a_session(MATHS, (nameless, None, 0, 45))]).people("not in the timetable")
     assert row.name == f"User {user_id(nameless)}"
 
 
-def test_what_is_not_sure_is_told_of_the_person_and_the_lesson():
+def test_what_is_not_sure_is_reported_of_the_person_and_the_lesson():
     report = count([MATHS], {"l1": [a_session(MATHS, A, (BEN, "student", 5, None), G)]})
     assert report.notes == [("Ben Ito", "Maths, Tue 10 Nov, 09:00", DOUBTS["leave_missing"])]
     assert [row.unsure for row in report.people("student")] == [1, 0]

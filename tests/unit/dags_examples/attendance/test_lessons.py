@@ -41,7 +41,7 @@ def test_a_weeks_lessons_are_in_their_order_also_when_the_clocks_change(read, mo
     assert lesson_label(lessons[-1]) == f"Biology, Sun {lessons[-1].start.day} {lessons[-1].start:%b}, 23:00"
 
 
-def test_a_row_that_cannot_be_read_is_told_once(read):
+def test_a_row_that_cannot_be_read_is_reported_once(read):
     lessons, refused = read(f"a,Art,Mondy,9:00,9:45,{ADA_AND_BEN},", f"b,Biology,Monday,9:00,9:45,{ADA_AND_BEN},")
     assert [lesson.subject for lesson in lessons] == ["Biology"]
     (problem,) = refused

@@ -61,19 +61,19 @@ def test_what_needs_attention_comes_first_and_in_words():
     assert places == sorted(places)
 
 
-def test_the_totals_tell_the_students_attendance_of_all_lessons_that_were_taught():
+def test_the_totals_show_the_students_attendance_of_all_lessons_that_were_taught():
     totals = "planned 4 taught 2 nobody taught 1 not clear 1 attendance of students 33 % billable minutes 216"
     assert totals in text_of(a_full_week())
 
 
-def test_rows_that_cannot_be_read_are_told_also_when_no_row_can():
+def test_rows_that_cannot_be_read_are_reported_also_when_no_row_can():
     text = text_of(count([], refused=[BAD_DAY]))
     assert "What needs attention Rows of the timetable that can't be read: 1" in text
     assert BAD_DAY in text
     assert "No lessons were planned" not in text
 
 
-def test_a_week_without_anything_says_so():
+def test_a_week_without_anything_reports_it():
     assert "No lessons were planned in this week, and no sessions were held." in text_of(count([]))
 
 
@@ -84,7 +84,7 @@ def test_text_of_others_is_no_html():
     assert stranger.name in html.unescape(page)
 
 
-def test_namesakes_are_told_apart_by_their_addresses_also_in_plots():
+def test_namesakes_are_distinguished_by_their_addresses_also_in_plots():
     namesake = Person("ada BYRON", "a2@s.example")
     other = a_lesson(2, teacher=namesake)
     report = count(
@@ -138,7 +138,7 @@ def test_no_plot_is_drawn_of_nothing():
     assert by_attendance([]).bars == by_lateness([]).bars == lessons_by_day(count([])).bars == []
 
 
-def test_the_days_of_a_week_over_new_year_say_both_years():
+def test_the_days_of_a_week_over_new_year_name_both_years():
     report = count([], begin=datetime(2026, 12, 28, tzinfo=LONDON), end=datetime(2027, 1, 4, tzinfo=LONDON))
     assert days(report) == "28 December 2026 to 3 January 2027"
 

@@ -49,11 +49,11 @@ def test_other_cells_stay_as_they_are(name):
     assert written(name) == name
 
 
-def test_lines_end_as_rfc_4180_says():
+def test_lines_end_as_rfc_4180_requires():
     assert as_csv(count([])) == "\ufeff".encode() + ",".join(COLUMNS).encode() + b"\r\n"
 
 
-def test_a_teacher_who_missed_lessons_has_no_attendance_that_looks_like_a_good_one():
+def test_a_teacher_who_missed_lessons_has_no_attendance_that_resembles_a_good_one():
     lessons = [a_lesson(number) for number in (1, 2, 3, 4)]
     came = a_session(lessons[0], (ADA, "teacher", 0, 45), (BEN, "student", 0, 45))
     teacher, student = rows_of(count(lessons, {"l1": [came]}))
