@@ -24,7 +24,7 @@ Airflow Variables:
 **If the mail fails**, the task fails, and the next run sends the alerts again. A timetable that can't be read fails the
 task. A row that can't be read is reported like a lesson; the other lessons are watched.
 
-Keep `lesson_watch.py`, `attendance_lessons.py` and `class_timetable.py` beside this file.
+Keep `lesson_watch.py`, the folder `attendance` and `class_timetable.py` beside this file.
 """
 
 from __future__ import annotations
@@ -48,11 +48,11 @@ from lessonspace_provider.waiting import space_id_of
 sys.path.append(str(Path(__file__).parent))
 
 import lesson_watch as watch
-from attendance_lessons import planned_lessons
+from attendance.lessons import planned_lessons
 from class_timetable import timetable_file
 
 if TYPE_CHECKING:
-    from attendance_lessons import PlannedLesson
+    from attendance.lessons import PlannedLesson
 
     from lessonspace_provider.hooks.lessonspace import LessonspaceHook
 

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta, timezone
 from hashlib import sha256
 from typing import Any, Literal, NamedTuple
 
-from attendance_lessons import STUDENT, TEACHER, Person, PlannedLesson, lesson_label
+from attendance.lessons import STUDENT, TEACHER, Person, PlannedLesson, lesson_label
 
 from lessonspace_provider.attendance import Stay, attendance, profiles_by_user
 from lessonspace_provider.exceptions import LessonspaceError

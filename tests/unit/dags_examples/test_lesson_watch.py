@@ -7,7 +7,7 @@ from datetime import datetime, timedelta, timezone
 
 import lesson_watch as watch
 import pytest
-from attendance_lessons import STUDENT, TEACHER, Person, PlannedLesson
+from attendance.lessons import STUDENT, TEACHER, Person, PlannedLesson
 
 NINE = datetime(2026, 11, 30, 9, tzinfo=timezone.utc)
 MINUTE = timedelta(minutes=1)
