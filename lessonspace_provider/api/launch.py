@@ -118,9 +118,14 @@ def _link_window(launch_id: str, given: Mapping[str, object]) -> Timeouts:
             f"Space {launch_id!r} was not launched: timeouts were given together with lesson_start or lesson_end. Give "
             f"one of them. Nothing was sent."
         )
+    if missing := [name for name in ("lesson_start", "lesson_end") if name not in given]:
+        raise LessonspaceInputError(
+            f"Space {launch_id!r} was not launched: {missing[0]} was not given. Give lesson_start and lesson_end "
+            f"together, or neither. Nothing was sent."
+        )
     return link_window(
-        given.get("lesson_start"),
-        given.get("lesson_end"),
+        given["lesson_start"],
+        given["lesson_end"],
         join_early=given.get("join_early", DEFAULT_MARGIN),
         join_late=given.get("join_late", DEFAULT_MARGIN),
     )

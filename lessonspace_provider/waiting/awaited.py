@@ -115,10 +115,13 @@ def end_from_dict(keywords: Mapping[str, Any]) -> AwaitedSession | AwaitedLesson
     """
     if keywords.get("session_id") is not None:
         return AwaitedSession.from_dict(keywords)
-    if keywords.get("space_id") is None and keywords.get("launch_id") is None:
+    in_space = keywords.get("space_id") is not None or keywords.get("launch_id") is not None
+    missing = [name for name in ("window_start", "window_end") if in_space and keywords.get(name) is None]
+    if missing or not in_space:
+        lacks = f" It lacks {' and '.join(missing)}." if missing else ""
         raise LessonspaceInputError(
-            "A session's end is waited for by session_id, or by either space_id or launch_id with window_start and "
-            "window_end. Nothing was sent."
+            f"A session's end is waited for by session_id, or by either space_id or launch_id with window_start and "
+            f"window_end.{lacks} Nothing was sent."
         )
     return AwaitedLesson.from_dict(keywords)
 

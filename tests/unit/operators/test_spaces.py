@@ -103,7 +103,7 @@ def mail_in_a_task(launch, context):
         ({"deliver": lambda launch: None}, "a function that takes two arguments, launch and context"),
         ({"deliver": lambda launch, context, address: None}, "takes two arguments, launch and context"),
         ({"user": {"name": None, "email": None}}, r"all of user is None \(name, email\).* a guest's link"),
-        ({"lesson_start": SOON}, "lesson_end=None"),
+        ({"lesson_start": SOON}, "lesson_end was not given"),
         ({"lesson_start": SOON, "lesson_end": SOON}, "later than lesson_start"),
         ({"lesson_start": SOON, "lesson_end": SOON + timedelta(hours=1), "join_early": -1}, "join_early=-1"),
         ({"lesson_start": SOON, "lesson_end": SOON + timedelta(hours=1), "timeouts": {}}, "Give one of them"),

@@ -268,6 +268,11 @@ def test_an_awaited_transcript_survives_json(ended_at):
         ({"space_id": "a/b"}, "space_id='a/b'"),
         ({"launch_id": " "}, "launch_id=' '"),
         ({"space_id": "room-1", "window_end": NINE.isoformat()}, "is empty"),
+        (
+            {"space_id": "room-1", "window_start": None, "window_end": None},
+            "with window_start and window_end. It lacks window_start and window_end.",
+        ),
+        ({"launch_id": "maths", "window_end": None}, "It lacks window_end."),
         ({"space_id": "room-1", "min_participants": "2"}, "min_participants='2'"),
         ({"space_id": "room-1", "give_up_at": "soon"}, "give_up_at='soon'"),
         ({"space_id": "room-1", "max_delay": -1}, "max_delay=-1"),
