@@ -7,7 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, redirect_stdout, suppress
 from contextvars import ContextVar
 from typing import NamedTuple, TextIO
 
@@ -30,7 +30,12 @@ def results_apart() -> Iterator[None]:
     """
     output = sys.__stdout__
     if output is None or sys.stdout is not output:
-        yield
+        token = _results.set(sys.stdout)
+        try:
+            with redirect_stdout(sys.stderr):
+                yield
+        finally:
+            _results.reset(token)
         return
     output.flush()
     descriptor = output.fileno()
