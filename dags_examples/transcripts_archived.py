@@ -33,7 +33,9 @@ with DAG(
     @task
     def report(triggering_asset_events: Any = None) -> list[dict[str, Any]]:
         """Give what each archive of this run said of itself, and act on what came late and on what never came."""
-        extras = [event.extra for events in (triggering_asset_events or {}).values() for event in events]
+        events = [event for events in (triggering_asset_events or {}).values() for event in events]
+        # The events of single partitions have the same extra as the one without a partition.
+        extras = [event.extra for event in events if getattr(event, "partition_key", None) is None]
         for extra in extras:
             counts, earlier = extra["counts"], extra["earlier"]
             say(f"{counts} in {extra['manifest']}")

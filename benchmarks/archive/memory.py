@@ -9,7 +9,6 @@ resident memory after an empty window, for which all that is needed was imported
 
 from __future__ import annotations
 
-import gc
 import json
 import logging
 import os
@@ -20,14 +19,12 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 from benchmarks.archive.runs import MINUTE, RATE
+from benchmarks.shared.process_memory import idle_memory, peak_memory
 from benchmarks.shared.servers import NO_SESSIONS, RunningSandbox, lessonspace_connection, sandbox
 from lessonspace_provider.sandbox.messages import NewSession
 from scripts.processes import CHECKOUT
 
 EMPTY_WINDOW = ("2026-01-01T00:00:00Z", "2026-01-01T00:00:01Z")
-
-#: What to write to a process's clear_refs to have its peak forgotten (proc(5)).
-FORGET_PEAK = "5"
 
 
 @dataclass(frozen=True)
@@ -112,11 +109,9 @@ def main(destination: str, window_start: str, window_end: str, formats: str) -> 
     """Archive a window, and print what it took."""
     logging.disable(logging.CRITICAL)
     archive_window(destination, *EMPTY_WINDOW, formats)
-    gc.collect()
-    Path("/proc/self/clear_refs").write_text(FORGET_PEAK)
-    idle = resident_memory("VmRSS")
+    idle = idle_memory()
     archive_window(destination, window_start, window_end, formats)
-    print(json.dumps([idle, resident_memory("VmHWM")]))
+    print(json.dumps([idle, peak_memory()]))
 
 
 def archive_window(destination: str, window_start: str, window_end: str, formats: str) -> None:
@@ -132,12 +127,6 @@ def archive_window(destination: str, window_start: str, window_end: str, formats
         window_end=window_end,
         formats=formats.split(","),
     ).execute(Context())
-
-
-def resident_memory(field: str) -> int:
-    """Read one of this process's figures, in bytes."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith(field)) * 1024
 
 
 if __name__ == "__main__":

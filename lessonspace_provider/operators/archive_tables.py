@@ -127,7 +127,8 @@ def report_days(context: Context, outlets: Sequence[object], extra: dict[str, An
     """
     Add to the event of each outlet asset what a task has done, and a partition for each day that changed.
 
-    Airflow 3.2 and newer have partitions; an alias takes none.
+    Airflow 3.2 and newer have partitions: then the asset has an event for each of them beside the one without, which
+    starts DAGs that are scheduled on the asset as a whole. An alias takes no partitions.
 
     :param extra: of the event.
     :param days: ISO dates, which become the partitions' keys.
@@ -139,3 +140,5 @@ def report_days(context: Context, outlets: Sequence[object], extra: dict[str, An
         event.extra = extra
         if days and hasattr(event, "add_partitions") and not isinstance(asset, AssetAlias):
             event.add_partitions(list(days))
+            # An event of a partition starts no DAG that is scheduled on the asset as a whole: so there is one without.
+            event.partition_keys.add(None)

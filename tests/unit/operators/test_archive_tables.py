@@ -132,10 +132,10 @@ class Event:
     """The accessor of Airflow 3.2 and newer."""
 
     def __init__(self):
-        self.extra, self.partitions = None, []
+        self.extra, self.partition_keys = None, set()
 
     def add_partitions(self, keys):
-        self.partitions += keys
+        self.partition_keys.update(keys)
 
 
 def test_changed_days_become_partitions_of_the_assets_event(tmp_path):
@@ -143,12 +143,14 @@ def test_changed_days_become_partitions_of_the_assets_event(tmp_path):
     context = {"outlet_events": OutletEvents(archive=event)}
     result = archiver(tmp_path, [a_session(1)], tables=True, outlets=[asset]).execute(context)
     assert event.extra == result
-    assert event.partitions == result["days"] == [ENDED]
+    assert result["days"] == [ENDED]
+    # None is the event that starts the DAGs scheduled on the asset as a whole.
+    assert event.partition_keys == {ENDED, None}
     again = Event()
     context = {"outlet_events": OutletEvents(archive=again)}
     operator = LessonspaceBuildTablesOperator(task_id="build", destination=f"file://{tmp_path}", outlets=[asset])
     assert operator.execute(context)["days"] == []
-    assert (again.extra["days"], again.partitions) == ([], [])
+    assert (again.extra["days"], again.partition_keys) == ([], set())
 
 
 def test_older_airflow_and_aliases_get_the_days_in_extra_only():
@@ -156,7 +158,7 @@ def test_older_airflow_and_aliases_get_the_days_in_extra_only():
     context = {"outlet_events": OutletEvents(a=older, b=alias)}
     report_days(context, [Asset("a"), AssetAlias("b")], {"days": [ENDED]}, [ENDED])
     assert older.extra == alias.extra == {"days": [ENDED]}
-    assert alias.partitions == []
+    assert alias.partition_keys == set()
 
 
 def test_a_dry_run_reports_no_days(tmp_path):
