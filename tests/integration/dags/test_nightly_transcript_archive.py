@@ -94,6 +94,16 @@ def test_the_archives_asset_shows_the_dag_behind_it_the_counts_and_the_manifest(
     assert f"{counts} in {extra['manifest']}" in capsys.readouterr().out
 
 
+@needs_airflow("3.2", "older ones have no partitions")
+def test_each_changed_day_is_a_partition_beside_the_event_without_one(
+    run_dag, lessonspace_connection, lessonspace_sandbox, archive
+):
+    run = run_dag(load_dag("nightly_transcript_archive"), TODAY - timedelta(days=2))
+    events = [event for events in events_of(run).values() for event in events]
+    assert events[0].extra["days"]
+    assert sorted(str(event.partition_key) for event in events) == [*events[0].extra["days"], "None"]
+
+
 def test_the_dag_behind_the_archive_shows_what_came_late_and_what_never_came(capsys):
     none = dict.fromkeys(("archived", "not_eligible", "pending", "given_up", "failed", "not_attempted"), 0)
     extra = {"counts": none, "manifest": "m/2", "updated_manifests": ["m/1"], "earlier": none}
