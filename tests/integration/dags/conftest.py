@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import time
+from datetime import datetime, timezone
 from types import SimpleNamespace
 
 import airflow.sdk.exceptions
@@ -12,13 +13,20 @@ import pytest
 
 @pytest.fixture
 def answer(airflow_home, monkeypatch):
-    """Answer by the code of Airflow's own route, at the moment when ``dag.test()`` begins to wait for it."""
+    """
+    Answer by the code of Airflow's own route, at the moment when ``dag.test()`` begins to wait for it.
+
+    None as the answer lets the time to answer pass, by the code of Airflow's scheduler.
+    """
     if not hasattr(airflow.sdk.exceptions, "TaskAwaitingInput"):
         pytest.skip("before Airflow 3.3, dag.test() waits for an approval in a trigger, which can't be answered here")
 
     def set_up(option):
         from airflow.api_fastapi.core_api.datamodels.hitl import UpdateHITLDetailPayload
         from airflow.api_fastapi.core_api.routes.public.hitl import update_hitl_detail
+        from airflow.jobs.job import Job
+        from airflow.jobs.scheduler_job_runner import SchedulerJobRunner
+        from airflow.models.hitl import HITLDetail
         from airflow.models.taskinstance import TaskInstance
         from airflow.utils.session import create_session
         from sqlalchemy import select
@@ -28,20 +36,26 @@ def answer(airflow_home, monkeypatch):
 
         def respond(seconds):
             with create_session() as session:
-                query = select(TaskInstance).where(TaskInstance.dag_id == "leavers", TaskInstance.task_id == "approve")
+                query = select(TaskInstance).where(TaskInstance.task_id == "approve")
                 waiting = session.scalar(query.where(TaskInstance.state == "awaiting_input"))
                 if waiting is None:
                     sleep(seconds)
                     return
+                detail = session.get(HITLDetail, waiting.id)
+                asked.append(f"{detail.subject} {detail.body}")
+                if option is None:
+                    waiting.trigger_timeout = datetime.now(timezone.utc)
+                    session.flush()
+                    SchedulerJobRunner(job=Job()).check_awaiting_input_timeouts(session=session)
+                    return
                 update_hitl_detail(
-                    "leavers",
+                    waiting.dag_id,
                     waiting.run_id,
                     "approve",
                     UpdateHITLDetailPayload(chosen_options=[option]),
                     SimpleNamespace(get_id=lambda: "1", get_name=lambda: "head"),
                     session,
                 )
-                asked.append(f"{waiting.hitl_detail.subject} {waiting.hitl_detail.body}")
 
         monkeypatch.setattr(time, "sleep", respond)
         return asked

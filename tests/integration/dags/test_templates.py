@@ -115,10 +115,16 @@ def approved(run_dag, school, answer):
     return run_dag(hurried("leavers"))
 
 
+def searched(run_dag, school, answer):
+    answer("Reject")
+    return run_dag(hurried("data_subject_request"), user_ids=["7"], reference="17")
+
+
 #: How each example is run. Those whose lists name sessions by no uuid fail at their end, and say so.
 RUNS = {
     "attendance_report": (by_its_schedule("attendance_report"), "success"),
     "class_launch": (classes, "success"),
+    "data_subject_request": (searched, "failed"),  # there is no archive yet
     "leavers": (approved, "success"),
     "nightly_transcript_archive": (by_its_schedule("nightly_transcript_archive"), "failed"),
     "on_session_end": (sessions_that_ended, "success"),
@@ -138,9 +144,9 @@ def test_every_example_is_walked():
 @pytest.mark.parametrize("name", RUNS)
 def test_no_text_of_the_servers_is_rendered(request, run_dag, school, rendered, tmp_path, name):
     run, state = RUNS[name]
-    extras = {"answer": request.getfixturevalue("answer")} if name == "leavers" else {}
+    extras = {"answer": request.getfixturevalue("answer")} if name in ("leavers", "data_subject_request") else {}
     assert run(run_dag, school, **extras).state == state
-    assert school.bodies or name == "transcripts_archived"
+    assert school.bodies or name in ("transcripts_archived", "data_subject_request")
     assert [source for source in rendered if MARK in source and "{" in source] == []
     files = {path: path.read_text() for path in tmp_path.rglob("*") if path.is_file()}
     assert [path for path, text in files.items() if KEY in text] == []
