@@ -64,6 +64,8 @@ def _pins(session: nox.Session) -> list[str]:
     """Write the constraints that the tools have, and give the options that name them."""
     lines = [line for line in CONSTRAINTS.read_text().splitlines() if re.split("[=<>! ]", line)[0] in TOOLS]
     pins = Path(session.create_tmp()) / "tools.txt"
+    # Create_tmp has set it, too long for the path of a browser's socket.
+    session.env.pop("TMPDIR", None)
     pins.write_text("\n".join(lines))
     return ["--constraints", str(pins), "--build-constraints", str(pins)]
 
@@ -87,7 +89,8 @@ def unit(session: nox.Session, airflow: str) -> None:
 def integration(session: nox.Session, airflow: str) -> None:
     """Run the integration tests: on the oldest pair and the newest."""
     _install(session, f"apache-airflow=={airflow}", *PINS[airflow])
-    session.run("python", "-m", "pytest", "-q", *(session.posargs or ["tests/integration"]))
+    tests = session.posargs or ["--numprocesses=2", "--dist=loadfile", "tests/integration"]
+    session.run("python", "-m", "pytest", "-q", *tests)
 
 
 @nox.session(python=AIRFLOWS[0].pythons[-1])
@@ -96,6 +99,7 @@ def lowest(session: nox.Session) -> None:
     pins = ("apache-airflow==3.0.0", "universal-pathlib<0.3")
     session.install("--resolution", "lowest-direct", "--only-binary", ":all:", "-r", "pyproject.toml", *pins)
     constraints = f"{session.create_tmp()}/lowest.txt"
+    session.env.pop("TMPDIR", None)
     pin = "import importlib.metadata as m; print(*(f'{d.name}=={d.version}' for d in m.distributions()), sep='\\n')"
     Path(constraints).write_text(str(session.run("python", "-c", pin, silent=True)))
     # The tests' own tools are not what is tested here: those without a pin are the newest that go with the lowest.
