@@ -131,9 +131,11 @@ def test_the_archive_ends_and_names_each_session_whose_reply_did_not(connect, tm
 
 def run_for(seconds, conn_id, folder, said):
     """Run the archive as Airflow does with an execution_timeout."""
-    from airflow.sdk.execution_time.timeout import timeout
-
     try:
+        try:
+            from airflow.sdk.execution_time.timeout import timeout
+        except ImportError:  # Airflow 3.0
+            from airflow.utils.timeout import timeout
         with timeout(seconds):
             archive(conn_id, folder).execute({})
     except BaseException as error:
