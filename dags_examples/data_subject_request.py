@@ -18,8 +18,8 @@ Airflow Variables:
 - `lessonspace_archive`: the archive's folder, such as `s3://aws_default@my-bucket/transcripts`.
 - `lessonspace_privacy_address`: where receipts are mailed to, through the connection `smtp_default`.
 
-The receipt has no names and no ids. The form's entries are stored in the run's configuration and in rendered fields:
-delete the run when the request is closed. Lessonspace itself, versions of objects and backups are not reached; see the
+The receipt has no names and no ids. The form's entries are stored in the run's configuration: delete the run when the
+request is closed. Lessonspace itself, versions of objects and backups are not reached; see the
 page *Data inventory* of the documentation. Needs Airflow 3.1.
 """
 

@@ -27,7 +27,15 @@ from typing import IO, NoReturn, TypedDict, cast
 from urllib.parse import urlsplit
 
 from scripts.airflow_api import AirflowApi, AirflowApiError, DagRun
-from scripts.examples import DAGS_FOLDER, WAITING_DAGS, example_dags, history_days, variables, what_to_trigger
+from scripts.examples import (
+    DAGS_FOLDER,
+    WAITING_DAGS,
+    example_dags,
+    history_days,
+    shown_archives,
+    variables,
+    what_to_trigger,
+)
 from scripts.logs import file_tail, newest_task_log, readable_log_line
 from scripts.processes import CHECKOUT, GuardedProcess, end_leftovers
 from scripts.progress import DemoError, Progress, check_alive
@@ -176,7 +184,7 @@ def start_standalone(run: RunFolder, claim: IO[str], environment: Mapping[str, s
     return GuardedProcess(
         "airflow standalone",
         [str(run.launcher / "airflow"), "standalone"],
-        environment={**environment, **settings, **path},
+        environment={**environment, **settings, **shown_archives(run), **path},
         log=run.standalone_log,
         held=claim.fileno(),
     )

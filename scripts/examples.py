@@ -41,6 +41,11 @@ def what_to_trigger(space_id: str) -> str:
     return f"trigger {', '.join(names)}; {' and '.join(WAITING_DAGS)} run by themselves"
 
 
+def shown_archives(run: RunFolder) -> dict[str, str]:
+    """Give the setting by which Airflow's page *Lessonspace* shows the run's archive."""
+    return {"AIRFLOW__LESSONSPACE__ARCHIVES": f"file://{run.archive}"}
+
+
 def variables(run: RunFolder) -> dict[str, tuple[str, str]]:
     """Give the Airflow Variables that the example DAGs can't do without.
 
@@ -59,6 +64,7 @@ def variables(run: RunFolder) -> dict[str, tuple[str, str]]:
             json.dumps([{"lessonspace_conn_id": "lessonspace_default", "destination": f"file://{run.archive}_of_all"}]),
             "The archives of several organisations",
         ),
+        "lessonspace_privacy_address": ("privacy@school.example", "Where receipts of erasures are mailed to"),
         "lessonspace_review_folder": (str(run.review), "Where links to recordings are written"),
         "lessonspace_space_transcripts": (f"file://{run.space_transcripts}", "Where a space's transcripts are written"),
     }

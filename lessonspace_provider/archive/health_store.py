@@ -94,6 +94,17 @@ def update_health(
     return health
 
 
+def refresh_health(destination: ObjectStoragePath) -> None:
+    """
+    Bring the files up to date with the manifests, where an archive has them.
+
+    :param destination: the archive's folder.
+    :raises LessonspaceDestinationError: when the store refuses.
+    """
+    if read_whole(destination / HEALTH) is not None:
+        update_health(destination)
+
+
 @dataclass
 class RunReport:
     """

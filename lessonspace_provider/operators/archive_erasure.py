@@ -22,6 +22,9 @@ from lessonspace_provider.archive.erased_people import MODES, MOST_WORDS, Mode, 
 from lessonspace_provider.archive.erasure_run import Eraser, ErasureOrder
 from lessonspace_provider.archive.erasure_store import ErasureStore
 from lessonspace_provider.archive.expiry import Expirer
+from lessonspace_provider.archive.fetching import reason_of
+from lessonspace_provider.archive.health_store import HEALTH, refresh_health
+from lessonspace_provider.bulk.rows import HiddenRows
 from lessonspace_provider.exceptions import LessonspaceError
 from lessonspace_provider.output.destinations import as_place
 
@@ -114,12 +117,17 @@ class LessonspaceEraseOperator(BaseOperator):
         self.force = force
         self.reference = reference
 
+    def _do_render_template_fields(self, parent: Any, *args: Any, **kwargs: Any) -> None:
+        """Keep people out of what Airflow stores as rendered fields."""
+        super()._do_render_template_fields(parent, *args, **kwargs)
+        parent.user_ids, parent.names = _hidden(parent.user_ids), _hidden(parent.names)
+
     def execute(self, context: Context) -> ErasureResult:
         """Erase, write the receipt, then fail if something could not be changed."""
         destination = as_archive(self.destination)
         order = as_order(
-            self.user_ids,
-            self.names,
+            _unhidden(self.user_ids),
+            _unhidden(self.names),
             mode=self.mode,
             for_future=self.for_future,
             force=self.force,
@@ -133,7 +141,8 @@ class LessonspaceEraseOperator(BaseOperator):
         self.log.info("%s: %s. Receipt: %s", result["status"], result["counts"], result["receipt"])
         for left in receipt.left[:MOST_NAMED]:
             self.log.warning("Left as it is: %s: %s", left["path"], left["reason"])
-        fail_if_incomplete(receipt, result["receipt"])
+        health_problem = None if dry_run else update_health_of(destination)
+        fail_if_incomplete(receipt, result["receipt"], health_problem)
         return result
 
 
@@ -176,8 +185,17 @@ class LessonspaceExpireArchiveOperator(BaseOperator):
         receipt = Expirer(destination, keep, dry_run=dry_run).run()
         result = result_of(receipt, destination, dry_run=dry_run)
         self.log.info("%s: %s. Receipt: %s", result["status"], result["counts"], result["receipt"])
-        fail_if_incomplete(receipt, result["receipt"])
+        health_problem = None if dry_run else update_health_of(destination)
+        fail_if_incomplete(receipt, result["receipt"], health_problem)
         return result
+
+
+def _hidden(given: object) -> HiddenRows:
+    return given if isinstance(given, HiddenRows) else HiddenRows(given)
+
+
+def _unhidden(given: object) -> object:
+    return given.rows if isinstance(given, HiddenRows) else given
 
 
 def as_archive(destination: object) -> ObjectStoragePath:
@@ -281,15 +299,33 @@ def result_of(receipt: Receipt, destination: ObjectStoragePath, *, dry_run: bool
     )
 
 
-def fail_if_incomplete(receipt: Receipt, path: str | None) -> None:
+def update_health_of(destination: ObjectStoragePath) -> str | None:
+    """
+    Take erased sessions out of an archive's health, after the manifests and the receipt.
+
+    :return: why that failed.
+    """
+    try:
+        refresh_health(destination)
+    except Exception as error:  # whatever a store's client raises
+        return f"{HEALTH} was not brought up to date, run the task again: {reason_of(error)}"
+    return None
+
+
+def fail_if_incomplete(receipt: Receipt, path: str | None, health_problem: str | None = None) -> None:
     """
     Fail for what could not be changed.
 
     :param path: of the receipt.
+    :param health_problem: why the archive's health is not up to date.
     """
+    complaints = [] if health_problem is None else [health_problem]
     if failed := receipt.failed:
         named = "; ".join(f"{left['path']}: {left['reason']}" for left in failed[:MOST_NAMED])
-        raise LessonspaceError(
+        complaints.insert(
+            0,
             f"{len(failed)} files could not be searched or changed, all others are done; run the task again. The "
-            f"receipt {path} has what was changed: {named}"
+            f"receipt {path} has what was changed: {named}",
         )
+    if complaints:
+        raise LessonspaceError("\n".join(complaints))

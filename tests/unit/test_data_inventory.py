@@ -67,7 +67,7 @@ def test_a_parameter_that_brings_or_hides_names_is_in_the_inventory(place):
 def test_names_of_an_erasure_that_airflow_renders_are_in_the_inventory():
     fields = archive_erasure.LessonspaceEraseOperator.template_fields
     row = next(line for line in PAGE.splitlines() if line.startswith("| rendered fields"))
-    assert ("names" in fields) == ("`names`" in row)
+    assert ("names" in fields) == ("numbers of `user_ids` and `names`" in row)
     assert "extra_names" in archive.LessonspaceArchiveTranscriptsOperator.template_fields
 
 

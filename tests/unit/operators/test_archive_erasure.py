@@ -5,11 +5,17 @@ import json
 from datetime import datetime, timedelta, timezone
 
 import pytest
+from airflow.sdk import ObjectStoragePath
+from airflow.serialization.helpers import serialize_template_field
 
-from lessonspace_provider.exceptions import LessonspaceError, LessonspaceInputError
+from lessonspace_provider.archive.entry import by_session
+from lessonspace_provider.archive.health_store import read_health, update_health
+from lessonspace_provider.archive.manifest import Manifest
+from lessonspace_provider.exceptions import LessonspaceDestinationError, LessonspaceError, LessonspaceInputError
 from lessonspace_provider.operators.archive import LessonspaceEraseOperator, LessonspaceExpireArchiveOperator
 from tests.tables import all_rows, rows_of
 from tests.unit.archive.erased import BEN, TRACES, archived, traces_in
+from tests.unit.archive.health_kit import an_entry, night_window, write_manifest
 from tests.unit.archive.kit import good, tree
 
 ARCHIVE = "file:///nowhere/archive"
@@ -138,3 +144,82 @@ def test_old_sessions_expire_and_their_account_stays_without_people(archiver, so
 def test_a_bad_keep_is_refused(tmp_path, keep):
     with pytest.raises(LessonspaceInputError, match="keep"):
         expire(tmp_path, keep=keep)
+
+
+@pytest.fixture
+def open_session(tmp_path):
+    """An archive whose health names an open session of Ben's; gives the session's id."""
+    entry = an_entry(0, 0, "pending", roles={str(BEN): "student"})
+    write_manifest(tmp_path, Manifest(night_window(0), by_session([entry])))
+    update_health(ObjectStoragePath(f"file://{tmp_path}"))
+    assert health_with(tmp_path, entry.session_id) == ["health.html", "health.json"]
+    return entry.session_id
+
+
+def health_with(folder, session_id):
+    return [path.name for path in sorted(folder.glob("health.*")) if session_id in path.read_text()]
+
+
+ERASURES = pytest.mark.parametrize(
+    "act",
+    [lambda folder: erase(folder, mode="delete"), lambda folder: expire(folder, keep=60)],
+    ids=["erase", "expire"],
+)
+
+
+@ERASURES
+def test_an_erased_open_session_is_no_longer_in_the_health(open_session, tmp_path, act):
+    assert act(tmp_path)["counts"]["sessions_erased"] == 1
+    assert health_with(tmp_path, open_session) == []
+    health = read_health(f"file://{tmp_path}")
+    assert (health.counts, health.erasures) == ({"erased": 1}, 1)
+
+
+@ERASURES
+def test_a_health_that_could_not_be_written_fails_the_task_and_is_written_by_the_next(
+    open_session, tmp_path, monkeypatch, act
+):
+    def refuse(_):
+        raise LessonspaceDestinationError("the store is full")
+
+    monkeypatch.setattr("lessonspace_provider.operators.archive_erasure.refresh_health", refuse)
+    with pytest.raises(LessonspaceError, match=r"^health\.json was not brought up to date.*the store is full"):
+        act(tmp_path)
+    monkeypatch.undo()
+    assert act(tmp_path)["status"] == "nothing_found"
+    assert health_with(tmp_path, open_session) == []
+
+
+def test_a_dry_run_leaves_the_health_and_an_archive_without_one_gets_none(open_session, tmp_path):
+    erase(tmp_path, mode="delete", dry_run=True)
+    assert health_with(tmp_path, open_session) == ["health.html", "health.json"]
+    for path in tmp_path.glob("health.*"):
+        path.unlink()
+    erase(tmp_path)
+    assert not list(tmp_path.glob("health.*"))
+
+
+def test_templates_give_ids_and_names_and_rendered_fields_only_their_number(open_session, tmp_path):
+    task = LessonspaceEraseOperator(
+        task_id="erase",
+        destination=f"file://{tmp_path}",
+        user_ids=["{{ params.ben }}"],
+        names=["{{ params.name }}", "Benny"],
+        mode="delete",
+    )
+    context = {"params": {"ben": BEN, "name": "Ben Okafor"}}
+    for _ in range(2):
+        task.render_template_fields(context)
+    stored = repr([serialize_template_field(getattr(task, name), name) for name in task.template_fields])
+    assert not [trace for trace in (str(BEN), "Okafor", "Benny") if trace in stored]
+    assert ("<1 rows>" in stored, "<2 rows>" in stored) == (True, True)
+    assert task.execute({})["counts"]["sessions_erased"] == 1
+
+
+def test_a_rendered_text_in_place_of_a_list_is_refused_and_not_stored():
+    task = LessonspaceEraseOperator(task_id="erase", destination=ARCHIVE, names="{{ params.names }}")
+    task.render_template_fields({"params": {"names": ["Okafor"]}})
+    assert "Okafor" not in repr([getattr(task, name) for name in task.template_fields])
+    with pytest.raises(LessonspaceInputError, match="names") as refused:
+        task.execute({})
+    assert "Okafor" not in str(refused.value)

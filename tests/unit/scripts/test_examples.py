@@ -9,7 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from scripts.examples import DAGS_FOLDER, WAITING_DAGS, example_dags, history_days, variables, what_to_trigger
+from lessonspace_provider.plugin.archives import Archive, configured_archives
+from scripts.examples import (
+    DAGS_FOLDER,
+    WAITING_DAGS,
+    example_dags,
+    history_days,
+    shown_archives,
+    variables,
+    what_to_trigger,
+)
 from scripts.run_folder import RunFolder
 
 RUN = RunFolder(Path("/checkout/.demo/ui"))
@@ -48,7 +57,7 @@ def test_every_stored_variable_is_read_by_an_example() -> None:
 
 
 def test_what_the_examples_write_stays_in_the_folder_of_the_run() -> None:
-    values = [value for value, _ in variables(RUN).values()]
+    values = [value for name, (value, _) in variables(RUN).items() if not name.endswith("_address")]
     paths = [re.findall(r'(?:file://|^)(/[^"]+)', value) for value in values]
     assert all(found and all(path.startswith(f"{RUN.root}/") for path in found) for found in paths)
     assert len(set(values)) == len(values)
@@ -65,3 +74,9 @@ def test_make_ui_names_every_example() -> None:
 @pytest.mark.parametrize(("day", "days"), [(23, 1), (24, 1), (25, 2), (29, 6)])
 def test_the_sandboxs_own_sessions_stay_out_of_last_week_unless_it_was_yesterday(day: int, days: int) -> None:
     assert history_days(datetime(2026, 11, day, 12, tzinfo=timezone.utc)) == days
+
+
+def test_the_page_shows_the_archive_that_the_examples_write(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in shown_archives(RUN).items():
+        monkeypatch.setenv(name, value)
+    assert configured_archives() == [Archive(variables(RUN)["lessonspace_archive"][0])]
