@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sized
 from typing import TYPE_CHECKING
 
@@ -124,6 +125,6 @@ def _without_repetition(pairs: list[tuple[str, object]]) -> dict[str, object]:
     values = dict(pairs)
     if len(values) < len(pairs):
         names = [name for name, _ in pairs]
-        repeated = next(name for name in names if names.count(name) > 1)
+        repeated = Counter(names).most_common(1)[0][0]
         raise _RepeatedNameError(f"it has {repeated[:50]!r} more than once")
     return values

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 from datetime import datetime, timezone
-from threading import Lock
+from threading import Lock, RLock
 from typing import Generic, Protocol, TypeVar
 
 from lessonspace_provider.api.times import write_time
@@ -93,7 +93,7 @@ class JobRun(Generic[Task, Made]):
         self._now = now
         self._threads = WorkerThreads(self._work, workers=workers)
         self._gathered: list[tuple[Item[Task], Made]] = []
-        self._gathering = Lock()
+        self._gathering = RLock()
         self._completing = Lock() if batch_size > 1 else nullcontext()
         self._finished: list[Status] = []
         self._failures_in_a_row = 0
@@ -154,8 +154,8 @@ class JobRun(Generic[Task, Made]):
             self._log.info("%s", progress_line(counts, len(todo), time.monotonic() - began))
 
         self._threads.run(todo, tick=repeated(log_progress, PROGRESS_INTERVAL), is_killed=self._asked_to_end)
-        if self._gathered:
-            self._complete_batch(self._gathered)
+        if rest := self._take_gathered():
+            self._complete_batch(rest)
 
     def _asked_to_end(self) -> bool:
         if self._is_killed():
@@ -171,11 +171,16 @@ class JobRun(Generic[Task, Made]):
             return
         with self._gathering:
             self._gathered.append((item, made))
-            batch = self._gathered
-            if len(batch) < self._batch_size:
-                return
-            self._gathered = []
-        self._complete_batch(batch)
+            is_full = len(self._gathered) >= self._batch_size
+            batch = self._take_gathered() if is_full else []
+        if batch:
+            self._complete_batch(batch)
+
+    def _take_gathered(self) -> list[tuple[Item[Task], Made]]:
+        """Take the items that are attempted and not completed; after a kill, a thread may still add one."""
+        with self._gathering:
+            taken, self._gathered = self._gathered, []
+        return taken
 
     def _complete_batch(self, batch: Sequence[tuple[Item[Task], Made]]) -> None:
         with self._completing:

@@ -5,6 +5,7 @@ import threading
 import time
 from dataclasses import replace
 from datetime import datetime, timezone
+from functools import partial
 
 import pytest
 
@@ -255,6 +256,25 @@ def test_a_kill_completes_no_further_batch_and_names_what_was_sent():
     assert job.batches == [["a", "b", "c"]]
     assert records["d"]["status"] == "failed"
     assert "the task was asked to end before its batch" in records["d"]["reason"]
+
+
+def test_an_item_that_ends_after_a_kill_is_not_recorded_with_the_others_again(monkeypatch):
+    monkeypatch.setattr(run, "WorkerThreads", partial(run.WorkerThreads, patience=0.05))
+    killed, released, threads = threading.Event(), threading.Event(), []
+    job = Batches()
+
+    def attempt(item):
+        if item.label == "b":
+            threads.append(threading.current_thread())
+            killed.set()
+            assert released.wait(30)
+
+    job.attempt = attempt
+    first, second = items("a", "b")
+    job.run([first, replace(second, after="a")], is_killed=killed.is_set, batch_size=2, workers=2)
+    released.set()
+    threads[0].join(30)
+    assert job.book.record_of("a")["tries"] == 1
 
 
 @pytest.mark.parametrize("batch_size", [1, 2])
