@@ -5,13 +5,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import date
+from datetime import date, timedelta
 
 from lessonspace_provider.api.arguments import shown
 from lessonspace_provider.api.times import read_time
 from lessonspace_provider.archive.health_reasons import is_reason
 from lessonspace_provider.archive.schema import FIELDS
 from lessonspace_provider.waiting.transcripts import STATUSES
+
+#: The longest time between the first and the last gap.
+MOST_DAYS = timedelta(days=36_525)
 
 _Check = Callable[[object], bool]
 
@@ -52,6 +55,15 @@ def _is_status(value: object) -> bool:
 
 def _is_gap(value: object) -> bool:
     return isinstance(value, list) and len(value) == 2 and all(map(_is_time, value)) and value[0] < value[1]
+
+
+def _are_gaps(value: object) -> bool:
+    """Whether they are apart, in their order, and within ``MOST_DAYS``: each day of a gap is shown."""
+    if not isinstance(value, list) or not all(map(_is_gap, value)):
+        return False
+    bounds = [read_time(time) for gap in value for time in gap]
+    moments = [moment for moment in bounds if moment is not None]
+    return not moments or (moments == sorted(moments) and moments[-1] - moments[0] <= MOST_DAYS)
 
 
 def _is_interval(value: object) -> bool:
@@ -98,7 +110,7 @@ _HEALTH: Mapping[str, _Check] = {
     "nights": lambda value: _is_list_of(value, _NIGHT),
     "items": lambda value: _is_list_of(value, _ITEM, _ITEM_MAY_HAVE),
     "items_left_out": _is_count,
-    "gaps": lambda value: isinstance(value, list) and all(map(_is_gap, value)),
+    "gaps": _are_gaps,
     "gaps_left_out": _is_count,
     "erasures": _is_count,
     "last_erasure": _is_text_or_none,

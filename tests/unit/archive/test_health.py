@@ -173,6 +173,8 @@ def changed(path, value):
         changed(["items", 0, "until"], "soon"),
         changed(["gaps"], [["2026-11-02T02:00:00Z"]]),
         changed(["gaps"], [["2026-11-03T02:00:00Z", "2026-11-02T02:00:00Z"]]),
+        changed(["gaps"], [["1900-01-01T00:00:00Z", "8999-12-31T00:00:00Z"]]),
+        changed(["gaps"], [["2026-11-02T00:00:00Z", "2026-11-04T00:00:00Z"]] * 2),
         changed(["runs", 0, "has_failed"], "no"),
         changed(["schedule", "dag_id"], "x; rm -rf ~"),
         changed(["schedule", "dag_id"], "x\n"),
