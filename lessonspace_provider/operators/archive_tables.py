@@ -127,7 +127,7 @@ def report_days(context: Context, outlets: Sequence[object], extra: dict[str, An
     """
     Add to the event of each outlet asset what a task has done, and a partition for each day that changed.
 
-    Airflow 3.2 and newer have partitions: then the asset has an event for each of them beside the one without, which
+    Airflow 3.3 and newer have partitions: then the asset has an event for each of them beside the one without, which
     starts DAGs that are scheduled on the asset as a whole. An alias takes no partitions.
 
     :param extra: of the event.

@@ -129,7 +129,7 @@ def test_tables_without_a_format_to_make_them_from_are_refused(tmp_path):
 
 
 class Event:
-    """The accessor of Airflow 3.2 and newer."""
+    """The accessor of Airflow 3.3 and newer."""
 
     def __init__(self):
         self.extra, self.partition_keys = None, set()
