@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+#: Days whose rows are counted at most: each of their files is read, and OpenLineage waits for some seconds only.
+MOST_DAYS = 31
+
 #: Schemes of the same store under another name.
 _SCHEMES = {"s3a": "s3", "s3n": "s3", "gcs": "gs"}
 
@@ -39,7 +42,7 @@ def archive_lineage(
     :param base_url: of the API.
     :param organisation: its id.
     :param destination: the archive's folder.
-    :param days: ISO dates of which the tables were written.
+    :param days: ISO dates of which the tables were written; the rows of more than ``MOST_DAYS`` are not counted.
     :param tables: whether the archive has tables.
     :return: None without OpenLineage, or when it can't be described: lineage never fails a task.
     """
@@ -59,7 +62,7 @@ def tables_lineage(destination: str, days: Sequence[str]) -> OperatorLineage[Any
     Describe what built tables from an archive: the archive is its input, each table is an output.
 
     :param destination: the archive's folder.
-    :param days: ISO dates of which the tables were written.
+    :param days: see ``archive_lineage``.
     :return: see ``archive_lineage``.
     """
     try:
@@ -100,12 +103,12 @@ def _table(archive: ObjectStoragePath, table: str, columns: Iterable[Column], da
     namespace, name = _named(folder)
     fields = [SchemaDatasetFacetFields(name=column.name, type=column.type) for column in columns]
     day = SchemaDatasetFacetFields(name="day", type="date")
-    return OutputDataset(
-        namespace=namespace,
-        name=name,
-        facets={"schema": SchemaDatasetFacet(fields=[*fields, day])},
-        outputFacets={"outputStatistics": OutputStatisticsOutputDatasetFacet(rowCount=_rows(folder, days))},
+    dataset = OutputDataset(
+        namespace=namespace, name=name, facets={"schema": SchemaDatasetFacet(fields=[*fields, day])}
     )
+    if len(days) <= MOST_DAYS:
+        dataset.outputFacets = {"outputStatistics": OutputStatisticsOutputDatasetFacet(rowCount=_rows(folder, days))}
+    return dataset
 
 
 def _rows(folder: ObjectStoragePath, days: Sequence[str]) -> int:

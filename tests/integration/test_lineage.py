@@ -17,7 +17,7 @@ from airflow.utils.state import TaskInstanceState
 
 from lessonspace_provider.archive.table_schemas import TABLES
 from lessonspace_provider.operators.archive import LessonspaceArchiveTranscriptsOperator, LessonspaceBuildTablesOperator
-from lessonspace_provider.operators.lineage import archive_lineage, tables_lineage
+from lessonspace_provider.operators.lineage import MOST_DAYS, archive_lineage, tables_lineage
 from lessonspace_provider.sandbox.settings import ORGANISATION_ID
 
 END = datetime.now(timezone.utc).replace(minute=0, second=0, microsecond=0) - timedelta(hours=3)
@@ -115,6 +115,8 @@ def test_each_table_has_its_schema_and_the_rows_of_the_days_that_were_written(tm
         assert table.outputFacets["outputStatistics"].rowCount == 8 * number
     (source,) = tables_lineage(f"file://{tmp_path}", days).inputs
     assert source.name == str(tmp_path)
+    many = tables_lineage(f"file://{tmp_path}", ["2026-11-20"] * (MOST_DAYS + 1))
+    assert [table.outputFacets for table in many.outputs] == [{}] * len(TABLES)
 
 
 def test_datasets_of_a_store_have_no_connection_in_their_names(monkeypatch):
