@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from lessonspace_provider.archive.research import export_research
+from lessonspace_provider.archive import export_research
 from lessonspace_provider.exceptions import LessonspaceInputError
 from lessonspace_provider.transcripts.research import ResearchSession, ResearchUtterance
 from tests.integration.archive.runs import END, START, run, tree
