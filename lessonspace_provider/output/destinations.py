@@ -6,6 +6,7 @@ from __future__ import annotations
 import errno
 import re
 from contextlib import suppress
+from threading import Lock
 from typing import TYPE_CHECKING, NamedTuple, TypeGuard
 from urllib.parse import urlsplit
 
@@ -41,6 +42,9 @@ _LEADS_OUT = re.compile(
     """,
     re.VERBOSE,
 )
+
+# On Airflow 3.0 and 3.1, a task can't read connections from several threads at a time.
+_one_lookup = Lock()
 
 #: How much of a store's own words a message has, in characters.
 _LONGEST_SAID = 300
@@ -202,9 +206,31 @@ def destination_error(path: ObjectStoragePath, error: Exception) -> LessonspaceD
     :param error: the error of the system or of the store's library. Only words of an ``OSError`` or ``ImportError`` are
         repeated, and without what could be a secret: those of others may hold anything.
     """
+    place = place_of(path)
+    if not isinstance(error, ImportError) and _is_missing(place):
+        return LessonspaceDestinationError(
+            f"The destination {_shown(place)} can't be written or read, since the connection {place.conn_id} was not "
+            f"found ({_said(error)}). Create it in Airflow, or correct the destination."
+        )
     return LessonspaceDestinationError(
-        f"The destination {_shown(place_of(path))} can't be written or read ({_said(error)}). {_advice(error)}."
+        f"The destination {_shown(place)} can't be written or read ({_said(error)}). {_advice(error)}."
     )
+
+
+def _is_missing(place: Place) -> bool:
+    """Whether a place's connection is not there; Airflow's filesystem of S3 then uses the process' own credentials."""
+    if place.protocol in LOCAL or not place.conn_id or ":" in place.conn_id:
+        return False
+    from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook
+
+    try:
+        with _one_lookup:
+            BaseHook.get_connection(place.conn_id)
+    except AirflowNotFoundException:
+        return True
+    except Exception:  # the store's own error is reported
+        return False
+    return False
 
 
 def _said(error: Exception) -> str:

@@ -22,6 +22,7 @@ from lessonspace_provider.output.destinations import (
     join_below,
     place_of,
 )
+from lessonspace_provider.output.files import write_whole
 
 NEEDS_AMAZON = pytest.mark.skipif(
     "apache-airflow-providers-amazon" not in ProvidersManager().providers, reason="the amazon provider is not installed"
@@ -178,12 +179,24 @@ class ClientError(Exception):
         (OSError("long " * 100), r"^.{,500}$", "Check that the worker reaches the store"),
     ],
 )
-def test_an_error_of_a_store_names_the_place_and_what_to_do_in_its_first_line(error, words, advice):
+def test_an_error_of_a_store_names_the_place_and_what_to_do_in_its_first_line(monkeypatch, error, words, advice):
+    monkeypatch.setenv("AIRFLOW_CONN_SCHOOL_AWS", "aws://")
     told = str(destination_error(ObjectStoragePath("s3://school_aws@bucket/a/b.json"), error))
     assert told.startswith("The destination s3://school_aws@bucket/a/b.json can't be written or read (")
     assert re.search(words, told)
     assert advice in told
     assert "\n" not in told
+
+
+@NEEDS_AMAZON
+def test_a_connection_that_does_not_exist_is_named_in_place_of_the_store(monkeypatch):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    with pytest.raises(LessonspaceDestinationError) as refused:
+        write_whole(ObjectStoragePath("s3://no_such_connection@bucket/a.json"), b"{}")
+    first_line = str(refused.value)
+    assert re.search(r"the connection no_such_connection was not found \(\w+\). Create it in Airflow", first_line)
+    assert "reaches the store" not in first_line
+    assert "\n" not in first_line
 
 
 SECRET = "5f3a"
