@@ -18,7 +18,7 @@ import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import date, datetime, timedelta, timezone
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from types import SimpleNamespace
 from uuid import UUID
 
@@ -39,6 +39,11 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from lessonspace_provider.exceptions import LessonspaceError, LessonspaceInputError
+from lessonspace_provider.operators.archive import (
+    LessonspaceBuildTablesOperator,
+    LessonspaceEraseOperator,
+    LessonspaceExpireArchiveOperator,
+)
 from lessonspace_provider.operators.sessions import (
     LessonspaceGetRecordingUrlOperator,
     LessonspaceGetSessionOperator,
@@ -61,6 +66,7 @@ from lessonspace_provider.sensors.transcripts import LessonspaceTranscriptSensor
 from lessonspace_provider.triggers.sessions import LessonspaceSessionEndedEventTrigger, LessonspaceSessionEndTrigger
 from lessonspace_provider.triggers.shared_poll import Subscription
 from lessonspace_provider.triggers.transcripts import LessonspaceTranscriptTrigger
+from tests.unit.archive.health_kit import a_manifest, write_manifest
 from tests.unit.hooks.known import (
     KEY,
     LAUNCH,
@@ -171,6 +177,10 @@ def is_flag(value):
     return isinstance(value, bool)
 
 
+def is_rendered_flag(value):
+    return is_flag(value) or value in ("True", "False")
+
+
 def is_mapping(value):
     return isinstance(value, Mapping)
 
@@ -233,6 +243,8 @@ def each(is_right, *names):
 
 #: Gone with Airflow's home at the end of the run.
 ARCHIVE = f"file://{os.environ['AIRFLOW_HOME']}/archive"
+#: Has a manifest, so that there is something to search.
+OLD_ARCHIVE = f"file://{os.environ['AIRFLOW_HOME']}/old_archive"
 
 CONNECTION = {"lessonspace_conn_id": is_text}
 LIST = {
@@ -319,6 +331,25 @@ TASKS = {
             "filters": or_none(is_mapping),
             "give_up_after": is_duration,
         },
+    ),
+    LessonspaceBuildTablesOperator: (
+        {"destination": OLD_ARCHIVE},
+        {"destination": is_place, **each(or_none(is_time), "window_start", "window_end")},
+    ),
+    LessonspaceEraseOperator: (
+        {"destination": OLD_ARCHIVE, "user_ids": [48151], "names": ["Ben Okafor"]},
+        {
+            "destination": is_place,
+            "user_ids": is_list,
+            "names": is_list,
+            "mode": one_of("redact", "delete"),
+            **each(is_rendered_flag, "dry_run", "for_future", "force"),
+            "reference": or_none(is_text),
+        },
+    ),
+    LessonspaceExpireArchiveOperator: (
+        {"destination": OLD_ARCHIVE, "keep": timedelta(days=30)},
+        {"destination": is_place, "keep": is_duration, "dry_run": is_rendered_flag},
     ),
     LessonspaceLaunchSpaceOperator: (
         {"launch_id": "maths", **LESSON},
@@ -477,6 +508,7 @@ def _connected(monkeypatch, tmp_path):
     importlib.import_module("lessonspace_provider.api.transport")
     monkeypatch.setattr("time.sleep", _still_waits)
     monkeypatch.chdir(tmp_path)
+    write_manifest(Path(OLD_ARCHIVE.removeprefix("file://")), a_manifest(0, archived=1, pending=1))
 
 
 # Judgement
