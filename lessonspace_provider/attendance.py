@@ -47,9 +47,10 @@ from typing import TYPE_CHECKING, Literal, cast
 from lessonspace_provider.api.arguments import LARGEST_NUMBER, as_aware_datetime, refuse
 from lessonspace_provider.api.ids import named
 from lessonspace_provider.api.plain_json import held
+from lessonspace_provider.api.shapes import objects_in
 from lessonspace_provider.api.times import read_time
 from lessonspace_provider.exceptions import LessonspaceInputError
-from lessonspace_provider.sessions import has_readable_times, objects_in
+from lessonspace_provider.sessions import has_readable_times
 
 if TYPE_CHECKING:
     from lessonspace_provider.api.types import LogRow, Profile, Session

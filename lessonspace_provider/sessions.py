@@ -3,13 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
-from lessonspace_provider.api.arguments import LARGEST_NUMBER, shown
+from lessonspace_provider.api.arguments import shown
 from lessonspace_provider.api.foreign_words import clean_words
 from lessonspace_provider.api.ids import is_slug, named
+from lessonspace_provider.api.shapes import objects_in, whole_seconds
 from lessonspace_provider.api.times import read_time, write_time
 from lessonspace_provider.exceptions import LessonspaceInputError, LessonspaceServerError
 
@@ -49,27 +49,6 @@ def has_readable_times(session: Session) -> bool:
     """Whether ``start_time`` and ``end_time`` raise no error."""
     times = (session.get("start_time"), session.get("end_time"))
     return all(time is None or read_time(time) is not None for time in times)
-
-
-def odd_fields(session: Session) -> list[str]:
-    """
-    Name the fields of a session that have a value but none that can be read.
-
-    :param session: from a list or in detail, whatever its fields hold.
-    :return: names of the API's fields.
-    """
-    is_read: dict[str, Callable[[Any], bool]] = {
-        "name": lambda value: isinstance(value, str),
-        "space": lambda value: isinstance(value, dict) and (value.get("id") is None or is_slug(value["id"])),
-        "start_time": lambda value: read_time(value) is not None,
-        "end_time": lambda value: read_time(value) is not None,
-        "profiles": lambda value: objects_in(value) == value,
-        "guests": lambda value: objects_in(value) == value,
-        "logs": lambda value: objects_in(value) == value,
-        "billable_seconds": lambda value: whole_seconds(value) is not None,
-    }
-    given = {field: session.get(field) for field in is_read}
-    return [field for field, value in given.items() if value is not None and not is_read[field](value)]
 
 
 def space_of(session: Session) -> SpaceRef:
@@ -116,16 +95,12 @@ def _plain_id(value: object) -> str:
     return value if isinstance(value, str) else shown(value)
 
 
-def objects_in(value: object) -> list[dict[str, object]]:
-    """Give the objects of a list as the API sends it; none of what is no list."""
-    return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
-
-
 class SessionSummary(TypedDict):
     """
     What is worth keeping of a session in XCom: no names, e-mails or links of people.
 
-    A field that the API does not give, or not in a shape that can be read, is None; ``odd_fields`` names the latter.
+    A field that the API does not give, or not in a shape that can be read, is None; ``odd_session_fields`` names the
+    latter.
     """
 
     session_id: str
@@ -160,13 +135,6 @@ def summary(session: Session) -> SessionSummary:
 
 def _text(value: object) -> str | None:
     return value if isinstance(value, str) else None
-
-
-def whole_seconds(value: object) -> int | None:
-    """Read whole seconds of 0 or more; None for anything else, and for more than 64 bits hold."""
-    if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 <= value < LARGEST_NUMBER:
-        return None
-    return int(value) if value == int(value) else None
 
 
 def fields_that_change(session: Session, wanted: SessionUpdate) -> list[str]:

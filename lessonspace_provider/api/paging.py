@@ -10,17 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar, cast
+from typing import Generic, NamedTuple, Protocol, TypeVar, cast
 
 from lessonspace_provider.api.errors import Call, unexpected
 from lessonspace_provider.api.ids import named, session_key, space_key, user_key
 from lessonspace_provider.api.json_list import JsonList, line_of
 from lessonspace_provider.api.plain_json import MOST_VALUES, values_in
+from lessonspace_provider.api.shapes import odd_session_fields, odd_texts
 from lessonspace_provider.exceptions import LessonspaceNotFoundError, LessonspaceReplyTooLargeError
-from lessonspace_provider.sessions import odd_fields
-
-if TYPE_CHECKING:
-    from lessonspace_provider.api.types import Session
 
 Item = TypeVar("Item")
 Query = Sequence[tuple[str, str]]
@@ -68,14 +65,9 @@ class Kind(NamedTuple):
     odd_fields: Callable[[dict[str, object]], list[str]]
 
 
-def _odd_texts(entry: dict[str, object]) -> list[str]:
-    texts = {field: entry.get(field) for field in ("name", "role", "created_at")}
-    return [field for field, value in texts.items() if value is not None and not isinstance(value, str)]
-
-
-SESSIONS = Kind("sessions", session_key, lambda session: odd_fields(cast("Session", session)))
-SPACES = Kind("spaces", space_key, _odd_texts)
-USERS = Kind("users", user_key, _odd_texts)
+SESSIONS = Kind("sessions", session_key, odd_session_fields)
+SPACES = Kind("spaces", space_key, odd_texts)
+USERS = Kind("users", user_key, odd_texts)
 
 
 @dataclass(frozen=True, repr=False)

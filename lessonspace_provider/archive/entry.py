@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any, cast
 from lessonspace_provider.api import json_list
 from lessonspace_provider.api.foreign_words import clean_message, clean_words
 from lessonspace_provider.api.plain_json import MOST_DIGITS, NUMBERS
+from lessonspace_provider.api.shapes import objects_in, whole_seconds
 from lessonspace_provider.api.times import read_time, write_time
 from lessonspace_provider.archive.clock import Present
 from lessonspace_provider.archive.paths import number_of, session_id_of, transcript_path
 from lessonspace_provider.archive.schema import OPTIONAL_FIELDS, ManifestFile, SummaryFile, problem_of
-from lessonspace_provider.sessions import objects_in, participant_count, space_of, whole_seconds
+from lessonspace_provider.sessions import participant_count, space_of
 from lessonspace_provider.waiting.transcripts import (
     LONGEST_PAUSE,
     STATUSES,

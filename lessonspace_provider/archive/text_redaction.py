@@ -10,9 +10,9 @@ from threading import Lock
 from typing import TYPE_CHECKING, Protocol
 
 from lessonspace_provider.api.arguments import as_flag, refuse_hidden
+from lessonspace_provider.api.shapes import objects_in
 from lessonspace_provider.archive.paths import session_id_of
 from lessonspace_provider.exceptions import LessonspaceError, LessonspaceInputError, LessonspaceNotFoundError
-from lessonspace_provider.sessions import objects_in
 from lessonspace_provider.transcripts.redaction import speaker_names, with_texts
 from lessonspace_provider.transcripts.segments import text_of
 

@@ -13,9 +13,10 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote
 
+from lessonspace_provider.api.shapes import objects_in
 from lessonspace_provider.exceptions import PASSING_ERRORS, LessonspaceError
 from lessonspace_provider.hooks.lessonspace import LessonspaceHook
-from lessonspace_provider.sessions import end_time, objects_in, space_of
+from lessonspace_provider.sessions import end_time, space_of
 from lessonspace_provider.waiting.transcripts import transcript_obstacle
 
 if TYPE_CHECKING:

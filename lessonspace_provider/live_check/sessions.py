@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
+from lessonspace_provider.api.shapes import objects_in
 from lessonspace_provider.live_check.assumptions import (
     DOCUMENTED,
     GUESSED,
@@ -18,7 +19,7 @@ from lessonspace_provider.live_check.assumptions import (
     is_integer,
     unknown,
 )
-from lessonspace_provider.sessions import end_time, objects_in, space_of, start_time
+from lessonspace_provider.sessions import end_time, space_of, start_time
 from lessonspace_provider.waiting.awaited import LONGEST_SESSION
 
 if TYPE_CHECKING:

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict
 from lessonspace_provider.api.arguments import as_flag, as_session_update, as_uuid
 from lessonspace_provider.api.fields import as_fields, pick, unpicked
 from lessonspace_provider.api.filters import SPACE_SESSION_FILTERS, refuse_unknown
+from lessonspace_provider.api.shapes import odd_session_fields
 from lessonspace_provider.api.types import Recording, Session
 from lessonspace_provider.bulk.cells import UPDATE_COLUMNS, Columns
 from lessonspace_provider.bulk.updates import as_update_defaults, plan_updates, send_update
 from lessonspace_provider.operators.base import LessonspaceListOperator, LessonspaceOperator
 from lessonspace_provider.operators.bulk import JobResult, LessonspaceBulkOperator
 from lessonspace_provider.output.delivery import check_deliver, deliver_link
-from lessonspace_provider.sessions import check_policy_taken, fields_that_change, name_to_keep, odd_fields, summary
+from lessonspace_provider.sessions import check_policy_taken, fields_that_change, name_to_keep, summary
 
 if TYPE_CHECKING:
     from airflow.sdk import Context, ObjectStoragePath
@@ -101,7 +102,7 @@ class LessonspaceGetSessionOperator(LessonspaceOperator):
         """Read the session."""
         fields = as_fields(self.fields)
         session = self.hook.get_session(self.session_id)
-        if odd := odd_fields(session):
+        if odd := odd_session_fields(session):
             self.log.warning("Session %s has fields that can't be read: %s", self.session_id, ", ".join(odd))
         for sentence in unpicked(session, fields):
             self.log.warning("Session %s: %s", self.session_id, sentence)

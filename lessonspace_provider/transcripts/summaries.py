@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from unicodedata import normalize
 
 from lessonspace_provider.api.foreign_words import clean_text
-from lessonspace_provider.sessions import objects_in
+from lessonspace_provider.api.shapes import objects_in
 from lessonspace_provider.transcripts.redaction import LABEL, kind_of
 from lessonspace_provider.transcripts.segments import UNKNOWN_SPEAKER, user_id_of, user_of
 from lessonspace_provider.transcripts.spoken_names import Roster
