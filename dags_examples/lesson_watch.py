@@ -72,7 +72,7 @@ class Report(NamedTuple):
     """
     Something to report.
 
-    :param key: tells whether it was reported before; it holds no person.
+    :param key: shows whether it was reported before; it holds no person.
     """
 
     key: str
@@ -280,7 +280,7 @@ def _alert(lesson: PlannedLesson, sessions: Sequence[Session], memory: Memory) -
 
 
 def _without_tutor_since(lesson: PlannedLesson, session: Session, memory: Memory) -> datetime | None:
-    """Tell since when a session is without a tutor; None when one is there, as far as is known."""
+    """Compute since when a session is without a tutor; None when one is there, as far as is known."""
     if TEACHER in kinds_in(lesson, [session]):
         return memory.alone.get(session["uuid"])
     return max(lesson.start, known_start(session) or lesson.start)

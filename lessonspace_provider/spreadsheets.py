@@ -222,7 +222,7 @@ def _row(file: str, line: int, record: Sequence[str], names: Sequence[str], plac
         if _LOST.search(cell):
             return Row(file, line, cells, _at(file, line, column, f"a letter can't be read as UTF-8. {SAVE_AGAIN}"))
         if _CONTROL.search(cell):
-            return Row(file, line, cells, _at(file, line, column, "there is a control character: write the cell anew"))
+            return Row(file, line, cells, _at(file, line, column, "there is a control character: write the cell again"))
     return Row(file, line, cells, None)
 
 

@@ -82,7 +82,7 @@ class Call:
 
 def unexpected(call: Call, wanted: str) -> LessonspaceServerError:
     """
-    Make the error for an answer of another shape.
+    Make the error for a response of another shape.
 
     :param call: what was asked.
     :param wanted: what the API documents.

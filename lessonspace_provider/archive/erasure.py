@@ -59,7 +59,7 @@ def without_erased(segments: Collection[Segment], people: ErasedPeople) -> Colle
     """
     Take people out of a transcript: a label in place of speaker and id, and of their names in everything else.
 
-    :return: the segments, made anew each time they are read through; those of other people as they were.
+    :return: the segments, which are computed each time they are read; those of other people as they were.
     """
     return _Erased(segments, people, Found())
 

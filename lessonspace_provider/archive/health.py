@@ -73,7 +73,7 @@ class Night:
     :param missing: number of sessions without a transcript, or with an empty one, per reason.
     :param manifests: how many it has.
     :param unreadable: how many of them can't be read.
-    :param mark: tells whether one of its manifests was written since; None: it is read again by the next run.
+    :param mark: shows whether one of its manifests was written since; None: it is read again by the next run.
     """
 
     night: str

@@ -276,7 +276,7 @@ def _item_table(items: Sequence[Item], now: datetime) -> str:
 
 
 def _left(item: Item, now: datetime) -> str:
-    """Tell how long an open session has left."""
+    """Describe how long an open session has left."""
     if item.status == "given_up":
         return "nothing: given up"
     if item.status != "pending":

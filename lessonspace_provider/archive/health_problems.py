@@ -14,7 +14,7 @@ from lessonspace_provider.waiting.transcripts import TranscriptStatus
 
 ProblemKind = Literal["no_run", "failed_run", "failed", "gap", "unreadable", "given_up", "pending"]
 
-#: How many sessions a problem names, and how many runs tell how far apart they are.
+#: How many sessions a problem names, and how many runs show how far apart they are.
 MOST_NAMED, LATEST_RUNS = 5, 10
 
 #: From when on a pending transcript is a problem, and how far back a session that was given up is one.
@@ -96,7 +96,7 @@ def _missing_run(health: Health, now: datetime) -> list[Problem]:
 
 def next_run_due(health: Health) -> datetime | None:
     """
-    Tell until when the next run has to come to its end.
+    Compute by when the next run has to end.
 
     :return: aware; None when no run is known.
     """

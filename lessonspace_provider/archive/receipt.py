@@ -68,7 +68,7 @@ class Receipt:
 
     :param kind: ``erase`` or ``expire``.
     :param time: when it began, aware.
-    :param parameters: those of the run that name nobody.
+    :param parameters: those of the run that name no person.
     :param searched: the ids and names that were given.
     :param counts: what was searched: files, bytes, manifests, sessions.
     :param sessions: how many were erased and redacted.

@@ -91,7 +91,7 @@ class SummaryFiles:
         """
         if self._is_wanted:
             spoken = names_in_transcript(segments, speakers)
-            # Whoever speaks has a label with a number in the transcript.
+            # Each speaker has a label with a number in the transcript.
             self._names[session_id] = {**self._names.get(session_id, {}), **spoken}
 
     def has_newer(self, entry: Entry) -> bool:

@@ -2,7 +2,7 @@
 """
 The account of a job: what became of each of its items, kept in a folder.
 
-``account.jsonl`` has a header line and a line per item. What a run appends to it stands in journal files beside it
+``account.jsonl`` has a header line and a line per item. What a run appends to it is stored in journal files beside it
 until they are merged, the newest line of an item counts.
 """
 

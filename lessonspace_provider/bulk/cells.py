@@ -150,7 +150,7 @@ def _number(cell: str) -> object:
 
 
 def _words(cell: str) -> list[str]:
-    """Read several words; ``-`` stands for none of them, since an empty cell is a value that is left out."""
+    """Read several words; ``-`` means none of them, since an empty cell is a value that is left out."""
     return [] if cell == "-" else cell.replace(";", " ").replace(",", " ").split()
 
 

@@ -37,7 +37,7 @@ def progress_line(counts: Mapping[Status, int], total: int, seconds: float) -> s
 
     :param counts: the items that this run has finished, per status.
     :param total: how many there are in this run.
-    :param seconds: since the first was begun.
+    :param seconds: since the first was started.
     """
     finished = sum(counts.values())
     rate = finished / seconds if seconds > 0 else 0.0

@@ -96,7 +96,7 @@ class RateGate:
         :raises LessonspaceError: when the files in ``rate_limit_dir`` can't be used.
         """
         began = self._clock()
-        problem = "all of this time others stood before this caller in the queue of this machine"
+        problem = "other callers on this machine were ahead in the queue all of this time"
         try:
             with self._usable_files(), self._file_lock.entered(self._max_wait):
                 too_long = self._take_permit(began + self._max_wait)

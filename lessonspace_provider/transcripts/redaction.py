@@ -65,20 +65,20 @@ def with_labels(segments: Collection[Segment], speakers: Mapping[int, str]) -> C
     """
     Put labels in place of speakers' names.
 
-    ``UNKNOWN_SPEAKER`` stands for speakers without a label or an integer id. Of a segment only what the API documents
-    is kept: times that are numbers, text that is text, and the breakout id ``main``, since anything else could hold
-    names. User ids stay: they are pseudonyms, which Lessonspace and the school can resolve. Names that were spoken, in
-    the text, stay as well. Redacting again gives the same segments.
+    Speakers without a label or an integer id become ``UNKNOWN_SPEAKER``. Of a segment only what the API documents is
+    kept: times that are numbers, text that is text, and the breakout id ``main``, since anything else could hold names.
+    User ids stay: they are pseudonyms, which Lessonspace and the school can resolve. Names that were spoken, in the
+    text, stay as well. Redacting again gives the same segments.
 
     :param segments: as the hook returns them.
     :param speakers: user id -> label, such as ``redacted_speakers`` makes.
-    :return: the segments, made anew each time they are read through.
+    :return: the segments, which are computed each time they are read.
     """
     return _Redacted(segments, speakers)
 
 
 class _Redacted(Collection["Segment"]):
-    """Segments with labels in place of names, made anew each time they are read through."""
+    """Segments with labels in place of names, computed each time they are read."""
 
     def __init__(self, segments: Collection[Segment], speakers: Mapping[int, str]) -> None:
         self._segments = segments
@@ -137,7 +137,7 @@ def _with_text(segment: Segment, change: Callable[[str], str]) -> Mapping[str, o
 
 
 def _is_documented(field: str, value: object) -> bool:
-    """Whether the API documents such a value of this field; null, which tells nothing, is let pass."""
+    """Whether the API documents such a value of this field; null, which has no information, is allowed."""
     if field == "breakout_id":
         return value in (MAIN_ROOM, None)
     return field in _TYPES and (value is None or isinstance(value, _TYPES[field]))

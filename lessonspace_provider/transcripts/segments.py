@@ -20,7 +20,7 @@ Made = TypeVar("Made")
 #: Bytes of a transcript's file whose segments may be held in memory all at once, where they take up to 50 times that.
 LARGEST_IN_MEMORY = 8 * 1024 * 1024
 
-#: Stands for a speaker of whom the segment tells neither a name nor an id, or who must not be named.
+#: The label of a speaker of whom the segment has neither a name nor an id, or who must not be named.
 UNKNOWN_SPEAKER = "Unknown"
 
 #: In seconds, a million hours: a time beyond it is an error, and more than players and parsers can read.
@@ -106,7 +106,7 @@ def with_times(segments: Iterable[Segment]) -> Iterator[tuple[int, int, Segment]
     Yield start and end of each segment in milliseconds, and the segment.
 
     A start that is missing or absurd becomes the start of the segment before, so that the text keeps its place;
-    an end that is, or lies before the start, ``UNKNOWN_LENGTH`` later. A cue lasts a millisecond at least: WebVTT
+    an end that is, or is before the start, ``UNKNOWN_LENGTH`` later. A cue lasts a millisecond at least: WebVTT
     wants its end after its start.
     """
     start = 0

@@ -42,7 +42,7 @@ def test_a_pause_that_is_longer_than_the_longest_wait_is_an_error_at_once_that_n
 
 def test_a_queue_that_is_longer_than_the_longest_wait_is_an_error(tmp_path):
     gate = RateGate(FileLock(tmp_path / "t"), LocalPaceStore(tmp_path / "p"), "here", per_second=5, max_wait=0.05)
-    words = "all of this time others stood before this caller in the queue of this machine"
+    words = "other callers on this machine were ahead in the queue all of this time"
     with FileLock(tmp_path / "t").entered(1.0), pytest.raises(LessonspaceRateLimitedError, match=words):
         gate.acquire()
     gate.acquire()  # whoever gave up has left the queue
