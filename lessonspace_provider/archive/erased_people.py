@@ -19,13 +19,14 @@ from typing import Literal, NamedTuple, get_args
 
 from lessonspace_provider.archive.everyday_words import EVERYDAY_WORDS
 from lessonspace_provider.transcripts.common_words import NEVER_ALONE, SENTENCE_STARTERS
+from lessonspace_provider.transcripts.redaction import ERASED_LABEL
 
 #: What becomes of the sessions in which a person took part: their files are deleted, or rewritten without the person.
 Mode = Literal["redact", "delete"]
 MODES: tuple[Mode, ...] = get_args(Mode)
 
 #: What is written in place of a person, in a transcript and in a path.
-LABEL, LABEL_IN_PATH = "[erased]", "erased"
+LABEL, LABEL_IN_PATH = ERASED_LABEL, "erased"
 
 #: Words of the longest name, and characters of the longest one in a script without spaces.
 MOST_WORDS, MOST_CHARACTERS = 8, 16

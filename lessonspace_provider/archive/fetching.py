@@ -165,7 +165,7 @@ class TranscriptFetcher:
         return rebuilt
 
     def _fetch(self, entry: Entry) -> Entry:
-        self._texts.check_can_fetch(entry)
+        self._texts.check_can_replace("transcript", entry.session_id, entry.redacted_by)
         try:
             segments = self._source.open_transcript(entry.session_id)
         except LessonspaceTranscriptNotReady:

@@ -82,9 +82,9 @@ class TranscriptFiles:
     def are_complete(self, entry: Entry) -> bool:
         """Whether all that is wanted of an archived transcript is there and whole."""
         # Names of speakers come back by fetching only, and that would bring those in the text back, too.
-        stays_redacted = entry.redacted and bool(self._texts.lacking(entry))
+        stays_redacted = entry.redacted and bool(self._texts.lacking(entry.redacted_by))
         is_redacted_as_wanted = entry.redacted == self._layout.redact_speakers or stays_redacted
-        if not is_redacted_as_wanted or not self._texts.is_done(entry):
+        if not is_redacted_as_wanted or not self._texts.is_done(entry.redacted_by):
             return False
         if {file["format"] for file in entry.files} != set(self._layout.formats):
             return False

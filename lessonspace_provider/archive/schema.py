@@ -30,17 +30,22 @@ class ManifestFile(TypedDict):
 SUMMARY = "summary"
 
 
-class SummaryFile(ManifestFile):
+class _SummaryFile(ManifestFile):
+    source: str
+    redacted: bool
+
+
+class SummaryFile(_SummaryFile, total=False):
     """
     The file of a session's summary.
 
     :param source: SHA-256 of the summary as it was listed, before names were replaced: it shows whether a list has
         another one.
     :param redacted: whether labels are in place of the names of the people in the session.
+    :param redacted_by: what else its text was redacted by, see ``TextRedaction.kinds``; left out for nothing.
     """
 
-    source: str
-    redacted: bool
+    redacted_by: list[str]
 
 
 def _is_text_or_none(value: object) -> bool:
@@ -145,10 +150,11 @@ def _is_file(file: object, path: str) -> bool:
 def _is_summary_or_none(file: object, path: str) -> bool:
     if file is None:
         return True
-    if not path or not _is_written(file, SummaryFile.__required_keys__):
+    if not path or not _is_written(file, _SummaryFile.__required_keys__):
         return False
     is_named = file["format"] == SUMMARY and file["path"] == f"{path}.{SUMMARY}.txt"
-    return is_named and _is_matched(_SHA256)(file["source"]) and isinstance(file["redacted"], bool)
+    is_redaction = isinstance(file["redacted"], bool) and _is_texts(file.get("redacted_by", []))
+    return is_named and is_redaction and _is_matched(_SHA256)(file["source"])
 
 
 def _is_written(file: object, keys: frozenset[str]) -> TypeGuard[dict[str, object]]:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -95,12 +95,17 @@ class SummaryFiles:
             self._names[session_id] = {**self._names.get(session_id, {}), **spoken}
 
     def has_newer(self, entry: Entry) -> bool:
-        """Whether a list carries another summary than the archive has, or the archive's has other names in it."""
+        """Whether a list carries another summary than the archive has, or the archive's is redacted otherwise."""
         text = self._listed.get(entry.session_id)
         if text is None or not entry.path or entry.status == "erased":
             return False
         there = entry.summary
-        return there is None or (there["source"], there["redacted"]) != (_digest(text), self._redact)
+        if there is None or there["source"] != _digest(text):
+            return True
+        # Names come back from the list only, and that would bring back what else was redacted, too.
+        stays_redacted = there["redacted"] and bool(self._texts.lacking(_redacted_by(entry)))
+        is_redacted_as_wanted = there["redacted"] == self._redact or stays_redacted
+        return not is_redacted_as_wanted or not self._texts.is_done(_redacted_by(entry))
 
     def updated(self, entry: Entry) -> Entry:
         """
@@ -108,23 +113,35 @@ class SummaryFiles:
 
         :return: the entry, with the summary's file.
         :raises LessonspaceDestinationError: when the store refuses.
+        :raises LessonspaceError: when the archive's was redacted by what this run does not have, and another one would
+            take its place.
         """
         if not entry.path or entry.status == "erased" or not self._is_wanted:
             return entry
+        before = _redacted_by(entry)
         there = None if entry.summary is None else summary_in(self._destination, entry)
         text = self._listed.get(entry.session_id)
         if text is not None and (there is None or self.has_newer(entry)):
-            return self._written(entry, text, _digest(text))
+            is_same = entry.summary is not None and entry.summary["source"] == _digest(text)
+            if there is None or not is_same or not self._texts.lacking(before):
+                self._texts.check_can_replace("summary", entry.session_id, before)
+                return self._written(entry, text, _digest(text))
         if there is not None and entry.summary is not None and self._redact:
             # A transcript that came later can have further names.
-            return self._written(entry, there, entry.summary["source"], before=there)
+            return self._written(entry, there, entry.summary["source"], redacted_by=before)
         return entry
 
-    def _written(self, entry: Entry, text: str, source: str, *, before: str | None = None) -> Entry:
-        kept = redacted_text(text, self._names.get(entry.session_id, {})) if self._redact else text
-        kept = self._texts.redacted_summary(entry.session_id, kept, is_new=before is None)
-        kept = self._rules.text(entry, kept)
-        if kept == before:
+    def _written(self, entry: Entry, text: str, source: str, *, redacted_by: Sequence[str] | None = None) -> Entry:
+        """
+        Redact and write a summary.
+
+        :param redacted_by: what the text, which is the archive's own, is redacted by; None for one of a list.
+        """
+        kept = self._rules.text(entry, text)
+        kept = redacted_text(kept, self._names.get(entry.session_id, {})) if self._redact else kept
+        kept = self._texts.redacted_summary(entry.session_id, kept, redacted_by or ())
+        kinds = self._texts.kinds_after(redacted_by or ())
+        if redacted_by is not None and (kept, set(kinds)) == (text, set(redacted_by)):
             return entry
         path = f"{entry.path}.{SUMMARY}.txt"
         written = write_pieces(join_below(self._destination, path), [f"{kept}\n".encode()])
@@ -136,7 +153,14 @@ class SummaryFiles:
             source=source,
             redacted=self._redact,
         )
+        if kinds:
+            file["redacted_by"] = list(kinds)
         return replace(entry, summary=file)
+
+
+def _redacted_by(entry: Entry) -> Sequence[str]:
+    """Give what the text of an entry's summary was redacted by."""
+    return () if entry.summary is None else entry.summary.get("redacted_by", ())
 
 
 def _digest(text: str) -> str:

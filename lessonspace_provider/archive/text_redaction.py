@@ -137,21 +137,22 @@ class TextRedactor:
         """Name what is applied to texts that were redacted before."""
         return tuple(dict.fromkeys((*before, *self._redaction.kinds)))
 
-    def lacking(self, entry: Entry) -> list[str]:
-        """Name what an entry's text was redacted by, and this run does not have."""
-        return sorted(set(entry.redacted_by or ()) - set(self._redaction.kinds))
+    def lacking(self, redacted_by: Iterable[str] | None) -> list[str]:
+        """Name what a text was redacted by, and this run does not have."""
+        return sorted(set(redacted_by or ()) - set(self._redaction.kinds))
 
-    def check_can_fetch(self, entry: Entry) -> None:
+    def check_can_replace(self, what: str, session_id: str, redacted_by: Iterable[str] | None) -> None:
         """
-        Refuse to fetch a transcript that was redacted by what this run does not have: it would be un-redacted.
+        Refuse to archive a text again that was redacted by what this run does not have: it would be un-redacted.
 
+        :param what: ``transcript`` or ``summary``.
         :raises LessonspaceError: the message names the session and what is missing.
         """
-        if lacking := self.lacking(entry):
+        if lacking := self.lacking(redacted_by):
             raise LessonspaceError(
-                f"The transcript of session {entry.session_id} was archived with redaction by {', '.join(lacking)}, "
-                f"and would be fetched again without. Run the window again with redact_spoken_names=True, or the same "
-                f"function for redact."
+                f"The {what} of session {session_id} was archived with redaction by {', '.join(lacking)}, and would be "
+                f"archived again without. Run the window again with redact_spoken_names=True, or the same function for "
+                f"redact."
             )
 
     @property
@@ -164,9 +165,9 @@ class TextRedactor:
         """Whether names that are spoken are redacted."""
         return self._redaction.roster is not None
 
-    def is_done(self, entry: Entry) -> bool:
-        """Whether all that is wanted was applied to an entry's files, with the names known then."""
-        return set(self._redaction.kinds) <= set(entry.redacted_by or ())
+    def is_done(self, redacted_by: Iterable[str] | None) -> bool:
+        """Whether all that is wanted was applied to a text, with the names known then."""
+        return set(self._redaction.kinds) <= set(redacted_by or ())
 
     def finds_names(self, entry: Entry, segments: Collection[Segment]) -> bool:
         """Whether an archived transcript has names that are known now, without a call to the API."""
@@ -182,28 +183,31 @@ class TextRedactor:
         Redact the text of a transcript.
 
         :param speakers: the names of its speakers.
-        :param redacted_by: what it is redacted by already: a function is not applied to its own result.
+        :param redacted_by: what it is redacted by already.
         :raises LessonspaceError: when the function fails, or the session's people can't be found out.
         """
-        redact, roster = self._redaction.redact, self._redaction.roster
-        if redact is not None and _name_of(redact) in redacted_by:
-            redact = None
+        redact, roster = self._new_function(redacted_by), self._redaction.roster
         if roster is not None:
             roster = roster.with_names([*self._people(session_id), *speakers])
         elif redact is None:
             return segments
         return with_texts(segments, partial(self._redacted_text, session_id, roster, redact))
 
-    def redacted_summary(self, session_id: str, text: str, *, is_new: bool) -> str:
+    def redacted_summary(self, session_id: str, text: str, redacted_by: Collection[str]) -> str:
         """
         Redact a summary, with the names of those people that a list has shown.
 
-        :param is_new: whether the text was not redacted yet.
+        :param redacted_by: what it is redacted by already.
         """
-        roster = self._redaction.roster
+        redact, roster = self._new_function(redacted_by), self._redaction.roster
         if roster is not None:
             roster = roster.with_names(self._listed.get(session_id, ()))
-        return self._redacted_text(session_id, roster, self._redaction.redact if is_new else None, text)
+        return self._redacted_text(session_id, roster, redact, text)
+
+    def _new_function(self, redacted_by: Collection[str]) -> Redact | None:
+        """Give the function; None if it was applied: it is not applied to its own result."""
+        redact = self._redaction.redact
+        return None if redact is not None and _name_of(redact) in redacted_by else redact
 
     def _redacted_text(self, session_id: str, roster: Roster | None, redact: Redact | None, text: str) -> str:
         if roster is not None:

@@ -28,14 +28,17 @@ UNKNOWN_ROLE = "Speaker"
 #: Stands in the text for a name that was spoken.
 NAME_LABEL = "[name]"
 
+#: Stands for a person who was erased.
+ERASED_LABEL = "[erased]"
+
 #: The one breakout id that is documented: any other might be free text, and hold a name.
 MAIN_ROOM = "main"
 
 _TYPES = {"start_time": (int, float), "end_time": (int, float), "user": (object,), "text": (str,)}
 _KINDS = "|".join((*(role.capitalize() for role in ROLES), UNKNOWN_ROLE))
 
-#: What ``redacted_speakers`` makes, and ``UNKNOWN_SPEAKER``.
-LABEL = re.compile(rf"({_KINDS})( \d+)?|{UNKNOWN_SPEAKER}")
+#: What ``redacted_speakers`` makes, ``UNKNOWN_SPEAKER`` and ``ERASED_LABEL``: no name of anyone.
+LABEL = re.compile(rf"({_KINDS})( \d+)?|{UNKNOWN_SPEAKER}|{re.escape(ERASED_LABEL)}")
 
 
 def redacted_speakers(segments: Collection[Segment], profiles: Sequence[Profile]) -> dict[int, str]:
@@ -114,8 +117,9 @@ def speaker_names(segments: Collection[Segment]) -> list[str]:
 
 def are_redacted(segments: Collection[Segment]) -> bool:
     """Whether there are labels in place of all speakers' names, as ``with_labels`` leaves them."""
-    names = (user_of(segment).get("name") for segment in segments)
-    return len(segments) > 0 and all(isinstance(name, str) and LABEL.fullmatch(name) for name in names)
+    names = [user_of(segment).get("name") for segment in segments]
+    others = [name for name in names if name != ERASED_LABEL]
+    return len(others) > 0 and all(isinstance(name, str) and LABEL.fullmatch(name) for name in others)
 
 
 def kind_of(role: object) -> str:

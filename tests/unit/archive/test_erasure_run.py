@@ -11,7 +11,9 @@ from airflow.sdk import ObjectStoragePath
 
 from lessonspace_provider.archive import erasure_files
 from lessonspace_provider.archive.erasure_run import Eraser, ErasureOrder
+from lessonspace_provider.archive.text_redaction import TextRedaction
 from lessonspace_provider.exceptions import LessonspaceError, LessonspaceInputError
+from lessonspace_provider.transcripts.spoken_names import Roster
 from tests.unit.archive.erased import (
     ADA,
     ANN,
@@ -323,3 +325,14 @@ def test_a_log_gets_no_names(archiver, source, tmp_path):
     Eraser(ObjectStoragePath(f"file://{tmp_path}"), order, log=log).run()
     assert not re.search("ben|okafor|48151", " ".join([*log.lines, *log.warnings]), re.IGNORECASE)
     assert "Okafor" not in repr(order)
+
+
+def test_a_run_with_redaction_keeps_the_label_of_erased_people_in_summaries(archiver, source, tmp_path):
+    archived(archiver, source)
+    erase(tmp_path)
+    source.asked.clear()
+    for summary in ("Ben read aloud.", None):
+        listed = [{**SESSIONS[0], "summary": summary}, *SESSIONS[1:]]
+        archived(archiver, source, listed, redact_speakers=True, texts=TextRedaction(Roster(["Cleo"])))
+        assert next(tmp_path.rglob(f"{good(1)}.summary.txt")).read_text() == "[erased] read aloud.\n"
+    assert source.asked == []

@@ -308,3 +308,68 @@ def test_summaries_are_redacted_as_texts_are(archiver, tmp_path, is_first):
     (again,) = entries_of(archiver(summaries=True, texts=texts).archive_window(listed, START, END))
     assert again == entry
     assert tree(tmp_path) == before
+
+
+SUMMARY = "Ben read well, and Cleo's turn is next."
+
+
+@pytest.fixture(params=["without a transcript", "with one"])
+def redacted_summary(archiver, source, tmp_path, request):
+    """Archive a summary with redaction; give the ways to run again, and what is there now."""
+    if request.param == "without a transcript":
+        source.outcomes[good(1)] = NOT_READY
+    texts = TextRedaction(spoken("Cleo").roster, without_e)
+
+    def run(summary=SUMMARY, **layout):
+        listed = [a_session(1, summary=summary)]
+        return archiver(summaries=True, **layout).archive_window(listed, START, END)
+
+    (entry,) = entries_of(run(texts=texts))
+    assert entry.summary["redacted_by"] == [SPOKEN_NAMES, f"{__name__}.without_e"]
+    return run, texts
+
+
+def summary_text(tmp_path):
+    (file,) = tmp_path.rglob("*.summary.txt")
+    return file.read_text()
+
+
+@pytest.mark.parametrize(
+    "layout", [{}, {"redact_speakers": True}, {"texts": TextRedaction(None, without_e)}], ids=["off", "roles", "one"]
+)
+def test_a_later_run_with_less_redaction_leaves_a_summary_as_it_is(archiver, tmp_path, redacted_summary, layout):
+    run, _ = redacted_summary
+    (before,) = tmp_path.rglob("*.summary.txt")
+    content = before.read_bytes()
+    window = run(**layout)
+    archive_late(archiver(summaries=True, **layout), [a_session(1, summary=SUMMARY)])
+    assert [entry for entry in window.failed if "summary" in entry.reason] == []
+    assert before.read_bytes() == content
+    (entry,) = entries_of(window)
+    assert entry.summary["redacted_by"] == [SPOKEN_NAMES, f"{__name__}.without_e"]
+
+
+@pytest.mark.parametrize("cause", ["newer", "lost"])
+def test_another_summary_is_not_archived_without_the_redaction_of_the_last(tmp_path, redacted_summary, cause):
+    run, texts = redacted_summary
+    newer = "Ben left, says Cleo." if cause == "newer" else SUMMARY
+    if cause == "lost":
+        next(tmp_path.rglob("*.summary.txt")).unlink()
+    before = tree(tmp_path)
+    window = run(newer)
+    assert [entry.session_id for entry in window.failed] == [good(1)]
+    assert f"The summary of session {good(1)} was archived with redaction by spoken_names" in window.failed[0].reason
+    files = {path: data for path, data in tree(tmp_path).items() if path.endswith(".summary.txt")}
+    assert files == {path: data for path, data in before.items() if path.endswith(".summary.txt")}
+    assert run(newer, texts=texts).failed == []
+    assert not [name for name in ("Ben", "Clo") if name in summary_text(tmp_path)]
+
+
+def test_a_further_function_is_applied_to_a_summary_that_stays_redacted(tmp_path, redacted_summary):
+    run, _ = redacted_summary
+    (entry,) = entries_of(run(texts=TextRedaction(None, str.upper)))
+    assert summary_text(tmp_path) == "STUDNT RAD WLL, AND [NAM]'S TURN IS NXT.\n"
+    assert entry.summary["redacted_by"][:2] == [SPOKEN_NAMES, f"{__name__}.without_e"]
+    before = tree(tmp_path)
+    run(texts=TextRedaction(None, str.upper))
+    assert tree(tmp_path) == before

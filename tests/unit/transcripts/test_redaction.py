@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lessonspace_provider.transcripts.redaction import are_redacted, redacted_speakers, with_labels
+from lessonspace_provider.transcripts.redaction import are_redacted, redacted_speakers, speaker_names, with_labels
 from tests.unit.transcripts.kit import ANY_SEGMENTS, FORMATS, SEGMENTS, segment, write
 
 
@@ -116,3 +116,12 @@ def test_whatever_the_api_sends_redaction_labels_every_id_and_writes_no_name(seg
         assert b"Zebedee" not in write(with_labels(segments, speakers), format_name)
     again = json.loads(write(with_labels(segments, speakers), "json"))
     assert all(write(again, name) == write(with_labels(segments, speakers), name) for name in FORMATS)
+
+
+def test_the_label_of_erased_people_is_no_name_and_does_not_make_a_transcript_redacted():
+    erased = {**segment(), "user": {"id": None, "name": "[erased]"}}
+    assert speaker_names([erased, segment(name="Ann")]) == ["Ann"]
+    assert not are_redacted([erased])
+    assert not are_redacted([erased, segment(name="Ann")])
+    assert not are_redacted([erased, segment(name=["Ann"])])
+    assert are_redacted([erased, *with_labels(SEGMENTS, redacted_speakers(SEGMENTS, []))])
