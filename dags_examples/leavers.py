@@ -20,9 +20,9 @@ from __future__ import annotations
 import re
 from datetime import datetime, timedelta, timezone
 
+from airflow.providers.common.compat.sdk import AirflowSkipException
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import DAG, ObjectStoragePath, Variable, task
-from airflow.sdk.exceptions import AirflowSkipException
 
 from lessonspace_provider.operators.users import LessonspaceRemoveUserOperator
 from lessonspace_provider.spreadsheets import read_rows

@@ -73,7 +73,7 @@ with DAG(
     def analyse(triggering_asset_events: Any = None) -> dict[str, Any]:
         """Read, compute and write in one task, so that no name passes through XCom; return counts and the folder."""
         # Not needed to parse this file.
-        from airflow.sdk.exceptions import AirflowSkipException
+        from airflow.providers.common.compat.sdk import AirflowSkipException
 
         from lessonspace_provider.output import write_whole
 

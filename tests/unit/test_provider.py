@@ -224,13 +224,20 @@ def test_importing_operators_imports_no_http_client_and_no_limiter():
     ]
     loaded = loaded_by(f"import {', '.join(modules)}")
     assert set(modules) <= loaded
-    assert not {"requests", "pyrate_limiter", "lessonspace_provider.hooks.lessonspace"} & loaded
+    assert not {"requests", "pyarrow", "openlineage", "lessonspace_provider.hooks.lessonspace"} & loaded
 
 
 def test_importing_the_package_imports_nothing_else():
     assert lessonspace_provider.__version__
     ours = {name for name in loaded_by("import lessonspace_provider") if name.startswith(("lessonspace", "airflow"))}
     assert ours == {"lessonspace_provider"}
+
+
+@pytest.mark.parametrize("folder", ["lessonspace_provider", "dags_examples"])
+def test_exceptions_are_imported_from_where_all_versions_of_airflow_have_them(folder):
+    root = Path(lessonspace_provider.__file__).parent.parent / folder
+    # Before Airflow 3.2, this module lacks most of them.
+    assert not [path.name for path in root.rglob("*.py") if "airflow.sdk.exceptions" in path.read_text()]
 
 
 def test_the_sandbox_and_the_provider_share_no_code():
