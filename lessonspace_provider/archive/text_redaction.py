@@ -19,6 +19,7 @@ from lessonspace_provider.transcripts.segments import text_of
 if TYPE_CHECKING:
     from lessonspace_provider.api.types import Segment, Session
     from lessonspace_provider.archive.entry import Entry
+    from lessonspace_provider.bulk.items import Row
     from lessonspace_provider.transcripts.spoken_names import Roster
 
 #: Replaces what must not be kept in a text.
@@ -78,8 +79,7 @@ def _names(parameter: str, given: object) -> list[str]:
     if isinstance(given, HiddenRows):
         given = given.rows
     if isinstance(given, str) or hasattr(given, "protocol"):
-        rows = read_rows(parameter, given, Columns(["name"], {"name": str}))
-        return [name for row in rows if isinstance(name := row.values.get("name"), str)]
+        return _names_of(parameter, read_rows(parameter, given, Columns(["name"], {"name": str})))
     allowed = "a list of names, or the path of a .jsonl or .csv file that has the field name"
     names = [] if given is None else given
     if not isinstance(names, (list, tuple, set, frozenset)) or not all(
@@ -87,6 +87,21 @@ def _names(parameter: str, given: object) -> list[str]:
     ):
         raise refuse_hidden(parameter, given, allowed)
     return list(names)
+
+
+def _names_of(parameter: str, rows: Iterable[Row]) -> list[str]:
+    """Give the names in the rows of a file; a row that can't be read would leave its name in every text."""
+    names = []
+    for row in rows:
+        name = row.values.get("name")
+        problem = row.problem or ("it has no field name" if "name" not in row.values else None)
+        if problem is None and not (name is None or isinstance(name, str)):
+            problem = "its name is no text"
+        if problem is not None:
+            raise LessonspaceInputError(f"{parameter} was refused at {row.place}: {problem}. Nothing was archived.")
+        if isinstance(name, str):
+            names.append(name)
+    return names
 
 
 def _diminutives(given: object) -> dict[str, list[str]]:

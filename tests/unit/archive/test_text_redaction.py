@@ -291,6 +291,22 @@ def test_further_names_are_read_from_a_file(tmp_path, name, content):
     assert redaction.roster.redact("hi cleo hart")[0] == "hi [name]"
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("users.jsonl", '{"name": "Cleo"}\n{"name": "Anna}\n{"name": "Ben"}\n', "at line 2: it is no JSON"),
+        ("users.jsonl", '{"Name": "Anna"}\n', "at line 1: it has no field name"),
+        ("users.jsonl", '{"name": ["Anna"]}\n', "at line 1: its name is no text"),
+        ("users.csv", "Anna\nBen\n", "name"),
+    ],
+)
+def test_a_file_whose_names_can_not_all_be_read_is_refused(tmp_path, name, content, message):
+    (tmp_path / name).write_text(content)
+    with pytest.raises(LessonspaceInputError, match=message) as caught:
+        as_text_redaction(True, f"file://{tmp_path}/{name}", None, None)
+    assert "Ben" not in str(caught.value)
+
+
 def test_further_names_come_as_airflow_has_rendered_them():
     assert as_text_redaction(True, HiddenRows(["Cleo"]), None, None).roster.redact("Cleo")[1] == 1
 
