@@ -94,10 +94,12 @@ def _names_of(parameter: str, rows: Iterable[Row]) -> list[str]:
     names = []
     for row in rows:
         name = row.values.get("name")
-        problem = row.problem or ("it has no field name" if "name" not in row.values else None)
-        if problem is None and not (name is None or isinstance(name, str)):
+        problem = row.problem
+        if not problem and "name" not in row.values:
+            problem = "it has no field name. Lists of users have it with fields=['name']"
+        elif not problem and not (name is None or isinstance(name, str)):
             problem = "its name is no text"
-        if problem is not None:
+        if problem:
             raise LessonspaceInputError(f"{parameter} was refused at {row.place}: {problem}. Nothing was archived.")
         if isinstance(name, str):
             names.append(name)

@@ -117,7 +117,7 @@ class LessonspaceArchiveTranscriptsOperator(LessonspaceOperator):
     :param redact_speakers: write roles or numbers in place of speakers' names.
     :param redact_spoken_names: write ``[name]`` in the text where the name of a person of the session is spoken.
     :param extra_names: further names to redact in all sessions: a list, or the path of a ``.jsonl`` or ``.csv`` file
-        that has the field ``name``, such as a list of users.
+        with the field ``name``, such as a list of users with ``fields=["name"]``.
     :param diminutives: further forms of names, such as ``{"Elizabeth": ["Liz", "Beth"]}``.
     :param redact: called with the text of each segment, one at a time; returns what is kept of it.
     :param summaries: archive the sessions' summaries, too, as ``<path>.summary.txt``. They come with the list, and are
