@@ -35,6 +35,9 @@ UUID_LENGTH = 36
 
 _LOOKS_LIKE_A_KEY = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
+#: A list, mapping or boolean as the text that a template renders; a template itself begins with two braces.
+_LOOKS_LIKE_A_LITERAL = re.compile(r"\s*(\[.*\]|\{\s*['\"].*\}|True|False|true|false)\s*", re.DOTALL)
+
 #: Numbers from here on are a mistake, and so are durations over a hundred years: Python can't reckon with all of them.
 LARGEST_NUMBER, LONGEST_DURATION = 2**63, timedelta(days=36_525)
 
@@ -95,8 +98,14 @@ def _may_be_personal(parameter: str, value: object) -> bool:
 
 
 def _about_templates(value: object) -> str:
-    """Explain a text that is a template's, rendered or not."""
-    if not isinstance(value, str) or not is_of_a_template(value):
+    """Explain a value that a template or another task's output left, rendered or not."""
+    if any(kind.__name__ == "XComArg" for kind in type(value).__mro__):
+        return ". This is a task's output that was not resolved: Airflow does so for template fields only"
+    if not isinstance(value, str):
+        return ""
+    if _LOOKS_LIKE_A_LITERAL.fullmatch(value):
+        return ". This is text: write it without quotation marks, or set render_template_as_native_obj=True on the DAG"
+    if not is_of_a_template(value):
         return ""
     if value == RENDERED_NONE:
         return ". A template has rendered to None here: look where its value comes from"

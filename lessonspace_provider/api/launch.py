@@ -241,7 +241,7 @@ def _refuse_dead_links(launch_id: str, timeouts: object, present: datetime) -> N
     if not_before is not None and not_before >= not_after:
         problem = f"not_before={not_before.isoformat()} is not before not_after: the link would never work"
     elif not_after <= present:
-        problem = "not_after is past: the link would be dead already. Launch only what is still to come"
+        problem = "not_after (lesson_end plus join_late) is past. Launch only lessons that have not ended"
     elif not_after - (not_before or present) > LONGEST_LINK:
         problem = "a link works for 7 days at most: launch later, or set not_before (with lesson_start and lesson_end)"
     if problem:

@@ -138,7 +138,7 @@ class LessonspaceEraseOperator(BaseOperator):
         result = result_of(receipt, destination, dry_run=dry_run)
         if result["not_found"]:
             self.log.warning("Found nowhere in the archive: %s", ", ".join(result["not_found"]))
-        self.log.info("%s: %s. Receipt: %s", result["status"], result["counts"], result["receipt"])
+        self.log.info("%s", _summary(result, dry_run=dry_run))
         for left in receipt.left[:MOST_NAMED]:
             self.log.warning("Left as it is: %s: %s", left["path"], left["reason"])
         health_problem = None if dry_run else update_health_of(destination)
@@ -184,7 +184,7 @@ class LessonspaceExpireArchiveOperator(BaseOperator):
         dry_run = as_rendered_flag("dry_run", self.only_search)
         receipt = Expirer(destination, keep, dry_run=dry_run).run()
         result = result_of(receipt, destination, dry_run=dry_run)
-        self.log.info("%s: %s. Receipt: %s", result["status"], result["counts"], result["receipt"])
+        self.log.info("%s", _summary(result, dry_run=dry_run))
         health_problem = None if dry_run else update_health_of(destination)
         fail_if_incomplete(receipt, result["receipt"], health_problem)
         return result
@@ -297,6 +297,13 @@ def result_of(receipt: Receipt, destination: ObjectStoragePath, *, dry_run: bool
         not_found=[searched["given"] for searched in receipt.searched if not searched["sessions"]],
         receipt=None if dry_run else str(ErasureStore(destination).receipt_path(receipt.name)),
     )
+
+
+def _summary(result: ErasureResult, *, dry_run: bool) -> str:
+    """Write a result as a line of the log."""
+    if dry_run:
+        return f"Dry run, nothing was changed. Would be: {result['status']}: {result['counts']}"
+    return f"{result['status']}: {result['counts']}. Receipt: {result['receipt']}"
 
 
 def update_health_of(destination: ObjectStoragePath) -> str | None:

@@ -8,6 +8,8 @@ from types import MappingProxyType
 from uuid import UUID
 
 import pytest
+from airflow.providers.standard.operators.empty import EmptyOperator
+from airflow.sdk import DAG
 
 from lessonspace_provider.api.arguments import (
     MAX_LAUNCH_ID,
@@ -185,6 +187,25 @@ def test_what_is_left_of_a_broken_template_names_nothing_and_the_refusal_names_t
 def test_a_filter_by_such_a_room_is_refused_and_not_answered_with_nothing(name, value, hint):
     with pytest.raises(LessonspaceInputError, match=hint):
         encode_filters({name: value}, SESSION_FILTERS)
+
+
+@pytest.mark.parametrize("value", ["['json', 'txt']", '{"tags": "a"}', "{'tags': 'a'}", " [1]\n", "True", "false"])
+@pytest.mark.parametrize("parameter", ["formats", "user"])
+def test_a_literal_as_text_is_refused_with_the_native_rendering(parameter, value):
+    message = str(refuse(parameter, value, "a list"))
+    assert "without quotation marks, or set render_template_as_native_obj=True on the DAG" in message
+
+
+@pytest.mark.parametrize("value", ["{end:%Y}/{session_id}", "{'a'", "json", "Truex", ["json"], True, "{{ params.x }}"])
+def test_other_values_are_refused_without_the_native_rendering(value):
+    assert "native" not in str(refuse("formats", value, "a list"))
+
+
+@pytest.mark.parametrize("parameter", ["tables", "user"])
+def test_an_output_that_was_not_resolved_is_refused_with_the_reason(parameter):
+    with DAG("unresolved", schedule=None):
+        output = EmptyOperator(task_id="other").output
+    assert "a task's output that was not resolved" in str(refuse(parameter, output, "True or False"))
 
 
 @pytest.mark.parametrize("value", ["none", "null", "None-7b", "Nonette"])

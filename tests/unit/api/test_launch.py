@@ -94,7 +94,7 @@ SOON = datetime.now(timezone.utc).replace(microsecond=0) + timedelta(hours=3)
         ({"summarise": True, "transcribe": None}, "needs transcribe=True"),
         ({"summarise": True, "transcribe": "False"}, "needs transcribe=True"),
         ({"timeouts": {"not_before": SOON, "not_after": SOON}}, "would never work"),
-        ({"timeouts": {"not_after": datetime(2026, 1, 1, tzinfo=timezone.utc)}}, "dead already"),
+        ({"timeouts": {"not_after": datetime(2026, 1, 1, tzinfo=timezone.utc)}}, "have not ended"),
         ({"timeouts": {"not_after": SOON + timedelta(days=7)}}, "set not_before"),
         ({"timeouts": {"not_before": SOON, "not_after": SOON + timedelta(days=7, seconds=1)}}, "7 days at most"),
         ({"user": {"id": "None"}}, r"user.id='None' was refused.* A template has rendered to None"),
@@ -131,7 +131,7 @@ def test_a_launch_that_loses_nothing_is_not_refused(options):
         ({"transcribe": True}, {"record_av": False}, "transcribe=True with record_av=False"),
         ({"record_av": False}, {"transcribe": True}, "transcribe=True with record_av=False"),
         ({}, {"summarise": True}, "needs transcribe=True"),
-        ({}, {"timeouts": {"not_after": "2026-01-01T00:00:00Z"}}, "dead already"),
+        ({}, {"timeouts": {"not_after": "2026-01-01T00:00:00Z"}}, "have not ended"),
     ],
 )
 def test_extra_options_do_not_hide_a_contradiction(options, extra, message):

@@ -57,10 +57,11 @@ def test_the_result_has_counts_and_the_receipt(archiver, source, tmp_path):
     assert erase(tmp_path)["status"] == "nothing_found"
 
 
-def test_a_dry_run_returns_no_receipt(archiver, source, tmp_path):
+def test_a_dry_run_returns_no_receipt_and_logs_that_it_is_one(archiver, source, tmp_path, capsys):
     archived(archiver, source)
     before = tree(tmp_path)
     result = erase(tmp_path, dry_run="True")
+    assert "Dry run, nothing was changed. Would be: done" in capsys.readouterr().out
     assert (result["receipt"], result["counts"]["sessions_redacted"]) == (None, 2)
     assert tree(tmp_path) == before
 
