@@ -125,7 +125,8 @@ def write_if_unchanged(path: ObjectStoragePath, data: bytes, etag: str | None) -
     """
     condition = {"IfNoneMatch": "*"} if etag is None else {"IfMatch": etag}
     try:
-        _filesystem(path).pipe_file(path.path, data, **condition)
+        # In one request, however large: s3fs drops the condition from an upload in parts.
+        _filesystem(path).pipe_file(path.path, data, chunksize=max(len(data), 1), **condition)
     except OSError:
         return False
     return True
@@ -188,18 +189,17 @@ def read_many(files: Sequence[tuple[ObjectStoragePath, int]]) -> list[bytes | No
     """
     if not files or is_local(files[0][0]):
         return [read_whole(path) for path, _ in files]
-    return _read_ranges(files[0][0], [path.path for path, _ in files], [size + 1 for _, size in files])
+    ranges = _read_ranges(files[0][0], [path.path for path, _ in files], [size + 1 for _, size in files])
+    # Stores refuse a range of an object without a byte. What else is wrong with a file shows here as well.
+    return [found if isinstance(found, bytes) else read_whole(path) for found, (path, _) in zip(ranges, files)]
 
 
 @naming_place
-def _read_ranges(first: ObjectStoragePath, paths: list[str], ends: list[int]) -> list[bytes | None]:
+def _read_ranges(first: ObjectStoragePath, paths: list[str], ends: list[int]) -> list[bytes | Exception]:
     store = _filesystem(first)
     store.invalidate_cache()
     read: list[bytes | Exception] = store.cat_ranges(paths, [0] * len(paths), ends, on_error="return")
-    for found in read:
-        if isinstance(found, Exception) and not (isinstance(found, OSError) and _says(found, errno.ENOENT)):
-            raise found
-    return [found if isinstance(found, bytes) else None for found in read]
+    return read
 
 
 def names_in(folder: ObjectStoragePath) -> list[str]:
