@@ -22,7 +22,11 @@ from tests.integration.mailbox import mail_server
 from tests.unit.archive.health_kit import an_entry, write_manifest
 
 DAY = timedelta(days=1)
-MIDNIGHT = datetime.now(timezone.utc).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def midnight():
+    """The last midnight; the tests may have been collected before it."""
+    return datetime.now(timezone.utc).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 @pytest.fixture
@@ -41,7 +45,7 @@ def archive(tmp_path, monkeypatch):
 
 def archived(folder, ago, *entries, has_failed=False):
     """Write the manifest of a night that ended some days ago, as its run would."""
-    window = Window(MIDNIGHT - (ago + 1) * DAY, MIDNIGHT - ago * DAY)
+    window = Window(midnight() - (ago + 1) * DAY, midnight() - ago * DAY)
     ended_at = write_time(window.start + timedelta(hours=10))
     write_manifest(folder, Manifest(window, by_session(replace(entry, end_time=ended_at) for entry in entries)))
     ended = Run(write_time(window.end + timedelta(minutes=5)), *map(write_time, window), has_failed)
@@ -60,7 +64,7 @@ def test_when_all_is_well_no_one_hears_of_it(run_dag, xcom, archive, mailbox):
 def test_all_that_needs_attention_is_one_mail(run_dag, archive, mailbox):
     archived(archive, 6, an_entry(6, 1, "pending"))
     archived(archive, 1, an_entry(1, 1, "archived"))
-    today = write_time(MIDNIGHT - DAY)
+    today = write_time(midnight() - DAY)
     archived(archive, 0, an_entry(0, 1, "failed"), an_entry(0, 2, "given_up", changed_by=today), has_failed=True)
     assert run_dag(load_dag("archive_alerts")).state == "success"
     ((address, text),) = mailbox.mails
