@@ -220,6 +220,21 @@ def as_duration(parameter: str, value: object) -> timedelta:
     return duration
 
 
+def as_retention(parameter: str, value: object) -> timedelta:
+    """
+    Check a duration after which data is lost: a number below a day was probably meant as days.
+
+    :param parameter: name for the error.
+    :param value: a timedelta, or seconds of a day or more.
+    :return: the duration, which is above 0.
+    :raises LessonspaceInputError: for anything else, and for more than a hundred years.
+    """
+    duration = as_duration(parameter, value)
+    if not isinstance(value, timedelta) and duration < timedelta(days=1):
+        raise refuse(parameter, value, "a timedelta, such as timedelta(days=30): a number is in seconds, from 86400 on")
+    return duration
+
+
 def as_margin(parameter: str, value: object) -> timedelta:
     """
     Check a duration that may be 0.

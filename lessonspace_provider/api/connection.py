@@ -155,7 +155,7 @@ class _Extra:
         if unknown := sorted(set(self._extra) - self._read):
             yield (
                 f"Connection {self._conn_id!r} has extra fields that mean nothing here, perhaps misspelt: "
-                f"{', '.join(unknown)}"
+                f"{', '.join(unknown)}. Known are: {', '.join(sorted(self._read))}"
             )
 
     def _given(self, name: str) -> object:

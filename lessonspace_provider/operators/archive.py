@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, TypedDict, cast
 
-from lessonspace_provider.api.arguments import as_duration, as_flag, as_space_id, as_window, refuse
+from lessonspace_provider.api.arguments import as_flag, as_retention, as_space_id, as_window, refuse
 from lessonspace_provider.api.filters import SESSION_FILTERS, SPACE_SESSION_FILTERS, refuse_unknown
 from lessonspace_provider.api.foreign_words import clean_message, clean_words
 from lessonspace_provider.api.times import write_time
@@ -125,7 +125,7 @@ class LessonspaceArchiveTranscriptsOperator(LessonspaceOperator):
     :param space_id: archive this space's sessions only; UUID, or slug (launch's ``room_id``).
     :param filters: further filters of ``LessonspaceHook.list_sessions``, such as ``tags`` or ``space``.
     :param include_single_user: whether sessions of one person are accounted for too (they have no transcript).
-    :param give_up_after: how long after its end a session's transcript is waited for; timedelta or seconds.
+    :param give_up_after: how long after its end a session's transcript is waited for: timedelta, or 86400 s or more.
     :param tables: write tables as Parquet files below ``<destination>/tables``; needs pyarrow, and ``json`` or
         ``jsonl`` among the formats.
     :param dry_run: say in the log what would be done, in earlier windows too, and do nothing. Sessions with files to
@@ -327,7 +327,7 @@ class LessonspaceArchiveTranscriptsOperator(LessonspaceOperator):
         )
         if layout.tables:
             check_table_formats(layout.formats)
-        give_up_after = as_duration("give_up_after", self.give_up_after)
+        give_up_after = as_retention("give_up_after", self.give_up_after)
         return Archiver(
             self.hook, layout, give_up_after=give_up_after, log=self.log, dry_run=as_flag("dry_run", self.only_plan)
         )

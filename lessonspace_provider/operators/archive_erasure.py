@@ -11,9 +11,9 @@ from airflow.providers.common.compat.sdk import BaseOperator
 
 from lessonspace_provider.api.arguments import (
     LARGEST_NUMBER,
-    as_duration,
     as_one_of,
     as_rendered_flag,
+    as_retention,
     is_text,
     refuse,
     refuse_hidden,
@@ -156,7 +156,7 @@ class LessonspaceExpireArchiveOperator(BaseOperator):
     Guide: docs/how-to/delete-personal-data.md#keep-data-for-a-limited-time
 
     :param destination: the archive's folder.
-    :param keep: how long after its end a session is kept; timedelta or seconds.
+    :param keep: how long after its end a session is kept: a timedelta, or 86400 seconds or more.
     :param dry_run: search only: nothing is written.
     :return: see ``ErasureResult``.
     :raises LessonspaceInputError: for a parameter that can't be used, before anything is changed.
@@ -180,7 +180,7 @@ class LessonspaceExpireArchiveOperator(BaseOperator):
 
     def execute(self, context: Context) -> ErasureResult:
         """Expire, write the receipt, then fail if something could not be changed."""
-        destination, keep = as_archive(self.destination), as_duration("keep", self.keep)
+        destination, keep = as_archive(self.destination), as_retention("keep", self.keep)
         dry_run = as_rendered_flag("dry_run", self.only_search)
         receipt = Expirer(destination, keep, dry_run=dry_run).run()
         result = result_of(receipt, destination, dry_run=dry_run)

@@ -25,6 +25,7 @@ from lessonspace_provider.api.arguments import (
     as_margin,
     as_policy,
     as_positive,
+    as_retention,
     as_space_id,
     as_user_id,
     as_uuid,
@@ -100,6 +101,17 @@ def test_people_are_counted_in_whole_numbers_from_one(value):
     assert as_positive("min_participants", 1) == 1
     with pytest.raises(LessonspaceInputError, match=r"min_participants=.*a whole number of 1 or more"):
         as_positive("min_participants", value)
+
+
+@pytest.mark.parametrize("value", [7, 365, 3650, 0.5, 86_399])
+def test_a_retention_in_seconds_that_was_meant_as_days_is_refused(value):
+    with pytest.raises(LessonspaceInputError, match=f"keep={value} was refused: .*a number is in seconds"):
+        as_retention("keep", value)
+
+
+@pytest.mark.parametrize("value", [86_400, timedelta(days=1), timedelta(seconds=1)])
+def test_a_retention_of_a_day_in_seconds_or_any_timedelta_is_read(value):
+    assert as_retention("keep", value) in (timedelta(days=1), timedelta(seconds=1))
 
 
 @pytest.mark.parametrize("value", [timedelta.max, timedelta(days=36_526), 1e300, HUGE, float("inf")], ids=range(5))

@@ -431,7 +431,8 @@ def test_extra_fields_that_mean_nothing_are_named(settings_of):
     assert settings_of(connection_json()).warnings == ()
     settings = settings_of(connection_json(rate_limit_per_secnd=1, owner="me", rate_limit_dir="/x"))
     (warning,) = settings.warnings
-    assert warning.endswith("mean nothing here, perhaps misspelt: owner, rate_limit_per_secnd")
+    assert "mean nothing here, perhaps misspelt: owner, rate_limit_per_secnd. Known are: connect_timeout, " in warning
+    assert "organisation_id" in warning
 
 
 @pytest.mark.parametrize("extra", ["[]", '["4242-secret"]', '"4242-secret"', "4242", "true"])

@@ -167,7 +167,7 @@ def test_what_became_of_earlier_windows_is_in_the_result_and_in_the_event_of_one
     for window, is_faulty in ((noon, True), (noon, False), (END - timedelta(minutes=2), False)):
         sessions = [late, a_session(4, end=END - timedelta(minutes=1))]
         missing = {given_up["uuid"]: not_there, **({sessions[1]["uuid"]: OSError("disk full")} if is_faulty else {})}
-        parameters = {"window_start": window, "give_up_after": 60, "outlets": [asset]}
+        parameters = {"window_start": window, "give_up_after": timedelta(minutes=1), "outlets": [asset]}
         events = OutletEvents(transcripts=SimpleNamespace(extra=None))
         with pytest.raises(LessonspaceError, match="disk full") if is_faulty else nullcontext():
             archiver(tmp_path, sessions, missing, **parameters).execute({"outlet_events": events})
@@ -243,6 +243,7 @@ def test_of_many_failures_twenty_are_named(tmp_path):
         ({"window_start": END, "window_end": END}, "CronDataIntervalTimetable"),
         ({"formats": ["docx"]}, "formats"),
         ({"give_up_after": 0}, "give_up_after"),
+        ({"give_up_after": 7}, r"give_up_after=7 was refused: .*timedelta\(days=30\): a number is in seconds"),
         ({"filters": {"end_time_after": END}}, "end_time_after"),
         ({"filters": ["tags"]}, "filters was refused: .*a mapping"),
         ({"filters": "tags"}, "filters was refused: .*a mapping"),

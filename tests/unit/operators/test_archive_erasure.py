@@ -122,9 +122,9 @@ def test_old_sessions_expire_and_their_account_stays_without_people(archiver, so
     age = datetime.now(timezone.utc) - ended
     assert expire(tmp_path, keep=age + timedelta(days=1))["status"] == "nothing_found"
     before = tree(tmp_path)
-    planned = expire(tmp_path, keep=60, dry_run=True)
+    planned = expire(tmp_path, keep=timedelta(minutes=1), dry_run=True)
     assert tree(tmp_path) == before
-    result = expire(tmp_path, keep=60)
+    result = expire(tmp_path, keep=timedelta(minutes=1))
     assert (result["status"], result["counts"]["sessions_erased"]) == ("done", 3)
     assert planned["counts"]["files_deleted"] == result["counts"]["files_deleted"] == 3 * 7
     files = tree(tmp_path)
@@ -138,10 +138,10 @@ def test_old_sessions_expire_and_their_account_stays_without_people(archiver, so
     source.asked.clear()
     archived(archiver, source, tables=True)
     assert source.asked == []
-    assert expire(tmp_path, keep=60)["status"] == "nothing_found"
+    assert expire(tmp_path, keep=timedelta(minutes=1))["status"] == "nothing_found"
 
 
-@pytest.mark.parametrize("keep", [0, -1, "30", None, True])
+@pytest.mark.parametrize("keep", [0, -1, "30", None, True, 30, 365, 3650])
 def test_a_bad_keep_is_refused(tmp_path, keep):
     with pytest.raises(LessonspaceInputError, match="keep"):
         expire(tmp_path, keep=keep)
@@ -163,7 +163,7 @@ def health_with(folder, session_id):
 
 ERASURES = pytest.mark.parametrize(
     "act",
-    [lambda folder: erase(folder, mode="delete"), lambda folder: expire(folder, keep=60)],
+    [lambda folder: erase(folder, mode="delete"), lambda folder: expire(folder, keep=timedelta(minutes=1))],
     ids=["erase", "expire"],
 )
 
