@@ -110,10 +110,10 @@ class LessonspaceArchiveTranscriptsOperator(LessonspaceOperator):
     :param window_start: aware datetime or ISO 8601 text; sessions that ended at this moment belong to the window. None:
         the start of the run's data interval.
     :param window_end: likewise, its end; sessions that ended at this moment belong to the next window.
-    :param formats: which files to write per session, any of the names in ``transcripts.WRITERS``. With ``json`` among
-        them, what a killed run has left is completed without fetching it again; without, it is fetched again.
-    :param path_template: where a transcript is written, of the fields in ``paths.PATH_FIELDS``; must hold
-        ``{session_id}``.
+    :param formats: files per session: ``json``, ``jsonl``, ``txt``, ``vtt``, ``srt``, ``csv``. With ``json``
+        among them, what a killed run has left is completed without fetching it again; without, it is fetched again.
+    :param path_template: where a transcript is written, of ``{session_id}`` (required), ``{name}``,
+        ``{space_id}``, ``{space_name}``, ``{start}`` and ``{end}``.
     :param redact_speakers: write roles or numbers in place of speakers' names.
     :param redact_spoken_names: write ``[name]`` in the text where the name of a person of the session is spoken.
     :param extra_names: further names to redact in all sessions: a list, or the path of a ``.jsonl`` or ``.csv`` file

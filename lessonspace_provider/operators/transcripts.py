@@ -51,7 +51,7 @@ class LessonspaceGetTranscriptOperator(LessonspaceOperator):
     :param destination: a folder as ``ObjectStoragePath`` takes it, e.g. ``s3://aws_default@bucket/transcripts``.
         None: the segments become the task's result. A transcript of an hour has over 100 kB and people's names,
         so a destination is the better choice.
-    :param formats: which files to write, any of the names in ``transcripts.WRITERS``.
+    :param formats: which files to write: ``json``, ``jsonl``, ``txt``, ``vtt``, ``srt``, ``csv``.
     :param wait: wait in the triggerer until the transcript is there, at most for ``execution_timeout`` if that is set;
         see ``LessonspaceTranscriptTrigger``. A session that can't have one is not waited for.
     :param give_up_after: how long after the session's end it is waited for; timedelta or seconds.
