@@ -24,6 +24,7 @@ from lessonspace_provider.bulk.threads import WORKERS
 from lessonspace_provider.exceptions import LessonspaceError, LessonspaceInputError
 from lessonspace_provider.output.destinations import as_place
 from lessonspace_provider.output.files import names_in, read_whole, write_whole
+from lessonspace_provider.output.updates import update_whole
 from lessonspace_provider.waiting.progress import Log
 
 if TYPE_CHECKING:
@@ -66,7 +67,13 @@ def rebuild_health(destination: str | ObjectStoragePath, *, session_names: bool 
     :raises LessonspaceDestinationError: when the store refuses.
     """
     folder = as_place(destination, "an archive's folder, such as 's3://aws_default@bucket/folder'")
-    return _computed(folder, datetime.now(timezone.utc), _stored(folder), whole=True, session_names=session_names)
+    return _computed(
+        folder,
+        datetime.now(timezone.utc),
+        _usable(read_whole(folder / HEALTH)),
+        whole=True,
+        session_names=session_names,
+    )
 
 
 def update_health(
@@ -88,8 +95,14 @@ def update_health(
     :raises LessonspaceDestinationError: when the store refuses.
     """
     present = now or datetime.now(timezone.utc)
-    health = _computed(destination, present, _stored(destination), run=run, schedule=schedule, whole=whole)
-    write_whole(destination / HEALTH, health.to_json())
+    health = Health(write_time(present))
+
+    def updated(data: bytes | None) -> bytes:
+        nonlocal health
+        health = _computed(destination, present, _usable(data), run=run, schedule=schedule, whole=whole)
+        return health.to_json()
+
+    update_whole(destination / HEALTH, updated)
     write_whole(destination / HEALTH_PAGE, health_page(health, place=str(destination)).encode())
     return health
 
@@ -164,8 +177,7 @@ def _record(
         )
 
 
-def _stored(destination: ObjectStoragePath) -> Health | None:
-    data = read_whole(destination / HEALTH)
+def _usable(data: bytes | None) -> Health | None:
     try:
         return None if data is None else Health.from_json(data)
     except ValueError:

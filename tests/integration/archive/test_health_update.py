@@ -4,11 +4,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import timedelta
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta, timezone
+from threading import Barrier
 
 import pytest
 
-from lessonspace_provider.archive.health_store import HEALTH_PAGE, read_health, rebuild_health
+from lessonspace_provider.api.times import write_time
+from lessonspace_provider.archive.health import Run
+from lessonspace_provider.archive.health_store import HEALTH_PAGE, read_health, rebuild_health, update_health
 from lessonspace_provider.exceptions import LessonspaceError
 from lessonspace_provider.operators.archive import LessonspaceArchiveTranscriptsOperator
 from lessonspace_provider.output import files as storage
@@ -16,7 +20,7 @@ from tests.airflow_version import needs_airflow
 from tests.integration.archive.nightly_runs import entries_in
 from tests.integration.archive.runs import END, START, parameters, run, tree
 
-HOUR = timedelta(hours=1)
+HOUR, NOW = timedelta(hours=1), datetime(2026, 11, 24, tzinfo=timezone.utc)
 
 
 def run_hour(destination, number):
@@ -92,3 +96,18 @@ def test_a_dry_run_leaves_none(control, destination):
     add_session(control, 0)
     run(destination, dry_run=True)
     assert not (destination / "health.json").exists()
+
+
+def test_runs_that_end_at_once_are_all_in_it(destination):
+    number = 4
+    begin = Barrier(number)
+
+    def end(hour):
+        begin.wait()
+        window = [write_time(START + hour * HOUR), write_time(END + hour * HOUR)]
+        update_health(destination, run=Run(write_time(NOW), *window, has_failed=False))
+
+    with ThreadPoolExecutor(number) as pool:
+        for ended in [pool.submit(end, hour) for hour in range(number)]:
+            ended.result()
+    assert len(read_health(destination).runs) == number
