@@ -89,7 +89,7 @@ def test_killed_at_random_points_and_run_again_an_erasure_finishes(control, dest
     monkeypatch.setattr(output_files, "_remove", removed)
     chance, killed = random.Random(mode), 0
     is_disk = destination.protocol == "file"
-    for _ in range(50 if is_disk else 12):
+    for _ in range(50 if is_disk else 5):
         restore(destination, whole)
         interruption = Interruption(Killed(), chance.randrange(70 if is_disk else 150), requests=False)
         try:
@@ -100,7 +100,7 @@ def test_killed_at_random_points_and_run_again_an_erasure_finishes(control, dest
         erase(destination, school.user_id, mode=mode)
         assert traces_in(destination, school.traces) == []
         assert of_sessions(destination, school.others) == others
-    assert killed >= 8
+    assert killed >= (8 if is_disk else 2)
     asked = asked_for(control)
     archive(destination, *school.windows())
     assert (asked_for(control), traces_in(destination, school.traces)) == (asked, [])
