@@ -6,6 +6,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
@@ -25,6 +26,9 @@ TEXTS = ("txt", "vtt", "srt", "md", "html", "log", "tsv")
 
 #: Formats of which the speakers' ids can be read.
 WHOLE_FORMATS = ("json", "jsonl")
+
+
+_ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|[\\bfnrt])")
 
 
 @dataclass
@@ -100,6 +104,14 @@ class _Erased(Collection["Segment"]):
         return cast("Segment", changed)
 
 
+def searchable(data: bytes) -> str:
+    r"""Decode a file for a search for words, as it is and without JSON's escapes: ``\n`` is no part of a word."""
+    text = data.decode(errors="replace")
+    if "\\" not in text:
+        return text
+    return text + "\n" + _ESCAPE.sub(lambda found: chr(int(found[1], 16)) if found[1] else " ", text)
+
+
 def segments_in(data: bytes, format_name: str) -> Collection[Segment] | None:
     """Read the segments of a file of one of ``WHOLE_FORMATS``; None when it holds something else."""
     try:
@@ -166,8 +178,9 @@ def _without_cells(row: list[str], people: ErasedPeople, found: Found) -> tuple[
 
 def _without_in_lines(text: str, people: ErasedPeople, found: Found) -> bytes | None:
     pieces = []
-    for line in text.splitlines(keepends=True):
-        changed = _without_in_json(line, people, found) if people.may_occur_in(line) else line.encode()
+    for line in text.encode().splitlines(keepends=True):  # those of a text also end where JSON's do not
+        may_have = people.may_occur_in(searchable(line))
+        changed = _without_in_json(line.decode(), people, found) if may_have else line
         if changed is None:
             return None
         pieces.append(changed)

@@ -16,6 +16,7 @@ from lessonspace_provider.archive.erasure import (
     loses_all,
     redacted_file,
     redacted_path,
+    searchable,
     segments_in,
 )
 from lessonspace_provider.archive.schema import ManifestFile
@@ -103,7 +104,7 @@ class SessionFiles:
         """
         read = {path: data for path in paths if (data := self.read(path)) is not None}
         new_paths = {path: redacted_path(path, session_id, people) for path in read}
-        has_people = {path for path, data in read.items() if people.may_occur_in(data.decode(errors="replace"))}
+        has_people = {path for path, data in read.items() if people.may_occur_in(searchable(data))}
         if not (is_erased or has_people) and all(path == new_path for path, new_path in new_paths.items()):
             return SessionChange(session_id, False)
         segments = _segments_of(read)

@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from lessonspace_provider.archive.erased_people import ErasedPeople
-from lessonspace_provider.archive.erasure import redacted_file, redacted_path
+from lessonspace_provider.archive.erasure import redacted_file, redacted_path, searchable
 from lessonspace_provider.archive.fetching import reason_of
 from lessonspace_provider.archive.inventory import Inventory
 from lessonspace_provider.archive.receipt import Receipt
@@ -75,12 +75,12 @@ class OtherFiles:
 
     def _has(self, path: str, people: ErasedPeople) -> bool:
         data = read_whole(join_below(self._destination, path)) or b""
-        return people.may_occur_in(data.decode(errors="replace"))
+        return people.may_occur_in(searchable(data))
 
     def _change(self, path: str, people: ErasedPeople) -> None:
         place = join_below(self._destination, path)
         data = read_whole(place)
-        if data is None or not people.may_occur_in(data.decode(errors="replace")):
+        if data is None or not people.may_occur_in(searchable(data)):
             return
         after, found = redacted_file(path.rpartition(".")[2], data, people)
         if after is None:
@@ -92,7 +92,7 @@ class OtherFiles:
 
     def _leave(self, path: str, people: ErasedPeople, reason: str = FOREIGN) -> None:
         data = read_whole(join_below(self._destination, path)) or b""
-        text = data.decode(errors="replace")
+        text = searchable(data)
         is_named = redacted_path(path, "\0", people) != path
         if is_named or (people.may_occur_in(text) and people.redacted(text, ids=True)[1]):
             self._receipt.leave(redacted_path(path, "\0", people), reason)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from lessonspace_provider.archive.entry import Entry
 from lessonspace_provider.archive.erased_people import ErasedPeople, Mode, marks_of_id, marks_of_name
+from lessonspace_provider.archive.erasure import searchable
 from lessonspace_provider.archive.erasure_files import SessionChange, SessionFiles
 from lessonspace_provider.archive.erasure_names import (
     MOST_NAMES,
@@ -175,7 +176,7 @@ class Eraser:
             by_ending = {path.rpartition(".")[2]: path for path in paths}
             ending = next((ending for ending in WITH_IDS if ending in by_ending), None)
             data = None if ending is None else self._read(by_ending[ending])
-            if data is None or ending is None or not people.may_occur_in(data.decode(errors="replace")):
+            if data is None or ending is None or not people.may_occur_in(searchable(data)):
                 continue
             found = names_and_ids_in(speakers_in(data, ending), people)
             names |= found[0]
@@ -213,7 +214,7 @@ class Eraser:
 
     def _see(self, session_id: str, entry: Entry | None, change: SessionChange) -> None:
         """Count in how many sessions each of the ids and names that were given is found."""
-        texts = [file.before.decode(errors="replace") for file in change.files]
+        texts = [searchable(file.before) for file in change.files]
         for given in self._given:
             if given.is_in(entry, texts):
                 given.sessions.add(session_id)
