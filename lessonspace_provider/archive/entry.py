@@ -16,7 +16,7 @@ from lessonspace_provider.api.plain_json import MOST_DIGITS, NUMBERS
 from lessonspace_provider.api.shapes import objects_in, whole_seconds
 from lessonspace_provider.api.times import read_time, write_time
 from lessonspace_provider.archive.clock import Present
-from lessonspace_provider.archive.paths import number_of, session_id_of, transcript_path
+from lessonspace_provider.archive.paths import number_of, path_without_names, session_id_of, transcript_path
 from lessonspace_provider.archive.schema import OPTIONAL_FIELDS, ManifestFile, SummaryFile, problem_of
 from lessonspace_provider.sessions import participant_count, space_of
 from lessonspace_provider.waiting.transcripts import (
@@ -264,7 +264,8 @@ class Entry:
         """Record that a transcript was erased, and is never fetched again: the session's account has no people."""
         done = self._concluded("erased", reason)
         done = replace(done, files=(), segments=None, roles={}, name=None, space_name=None, tags=None)
-        return replace(done, summary=None, erased_people=None, added={})
+        path = path_without_names(self.path, self.session_id)
+        return replace(done, path=path, summary=None, erased_people=None, added={})
 
     def with_erasure_of(self, there: Entry) -> Entry:
         """Keep what an erasure has taken out of the entry meanwhile."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, cast
 
 from lessonspace_provider.api import json_list
 from lessonspace_provider.api.plain_json import NUMBERS
-from lessonspace_provider.archive.erased_people import LABEL, LABEL_IN_PATH, ErasedPeople
+from lessonspace_provider.archive.erased_people import LABEL, ErasedPeople
 from lessonspace_provider.archive.tombstones import without_people
 from lessonspace_provider.transcripts.formats import CSV_HEADER, WRITERS, csv_row, pieces_of
 from lessonspace_provider.transcripts.segments import user_id_of, user_of
@@ -155,8 +155,14 @@ def redacted_file(
     return text.encode(), found
 
 
+def rows_in(text: str) -> Iterator[list[str]]:
+    """Read a CSV file, also one with longer texts than Python's csv takes by default."""
+    csv.field_size_limit(max(csv.field_size_limit(), len(text)))
+    return csv.reader(io.StringIO(text, newline=""))
+
+
 def _without_rows_of(text: str, people: ErasedPeople, found: Found) -> bytes:
-    rows = csv.reader(io.StringIO(text, newline=""))
+    rows = rows_in(text)
     pieces = []
     for number, row in enumerate(rows):
         is_header = number == 0 and tuple(row) == CSV_HEADER
@@ -200,10 +206,3 @@ def _without_in_json(text: str, people: ErasedPeople, found: Found) -> bytes | N
     if "\n" in text.strip():
         return json_list.encoded(json.dumps(changed, ensure_ascii=False, indent=1))
     return json_list.line_of(changed)
-
-
-def redacted_path(path: str, session_id: str, people: ErasedPeople) -> str:
-    """Take names out of a path, for those whose template has names of sessions; the session's id stays."""
-    before, own, behind = path.partition(session_id)
-    parts = (people.redacted(part, label=LABEL_IN_PATH)[0] for part in (before, behind))
-    return own.join(parts) if own else people.redacted(path, label=LABEL_IN_PATH)[0]

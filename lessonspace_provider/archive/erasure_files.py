@@ -15,12 +15,11 @@ from lessonspace_provider.archive.erasure import (
     Found,
     loses_all,
     redacted_file,
-    redacted_path,
     searchable,
     segments_in,
 )
 from lessonspace_provider.archive.schema import ManifestFile
-from lessonspace_provider.archive.tombstones import ON_REQUEST, redacted_entry
+from lessonspace_provider.archive.tombstones import ON_REQUEST, redacted_entry, redacted_path
 from lessonspace_provider.output.destinations import join_below
 from lessonspace_provider.output.files import names_in, read_whole, remove_files, write_whole
 
@@ -147,13 +146,12 @@ def entry_after(entry: Entry, change: SessionChange, people: ErasedPeople) -> En
     :return: erased, or without the people, with their marks and with the sizes and digests of the changed files.
     """
     if entry.status == "erased" or change.is_erased:
-        erased = entry if entry.status == "erased" else entry.erased(ON_REQUEST)
-        return replace(erased, path=redacted_path(erased.path, entry.session_id, people))
+        return entry if entry.status == "erased" else entry.erased(ON_REQUEST)
     changed = redacted_entry(entry, people)
-    if changed.status == "erased" or not change.files:
+    path = redacted_path(entry.path, entry.session_id, people)
+    if changed.status == "erased" or not (change.files or path != entry.path):
         return changed
     marks = sorted({*(entry.erased_people or ()), *people.marks})
-    path = redacted_path(entry.path, entry.session_id, people)
     written = {file.path: file for file in change.files}
     # One that is missing is not moved, and no longer recorded.
     there = [file for file in entry.files if path == entry.path or file["path"] in written]

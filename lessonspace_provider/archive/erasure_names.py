@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
@@ -19,7 +17,7 @@ from lessonspace_provider.archive.erased_people import (
     marks_of_name,
     words_in,
 )
-from lessonspace_provider.archive.erasure import segments_in
+from lessonspace_provider.archive.erasure import rows_in, segments_in
 from lessonspace_provider.archive.receipt import Searched
 from lessonspace_provider.archive.tombstones import redacted_entry
 from lessonspace_provider.transcripts.formats import CSV_HEADER
@@ -36,8 +34,7 @@ MOST_NAMES = 100
 def speakers_in(data: bytes, ending: str) -> Iterator[tuple[int | None, str]]:
     """Read the id and the name of the speaker of each segment; no segment whose file can't be read."""
     if ending == "csv":
-        rows = csv.reader(io.StringIO(data.decode(errors="replace"), newline=""))
-        for row in rows:
+        for row in rows_in(data.decode(errors="replace")):
             if len(row) == len(CSV_HEADER) and (row[2].isdecimal() or not row[2]):
                 yield (int(row[2][:20]) if row[2] else None), row[3]
         return

@@ -9,10 +9,11 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from lessonspace_provider.archive.erased_people import ErasedPeople
-from lessonspace_provider.archive.erasure import redacted_file, redacted_path, searchable
+from lessonspace_provider.archive.erasure import redacted_file, searchable
 from lessonspace_provider.archive.fetching import reason_of
 from lessonspace_provider.archive.inventory import Inventory
 from lessonspace_provider.archive.receipt import Receipt
+from lessonspace_provider.archive.tombstones import redacted_path
 from lessonspace_provider.bulk.account_lock import locked
 from lessonspace_provider.output.destinations import join_below
 from lessonspace_provider.output.files import read_whole, write_whole

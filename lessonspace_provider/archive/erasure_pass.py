@@ -3,20 +3,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lessonspace_provider.archive.entry import Entry
 from lessonspace_provider.archive.erased_people import ErasedPeople
-from lessonspace_provider.archive.erasure import redacted_path
 from lessonspace_provider.archive.erasure_files import FileChange, SessionChange, SessionFiles, entry_after
 from lessonspace_provider.archive.fetching import reason_of
 from lessonspace_provider.archive.inventory import Inventory
 from lessonspace_provider.archive.manifest import Manifest
 from lessonspace_provider.archive.manifest_store import ManifestStore
+from lessonspace_provider.archive.paths import path_without_names
 from lessonspace_provider.archive.receipt import Action, Receipt
-from lessonspace_provider.archive.tombstones import ON_REQUEST, redacted_entry
+from lessonspace_provider.archive.tombstones import ON_REQUEST, redacted_entry, redacted_path
 from lessonspace_provider.archive.windows import MANIFESTS
 from lessonspace_provider.exceptions import LessonspaceError
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 #: Bytes of files that are held in memory before they are written.
 MOST_HELD = 64 * 2**20
+
+_ENDING = re.compile(r"(?:\.summary)?\.\w+$")
 
 #: How many manifests an error names.
 MOST_NAMED = 5
@@ -172,7 +175,7 @@ class SessionPass:
                 change.session_id, False
             )
             for file in change.files:
-                self._carry_out(file, change.session_id, people)
+                self._carry_out(file, change, people)
 
     def _change_unlisted(self, session_id: str, paths: Collection[str], people: ErasedPeople) -> None:
         """Change files of a session that no manifest has."""
@@ -189,10 +192,12 @@ class SessionPass:
             self._record({session_id: change.is_erased})
             self._receipt.sessions[session_id] = change.is_erased
         for file in change.files:
-            self._carry_out(file, session_id, people)
+            self._carry_out(file, change, people)
 
-    def _carry_out(self, file: FileChange, session_id: str, people: ErasedPeople) -> None:
-        shown = redacted_path(file.path, session_id, people)
+    def _carry_out(self, file: FileChange, change: SessionChange, people: ErasedPeople) -> None:
+        shown = redacted_path(file.path, change.session_id, people)
+        if change.is_erased and (ending := _ENDING.search(shown)):
+            shown = path_without_names(shown, change.session_id, ending[0])
         try:
             if not self._dry_run:
                 self._files.carry_out(file)

@@ -44,7 +44,10 @@ class ErasureProgress:
         :param marks: of the people of this run.
         """
         self._key = tombstones.key
-        self._interrupted = [request for request in tombstones.requests if not request.is_done]
+        # An expiry searches for nobody: an erasure that was interrupted stays so.
+        self._interrupted = [
+            request for request in tombstones.requests if not request.is_done and (marks or not request.marks)
+        ]
         self._receipt.continues = [write_time(request.time) for request in self._interrupted]
         self._request = replace(self._request, marks=tuple(marks), for_future=for_future)
         self._update(self._request)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from lessonspace_provider.api.arguments import is_text, refuse
 from lessonspace_provider.api.ids import is_number, is_uuid
+from lessonspace_provider.archive.erased_people import LABEL_IN_PATH
 from lessonspace_provider.exceptions import LessonspaceServerError
 from lessonspace_provider.output.destinations import is_below
 from lessonspace_provider.sessions import end_time, known_start, space_of
@@ -100,6 +101,21 @@ def transcript_path(session: Session, template: str = DEFAULT_PATH_TEMPLATE) -> 
     }
     parts = template.format(**fields).split("/")
     return "/".join(part for part in parts if part not in ("", ".", ".."))
+
+
+def path_without_names(path: str, session_id: str, ending: str = "") -> str:
+    """
+    Replace each part of a path that may have a name, of an erased session: numbers and the session's id stay.
+
+    :param ending: of a file's path, which stays.
+    """
+
+    def kept(part: str) -> str:
+        if not any(map(str.isalpha, part.replace(session_id, ""))):
+            return part
+        return session_id if session_id in part else LABEL_IN_PATH
+
+    return "/".join(map(kept, path.removesuffix(ending).split("/"))) + ending
 
 
 def session_id_of(session: Session) -> str:

@@ -372,7 +372,8 @@ class Archiver:
         try:
             return self._rules.entry(Entry.listed(session, before, self._layout.path_template), before)
         except Exception as error:  # also for any other shape than the API's
-            return Entry.unreadable(session, before, reason_of(error))
+            entry = Entry.unreadable(session, before, reason_of(error))
+            return entry if before else self._rules.entry(entry, None)
 
 
 def _unrecorded(entries: Entries, known: Manifest) -> list[Entry]:

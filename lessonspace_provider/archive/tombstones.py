@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from lessonspace_provider.api.times import read_time, write_time
 from lessonspace_provider.archive.entry import Entry
-from lessonspace_provider.archive.erased_people import MARK, ErasedPeople
+from lessonspace_provider.archive.erased_people import LABEL_IN_PATH, MARK, ErasedPeople
 
 #: Where they are, below the destination.
 ERASURES = "erasures"
@@ -30,6 +31,8 @@ ON_REQUEST = "erased on request"
 
 #: Statuses of sessions whose transcript may still come, and then have people whom the entry does not.
 WITHOUT_TRANSCRIPT = ("pending", "failed", "not_attempted", "given_up")
+
+_FIELD = re.compile("[a-z0-9_]+")
 
 #: How long a request names its sessions: longer than a run of the archive beside it, or a retry of that, takes.
 KEEP_SESSIONS = timedelta(days=7)
@@ -188,8 +191,10 @@ def redacted_entry(entry: Entry, people: ErasedPeople) -> Entry:
         return entry
     if any(people.mode_of_id(user) == "delete" for user in entry.roles):
         return entry.erased(ON_REQUEST)
+    has_files = bool(entry.files or entry.summary)  # which are moved when its path changes
     changed = replace(
         entry,
+        path=entry.path if has_files else redacted_path(entry.path, entry.session_id, people),
         roles={user: role for user, role in entry.roles.items() if people.mode_of_id(user) is None},
         name=_without(people, entry.name),
         reason=_without(people, entry.reason),
@@ -200,6 +205,24 @@ def redacted_entry(entry: Entry, people: ErasedPeople) -> Entry:
     if changed == entry and entry.status not in WITHOUT_TRANSCRIPT:
         return entry
     return replace(changed, erased_people=sorted({*(entry.erased_people or ()), *people.marks}))
+
+
+def redacted_path(path: str, session_id: str, people: ErasedPeople) -> str:
+    """Take names and ids out of a path, for those whose template has names of sessions; the session's id stays."""
+    before, own, behind = path.partition(session_id)
+    if not own:
+        return _redacted_parts(path, people)
+    return own.join(_redacted_parts(part, people) for part in (before, behind))
+
+
+def _redacted_parts(path: str, people: ErasedPeople) -> str:
+    return "/".join(_redacted_part(part, people) for part in path.split("/"))
+
+
+def _redacted_part(part: str, people: ErasedPeople) -> str:
+    if not any(map(str.isalpha, part)):  # a date
+        return part
+    return people.redacted(part, label=LABEL_IN_PATH, ids=True)[0]
 
 
 def without_people(value: object, people: ErasedPeople) -> object:
@@ -214,7 +237,14 @@ def without_people(value: object, people: ErasedPeople) -> object:
 
 
 def _others(items: Iterable[tuple[object, object]], people: ErasedPeople) -> Iterator[tuple[object, object]]:
-    return ((key, item) for key, item in items if not (_is_long_id(key) and people.mode_of_id(key)))
+    return ((_key(key, people), item) for key, item in items if not (_is_long_id(key) and people.mode_of_id(key)))
+
+
+def _key(key: object, people: ErasedPeople) -> object:
+    """Take people out of a key, unless it has the form of a field's name."""
+    if not isinstance(key, str) or _FIELD.fullmatch(key):
+        return key
+    return people.redacted(key, ids=True)[0]
 
 
 def _is_long_id(value: object) -> bool:
