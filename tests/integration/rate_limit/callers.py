@@ -25,6 +25,8 @@ def make_transport(base_url: str, key: str, settings: RateLimitSettings, redis_u
 
 
 def _call(name, transport_arguments, count, ready, start, finished):
+    from airflow.providers.common.compat.sdk import Stats  # noqa: F401 - loaded in a task before it calls the API
+
     transport = make_transport(*transport_arguments)
     ready.release()
     start.wait()
