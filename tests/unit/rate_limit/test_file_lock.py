@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whatever happens to those who pass the file_lock, the next one gets through."""
+"""Whatever happens to those who pass the lock, the next one gets through."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Interrupted(BaseException):
 
 @contextmanager
 def interrupted_at(number):
-    """Interrupt this thread at so many lines of the file_lock's code, those that leave it excepted."""
+    """Interrupt this thread at so many lines of the lock's code, those that leave it excepted."""
     lines = [0]
 
     def trace(frame, event, _):
@@ -49,7 +49,7 @@ def open_files():
 
 
 def pass_at(path, number):
-    """Pass the file_lock, interrupted at a line; tell whether there was such a line."""
+    """Pass the lock, interrupted at a line, and return whether there was such a line."""
     try:
         with interrupted_at(number), FileLock(path).entered(30.0):
             pass
@@ -79,14 +79,14 @@ def test_an_interrupt_at_any_line_of_someone_who_queues_leaves_no_lock_either(tm
     real = fcntl.flock
 
     def flock(file, operation):
-        if threading.current_thread().name == "lessonspace-file_lock":
+        if threading.current_thread().name == "lessonspace-file-lock":
             queued.set()
             real(file, operation)
             freed.set()
         else:
             real(file, operation)
 
-    number, interrupted = 1, True
+    number, interrupted, queuers = 1, True, 0
     while interrupted:
         queued.clear()
         freed.clear()
@@ -97,6 +97,7 @@ def test_an_interrupt_at_any_line_of_someone_who_queues_leaves_no_lock_either(tm
         releaser.start()
         interrupted = pass_at(path, number)
         waits = queued.is_set()
+        queuers += waits
         queued.set()  # whoever was interrupted before is not waited for
         releaser.join()
         assert not waits or freed.wait(10)
@@ -104,6 +105,7 @@ def test_an_interrupt_at_any_line_of_someone_who_queues_leaves_no_lock_either(tm
         with FileLock(path).entered(10.0):
             number += 1
     assert number > 15
+    assert queuers > 3, "some were interrupted while their thread was in the queue"
 
 
 @pytest.mark.parametrize("number", [errno.ENOLCK, errno.EIO])
@@ -169,6 +171,6 @@ def test_a_caller_that_gave_up_leaves_no_file_open(tmp_path):
     with FileLock(path).entered(10.0):
         pass
     for thread in threading.enumerate():
-        if thread.name == "lessonspace-file_lock":
+        if thread.name == "lessonspace-file-lock":
             thread.join(10)
     assert open_files() == before
