@@ -117,7 +117,7 @@ class TalkTime:
         return sum(speaker.words for speaker in self.speakers if speaker.role == role)
 
 
-def talk_time(
+def measure_talk_time(
     segments: Iterable[Segment], roles: Mapping[int, str] | None = None, *, duration: float | None = None
 ) -> TalkTime:
     """
@@ -170,7 +170,7 @@ def measure(said: Iterable[Utterance], duration: float | None = None) -> TalkTim
     A segment without a start keeps its place behind the one before. One without a readable end, or whose end is before
     its start, takes no time; its words count.
 
-    :param duration: see ``talk_time``; 0 or less: not known.
+    :param duration: see ``measure_talk_time``; 0 or less: not known.
     """
     known = duration if duration is not None and duration > 0 else None
     timeline = _Timeline(round((known or LATEST_SECOND) * _MICROSECONDS))

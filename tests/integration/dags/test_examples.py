@@ -20,6 +20,7 @@ from airflow.sdk import DAG
 from scripts.examples import example_dags
 from tests.airflow_version import needs_airflow, older_than
 from tests.integration.conftest import EXAMPLES, load_dag
+from tests.public_names import EXPORTING_PACKAGES
 
 NAMES = example_dags()
 TOO_NEW = {"leavers", "data_subject_request"} if older_than("3.1") else set()
@@ -32,7 +33,6 @@ NOT_TO_PARSE = {"requests", "urllib3", "fsspec", "httpx", "redis", "lessonspace_
 #: What an example may import: these modules, all modules of these packages, and what these packages export.
 PUBLIC_MODULES = {"exceptions", "retry_policy", "links", "attendance", "spreadsheets", "hooks.lessonspace"}
 PACKAGES_OF_PUBLIC_MODULES = {"operators", "sensors", "triggers"}
-EXPORTING_PACKAGES = {"archive", "transcripts", "waiting", "rate_limit", "output", "sandbox"}
 
 #: The archive's folders are days of UTC.
 IN_UTC = ("nightly_transcript_archive", "organisations_archived")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lessonspace_provider.transcripts.talk_time import LATEST_SECOND, known_role, talk_time
+from lessonspace_provider.transcripts.talk_time import LATEST_SECOND, known_role, measure_talk_time
 
 ROLES = {1: "teacher", 2: "student", 3: "student", 4: "admin"}
 
@@ -18,7 +18,7 @@ def said(start, end, user=1, text="one two", room="main", name="Ann"):
 
 
 def seconds(*segments, **more):
-    return {speaker.user_id: speaker.seconds for speaker in talk_time(segments, ROLES, **more).speakers}
+    return {speaker.user_id: speaker.seconds for speaker in measure_talk_time(segments, ROLES, **more).speakers}
 
 
 def test_overlapping_segments_of_one_person_count_once():
@@ -26,27 +26,30 @@ def test_overlapping_segments_of_one_person_count_once():
 
 
 def test_two_people_at_the_same_time_both_count():
-    talk = talk_time([said(0, 10), said(5, 15, 2)], ROLES, duration=60)
+    talk = measure_talk_time([said(0, 10), said(5, 15, 2)], ROLES, duration=60)
     assert (talk.seconds, talk.spoken_seconds, talk.silence_seconds) == (20.0, 15.0, 45.0)
     assert [talk.seconds_of(role) for role in ("teacher", "student", "admin", None)] == [10.0, 10.0, 0.0, 0.0]
 
 
 def test_breakout_rooms_have_their_own_turns():
     rooms = [said(0, 10, 1, room="a"), said(2, 4, 2, room="b"), said(10, 20, 1, room="a"), said(4, 5, 3, room="b")]
-    talk = talk_time(rooms, ROLES, duration=30)
+    talk = measure_talk_time(rooms, ROLES, duration=30)
     assert (talk.turns, talk.longest_turn_seconds, talk.silence_seconds) == (3, 20.0, 10.0)
 
 
 def test_order_of_segments_makes_no_difference():
     ordered = [said(0, 5), said(6, 7, 2), said(8, 20), said(21, 30), said(40, 41, 3)]
-    forwards, backwards = talk_time(ordered, ROLES, duration=60), talk_time(ordered[::-1], ROLES, duration=60)
+    forwards, backwards = (
+        measure_talk_time(ordered, ROLES, duration=60),
+        measure_talk_time(ordered[::-1], ROLES, duration=60),
+    )
     assert forwards.turns == backwards.turns == 4
     assert forwards.longest_turn_seconds == backwards.longest_turn_seconds == 21.0
     assert {who.user_id: who.seconds for who in backwards.speakers} == {1: 26.0, 2: 1.0, 3: 1.0}
 
 
 def test_pauses_within_a_turn_are_not_talk_time():
-    assert talk_time([said(0, 5), said(50, 55)], ROLES).longest_turn_seconds == 10.0
+    assert measure_talk_time([said(0, 5), said(50, 55)], ROLES).longest_turn_seconds == 10.0
 
 
 @pytest.mark.parametrize(
@@ -67,33 +70,35 @@ def test_pauses_within_a_turn_are_not_talk_time():
     ],
 )
 def test_times_that_make_no_sense_are_clipped_or_take_no_time(start, end, expected):
-    talk = talk_time([said(start, end)], ROLES, duration=3600)
+    talk = measure_talk_time([said(start, end)], ROLES, duration=3600)
     assert talk.seconds == expected
     assert (talk.words, talk.segments, talk.turns) == (2, 1, 1)
 
 
 def test_a_segment_without_a_start_keeps_its_place():
-    assert talk_time([said(5, 6), said(None, None, 2), said(7, 8)], ROLES).turns == 3
+    assert measure_talk_time([said(5, 6), said(None, None, 2), said(7, 8)], ROLES).turns == 3
 
 
 def test_a_segment_with_neither_words_nor_length_ends_no_turn():
-    assert talk_time([said(0, 1), said(2, 2, 2, text=" "), said(3, 4)], ROLES).turns == 1
+    assert measure_talk_time([said(0, 1), said(2, 2, 2, text=" "), said(3, 4)], ROLES).turns == 1
 
 
 def test_duration_that_is_not_known_leaves_silence_unknown():
     for duration in (None, 0, -5.0):
-        talk = talk_time([said(0, 1)], ROLES, duration=duration)
+        talk = measure_talk_time([said(0, 1)], ROLES, duration=duration)
         assert (talk.silence_seconds, talk.seconds) == (None, 1.0)
 
 
 def test_one_id_with_two_names_is_one_person_with_the_first():
-    (speaker,) = talk_time([said(0, 1, name=" "), said(1, 2, name="A\0nn\n B"), said(2, 3, name="Ben")], ROLES).speakers
+    (speaker,) = measure_talk_time(
+        [said(0, 1, name=" "), said(1, 2, name="A\0nn\n B"), said(2, 3, name="Ben")], ROLES
+    ).speakers
     assert (speaker.name, speaker.seconds, speaker.role) == ("Ann B", 3.0, "teacher")
 
 
 @pytest.mark.parametrize("user", [None, {}, "Ann", {"id": "1"}, {"id": True}, {"id": 2**64}, {"id": None}])
 def test_segments_without_a_readable_user_are_one_unknown_speaker(user):
-    talk = talk_time([{**said(0, 1), "user": user}, {**said(1, 3), "user": user}], ROLES)
+    talk = measure_talk_time([{**said(0, 1), "user": user}, {**said(1, 3), "user": user}], ROLES)
     assert [(who.user_id, who.role, who.seconds) for who in talk.speakers] == [(None, None, 3.0)]
     assert (talk.seconds_of(None), talk.words_of(None), talk.turns) == (3.0, 4, 1)
 
@@ -101,16 +106,16 @@ def test_segments_without_a_readable_user_are_one_unknown_speaker(user):
 def test_roles_are_the_documented_ones_in_any_case():
     assert [known_role(role) for role in ("Teacher", "STUDENT", "admin")] == ["teacher", "student", "admin"]
     assert [known_role(role) for role in ("Ben Student", "", None, ["teacher"])] == [None] * 4
-    assert talk_time([said(0, 1, 9)], {9: "observer"}).seconds_of(None) == 1.0
+    assert measure_talk_time([said(0, 1, 9)], {9: "observer"}).seconds_of(None) == 1.0
 
 
 def test_no_segments_are_no_talk():
-    talk = talk_time([], ROLES, duration=60)
+    talk = measure_talk_time([], ROLES, duration=60)
     assert (talk.seconds, talk.words, talk.turns, talk.longest_turn_seconds, talk.silence_seconds) == (0, 0, 0, 0, 60)
 
 
 def test_strange_text_is_counted_by_its_words():
-    assert talk_time([said(0, 1, text="a\0b \ud800 c"), {**said(1, 2), "text": None}], ROLES).words == 3
+    assert measure_talk_time([said(0, 1, text="a\0b \ud800 c"), {**said(1, 2), "text": None}], ROLES).words == 3
 
 
 # A second computation, over a grid of time: it shares neither code nor method with the first.
@@ -153,7 +158,7 @@ def turns_in(segments, duration):
 @given(st.lists(segment, max_size=25), st.integers(1, 500))
 def test_an_independent_computation_agrees(segments, duration):
     by_user, anyone = grid(segments, duration)
-    talk = talk_time(segments, ROLES, duration=duration)
+    talk = measure_talk_time(segments, ROLES, duration=duration)
     assert {who.user_id: who.seconds for who in talk.speakers if who.seconds} == {
         user: count for user, count in by_user.items() if count
     }
