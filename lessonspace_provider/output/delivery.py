@@ -64,7 +64,10 @@ def check_deliver(deliver: object, of: str, parameter: str = "deliver") -> None:
         return
     # A @task function has expand(), and makes another task when it is called.
     if not callable(deliver) or isclass(deliver) or hasattr(deliver, "expand") or iscoroutinefunction(deliver):
-        raise refuse_hidden(parameter, deliver, "a plain function, neither async nor a @task, or an Airflow notifier")
+        allowed = "a plain function, neither async nor a @task, or an Airflow notifier"
+        if not callable(deliver):
+            allowed += f". Give the function itself, {parameter}=send, and not what it returns, {parameter}=send()"
+        raise refuse_hidden(parameter, deliver, allowed)
     if not _takes_two_arguments(deliver):
         raise refuse_hidden(parameter, deliver, f"a function that takes two arguments, {of} and context")
 

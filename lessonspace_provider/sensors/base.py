@@ -22,7 +22,7 @@ from airflow.providers.common.compat.sdk import (
     conf,
 )
 
-from lessonspace_provider.api.arguments import as_margin
+from lessonspace_provider.api.arguments import as_flag, as_margin
 from lessonspace_provider.api.foreign_words import clean_message, clean_words
 from lessonspace_provider.exceptions import PASSING_ERRORS, LessonspaceError, LessonspaceInputError
 from lessonspace_provider.hooks.on_worker import DEFAULT_CONN_ID, HookOnWorker
@@ -91,7 +91,7 @@ class LessonspaceSensor(HookOnWorker, BaseSensorOperator):
         )
         check_interval("poke_interval", self.poke_interval)
         self.lessonspace_conn_id = lessonspace_conn_id
-        self.deferrable = deferrable
+        self.deferrable = as_flag("deferrable", deferrable)
         self._checked_at: datetime | None = None
 
     @abstractmethod

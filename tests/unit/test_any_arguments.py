@@ -258,7 +258,7 @@ WAIT = {
     **CONNECTION,
     **each(or_none(is_duration), "timeout", "max_wait"),
     "poke_interval": is_duration,
-    "deferrable": None,
+    "deferrable": is_flag,
 }
 LESSON = {"lesson_start": LATER, "lesson_end": LATER + timedelta(hours=1)}
 

@@ -336,7 +336,12 @@ def test_a_delivery_that_fails_fails_the_task_and_reports_it_without_the_link(ca
 
 
 def test_what_can_not_deliver_is_refused_before_any_request():
-    refused(LessonspaceGetRecordingUrlOperator, "deliver was refused", session_id=SESSION_ID, deliver="mail it")
+    refused(
+        LessonspaceGetRecordingUrlOperator,
+        "Give the function itself, deliver=send",
+        session_id=SESSION_ID,
+        deliver="mail it",
+    )
 
 
 # All

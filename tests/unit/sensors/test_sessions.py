@@ -134,6 +134,12 @@ def test_bad_parameters_end_the_task_before_any_request(connection, requests_moc
     assert not requests_mock.called
 
 
+@pytest.mark.parametrize("deferrable", ["yes", "False", 1, None])
+def test_deferrable_is_true_or_false(deferrable):
+    with pytest.raises(LessonspaceInputError, match=f"^deferrable={deferrable!r} .* must be True or False"):
+        a_sensor(deferrable=deferrable, session_id=SESSION_ID)
+
+
 @pytest.mark.parametrize("interval", [0, 4.9, timedelta(seconds=1)])
 def test_an_interval_below_5_seconds_is_refused_when_the_dag_is_read(interval):
     with pytest.raises(LessonspaceInputError, match=r"poke_interval=.*at least 5"):
