@@ -63,14 +63,14 @@ nav ul { display: flex; flex-wrap: wrap; gap: .25rem 1rem; list-style: none; mar
 .bar { display: block; width: 100%; height: 2rem; border: 1px solid var(--line); border-radius: .25rem; }
 table { border-collapse: collapse; width: 100%; }
 th, td { text-align: left; vertical-align: top; padding: .3rem .5rem .3rem 0; border-bottom: 1px solid var(--line); }
-td { overflow-wrap: anywhere; }
+td { overflow-wrap: anywhere; min-width: 3.8rem; }
 th[scope="row"] { font-weight: normal; }
 .number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; padding-right: .75rem; }
 .key { display: inline-block; width: 1.5rem; margin-right: .5rem; text-align: center; border-radius: .2rem; }
 .months { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 17rem), 1fr)); gap: 1.25rem; }
 .month { table-layout: fixed; align-self: start; border-collapse: separate; border-spacing: 2px; }
 .month caption { text-align: left; font-weight: 600; padding-bottom: .25rem; }
-.month th, .month td { padding: 0; border: 0; text-align: center; font-size: .8rem; }
+.month th, .month td { padding: 0; min-width: 0; border: 0; text-align: center; font-size: .8rem; }
 .month th { color: var(--quiet); font-weight: normal; }
 .day { border-radius: .2rem; }
 .day > * { display: block; padding: .15rem 0; color: var(--text); text-decoration: none; line-height: 1.2; }
@@ -95,7 +95,7 @@ rect.s-failed, rect.s-not_attempted { fill: var(--failed); }
 .pattern { stroke: var(--text); stroke-opacity: .45; }
 summary { cursor: pointer; font-weight: 600; margin-top: 2rem; }
 @media (max-width: 40rem) {
-  .items td, .items th { font-size: .85rem; }
+  td, th { font-size: .8rem; }
   .items .id { display: inline-block; max-width: 9rem; }
 }
 @media print {

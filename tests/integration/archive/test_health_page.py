@@ -78,6 +78,14 @@ def page(browser, file) -> Page:
     assert complaints == []
 
 
+#: The words, of letters only, that are broken over two lines in a table.
+BROKEN_WORDS = """[...document.querySelectorAll("td")].filter(cell => /^[a-z]+$/i.test(cell.innerText)).filter(cell => {
+    const range = document.createRange()
+    range.selectNodeContents(cell)
+    return new Set([...range.getClientRects()].map(box => box.top)).size > 1
+}).map(cell => cell.innerText)"""
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1366, 390])
 def test_it_fits_the_screen_and_can_be_read(page, width, scheme):
@@ -86,6 +94,7 @@ def test_it_fits_the_screen_and_can_be_read(page, width, scheme):
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     page.screenshot(path=SCREENSHOTS / f"health_{width}_{scheme}.png", full_page=True, animations="disabled")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert not page.evaluate(BROKEN_WORDS)
     verdict = page.get_by_role("heading", name="things need attention")
     box = verdict.bounding_box()
     assert box["y"] + box["height"] < 844 / 2, "whether everything is there is seen without scrolling"
