@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import subprocess
 import sys
@@ -132,6 +133,7 @@ def task_states(database: str, dag_id: str) -> Counter[str]:
 
 
 def cpu_seconds() -> tuple[float, float]:
-    """Read how long this machine's cores were busy, and how long in all, since its start."""
-    ticks = [float(field) for field in Path("/proc/stat").read_text().splitlines()[0].split()[1:9]]
-    return sum(ticks) - ticks[3] - ticks[4], sum(ticks)
+    """Read how many seconds this machine's cores were busy, and how many in all, since its start."""
+    ticks_per_second = os.sysconf("SC_CLK_TCK")
+    times = [float(field) / ticks_per_second for field in Path("/proc/stat").read_text().splitlines()[0].split()[1:9]]
+    return sum(times) - times[3] - times[4], sum(times)
