@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -126,10 +126,18 @@ class TableFile:
         import pyarrow as pa
 
         if self._rows:
-            columns: Sequence[Sequence[object]] = list(zip(*self._rows))
-            arrays = [pa.array(column, field.type) for column, field in zip(columns, self._schema)]
+            arrays = [_array(column, field.type) for column, field in zip(zip(*self._rows), self._schema)]
             self._writer.write_table(pa.Table.from_arrays(arrays, schema=self._schema))
         self._rows, self._characters = [], 0
+
+
+def _array(values: Iterable[object], kind: pa.DataType) -> pa.Array:
+    """Make a column by way of its texts: ``pyarrow.array`` imports pandas where it is installed, for 50 MB."""
+    import pyarrow as pa
+
+    builder = pa.lib.StringBuilder()
+    builder.append_values([None if value is None else str(value) for value in values])
+    return builder.finish().cast(kind)
 
 
 def file_of(table: str, rows: Iterable[Row], metadata: TableMetadata) -> bytes:
