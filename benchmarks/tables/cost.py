@@ -32,7 +32,7 @@ class Cost:
     What a night took.
 
     :param seconds: of the task's work.
-    :param above_idle: bytes of memory above what the process had before.
+    :param above_idle: bytes of memory above what the process had before, with all that is imported meanwhile.
     :param calls: to the API and to the store.
     """
 
@@ -42,19 +42,26 @@ class Cost:
 
 
 def night_cost(
-    server: RunningSandbox, folder: Path, window: tuple[datetime, datetime], rate: int, *, tables: bool
+    server: RunningSandbox,
+    destination: str,
+    folder: Path,
+    window: tuple[datetime, datetime],
+    rate: int,
+    *,
+    tables: bool,
 ) -> Cost:
     """
     Archive a night in a process of its own.
 
-    :param folder: for the archive and the process's files.
+    :param destination: of the archive, empty.
+    :param folder: for the process's files.
     """
     home = folder / "airflow"
     home.mkdir(parents=True)
     bounds = [bound.isoformat() for bound in window]
     before = calls_of(server)
     completed = subprocess.run(
-        [sys.executable, "-m", "benchmarks.tables.cost", f"file://{folder}/archive", *bounds, str(int(tables))],
+        [sys.executable, "-m", "benchmarks.tables.cost", destination, *bounds, str(int(tables))],
         env={
             **os.environ,
             "AIRFLOW_HOME": str(home),
@@ -77,19 +84,36 @@ def calls_of(server: RunningSandbox) -> int:
 
 def main(destination: str, window_start: str, window_end: str, tables: str) -> None:
     """Archive a window, and print what it took."""
-    logging.disable(logging.CRITICAL)
+    be_silent()
     archive_window(destination, *EMPTY_WINDOW, is_wanted=False)
     idle, began = idle_memory(), time.monotonic()
     archive_window(destination, window_start, window_end, is_wanted=bool(int(tables)))
     print(json.dumps([time.monotonic() - began, peak_memory() - idle]))
 
 
-def archive_window(destination: str, window_start: str, window_end: str, *, is_wanted: bool) -> list[str]:
-    """Run the operator as a task would; return the days whose tables changed."""
-    from airflow.sdk import Context
+def be_silent() -> None:
+    """Write no line of a log, neither that of ``logging`` nor that of Airflow's tasks."""
+    import airflow.sdk  # noqa: F401  # which configures structlog
+    import structlog
+
+    logging.disable(logging.CRITICAL)
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+
+
+def archive_window(
+    destination: str, window_start: str, window_end: str, *, is_wanted: bool
+) -> tuple[list[str], list[str]]:
+    """
+    Run the operator as a task would.
+
+    :return: the days whose tables changed, and the partitions of the asset's event; none before Airflow 3.3.
+    """
+    from airflow.sdk import Asset, Context
+    from airflow.sdk.execution_time.context import OutletEventAccessors
 
     from lessonspace_provider.operators.archive import LessonspaceArchiveTranscriptsOperator
 
+    archive, events = Asset("archive"), OutletEventAccessors()
     operator = LessonspaceArchiveTranscriptsOperator(
         task_id="archive",
         destination=destination,
@@ -97,9 +121,10 @@ def archive_window(destination: str, window_start: str, window_end: str, *, is_w
         window_end=window_end,
         formats=["json"],
         tables=is_wanted,
+        outlets=[archive],
     )
-    operator.log.info = operator.log.warning = lambda *_: None  # structlog's, which logging does not disable
-    return operator.execute(Context())["days"]
+    days = operator.execute(Context(outlet_events=events))["days"]
+    return days, sorted(key for key in getattr(events[archive], "partition_keys", ()) if key)
 
 
 if __name__ == "__main__":

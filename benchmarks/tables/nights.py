@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import multiprocessing
 import os
 import random
@@ -13,12 +12,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
+from multiprocessing.synchronize import Event
 from typing import Any
 
 import time_machine
 
 from benchmarks.shared.servers import RunningSandbox
-from benchmarks.tables.cost import archive_window, calls_of
+from benchmarks.tables.cost import archive_window, be_silent, calls_of
 from lessonspace_provider.exceptions import LessonspaceError
 from lessonspace_provider.sandbox.messages import NewSession
 
@@ -28,9 +28,12 @@ FIRST_NIGHT = datetime(2026, 9, 7, tzinfo=timezone.utc)
 #: The night one of whose transcripts comes three nights late.
 LATE_NIGHT, LATE_BY = 1, 3
 
+#: How many runs of a night are started at most for each that is to be killed: some end before.
+MOST_ATTEMPTS = 4
+
 #: Each run that is to be killed is forked from a process that has imported all this.
 FORK = multiprocessing.get_context("forkserver")
-FORK.set_forkserver_preload(["benchmarks.tables.cost", "lessonspace_provider.hooks.lessonspace", "pyarrow.parquet"])
+FORK.set_forkserver_preload(["benchmarks.tables.nights", "lessonspace_provider.operators.archive", "pyarrow.parquet"])
 
 
 @dataclass(frozen=True)
@@ -46,8 +49,8 @@ class Size:
 
     nights: int
     sessions: int
-    kills: int
-    faulty_nights: int
+    kills: int = 0
+    faulty_nights: int = 0
 
 
 @dataclass
@@ -55,16 +58,19 @@ class Nights:
     """
     What the nights came to.
 
-    :param killed: how many runs were killed in fact.
+    :param killed: how many runs were killed.
+    :param torn: after how many of them tables and manifests did not agree.
     :param problems: where tables and manifests did not agree after a night.
     :param late_days: the days that changed in the run in which the late transcript came.
-    :param calls: to the API and the store, of the nights without kills and faults.
+    :param late_partitions: the partitions of that run's asset event; none before Airflow 3.3.
+    :param calls: to the API and the store in each night.
     """
 
-    destination: str
     killed: int = 0
+    torn: int = 0
     problems: list[str] = field(default_factory=list)
     late_days: list[str] = field(default_factory=list)
+    late_partitions: list[str] = field(default_factory=list)
     calls: list[int] = field(default_factory=list)
 
 
@@ -81,41 +87,41 @@ def fill(server: RunningSandbox, night: int, sessions: int) -> None:
         end = start + DAY * (number + 1) / (sessions + 2)
         kind: dict[str, Any] = {"transcript": "never"} if number % 10 == 9 else {"transcript": "ready"}
         if (night, number) == (LATE_NIGHT, 0):
-            kind = {"transcript_delay": (LATE_BY - 0.5) * DAY.total_seconds()}
+            kind = {"transcript_delay": (LATE_BY + 0.5) * DAY.total_seconds()}
         new.append(NewSession(end - 45 * MINUTE, end, **kind))
     server.control.add_sessions(new)
 
 
 def run_nights(server: RunningSandbox, destination: str, size: Size, *, tables: bool, seed: int = 1) -> Nights:
     """
-    Run all nights, with tables those that are disturbed, too; check the tables after each.
+    Run all nights; check the tables after each.
 
     :param destination: of the archive, empty.
     """
-    chance, done = random.Random(seed), Nights(destination)
+    chance, done, seconds = random.Random(seed), Nights(), 0.0
     server.control.reset(now=FIRST_NIGHT, speed=0.0, days=0, sessions_per_day=0)
     for night in range(size.nights):
         window = window_of(night)
         now = window[1] + 5 * MINUTE
         server.control.set_clock(now)
         fill(server, night, size.sessions)
-        before = calls_of(server)
-        kills = size.kills * (night + 1) // size.nights - size.kills * night // size.nights
-        is_faulty = night >= size.nights - size.faulty_nights
-        if tables:
-            for _ in range(kills):
-                done.killed += _killed(server, destination, window, now, chance)
-        with _faulty(server, is_faulty, chance):
-            days = _completed(destination, window, now, tables=tables)
+        before, began = calls_of(server), time.monotonic()
+        with _faulty(server, night >= size.nights - size.faulty_nights, chance):
+            # None in the first night, whose time says when to kill.
+            _kill_runs(done, size.kills * night // (size.nights - 1), destination, (window, now), seconds, chance)
+            days, partitions = _completed(destination, window, now, tables=tables)
+        seconds = seconds or time.monotonic() - began
         done.calls.append(calls_of(server) - before)
         if night == LATE_NIGHT + LATE_BY:
-            done.late_days = days
+            done.late_days, done.late_partitions = days, partitions
         if tables:
             done.problems += [f"night {night}: {problem}" for problem in disagreements(destination)]
     return done
 
 
-def _completed(destination: str, window: tuple[datetime, datetime], now: datetime, *, tables: bool) -> list[str]:
+def _completed(
+    destination: str, window: tuple[datetime, datetime], now: datetime, *, tables: bool
+) -> tuple[list[str], list[str]]:
     """Run the task, and again where it fails, as Airflow would."""
     for _ in range(4):
         try:
@@ -126,31 +132,46 @@ def _completed(destination: str, window: tuple[datetime, datetime], now: datetim
     raise RuntimeError(f"the night of {window[0]} failed four times")
 
 
-def _killed(
-    server: RunningSandbox,
+def _kill_runs(
+    done: Nights,
+    wanted: int,
     destination: str,
-    window: tuple[datetime, datetime],
-    now: datetime,
+    run: tuple[tuple[datetime, datetime], datetime],
+    seconds: float,
     chance: random.Random,
-) -> bool:
-    """Run the task in a process that is killed after some calls and a moment; return whether it was still there."""
+) -> None:
+    """
+    Kill runs of a night until so many have been killed in all.
+
+    :param run: its window, and the time.
+    :param seconds: what a whole run takes; a run that was in time has left less to do to the next.
+    """
+    for attempt in range(MOST_ATTEMPTS * (wanted - done.killed)):
+        if done.killed < wanted and _was_killed(destination, *run, chance.uniform(0, seconds / (1 + attempt))):
+            done.killed += 1
+            done.torn += bool(disagreements(destination))
+
+
+def _was_killed(destination: str, window: tuple[datetime, datetime], now: datetime, after: float) -> bool:
+    """Run the task in a process that is killed after some seconds of work; return whether it was still there."""
     environment = {name: value for name, value in os.environ.items() if name.startswith("AIRFLOW_")}
-    process = FORK.Process(target=_run_alone, args=(environment, destination, window, now), daemon=True)
-    calls, left = calls_of(server), chance.randint(0, 30)
+    begun = FORK.Event()
+    process = FORK.Process(target=_run_alone, args=(environment, destination, window, now, begun), daemon=True)
     process.start()
-    deadline = time.monotonic() + 60
-    while process.is_alive() and calls_of(server) < calls + left and time.monotonic() < deadline:
-        process.join(0.02)
-    process.join(chance.uniform(0.0, 1.5))
+    begun.wait(60)
+    process.join(after)
     was_alive = process.is_alive()
     process.kill()
     process.join()
     return was_alive
 
 
-def _run_alone(environment: dict[str, str], destination: str, window: tuple[datetime, datetime], now: datetime) -> None:
+def _run_alone(
+    environment: dict[str, str], destination: str, window: tuple[datetime, datetime], now: datetime, begun: Event
+) -> None:
     os.environ.update(environment)
-    logging.disable(logging.CRITICAL)
+    be_silent()
+    begun.set()
     with time_machine.travel(now):
         archive_window(destination, *(bound.isoformat() for bound in window), is_wanted=True)
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 #: The one line that is measured.
 TALK_SHARES = (
-    "SELECT p.name, sum(p.talk_seconds) / sum(s.talk_seconds) AS share FROM '{folder}/tables/people/*/*.parquet' p "
-    "JOIN '{folder}/tables/sessions/*/*.parquet' s USING (session_id) WHERE role = 'teacher' GROUP BY p.name ORDER BY 2"
+    "SELECT p.name, sum(p.talk_seconds) / sum(s.talk_seconds) AS share FROM '{archive}/tables/people/*/*.parquet' p "
+    "JOIN '{archive}/tables/sessions/*/*.parquet' s USING (session_id) WHERE role = 'teacher' GROUP BY 1 ORDER BY 2"
 )
 
 # Each person's intervals are merged in SQL, out of the archive's JSON files.
@@ -36,13 +36,19 @@ SELECT count(*), max(abs(ours.share - shares.share))
 FROM shares JOIN ours ON shares.session_id = ours.session_id AND shares.person = ours.user_id"""
 
 
-def query_seconds(folder: Path) -> float:
-    """Ask for each teacher's share of the talk, with a connection of its own."""
+def query_seconds(destination: str) -> float:
+    """Ask for each teacher's share of the talk, with a connection of its own; on S3 by way of Airflow's connection."""
     import duckdb
+    from airflow.sdk import ObjectStoragePath
 
+    archive = ObjectStoragePath(destination)
     began = time.monotonic()
     with duckdb.connect() as connection:
-        connection.sql(TALK_SHARES.format(folder=folder)).fetchall()
+        if archive.protocol == "s3":
+            connection.register_filesystem(archive.fs)
+        place = f"s3://{archive.path}" if archive.protocol == "s3" else archive.path
+        if not connection.sql(TALK_SHARES.format(archive=place)).fetchall():
+            raise RuntimeError(f"no teacher has talked in the archive in {destination}")
     return time.monotonic() - began
 
 
