@@ -14,11 +14,19 @@ import hmac
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
 from typing import Literal, NamedTuple, get_args
 
-from lessonspace_provider.archive.everyday_words import EVERYDAY_WORDS
-from lessonspace_provider.transcripts.common_words import NEVER_ALONE, SENTENCE_STARTERS
+from lessonspace_provider.transcripts.common_words import COMMON_WORDS, NEVER_ALONE, SENTENCE_STARTERS
+from lessonspace_provider.transcripts.name_forms import (
+    ALIKE,
+    WORD_OR_NUMBER,
+    account_names,
+    as_spoken,
+    folded,
+    forms_of,
+    forms_of_name,
+    with_prefix,
+)
 from lessonspace_provider.transcripts.redaction import ERASED_LABEL
 
 #: What becomes of the sessions in which a person took part: their files are deleted, or rewritten without the person.
@@ -44,13 +52,12 @@ _WITHOUT_SPACES = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af"
     "\uf900-\ufaff\U00020000-\U0003ffff]"
 )
-_BETWEEN = re.compile("[ \t\xa0.'\u2019_-]{1,3}")  # two words of one name
-_ACCENT = re.compile("[\u0300-\u036f\u00ad\u200b-\u200f\u2060\ufeff]")
-_LETTERS = {**dict(zip(map(ord, "\u0142\u00f8\u0111\u0127\u0131"), "lodhi")), ord("\u00e6"): "ae", ord("\u0153"): "oe"}
-_UMLAUTS = {**dict(zip(map(ord, "\u00e4\u00f6\u00fc\u00e5\u00f8"), ("ae", "oe", "ue", "aa", "oe")))}
+_BETWEEN = re.compile("[ \t\xa0.'_-]{1,3}")  # two words of one name
 _ASCII_WORD = re.compile("[A-Za-z0-9]+")
+_DIGITS = "0123456789"
+_UUID = re.compile(r"(?<![0-9a-f])[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?![0-9a-f])", re.IGNORECASE)
 _SENTENCE_END = re.compile(r"(?:^|[.!?:;\u2026\n>\]])[\s\"\u201c'(]*\Z")
-_CALLS = re.compile(r"\s*(?:[,.!?:;\u2026]|['\u2019]s\b|\Z)")
+_CALLS = re.compile(r"\s*(?:[,.!?:;\u2026]|'s\b|\Z)")
 
 
 class Word(NamedTuple):
@@ -61,34 +68,19 @@ class Word(NamedTuple):
     folded: str
 
 
-@lru_cache(maxsize=1)
-def _word_pattern() -> re.Pattern[str]:
-    # To Python, the vowel signs of many scripts are no part of a word.
-    marks = "".join(chr(code) for code in range(0x300, 0x10000) if unicodedata.category(chr(code)).startswith("M"))
-    return re.compile(f"(?:[^\\W_]|[{re.escape(marks)}])+")
-
-
 def _found_words(text: str) -> Iterator[re.Match[str]]:
     """Find the words of a text; the pattern for ASCII takes a third of the time."""
-    return (_ASCII_WORD if text.isascii() else _word_pattern()).finditer(text)
-
-
-def fold(word: str) -> str:
-    """Write a word as it is compared: without case, accents of Latin, Greek and Cyrillic letters, and width."""
-    if word.isascii():
-        return word.lower()
-    decomposed = _ACCENT.sub("", unicodedata.normalize("NFKD", word))
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFKC", decomposed).casefold().translate(_LETTERS))
+    return _ASCII_WORD.finditer(text) if text.isascii() else WORD_OR_NUMBER.finditer(text.translate(ALIKE))
 
 
 def words_in(text: str) -> list[Word]:
     """Split a text into its words; an underscore, a hyphen and an apostrophe separate them."""
-    return [Word(found.start(), found.end(), fold(found[0])) for found in _found_words(text)]
+    return [Word(found.start(), found.end(), folded(found[0])) for found in _found_words(text)]
 
 
 def is_ambiguous(word: str) -> bool:
     """Whether a folded word alone is no name to be searched: it has one character, only digits, or is a common word."""
-    return len(word) < 2 or word.isdecimal() or word in EVERYDAY_WORDS
+    return len(word) < 2 or word.isdecimal() or word in COMMON_WORDS or word in NEVER_ALONE
 
 
 def mark_of(key: bytes, kind: str, text: str) -> str:
@@ -107,20 +99,25 @@ def marks_of_name(key: bytes, name: str, *, with_ambiguous: bool = False) -> Ite
 
     :param with_ambiguous: search ambiguous words in any case, too.
     """
-    words = [word.folded for word in words_in(name)][:MOST_WORDS]
-    yield mark_of(key, "whole", " ".join(words))
-    written_out = [word.folded for word in words_in(unicodedata.normalize("NFC", name).lower().translate(_UMLAUTS))]
-    joined = [word.folded for word in words_in(re.sub("(?<=\\w)['\u2019](?=\\w)", "", name))]
-    for word in dict.fromkeys([*words, *written_out, *joined]):
+    words = [word.folded for word in words_in(name)]
+    yield mark_of(key, "whole", _whole(words))
+    spoken = (word.folded for word in words_in(as_spoken(name)))
+    forms = [*forms_of_name(name), *account_names(name), *(word for word in spoken if not word.isdecimal())]
+    for word in dict.fromkeys(forms):
         if with_ambiguous or not is_ambiguous(word):
             yield mark_of(key, "name", word)
             if _WITHOUT_SPACES.search(word) and 2 <= len(word) <= MOST_CHARACTERS:
                 yield mark_of(key, f"chars{len(word)}", word)
-        elif len(word) > 1 and not word.isdecimal() and word not in NEVER_ALONE:
+        elif len(word) > 1 and word not in NEVER_ALONE:
             yield mark_of(key, "capital", word)
-    if len(words) > 1:
+    if 1 < len(words) <= MOST_WORDS:
         yield mark_of(key, "first", words[0])
         yield mark_of(key, f"name{len(words)}", " ".join(words))
+
+
+def _whole(words: Iterable[str]) -> str:
+    """Write a whole name as it is compared: ``Okafor, Ben`` is ``Ben Okafor``."""
+    return " ".join(sorted(words))
 
 
 class ErasedPeople:
@@ -157,11 +154,11 @@ class ErasedPeople:
         if not isinstance(name, str):
             return None
         words = [word.folded for word in words_in(name)]
-        return self._modes.get(mark_of(self._key, "whole", " ".join(words))) if words else None
+        return self._modes.get(mark_of(self._key, "whole", _whole(words))) if words else None
 
     def may_occur_in(self, text: str) -> bool:
         """Whether a text has an id or a word of these people's, fast; the first word of a name counts as well."""
-        words = set((_ASCII_WORD if text.isascii() else _word_pattern()).findall(text))
+        words = {found[0] for found in _found_words(text)}
         new = words - self._checked
         self._found.update(word for word in new if self._may_be_found(word))
         if len(self._checked) > _MOST_REMEMBERED:
@@ -183,7 +180,10 @@ class ErasedPeople:
         if not self._modes or not self.may_occur_in(text):
             return text, 0
         pieces, done = [], 0
-        spans = self._spans(text, words_in(text), ids)
+        spans = self._spans(text.translate(ALIKE), words_in(text), ids)
+        if spans:
+            uuids = [found.span() for found in _UUID.finditer(text)]
+            spans = [span for span in spans if not any(start <= span[0] < end for start, end in uuids)]
         for start, end in spans:
             pieces += [text[done:start], label]
             done = end
@@ -195,7 +195,8 @@ class ErasedPeople:
             word = words[at]
             length = 0
             if text[word.start : word.end] in self._found:
-                length = self._phrase(text, words, at) or int(self._is_name(word.folded) or self._is_called(text, word))
+                written = text[word.start : word.end]
+                length = self._phrase(text, words, at) or int(self._is_name(written) or self._is_called(text, word))
                 if length:
                     found.append((word.start, words[at + length - 1].end))
                 elif self._is_id(word.folded):
@@ -231,30 +232,42 @@ class ErasedPeople:
         found, at = [], 0
         while at < len(written):
             sizes = (size for size in self._characters if at + size <= len(written))
-            size = next((size for size in sizes if self._has(f"chars{size}", fold(written[at : at + size]))), 0)
+            size = next((size for size in sizes if self._has(f"chars{size}", folded(written[at : at + size]))), 0)
             if size:
                 found.append((word.start + at, word.start + at + size))
             at += size or 1
         return found
 
     def _may_be_found(self, word: str) -> bool:
-        folded = fold(word)
-        is_one = self._is_name(folded) or self._is_id(folded) or self._has("first", folded)
-        is_one = is_one or (word[0].isupper() and self._has("capital", folded))
-        return is_one or bool(self._inside(word, Word(0, len(word), folded)))
+        own = folded(word)
+        is_one = self._is_name(word) or self._is_id(own) or self._has("first", own)
+        is_one = is_one or (word[0].isupper() and self._is_capital(own))
+        return is_one or bool(self._inside(word, Word(0, len(word), own)))
 
-    def _is_name(self, folded: str) -> bool:
-        if self._has("name", folded):
+    def _is_name(self, word: str) -> bool:
+        """Whether a word is a name, alone or with what grammar adds to it, or that of an account such as ``ben7``."""
+        word = unicodedata.normalize("NFC", word)
+        forms = forms_of(word)
+        if any(self._has("name", form) for form in forms):
             return True
-        is_genitive = folded.endswith("s") and len(folded) > _SHORTEST_GENITIVE and folded not in EVERYDAY_WORDS
-        return is_genitive and self._has("name", folded[:-1])
+        rest = word.strip(_DIGITS)
+        if rest != word:
+            return bool(rest) and self._is_name(rest)
+        is_genitive = word[-1] in "sS" and len(word) > _SHORTEST_GENITIVE and not is_ambiguous(forms[0])
+        if is_genitive and any(self._has("name", form[:-1]) for form in forms):
+            return True
+        return any(self._has("name", folded(word[start:])) for start in with_prefix(word))
 
     def _is_called(self, text: str, word: Word) -> bool:
         """Whether a word with a capital is a name, and not one that begins a sentence as other words do."""
-        if not text[word.start].isupper() or not self._has("capital", word.folded):
+        if not text[word.start].isupper() or not self._is_capital(word.folded):
             return False
         starts = word.folded in SENTENCE_STARTERS and _SENTENCE_END.search(text, max(0, word.start - 8), word.start)
         return not starts or _CALLS.match(text, word.end) is not None
+
+    def _is_capital(self, folded_word: str) -> bool:
+        without_s = folded_word[:-1] if folded_word.endswith("s") and len(folded_word) > _SHORTEST_GENITIVE else ""
+        return self._has("capital", folded_word) or self._has("capital", without_s)
 
     def _is_id(self, word: str) -> bool:
         return word.isdecimal() and self.mode_of_id(word) is not None

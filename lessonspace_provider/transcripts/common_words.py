@@ -26,7 +26,7 @@ SENTENCE_STARTERS = _words(
     "sol mar son sin con que luz"
 )
 
-#: Names that are words of another meaning: only with a capital are they taken for names.
+#: Names that are words of another meaning, and words of lessons: only with a capital are they taken for names.
 COMMON_WORDS = SENTENCE_STARTERS | _words(
     # English, given names
     "amber angel april arc archer art ash august autumn bell berry blaze blue brook brooke buddy candy carol "
@@ -67,5 +67,37 @@ COMMON_WORDS = SENTENCE_STARTERS | _words(
     "violeta "
     # Dutch and the Nordic languages
     "bakker bjork boer bos bosch dahl dijk falk groot hav koning kuiper lind lund mulder sky smit storm visser vos "
-    "wit bar bat mac"
+    "wit bar bat mac "
+    # Other words of lessons, devices and roles
+    "able about above across act add after again against age ago ahead air all almost alone along already also "
+    "although always among angle animal another answer anyone anything apple apply are area arm around article ask "
+    "away baby back bad bank base basil beat beautiful because become bed been before began begin behind being "
+    "believe below best better between big blank board boat body book both bottom box break bring brooks brother "
+    "build burn but buy call came cannot car card care carry cat catch cause certain change chapter charity check "
+    "child children choose circle city clean clear close cold colour come common complete cool corner correct could "
+    "count country course cover cut dark decide deep did different direct divide does doctor dog done door double "
+    "down draw drive drop dry during each early earth east easy eat edge eight either else end english enough equal "
+    "every everyone everything exact example exercise eye face fact fall far fast feel felt few figure fill final "
+    "find fine finish fire first five floor flora fly follow food foot for force form found four fraction free friend "
+    "from front full game gave general give goes going gone got grade graph great ground grow had half happen hard "
+    "has have hear heard heat heavy help here herself hey hi high him himself history hold homework horse hot hour "
+    "how however hundred iam ice idea image inch inside interest into island its itself ivory jack jasmine jay job "
+    "join july just keep kind kitty knew know land language large last late laugh lay lead learn least leave led left "
+    "leg less lesson let letter level lie life light like line list listen live look lost lot made magic main make "
+    "man many map march margin mars master math maths matter max maybe mean measure meet men microphone middle might "
+    "mike mile mind mine minute money month moor more most mountain move much music must myself name near need never "
+    "next nice nick night nine noon not note nothing notice number object october off often okay once only open order "
+    "other out over own pages pair paper part pass past pattern pay peace people perhaps person phrase picture piece "
+    "pierce place plain plan plane play please point possible practice pray present press problem product promise "
+    "pull purple push put question quick quiet race ran read ready real rest ring road round row rule run rusty said "
+    "same saw say science screen sea second seem self sentence serenity set seven several shall shape ship "
+    "should show side sign simple since sing sister sit six size sleep slow some someone something soon sorry sound "
+    "speak special spell stand start state stay step stop story study sure sydney table take talk teach tell than "
+    "thank thanks that their them themselves then there these they thing think third this those though thought "
+    "thousand three through time today together told tomorrow too took top toward town travel tree true try "
+    "tuesday turn two type under unit until upon use usual variable verb very victor voice wait walk want warm was "
+    "wash watch way wear weather wednesday week weight went were what wheel when where which while who whole whose "
+    "why win wind wish with without woman women wonder words world would write wrong yeah yes yesterday yet your "
+    "yourself zero administrator anonymous erased moderator participant al au aus ja lo nein non ou oui per si un una "
+    "une ver"
 )

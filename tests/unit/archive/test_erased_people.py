@@ -40,6 +40,29 @@ def people(*names, ids=(), mode="redact", force=False):
         ("민준", "민준이가 왔다", "[erased]이가 왔다"),
         ("Thi", "This is the hi", "This is the hi"),
         ("İpek", "ipek", "[erased]"),
+        (
+            "Conor O'Neill",
+            "O\u02bcNeill, O\u2018neill, Conor\u02bcs",
+            "O\u02bc[erased], O\u2018[erased], [erased]\u02bcs",
+        ),
+        ("Ben Okafor", "Ok\u00adafor and B\u200ben\u200b", "[erased] and [erased]"),
+        ("Ben Okafor", "Ben2011, okafor7, BenOkafor, OkaforBen1", "[erased], [erased], [erased], [erased]"),
+        ("Ben Okafor", "benokafor@school.org", "[erased]@school.org"),
+        ("ben.okafor@mail.org", "Ben writes mail and org", "[erased] writes mail and org"),
+        ("@ben", "Ben", "[erased]"),
+        ("Ben10", "Ben", "[erased]"),
+        ("Jean-Luc", "JeanLuc, Jean\u2011Luc", "[erased], [erased]"),
+        ("Jürgen Mueller", "Müller", "[erased]"),
+        ("Þór", "Thor", "[erased]"),
+        ("משה כהן", "אמר לכהן", "אמר [erased]"),
+        ("محمد علي", "ومحمد مُحَمَّد", "[erased] [erased]"),
+        ("王小明", "小明很好", "[erased]很好"),
+        ("김민준", "민준이가", "[erased]이가"),
+        ("Finn", "Finnさん、Finn이", "[erased]さん、[erased]이"),
+        ("Grace Hill", "Ask Graces mother, Hills book", "Ask [erased] mother, [erased] book"),
+        ("a b c d e f g h Zelda", "Zelda", "[erased]"),
+        ("An Other", "another", "another"),
+        ('C++ (Ben.*|"x")', "Ben, C and Cx", "[erased], C and Cx"),
     ],
 )
 def test_a_name_is_found_as_a_whole_word_in_any_case_and_script(name, text, expected):
@@ -59,6 +82,17 @@ def test_an_id_is_found_behind_the_word_user_and_elsewhere_only_on_demand():
     assert [found.mode_of_id(value) for value in (48151, "48151", 4815, None, True)] == [
         "redact", "redact", None, None, None,
     ]  # fmt: skip
+
+
+def test_a_uuid_in_a_text_is_not_changed():
+    uuid = "0000ada1-4000-4000-8000-000000004000"
+    assert people("Ada", ids=[4000]).redacted(f"{uuid}/4000", ids=True)[0] == f"{uuid}/[erased]"
+
+
+@pytest.mark.parametrize("given", ["Okafor, Ben", "a b c d e f g h i", "BEN  okafor"])
+def test_a_whole_name_is_recognised_in_any_order_and_length(given):
+    found = people("Ben Okafor", "a b c d e f g h i")
+    assert (found.mode_of_name(given), found.mode_of_name("Ben")) == ("redact", None)
 
 
 def test_a_whole_name_is_recognised_and_a_part_of_it_is_not():
