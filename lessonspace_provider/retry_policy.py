@@ -7,7 +7,14 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from airflow.providers.common.compat.sdk import AirflowFailException
-from airflow.sdk import RetryDecision, RetryPolicy
+
+try:
+    from airflow.sdk import RetryDecision, RetryPolicy
+except ImportError as error:
+    raise ImportError(
+        "LessonspaceRetryPolicy needs Airflow 3.3 or newer, and this Airflow is older. Update Airflow, or remove the "
+        "policy: the tasks then wait for their retry_delay."
+    ) from error
 
 from lessonspace_provider.exceptions import (
     LessonspaceAuthError,
