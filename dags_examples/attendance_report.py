@@ -4,9 +4,9 @@
 
 Every Monday at 5, for the week before, from Monday to Sunday in the school's time: who taught, who came, how late and
 for how many minutes, and what is billed. Two files, each whole or not at all: `attendance-2026-W47.csv` for
-spreadsheets, and `attendance-2026-W47.html`, one page to read or print that loads nothing from anywhere. Run again, it
-replaces them. Triggered by hand, it tells of the last whole week; with a logical date, of the last one before it that
-had been due.
+spreadsheets, and `attendance-2026-W47.html`, one page to read or print that loads nothing from anywhere. A later
+run replaces them. A manual run reports the last whole week; with a logical date, the last one before it that had been
+due.
 
 Airflow Variables:
 
@@ -19,8 +19,8 @@ A session counts for the lesson whose room `class_launch` made, if it was in par
 without a lesson counts in the week in which it ended. People are matched to the timetable by name and e-mail address.
 What can't be matched or known is listed on the page, and so are rows of the timetable that can't be read.
 
-The files hold children's names: keep the folder as you keep your class books. No name lies in XCom or a log, where
-only counts and the files' paths are. It makes two or three calls a lesson, at the pace of the API's rate.
+The files hold children's names: keep the folder as you keep your class books. XCom and logs have no names, but only
+counts and the files' paths. It makes two or three calls a lesson, at the pace of the API's rate.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from airflow.timetables.interval import CronDataIntervalTimetable
 
 from lessonspace_provider.waiting import known_start, space_id_of
 
-# Airflow puts the DAGs folder itself on the path; this file may lie in a folder below it.
+# Airflow adds the DAGs folder itself to the path; this file may be in a folder below it.
 sys.path.append(str(Path(__file__).parent))
 
 from attendance.figures import make_report, week_name
@@ -106,7 +106,7 @@ def late_minutes() -> float:
 
 @contextmanager
 def only_for_the_owner() -> Iterator[None]:
-    """Let nobody else read the local files that are made meanwhile."""
+    """Create local files that only the owner may read."""
     before = os.umask(0o077)
     try:
         yield

@@ -41,7 +41,7 @@ from airflow.timetables.trigger import CronTriggerTimetable
 
 from lessonspace_provider.operators.spaces import LessonspaceLaunchSpacesOperator
 
-# Airflow puts the DAGs folder itself on the path; this file may be in a folder below it.
+# Airflow adds the DAGs folder itself to the path; this file may be in a folder below it.
 sys.path.append(str(Path(__file__).parent))
 
 from class_timetable import read_launches, timetable_file
@@ -78,7 +78,7 @@ class LaunchTimetable(LessonspaceLaunchSpacesOperator):
         self.deliver = partial(deliver, folder=self.links_folder)
         result = super().execute(context)
         if read["refused"]:
-            raise AirflowFailException(f"Not everybody has a link. {'; '.join(read['refused'])}")
+            raise AirflowFailException(f"Some people have no link. {'; '.join(read['refused'])}")
         return result
 
 

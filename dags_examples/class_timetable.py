@@ -59,7 +59,7 @@ def timetable_file() -> Any:
 
 def read_launches(path: Any, begin: datetime, now: datetime, zone: ZoneInfo) -> dict[str, list[Any]]:
     """
-    Say whom to launch for the lessons that begin within a day and are not over yet.
+    List whom to launch for the lessons that begin within a day and are not over yet.
 
     :param path: the timetable, a `Path` or an `ObjectStoragePath`.
     :param begin: aware; lessons from this moment until the same time of the next day in the school's zone.

@@ -126,18 +126,18 @@ with DAG(
 
     @task(retries=3, retry_delay=timedelta(minutes=10))
     def mail_receipt(result: dict[str, Any]) -> None:
-        """Mail the receipt as it was filed; it names nobody."""
+        """Mail the receipt as it was filed; it has no names."""
         receipt = ObjectStoragePath(result["receipt"]).read_text(encoding="utf-8")
         reference = get_current_context()["params"]["reference"]
         send_mail(f"Erasure for request {reference}: {result['status']}", f"{result['receipt']}\n\n{receipt}")
 
     @task(trigger_rule="all_failed", retries=3, retry_delay=timedelta(minutes=10))
     def report_unanswered() -> None:
-        """Report that nobody has answered in time."""
+        """Report that no answer came in time."""
         reference = get_current_context()["params"]["reference"]
         text = (
-            f"Nobody approved or rejected request {reference} within {TIME_TO_ANSWER}. Nothing was changed. Trigger "
-            f"the DAG data_subject_request again."
+            f"Request {reference} was neither approved nor rejected within {TIME_TO_ANSWER}. Nothing was changed. "
+            f"Trigger the DAG data_subject_request again."
         )
         logging.getLogger(__name__).warning("%s", text)
         send_mail(f"Nothing was erased for request {reference}", text)

@@ -2,16 +2,16 @@
 """
 ### Leavers
 
-Removes the users on a list from Lessonspace, after somebody has approved it in Airflow (*Required actions*). There is
-no way back. Trigger it by hand. Rejected, or not answered within three days, nobody is removed; an answer counts for
-the ids that were shown, whatever happens to the file meanwhile. Needs Airflow 3.1.
+Removes the users on a list from Lessonspace, after a person has approved it in Airflow (*Required actions*). This can't
+be undone. Trigger it by hand. Rejected, or not answered within three days, no user is removed; an answer counts for the
+ids that were shown, whatever happens to the file meanwhile. Needs Airflow 3.1.
 
 Set the Airflow Variable `lessonspace_leavers` to a CSV file such as `leavers.csv` beside this DAG, or
 `s3://aws_default@my-bucket/leavers.csv`: its column `user_id` holds the integers of `profiles[].user`. Commas,
 semicolons or tabs may be between its cells, and it may be saved as UTF-8 or UTF-16. Other columns are not read. To let
 only certain people answer, give the task `approve` its `assigned_users`.
 
-In XCom lie user ids, what became of each, and who answered: no names or e-mails of the users.
+XCom has user ids, the result for each, and who answered: no names or e-mails of the users.
 More than 1024 leavers fail in `leavers` until `[core] max_map_length` is raised.
 """
 
@@ -55,11 +55,11 @@ with DAG(
 
     @task
     def leavers() -> list[int]:
-        """Say who would be removed; nothing is sent."""
+        """List who would be removed; nothing is sent."""
         path = ObjectStoragePath(Variable.get("lessonspace_leavers"))
         ids = read_ids(path.read_bytes(), path.name)
         if not ids:
-            raise AirflowSkipException("There is nobody on the list of leavers.")
+            raise AirflowSkipException("There are no users on the list of leavers.")
         return ids
 
     ids = leavers()

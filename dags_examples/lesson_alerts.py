@@ -44,7 +44,7 @@ from airflow.timetables.trigger import CronTriggerTimetable
 from lessonspace_provider.exceptions import LessonspaceError
 from lessonspace_provider.waiting import space_id_of
 
-# Airflow puts the DAGs folder itself on the path; this file may be in a folder below it.
+# Airflow adds the DAGs folder itself to the path; this file may be in a folder below it.
 sys.path.append(str(Path(__file__).parent))
 
 import lesson_watch as watch

@@ -50,7 +50,7 @@ def files_of(archive: ObjectStoragePath, table: str, day: date) -> list[bytes]:
 
 @contextmanager
 def only_for_the_owner() -> Iterator[None]:
-    """Let nobody else read the local files that are made meanwhile."""
+    """Create local files that only the owner may read."""
     before = os.umask(0o077)
     try:
         yield

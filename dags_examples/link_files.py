@@ -13,7 +13,7 @@ def write_file(folder: Path, name: str, text: str) -> None:
     """
     Write a file that only the owner may read; the same name again replaces it.
 
-    :raises PermissionError: when other users could put other links into the folder.
+    :raises PermissionError: when other users could write links into the folder.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     made = folder.stat()

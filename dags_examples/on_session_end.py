@@ -7,9 +7,8 @@ Runs whenever sessions of two people or more have ended, and does something for 
 
 A run handles all events that triggered it. Before Airflow 3.4 these are all events since the last run. From Airflow 3.4
 on each event makes a run of its own, unless `[scheduler] batch_asset_events` is set. A session may come twice, in one
-run or in two, for example after a restart of the triggerer. So what is done for a session must do no harm when it is
-done again: write to a place that is named by the session's id, for example. Put what comes next in your school in place
-of the print.
+run or in two, for example after a restart of the triggerer. So `handle` must be idempotent: for
+example, write to a path with the session's id in it. Replace the print by what your school does next.
 """
 
 from __future__ import annotations

@@ -3,12 +3,12 @@
 ### Recordings to be reviewed
 
 Every morning: the sessions that ended since the morning before and were recorded, and for each of them the link to its
-recording, handed to a reviewer. Whoever has such a link can watch for about three hours, so it lies in no XCom and no
-log.
+recording, handed to a reviewer. Anyone who has such a link can watch for about three hours, so XCom and logs
+do not have it.
 
 Set the Airflow Variable `lessonspace_review_folder` to a folder on the worker's machine. Each link becomes a new file
-there, which only its owner may read. Put your school's own way in place of `deliver`, or copy `link_files.py` with
-this file. In XCom lie sessions' ids, and whether they were recorded.
+there, which only its owner may read. Replace `deliver` by your school's own way, or copy `link_files.py` with this
+file. XCom has sessions' ids, and whether they were recorded.
 
 A session that can't be read holds up none of the others, and fails the run.
 
@@ -33,7 +33,7 @@ from lessonspace_provider.operators.sessions import (
     LessonspaceListSessionsOperator,
 )
 
-# Airflow puts the DAGs folder itself on the path; this file may be in a folder below it.
+# Airflow adds the DAGs folder itself to the path; this file may be in a folder below it.
 sys.path.append(str(Path(__file__).parent))
 
 from link_files import write_file
@@ -55,7 +55,7 @@ def uuid_of(session: dict[str, Any]) -> str:
 
 
 def has_recording(session: dict[str, Any]) -> bool:
-    """Whether there is a recording; where that is not said, whether there was to be one."""
+    """Whether there is a recording; where that is not known, whether one was requested."""
     available = session.get("recording_available")
     return bool(session.get("record_av") if available is None else available)
 

@@ -18,8 +18,8 @@ Airflow Variables:
   session's tags without regard to case. Without it every recording is locked. A session with neither subject nor name
   of a space is locked in any case.
 
-A session is a lesson's when it was in the room that `class_launch` made for it. Since no session says what its room
-was launched as, the API is asked for the sessions of each lesson: a night of N lessons costs N lists and one more.
+A session is a lesson's when it was in the room that `class_launch` made for it. Sessions have no launch id, so the
+DAG lists the sessions of each lesson's room: a night of N lessons costs N lists and one more.
 
 XCom has the file's path and counts. The file of updates has the sessions' ids, who may watch, and the old and new
 names, which hold the teachers' unless your template leaves them out. On a local disk, only its owner may read it. Keep
@@ -43,7 +43,7 @@ from airflow.timetables.interval import CronDataIntervalTimetable
 from lessonspace_provider.operators.sessions import LessonspaceUpdateSessionsOperator
 from lessonspace_provider.waiting import known_start, space_of
 
-# Airflow puts the DAGs folder itself on the path; this file may be in a folder below it.
+# Airflow adds the DAGs folder itself to the path; this file may be in a folder below it.
 sys.path.append(str(Path(__file__).parent))
 
 from class_timetable import Launch, read_launches, timetable_file
@@ -59,7 +59,7 @@ def check_template(template: str) -> str:
     words = [f"{{{word}}}" for word in TEMPLATE_WORDS]
     if set("{}") & set(re.sub("|".join(map(re.escape, words)), "", template)):
         raise ValueError(
-            f"The Airflow Variable lessonspace_session_name is {template!r}: of what stands in braces, only "
+            f"The Airflow Variable lessonspace_session_name is {template!r}: in braces, only "
             f"{', '.join(words)} are known."
         )
     return template
@@ -101,7 +101,7 @@ def space_name(session: dict[str, Any]) -> str | None:
 
 
 def new_policy(session: dict[str, Any], lesson: Launch | None, under_age: str) -> list[str] | None:
-    """Lock under-age classes, and those that can't be told; None leaves the policy as it is."""
+    """Lock under-age classes, and unknown ones; None leaves the policy as it is."""
     called = " ".join(filter(None, [lesson and lesson["name"], space_name(session)]))
     if not called or re.search(under_age, f"{called} {session.get('tags') or ''}", re.IGNORECASE):
         return ["teacher", "admin"]

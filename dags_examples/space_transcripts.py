@@ -2,11 +2,12 @@
 """
 ### Transcripts of one space
 
-Triggered by hand with a space: the transcripts of its sessions of the last days as readable text, for somebody who
-takes over a class, say. A session whose transcript is not there, or not yet, is skipped.
+Trigger it by hand with a space: it writes the transcripts of its sessions of the last days as readable text, such as
+for a teacher who takes over a class. A session whose transcript is not there, or not yet, is skipped.
 
 Set the Airflow Variable `lessonspace_space_transcripts` to the folder, such as `s3://aws_default@my-bucket/classes`.
-The files hold what was said and by whom. In XCom lie the sessions' ids, names, times and counts, and the files' paths.
+The files have the spoken text and the speakers. XCom has the sessions' ids, names, times and
+counts, and the files' paths.
 
 More than 1024 sessions need a higher `[core] max_map_length`.
 """

@@ -2,9 +2,9 @@
 """
 ### After the archive
 
-Runs whenever the nightly archive has finished, and reads from the event how many transcripts there are and where their
-manifest lies, which transcripts of earlier nights came late, and how many were given up. Put what comes next in your
-school in place of `say`.
+Runs whenever the nightly archive has finished, and reads from the event how many transcripts there are, the path of
+their manifest, which transcripts of earlier nights came late, and how many were given up. Replace `notify` by what your
+school does next.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from typing import Any
 from airflow.sdk import DAG, Asset, task
 
 
-def say(text: str) -> None:
-    """Stand in for the school's own code: a load into its warehouse, a mail to whoever has to know."""
+def notify(text: str) -> None:
+    """Print; in place of the school's own code, such as a load into its warehouse, or a mail."""
     print(text)  # noqa: T201 - for the task's log
 
 
@@ -32,17 +32,17 @@ with DAG(
     # --8<-- [start:report]
     @task
     def report(triggering_asset_events: Any = None) -> list[dict[str, Any]]:
-        """Give what each archive of this run said of itself, and act on what came late and on what never came."""
+        """Return what each archive of this run reported, and act on what came late and on what never came."""
         events = [event for events in (triggering_asset_events or {}).values() for event in events]
         # The events of single partitions have the same extra as the one without a partition.
         extras = [event.extra for event in events if getattr(event, "partition_key", None) is None]
         for extra in extras:
             counts, earlier = extra["counts"], extra["earlier"]
-            say(f"{counts} in {extra['manifest']}")
+            notify(f"{counts} in {extra['manifest']}")
             if earlier["archived"]:
-                say(f"{earlier['archived']} came late, read these again: {extra['updated_manifests']}")
+                notify(f"{earlier['archived']} came late, read these again: {extra['updated_manifests']}")
             if given_up := counts["given_up"] + earlier["given_up"]:
-                say(f"{given_up} could not be archived, look for given_up in the manifests and ask Lessonspace")
+                notify(f"{given_up} could not be archived, search the manifests for given_up and ask Lessonspace")
         return extras
 
     # --8<-- [end:report]

@@ -191,5 +191,5 @@ def check_policy_taken(session_id: str, policy: list[str] | None, answer: Sessio
         taken = clean_words(answer.get("recording_access_policy")) or "empty"
         raise LessonspaceServerError(
             f"Session {session_id}: the recording access policy {policy} was sent, and the API answers that it is "
-            f"{taken}. Look in Lessonspace who may watch, and run the task again."
+            f"{taken}. Check in Lessonspace who may watch, and run the task again."
         )

@@ -190,7 +190,7 @@ def _records(text: str, file: str, first_line: int, delimiter: str) -> Iterator[
             cells = next(reader, None)
         except csv.Error as error:
             raise LessonspaceInputError(
-                f"{file}, line {line}: it is unsure where this row ends ({error}). Look for a stray quotation mark: "
+                f"{file}, line {line}: it is unsure where this row ends ({error}). Check for a stray quotation mark: "
                 f'one within a cell is written twice, as "".'
             ) from None
         if cells is None:

@@ -2,7 +2,7 @@
 """
 The figures of the DAG `lesson_analytics`: of a day with DuckDB, and of weeks.
 
-A day's figures are sums without a word that was said, so that a run reads the tables of the days that changed only.
+A day's figures are sums without any spoken text, so that a run reads the tables of the days that changed only.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class Teacher:
 
     @property
     def percent(self) -> float | None:
-        """The teacher's share of the talk time; None where nobody talked."""
+        """The teacher's share of the talk time; None where no one talked."""
         return 100 * self.talk_seconds / self.of_seconds if self.of_seconds else None
 
     @property
@@ -88,7 +88,7 @@ class Teacher:
 
 @dataclass
 class SilentStudent:
-    """A student who has said nothing, and the lessons with a transcript in which they were."""
+    """A student who did not speak, and the lessons with a transcript in which they were."""
 
     user_id: int
     lessons: int

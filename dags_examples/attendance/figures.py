@@ -25,15 +25,15 @@ from lessonspace_provider.waiting import end_time, ended_within, has_ended, spac
 
 STRANGER, GUEST = "not in the timetable", "guest"
 
-#: What is not sure, in words: of somebody's times (``lessonspace_provider.attendance``), of a session, of a lesson.
+#: What is not sure, in words: of a person's times (``lessonspace_provider.attendance``), of a session, of a lesson.
 DOUBTS = {
     "join_missing": "left without having joined; the time before does not count",
     "leave_missing": "did not leave before the session ended; counted up to its end",
     "time_unreadable": "joined or left at a time that can't be read, which does not count",
-    "no_rows": "took part, but Lessonspace does not say when; no time counts",
-    "nobody_known": "somebody was there, but Lessonspace does not say who",
+    "no_rows": "took part, but Lessonspace has no times; no time counts",
+    "nobody_known": "a person was there whom Lessonspace does not name",
     "unreadable": "Lessonspace's record of a session can't be read, so it is not known who was there",
-    "role_unknown": "somebody was there who may have taught: a guest, or a person without a role",
+    "role_unknown": "a person was there who may have taught: a guest, or a person without a role",
 }
 
 
@@ -100,12 +100,12 @@ class OtherSession(NamedTuple):
 @dataclass
 class Report:
     """
-    All that the page and the CSV say of a week.
+    All that the page and the CSV show of a week.
 
     :param late_after: how many minutes after its start one may come to a lesson.
     :param refused: which rows of the timetable can't be read, and why.
     :param rows: by kind and ``Person``, user id or guest's uuid.
-    :param missed: lessons nobody taught, and who came instead.
+    :param missed: lessons without a teacher, and who came instead.
     :param unclear: lessons that may have been taught, and what is not sure.
     :param late: who came how many minutes late to teach.
     :param substituted: who taught in place of the teacher.
@@ -138,7 +138,7 @@ class Report:
 
     @property
     def percent(self) -> float | None:
-        """How many students came to the lessons held, of those who should have; None when nobody should have."""
+        """How many students came to the lessons held, of those who should have; None when none should have."""
         rows = self.people(STUDENT)
         held = sum(row.held for row in rows)
         return 100 * sum(row.attended for row in rows) / held if held else None
@@ -202,7 +202,7 @@ def _add_lesson(report: Report, lesson: PlannedLesson, sessions: list[Session]) 
             there[row] += people
     if not _add_teacher(report, lesson, there, doubts):
         return
-    # Somebody of another name or address may be one of the students.
+    # A person of another name or address may be one of the students.
     unknown = [people for row, people in there.items() if row.kind in (STRANGER, GUEST)]
     sure = not doubts and all(presence.role == TEACHER for people in unknown for presence in people)
     for student in lesson.students:
@@ -249,7 +249,7 @@ def _add_teacher(report: Report, lesson: PlannedLesson, there: People, doubts: s
 def _who_came(lesson: PlannedLesson, there: People) -> str:
     arrivals = [lateness(people, lesson.start, lesson.end).late_by for people in there.values()]
     came = sum(late_by is not None for late_by in arrivals)
-    return "nobody came" if not came else f"{came} {'person' if came == 1 else 'people'} came, but no teacher"
+    return "no one came" if not came else f"{came} {'person' if came == 1 else 'people'} came, but no teacher"
 
 
 def _add_coming(report: Report, row: Row, late_by: timedelta) -> None:
@@ -322,7 +322,7 @@ def _row_of(report: Report, presence: Presence, profile: Mapping[str, Any], less
 
 
 def _known_people(people: set[Any]) -> dict[Person, Person]:
-    """Give everybody by name and address, and by a name alone that nobody shares: the API may give no address."""
+    """Give all people by name and address, and by a name alone if it is unique: the API may give no address."""
     names = Counter(folded(person.name) for person in people)
     alone = {Person(person.name, ""): person for person in people if names[folded(person.name)] == 1}
     return {**alone, **{person: person for person in people}}

@@ -23,7 +23,7 @@ TEACHER, STUDENT = "teacher", "student"
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody as the timetable writes them: one person, however the letters of name and address are written."""
+    """A person of the timetable: the same one, however the letters of name and address are written."""
 
     name: str = field(compare=False)
     email: str = field(compare=False)
@@ -45,21 +45,21 @@ class PlannedLesson:
     students: tuple[Person, ...]
 
     def overlaps(self, session: Session) -> bool:
-        """Whether a session of this lesson's room has to do with it: in part, it lies within its time."""
+        """Whether a session of this lesson's room belongs to it: in part, it is within its time."""
         if not has_times(session):
             return True
         start, end = start_time(session) or self.start, end_time(session) or self.end
         return max(start, self.start) < min(end, self.end)
 
     def kind_of(self, person: Person) -> str | None:
-        """Say what somebody of the timetable is in this lesson; None: nothing."""
+        """Give the role of a person of the timetable in this lesson; None: not part of it."""
         if person == self.teacher:
             return TEACHER
         return STUDENT if person in self.students else None
 
 
 def week_before(moment: datetime, zone: ZoneInfo) -> tuple[datetime, datetime]:
-    """Give the midnights between which the last whole week before a moment lies, Monday to Sunday, in a zone."""
+    """Give the midnights around the last whole week before a moment, Monday to Sunday, in a zone."""
     local = datetime.fromtimestamp(moment.timestamp(), zone)
     today = local.replace(hour=0, minute=0, second=0, microsecond=0)
     end = today - timedelta(days=today.weekday())  # a difference of local times, also when the clocks change

@@ -39,7 +39,7 @@ class Bar(NamedTuple):
 
 
 class Plot(NamedTuple):
-    """Bars under a title; the legend says what the colours mean, where there are several."""
+    """Bars under a title; the legend explains the colours, where there are several."""
 
     title: str
     legend: list[tuple[str, str]]
@@ -91,7 +91,7 @@ def lessons_by_day(report: Report) -> Plot:
         parts = [Part(colour, count * scale) for colour, count in counts.items()]
         bars.append(Bar(f"{day:%A}", "", parts, f"{taught} of {planned[day]}"))
     return Plot(
-        "Lessons taught, day by day", [("good", "taught"), ("unsure", "not clear"), ("bad", "nobody taught")], bars
+        "Lessons taught, day by day", [("good", "taught"), ("unsure", "not clear"), ("bad", "no teacher")], bars
     )
 
 
@@ -123,7 +123,7 @@ def by_lateness(rows: list[Row]) -> Plot:
 
 
 def namesakes(rows: Collection[Row]) -> set[str]:
-    """Say which names several people have: these are told apart by their addresses."""
+    """List the names that several people have: addresses distinguish these people."""
     people = {(folded(row.name), folded(row.email)) for row in rows}
     times = Counter(name for name, _ in people)
     return {row.name for row in rows if times[folded(row.name)] > 1}

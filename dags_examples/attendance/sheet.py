@@ -31,7 +31,7 @@ COLUMNS = [
 
 def as_csv(report: Report) -> bytes:
     """
-    Write a row per person, and per session without a lesson, as RFC 4180 says.
+    Write a row per person, and per session without a lesson, as in RFC 4180.
 
     With a byte order mark, without which Excel takes UTF-8 for something else. Of teachers, there are no lessons held
     and no percentage: whether a lesson was held depends on them.

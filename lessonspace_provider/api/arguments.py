@@ -33,10 +33,10 @@ MAX_LAUNCH_ID = 64
 #: Characters of a UUID with its dashes; a slug may be any other text.
 UUID_LENGTH = 36
 
-_LOOKS_LIKE_A_KEY = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_KEY_PATTERN = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 #: A list, mapping or boolean as the text that a template renders; a template itself begins with two braces.
-_LOOKS_LIKE_A_LITERAL = re.compile(r"\s*(\[.*\]|\{\s*['\"].*\}|True|False|true|false)\s*", re.DOTALL)
+_LITERAL_PATTERN = re.compile(r"\s*(\[.*\]|\{\s*['\"].*\}|True|False|true|false)\s*", re.DOTALL)
 
 #: Numbers from here on are a mistake, and so are durations over a hundred years: Python can't reckon with all of them.
 LARGEST_NUMBER, LONGEST_DURATION = 2**63, timedelta(days=36_525)
@@ -103,12 +103,12 @@ def _about_templates(value: object) -> str:
         return ". This is a task's output that was not resolved: Airflow does so for template fields only"
     if not isinstance(value, str):
         return ""
-    if _LOOKS_LIKE_A_LITERAL.fullmatch(value):
+    if _LITERAL_PATTERN.fullmatch(value):
         return ". This is text: write it without quotation marks, or set render_template_as_native_obj=True on the DAG"
     if not is_of_a_template(value):
         return ""
     if value == RENDERED_NONE:
-        return ". A template has rendered to None here: look where its value comes from"
+        return ". A template rendered to None here: check where its value comes from"
     return ". This is a template that was not rendered: Airflow does so for the parameters of operators and sensors"
 
 
@@ -134,7 +134,7 @@ def as_connection_id(parameter: str, value: object) -> str:
     """Read the id of an Airflow connection."""
     if not is_text(value) or not value.strip() or "\0" in value:
         raise refuse(parameter, value, "the id of an Airflow connection")
-    if _LOOKS_LIKE_A_KEY.search(value):  # Airflow's own error would repeat it
+    if _KEY_PATTERN.search(value):  # Airflow's own error would repeat it
         raise refuse_hidden(parameter, value, "the id of an Airflow connection, and no API key, which is its password")
     return value
 
@@ -198,7 +198,7 @@ def as_window(window_start: object, window_end: object) -> tuple[datetime, datet
     start, end = as_aware_datetime("window_start", window_start), as_aware_datetime("window_end", window_end)
     if start >= end:
         raise LessonspaceInputError(
-            f"The window from window_start={start.isoformat()} to {end.isoformat()} is empty: window_end must lie "
+            f"The window from window_start={start.isoformat()} to {end.isoformat()} is empty: window_end must be "
             f"after it. A DAG with schedule='@daily' has no data interval in Airflow 3: use a "
             f"CronDataIntervalTimetable."
         )

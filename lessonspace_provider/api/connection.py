@@ -288,7 +288,7 @@ def _api_key(connection: AirflowConnection) -> str:
     key = (connection.password or "").strip()
     if not key:
         raise LessonspaceInputError(
-            f"Connection {connection.conn_id!r} has no API key: put it into the connection's API key field "
+            f"Connection {connection.conn_id!r} has no API key: enter it in the connection's API key field "
             f"(the password)."
         )
     if not _KEY.fullmatch(key):

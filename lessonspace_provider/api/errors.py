@@ -132,7 +132,7 @@ def error_for(reply: Reply, call: Call, api_key: str) -> LessonspaceError:
     detail = _detail(reply.body, api_key)
     return call.error(
         kind,
-        f"{call} failed with {status}: {advice}{f' The server says: {detail}' if detail else ''}",
+        f"{call} failed with {status}: {advice}{f' The server replied: {detail}' if detail else ''}",
         status=status,
         retry_after=retry_after_seconds(reply.headers.get("Retry-After")),
     )

@@ -14,7 +14,7 @@ _LINE_ENDS = {ord(char): f"\\u{ord(char):04x}" for char in "\x85\u2028\u2029"}
 _WHITE_SPACE = re.compile(rb"[ \t\n\r]*")
 
 #: Bytes that are looked at first to parse an item: more than most segments of a transcript have.
-_FIRST_LOOK = 1024
+_FIRST_PIECE = 1024
 
 #: Bytes of an item, and of anything else that is parsed at once: parsed, it may take 50 times that.
 LARGEST_ITEM = 2 * 1024 * 1024
@@ -76,8 +76,8 @@ class JsonList(Collection[object]):
         return (item if text.isascii() else json.loads(text.encode("latin-1"), **NUMBERS)), at + length
 
     def _parsed(self, at: int) -> tuple[str, tuple[object, int]]:
-        """Parse from a place on, looking at more and more until there is a whole item and what follows it."""
-        size = _FIRST_LOOK
+        """Parse from a place on, reading more and more until there is a whole item and what follows it."""
+        size = _FIRST_PIECE
         while True:
             # A character for each byte: a piece may end inside of another encoding's character, but JSON's own
             # characters are the same in both, and no byte of another one is one of them.

@@ -29,7 +29,7 @@ PAGE_PAST_THE_END = "Invalid page"
 MOST_READINGS = 3
 
 #: What no list exceeds: pages, pages more than ``count`` has entries, pages in a row without a new entry, entries.
-MOST_PAGES, PAGES_BEYOND_COUNT, PAGES_WITHOUT_NEWS, MOST_ITEMS = 10_000, 100, 10, 1_000_000
+MOST_PAGES, PAGES_BEYOND_COUNT, PAGES_WITHOUT_NEW_ENTRIES, MOST_ITEMS = 10_000, 100, 10, 1_000_000
 
 #: Entries that a page may have; how many one has is not documented.
 MOST_RESULTS = 10_000
@@ -158,7 +158,7 @@ def read_whole_list(source: Source, query: Query, first: object) -> JsonList:
     is_short = is_from_start(query) and len(entries) < max(counts, default=0)
     if is_short or is_past_end or len(counts) > 1:
         count = " or ".join(map(str, sorted(counts))) or "nothing"
-        raise unexpected(source.call, f"all entries of a list: {len(entries)} came, and count says {count}")
+        raise unexpected(source.call, f"all entries of a list: {len(entries)} came, and count is {count}")
     try:
         return JsonList(b"[" + b",".join(entries) + b"]")
     except ValueError:
@@ -191,7 +191,7 @@ class _Limits:
     call: Call
     pages: int = 0
     items: int = 0
-    pages_without_news: int = 0
+    pages_without_new_entries: int = 0
 
     def check(self, page: Page, *, is_new: bool) -> None:
         """
@@ -202,9 +202,9 @@ class _Limits:
         """
         self.pages += 1
         self.items += len(page.items)
-        self.pages_without_news = 0 if is_new else self.pages_without_news + 1
+        self.pages_without_new_entries = 0 if is_new else self.pages_without_new_entries + 1
         most = MOST_PAGES if page.count is None else min(MOST_PAGES, page.count + PAGES_BEYOND_COUNT)
-        is_endless = self.pages >= most or self.pages_without_news >= PAGES_WITHOUT_NEWS
+        is_endless = self.pages >= most or self.pages_without_new_entries >= PAGES_WITHOUT_NEW_ENTRIES
         if self.items > MOST_ITEMS or (is_endless and page.following is not None):
             raise unexpected(
                 self.call,
@@ -246,7 +246,7 @@ class _Reading:
 
     def found(self) -> str:
         """Describe the list's count and what came."""
-        return f"{len(self.keys) + len(self.left_out)} entries came, and count says {self.last_count}"
+        return f"{len(self.keys) + len(self.left_out)} entries came, and count is {self.last_count}"
 
 
 @dataclass(frozen=True)

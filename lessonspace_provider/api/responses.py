@@ -114,7 +114,7 @@ def _unpacked(response: requests.Response, call: Call) -> Iterator[bytes]:
     else:
         return
     if _is_good(response):
-        raise _undecodable(response, call, "says that it is gzip and is not")
+        raise _undecodable(response, call, "is marked as gzip and is not gzip")
 
 
 def unpack(pieces: Iterable[bytes]) -> Iterator[bytes]:

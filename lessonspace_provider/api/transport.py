@@ -164,7 +164,7 @@ class Transport:
             try:
                 return read_answer(reply, call, self._settings.api_key)
             except LessonspaceRateLimitedError as error:
-                self._hold_everybody_back(error.retry_after)
+                self._pause_all_callers(error.retry_after)
                 raise
 
         return self._retried(attempt)
@@ -251,8 +251,8 @@ class Transport:
             return False
         return bool(link.hostname) and link.scheme in ("https", urlsplit(self._settings.base_url).scheme)
 
-    def _hold_everybody_back(self, retry_after: float | None) -> None:
-        # Half of what anybody would wait: an absurd Retry-After must neither stop the key for good nor let the waits
+    def _pause_all_callers(self, retry_after: float | None) -> None:
+        # Half of what any caller would wait: an absurd Retry-After must neither stop the key for good nor let the waits
         # of all who queue run out.
         longest = self._settings.rate_limit_max_wait / 2
         self._gate.pause(None if retry_after is None else min(retry_after, longest))

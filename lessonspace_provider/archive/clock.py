@@ -37,7 +37,7 @@ class Present:
 
     @property
     def warning(self) -> str | None:
-        """What a log is to say of the clocks; None where nothing is wrong with them."""
+        """The warning to log about the clocks; None where nothing is wrong with them."""
         if not self.is_confirmed:
             return (
                 "No reply of Lessonspace had a Date header, so the worker's clock can't be checked: transcripts are "

@@ -95,7 +95,7 @@ class Entry:
         """
         Read an entry of a manifest.
 
-        :raises ValueError: when it can't be used; the text says why.
+        :raises ValueError: when it can't be used; the text has the reason.
         """
         if problem := problem_of(value):
             raise ValueError(problem)
@@ -220,12 +220,12 @@ class Entry:
 
         :param give_up_after: how long after the session's end a transcript is waited for.
         :param reason: of one that is pending.
-        :return: pending, or given up when that time has passed; without files, which are gone.
+        :return: pending, or given up when that time has passed; without files, which are missing or damaged.
         """
         over = f"no transcript {give_up_after} after the session's end"
         if self.files:
             paths = ", ".join(file["path"] for file in self.files)
-            over = reason = f"archived once, but {paths} are gone or damaged, and the API has no transcript any more"
+            over = reason = f"archived once, but {paths} are missing or damaged, and the API has no transcript any more"
         now, ended_at = present.now, self._end(present.now)
         check = next_check_at(self.session_id, ended_at, now, give_up_after, checks=self.tries + 1)
         checked = self._checked("pending", reason, check, ended_at + give_up_after)
@@ -243,7 +243,7 @@ class Entry:
         redacted_by: Sequence[str] | None = None,
     ) -> Entry:
         """Record that a transcript was written."""
-        reason = None if segments else "the transcript is empty: nothing was said, or it was never made"
+        reason = None if segments else "the transcript is empty: no one spoke, or it was never created"
         done = self._concluded("archived", reason)
         written = replace(done, segments=segments, redacted=redacted, files=tuple(files))
         return replace(written, spoken_names=spoken_names, redacted_by=redacted_by)

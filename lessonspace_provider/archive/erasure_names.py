@@ -63,7 +63,7 @@ def _is_label(name: str) -> bool:
 
 
 def is_common(name: str) -> bool:
-    """Whether a name is a single word that is too common to be searched in what others say."""
+    """Whether a name is a single word that is too common to be searched in the texts of others."""
     words = words_in(name)
     return len(words) == 1 and is_ambiguous(words[0].folded)
 

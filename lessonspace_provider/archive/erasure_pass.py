@@ -96,7 +96,7 @@ class SessionPass:
 
         :param inventory: the files to read; all manifests are read.
         :param people: who is taken out.
-        :param is_erased: whether a session is erased whole, whoever took part.
+        :param is_erased: whether a session is erased whole, with any people in it.
         """
         paths = dict(inventory.sessions)
         listed: set[str] = set()

@@ -44,7 +44,7 @@ class ErasureProgress:
         :param marks: of the people of this run.
         """
         self._key = tombstones.key
-        # An expiry searches for nobody: an erasure that was interrupted stays so.
+        # An expiry searches for no people: an erasure that was interrupted stays interrupted.
         self._interrupted = [
             request for request in tombstones.requests if not request.is_done and (marks or not request.marks)
         ]

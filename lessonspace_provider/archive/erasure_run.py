@@ -164,8 +164,8 @@ class Eraser:
             self._note(f"{len(ids)} user ids speak under names that were given: they were erased, too")
         if unsearched := sum(map(is_common, names)):
             self._note(
-                f"{unsearched} names under which the ids speak are common words: what others say is searched for them "
-                f"with a capital only"
+                f"{unsearched} names under which the ids speak are common words: in the texts of others, they are "
+                f"searched with a capital only"
             )
         return sorted(own | new)
 

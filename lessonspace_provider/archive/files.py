@@ -42,7 +42,7 @@ class ArchiveLayout:
     :param destination: its folder.
     :param formats: names of ``transcripts.WRITERS``, each transcript is written in all of them.
     :param path_template: see ``paths.check_path_template``.
-    :param redact_speakers: whether roles and numbers stand in place of names.
+    :param redact_speakers: whether roles and numbers replace names.
     :param summaries: whether the sessions' summaries are archived, too.
     :param tables: whether tables are written.
     :param texts: what is redacted in the text.

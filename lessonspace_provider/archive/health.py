@@ -145,7 +145,7 @@ class Health:
         """
         Read a file; it may have been changed by anyone who may write the destination.
 
-        :raises ValueError: when it can't be used; the text says why.
+        :raises ValueError: when it can't be used; the text has the reason.
         """
         try:
             read: Any = json.loads(data, **NUMBERS)

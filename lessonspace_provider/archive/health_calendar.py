@@ -73,7 +73,7 @@ def calendar_of(health: Health, link: Callable[[str], str], current: str | None 
         status, words = worst_status(night, is_gap=is_gap), describe_night(night, is_gap=is_gap)
         mark = NIGHT_STATUSES[status][0]
         inside = f'{day.day}<b aria-hidden="true">{mark}</b><span class="unseen">: {escape(words)}</span>'
-        # Only nights that need a look have a link: a keyboard stops at few.
+        # Only nights that need attention have a link: a keyboard stops at few.
         is_plain = status in ("archived", "not_eligible", "none", "erased")
         inside = f"<span>{inside}</span>" if is_plain else f'<a href="{escape(link(name))}">{inside}</a>'
         here = ' aria-current="date"' if name == current else ""

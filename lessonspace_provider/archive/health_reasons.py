@@ -19,7 +19,7 @@ REASONS = {
     "not_recorded": "the session was not recorded",
     "not_ready": "Lessonspace does not have the transcript yet",
     "empty_so_far": "the transcript is empty so far",
-    "empty": "archived, but empty: nothing was said, or it was never made",
+    "empty": "archived, but empty: no one spoke, or it was never created",
     "incomplete": "archived, but not in all formats, and Lessonspace does not have it any more",
     "given_up": "Lessonspace did not have the transcript in time",
     "files_lost": "it was archived, its files are missing or damaged, and Lessonspace does not have it any more",

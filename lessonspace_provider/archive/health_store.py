@@ -245,7 +245,7 @@ def _mark(fingerprints: Mapping[str, str | None]) -> str | None:
 
 
 def _readable(manifests: ManifestStore, name: str) -> Manifest | None:
-    """Read a manifest; None for one that can't be used or that was removed meanwhile, as its night's figures say."""
+    """Read a manifest; None for one that can't be used or was removed meanwhile: its night's figures show that."""
     try:
         return manifests.read(name)
     except LessonspaceError as error:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How the page of an archive's health looks: on screens, phones and paper, light and dark. Pure."""
+"""The style of the page of an archive's health: on screens, phones and paper, light and dark. Pure."""
 
 from __future__ import annotations
 

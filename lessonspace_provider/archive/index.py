@@ -16,7 +16,7 @@ from collections.abc import Mapping
 INDEX = "manifest_index.json"
 
 #: The one field of the index.
-_CLOSED = "settled"
+_CLOSED = "closed"
 
 
 def read_index(data: bytes | None) -> dict[str, str]:

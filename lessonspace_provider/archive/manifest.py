@@ -42,7 +42,7 @@ class Manifest:
 
         :param data: the file's content. It may be damaged, and changed by anyone who may write the destination.
         :param name: the file's name.
-        :raises ValueError: when this version can't continue with it; the text says why.
+        :raises ValueError: when this version can't continue with it; the text has the reason.
         """
         try:
             read = json.loads(data, **NUMBERS)
@@ -112,7 +112,7 @@ class Manifest:
         Add what a run knows, except where another run has changed an entry meanwhile.
 
         What the run itself has archived is written anyway: its files are the ones that are there now. What another run
-        has recorded before it tried says nothing yet, and is replaced. What was erased meanwhile stays erased.
+        has recorded before it tried is replaced. What was erased meanwhile stays erased.
 
         :param entries: what the run knows.
         :param seen: the manifest as the run last read or wrote it.

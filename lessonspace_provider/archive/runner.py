@@ -215,7 +215,7 @@ class Archiver:
         return [window for window in map(window_of, names) if window is not None]
 
     def _check_end(self, window: Window) -> None:
-        """Refuse a window that is far from over: its manifest would say that nothing is missing from it."""
+        """Refuse a window that is far from over: its manifest would claim to be complete."""
         present = self._fetcher.present()
         if window.end > present.of_api + LOOK_BACK:
             clock = "Lessonspace's clock" if present.is_confirmed else "the worker's clock"

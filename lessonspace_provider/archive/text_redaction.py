@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Redact what is said in an archive's transcripts and summaries: names that are spoken, or what a function finds."""
+"""Redact the text of an archive's transcripts and summaries: names that are spoken, or what a function finds."""
 
 from __future__ import annotations
 
@@ -237,7 +237,7 @@ class TextRedactor:
         except Exception as error:
             raise LessonspaceError(
                 f"redact failed for session {session_id}: {_name_of(redact)} raised {type(error).__name__}. Its "
-                f"message is not shown, since it may hold what was said: test the function with texts of your own."
+                f"message is not shown, since it may hold the text: test the function with texts of your own."
             ) from None
         if not isinstance(redacted, str):
             raise LessonspaceError(

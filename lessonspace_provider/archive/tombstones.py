@@ -111,7 +111,7 @@ class Tombstones:
         Read the file.
 
         :param data: its content; None when there is none.
-        :raises ValueError: when this version can't honour it, or the key is another one; the text says why.
+        :raises ValueError: when this version can't honour it, or the key is another one; the text has the reason.
         """
         if data is None:
             return cls(key)

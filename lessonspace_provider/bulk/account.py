@@ -192,7 +192,7 @@ class Account:
 
 
 class Unrecorded:
-    """Stands in for an account where none is kept: it forgets everything when the task ends."""
+    """Replaces an account where none is kept: it forgets everything when the task ends."""
 
     path = None
 

@@ -113,7 +113,7 @@ def _reader(column: str, columns: Columns) -> Reader:
 
 @cache
 def launch_columns() -> Columns:
-    """Give the columns of launches, as the types of their fields say."""
+    """Give the columns of launches, by the types of their fields."""
     readers: dict[str, Reader] = {"launch_id": str, "lesson_start": str, "lesson_end": str, "client_ip": str}
     readers |= {"join_early": _number, "join_late": _number}
     free: dict[str, Reader] = {"recipient.": str}

@@ -66,7 +66,7 @@ def plan_launches(
     rows: Iterable[Row], key_of: Callable[..., str], *, defaults: Parameters, max_links_per_space: int
 ) -> Plan[Parameters]:
     """
-    Check all launches, and put them in order.
+    Check all launches, and order them.
 
     :param rows: the input.
     :param key_of: makes the key of an item from texts that identify it.
@@ -166,7 +166,7 @@ def _texts(value: object) -> Iterator[str]:
 
 
 def _rooms_first(items: list[Item[Parameters]]) -> list[Item[Parameters]]:
-    """Put the launch that makes each room before all that join one, and let these wait for it."""
+    """Order launches: those that create a room come first, and those that join it wait for them."""
     makers: dict[str, Item[Parameters]] = {}
     for item in items:
         if item.label not in makers or (_is_teacher(item) and not _is_teacher(makers[item.label])):

@@ -25,7 +25,7 @@ PARAMETERS = ("session_id", *FIELDS, "current")
 #: What to write in place of the API's own names of a session's id.
 _HINTS = dict.fromkeys(("id", "uuid"), "Did you mean 'session_id'?")
 
-#: What the account says of a session to which nothing was sent.
+#: The account's detail of a session to which nothing was sent.
 UNCHANGED = "it had these values already, nothing was sent"
 
 

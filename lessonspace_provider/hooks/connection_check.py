@@ -66,7 +66,7 @@ def check_connection(hook: Checked) -> tuple[bool, str]:
         )
     words = clean_words(greeting, api_key=settings.api_key)
     notice = scope_notice(settings.rate_limit)
-    return True, f"Connected to organisation {own_id}. Lessonspace says: {words}{f' {notice}' if notice else ''}"
+    return True, f"Connected to organisation {own_id}. Lessonspace replied: {words}{f' {notice}' if notice else ''}"
 
 
 def _hurried(hook: Hook) -> Hook:

@@ -49,7 +49,7 @@ def _fetched(transport: Transport, path: str, session_id: str, query: Query) -> 
     except LessonspaceNotFoundError as error:
         raise LessonspaceTranscriptNotReady(
             f"Session {session_id} has no transcript (404): it is not ready yet, will never come (too short, one "
-            f"person only, not recorded or not launched with transcribe), or there is no such session. Look at "
+            f"person only, not recorded or not launched with transcribe), or there is no such session. Check "
             f"the session's detail, and try again some hours after its end.",
             status=error.status,
             method=error.method,

@@ -35,7 +35,7 @@ INCONCLUSIVE = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MA
 #: How many sessions at most are asked for a transcript or a recording.
 MOST_TRIES = 5
 
-EVERYBODY = ("include_single_user", "true")
+SINGLE_USERS_TOO = ("include_single_user", "true")
 
 
 @dataclass(frozen=True, repr=False)
@@ -114,7 +114,7 @@ class Account:
 
     def sessions_with(self, *query: tuple[str, str]) -> Got:
         """Ask for the first page of sessions, those of one person included."""
-        return self.ask(f"{self.organisation}/sessions/", EVERYBODY, *query)
+        return self.ask(f"{self.organisation}/sessions/", SINGLE_USERS_TOO, *query)
 
     @cached_property
     def page(self) -> Got:
@@ -140,7 +140,7 @@ class Account:
     @cached_property
     def space_page(self) -> Got:
         """The first page of that space's own list."""
-        return self.ask(f"/spaces/{quote(self.slug or '', safe='')}/sessions/", EVERYBODY)
+        return self.ask(f"/spaces/{quote(self.slug or '', safe='')}/sessions/", SINGLE_USERS_TOO)
 
     @cached_property
     def launches(self) -> tuple[Got, Got]:

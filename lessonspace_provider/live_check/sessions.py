@@ -82,7 +82,7 @@ def logs_in_space_list(account: Account) -> Finding:
     return all_of(good, "lines of logs")
 
 
-@assume(GUESSED, "waiting.lessons:Lesson.takes_up_most")
+@assume(GUESSED, "waiting.lessons:Lesson.covers_most")
 def one_at_a_time(account: Account) -> Finding:
     """A space has one session at a time."""
     sessions = [s for s in account.space_page.sessions if start_time(s) and end_time(s)] if account.slug else []

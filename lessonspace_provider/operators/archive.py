@@ -128,7 +128,7 @@ class LessonspaceArchiveTranscriptsOperator(LessonspaceOperator):
     :param give_up_after: how long after its end a session's transcript is waited for: timedelta, or 86400 s or more.
     :param tables: write tables as Parquet files below ``<destination>/tables``; needs pyarrow, and ``json`` or
         ``jsonl`` among the formats.
-    :param dry_run: say in the log what would be done, in earlier windows too, and do nothing. Sessions with files to
+    :param dry_run: log what would be done, in earlier windows too, and do nothing. Sessions with files to
         fetch or to write count as pending.
     :return: see ``ArchiveResult``. The same is the ``extra`` of the event of each outlet asset, which has a partition
         for each of its days where Airflow has partitions. A dry run has such events, too, with None as the manifest.

@@ -47,10 +47,10 @@ _LEADS_OUT = re.compile(
 _one_lookup = Lock()
 
 #: How much of a store's own words a message has, in characters.
-_LONGEST_SAID = 300
+_LONGEST_DETAIL = 300
 
 _ADVICE = (
-    ((errno.ENOENT,), FileNotFoundError, "Make its bucket or the folder that it is to lie in, or take another"),
+    ((errno.ENOENT,), FileNotFoundError, "Create its bucket or its parent folder, or give another destination"),
     ((errno.EACCES, errno.EPERM, errno.EROFS), PermissionError, "Let the worker or the connection write there"),
     ((errno.ENOTDIR, errno.EEXIST), FileExistsError, "A file is in a folder's place: give another destination"),
     ((errno.EISDIR,), IsADirectoryError, "A folder has the file's name: remove it, or give another destination"),
@@ -112,7 +112,7 @@ def _check(place: Place) -> None:
     # A secret can have a slash, so that what seems to be a host is a key. None of it is shown.
     if ":" in (place.conn_id or "") or (place.protocol in _PACKAGES and ":" in host):
         raise LessonspaceInputError(
-            f"The destination in {place.protocol}:// was refused: what stands before its @ must be the id of an "
+            f"The destination in {place.protocol}:// was refused: the part before its @ must be the id of an "
             f"Airflow connection, without a colon, and never credentials. Nothing was sent."
         )
     package, is_airflows = _PACKAGES.get(place.protocol), has_filesystem(place.protocol)
@@ -210,10 +210,10 @@ def destination_error(path: ObjectStoragePath, error: Exception) -> LessonspaceD
     if not isinstance(error, ImportError) and _is_missing(place):
         return LessonspaceDestinationError(
             f"The destination {_shown(place)} can't be written or read, since the connection {place.conn_id} was not "
-            f"found ({_said(error)}). Create it in Airflow, or correct the destination."
+            f"found ({_detail_of(error)}). Create it in Airflow, or correct the destination."
         )
     return LessonspaceDestinationError(
-        f"The destination {_shown(place)} can't be written or read ({_said(error)}). {_advice(error)}."
+        f"The destination {_shown(place)} can't be written or read ({_detail_of(error)}). {_advice(error)}."
     )
 
 
@@ -233,13 +233,13 @@ def _is_missing(place: Place) -> bool:
     return False
 
 
-def _said(error: Exception) -> str:
+def _detail_of(error: Exception) -> str:
     from requests import RequestException  # an OSError, whose text holds a URL, and of WebHDFS a token with it
 
     kind = type(error).__name__
     if not isinstance(error, (OSError, ImportError)) or isinstance(error, RequestException):
         return kind
-    return f"{kind}: {clean_words(str(getattr(error, 'strerror', None) or error), longest=_LONGEST_SAID)}"
+    return f"{kind}: {clean_words(str(getattr(error, 'strerror', None) or error), longest=_LONGEST_DETAIL)}"
 
 
 def _without_secrets(text: str) -> str:
@@ -252,7 +252,7 @@ def _advice(error: Exception) -> str:
     for codes, kind, advice in _ADVICE:
         if isinstance(error, OSError) and (error.errno in codes or (kind is not None and isinstance(error, kind))):
             return advice
-    return "Check that the worker reaches the store, and what the destination's connection says"
+    return "Check that the worker reaches the store, and check the destination's connection"
 
 
 def _with_one_slash(destination: str) -> str:

@@ -163,7 +163,7 @@ def read_whole(path: ObjectStoragePath) -> bytes | None:
     try:
         return read_file(Path(path.path)) if is_local(path) else _read_from_store(path)
     except OSError as error:
-        if _says(error, errno.ENOENT):
+        if _has_code(error, errno.ENOENT):
             return None
         raise
 
@@ -228,7 +228,7 @@ def fingerprints_in(folder: ObjectStoragePath) -> dict[str, str | None]:
     try:
         listed: list[dict[str, object]] = store.ls(folder.path, detail=True)
     except OSError as error:
-        if _says(error, errno.ENOENT):
+        if _has_code(error, errno.ENOENT):
             return {}
         raise
     return {str(info["name"]).rstrip("/").rpartition("/")[2]: _fingerprint(info) for info in listed}
@@ -248,7 +248,7 @@ def files_below(folder: ObjectStoragePath) -> dict[str, str | None]:
     try:
         found: dict[str, dict[str, object]] = store.find(root, detail=True)
     except OSError as error:
-        if _says(error, errno.ENOENT):
+        if _has_code(error, errno.ENOENT):
             return {}
         raise
     # A store may name its objects with or without a slash before the bucket.
@@ -284,7 +284,7 @@ def _remove(first: ObjectStoragePath, paths: list[str]) -> None:
     try:
         _filesystem(first).rm(paths)
     except OSError as error:
-        if not _says(error, errno.ENOENT):
+        if not _has_code(error, errno.ENOENT):
             raise
 
 
@@ -335,19 +335,19 @@ def _moves(store: AbstractFileSystem, part: str, path: str) -> bool:
     try:
         store.mv(part, path)
     except OSError as error:
-        if _says(error, errno.EEXIST):
+        if _has_code(error, errno.EEXIST):
             return False
         raise
     store.invalidate_cache()
     try:
         store.info(part)
     except OSError as error:
-        if _says(error, errno.ENOENT):
+        if _has_code(error, errno.ENOENT):
             return True
         raise
     return False
 
 
-def _says(error: OSError, code: int) -> bool:
+def _has_code(error: OSError, code: int) -> bool:
     """Whether an error means this; SMB's have the number but not Python's class, others the class but no number."""
     return error.errno == code or isinstance(error, type(OSError(code, "")))

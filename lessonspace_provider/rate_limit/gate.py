@@ -107,7 +107,7 @@ class RateGate:
                 return
             problem = (
                 f"after {self._clock() - began:.0f} s in the queue, the next one would come in {too_long:.0f} s, since "
-                f"the server asked for a pause, or other machines stand before this one"
+                f"the server asked for a pause, or other machines are ahead of this one"
             )
         raise LessonspaceRateLimitedError(
             f"No permit for this API key within rate_limit_max_wait={self._max_wait:g} s: {problem}. Run fewer tasks "

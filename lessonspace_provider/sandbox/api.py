@@ -162,14 +162,14 @@ class Api:
 
     async def list_sessions(self, request: Request) -> Response:
         """``GET /organisations/{organisation}/sessions/``, newest first."""
-        self._state.settle()
+        self._state.advance()
         query = Query(request.scope["query_string"])
         everything = self._state.world.oldest_first
         return self._session_page(request, everything, query, "detail", present.session_detail)
 
     async def list_space_sessions(self, request: Request, space: str) -> Response:
         """``GET /spaces/{space}/sessions/``: the space's id or room_id, not its launch id."""
-        self._state.settle()
+        self._state.advance()
         found = self._state.world.find_space(space)
         if found is None:
             raise not_found()
@@ -195,7 +195,7 @@ class Api:
 
     async def get_transcript(self, request: Request, session: str) -> Response:
         """``GET /organisations/{organisation}/sessions/{session}/transcript/``"""
-        now = self._state.settle()
+        now = self._state.advance()
         found = self._session(session)
         if self._state.world.transcript_state(found, now) != "ready":
             raise not_found()
@@ -212,7 +212,7 @@ class Api:
 
     def _session(self, reference: str) -> Session:
         """Find a session by its uuid; the integer id is none."""
-        self._state.settle()
+        self._state.advance()
         try:
             found = self._state.world.sessions.get(str(uuid.UUID(reference)))
         except ValueError:
@@ -271,7 +271,7 @@ class Api:
 
     async def list_spaces(self, request: Request) -> Response:
         """``GET /organisations/{organisation}/spaces/``, newest first (assumed)."""
-        self._state.settle()
+        self._state.advance()
         state, query = self._state, Query(request.scope["query_string"])
         newest_first = reversed(state.world.spaces.values())
         spaces = select_spaces(newest_first, query, state.settings)
@@ -287,7 +287,7 @@ class Api:
     async def launch_space(self, request: Request) -> Response:
         """``POST /spaces/launch/``"""
         body = await _json_object(request)
-        now = self._state.settle()
+        now = self._state.advance()
         launched = launch(
             self._state.world,
             body,

@@ -72,7 +72,7 @@ class Control:
 
     def state(self) -> SandboxState:
         """Count, and give the time."""
-        now = self._state.settle()
+        now = self._state.advance()
         world, rate, calls = self._state.world, self._state.rate, self._state.calls
         transcripts = [world.transcript_state(session, now) for session in world.oldest_first]
         return SandboxState(
@@ -96,7 +96,7 @@ class Control:
 
     def sessions(self) -> list[SessionTruth]:
         """List all sessions, hidden facts included."""
-        now = self._state.settle()
+        now = self._state.advance()
         world = self._state.world
         everything = sorted([*world.oldest_first, *world.deleted], key=lambda s: (s.start, s.id))
         return [_truth(world, session, now) for session in everything]
@@ -118,7 +118,7 @@ class Control:
 
     def join(self, where: str, user_id: int | None = None, name: str | None = None, role: str | None = None) -> Joined:
         """Let a person join."""
-        now = self._state.settle()
+        now = self._state.advance()
         world = self._state.world
         space = find_space(world, where)
         person = _someone(world, user_id, name, role)
@@ -130,36 +130,36 @@ class Control:
 
     def leave(self, where: str, user_id: int | None = None, name: str | None = None, guest: str | None = None) -> None:
         """Let a person or all people leave."""
-        now = self._state.settle()
+        now = self._state.advance()
         session = _find_running(self._state.world, where)
         for person in _connected(session, user_id, name, guest):
             self._state.world.leave(session, person, now)
 
     def idle(self, where: str, user_id: int | None = None, name: str | None = None, guest: str | None = None) -> None:
         """Let a person or all people go idle."""
-        now = self._state.settle()
+        now = self._state.advance()
         session = _find_running(self._state.world, where)
         for person in _connected(session, user_id, name, guest):
             self._state.world.idle(session, person, now)
 
     def end_session(self, where: str) -> None:
         """End a running session."""
-        now = self._state.settle()
+        now = self._state.advance()
         self._state.world.end_session(_find_running(self._state.world, where), now)
 
     def advance_clock(self, seconds: float) -> datetime:
         """Move the clock forward by seconds."""
         self._state.clock.advance(seconds)
-        return self._state.settle()
+        return self._state.advance()
 
     def set_clock(self, now: datetime) -> datetime:
         """Move the clock forward to a moment."""
         self._state.clock.set(aware(now))
-        return self._state.settle()
+        return self._state.advance()
 
     def add_sessions(self, sessions: list[NewSession]) -> list[str]:
         """Add sessions to the world."""
-        self._state.settle()
+        self._state.advance()
         return [add_session(self._state.world, new).uuid for new in sessions]
 
     def set_transcript(
@@ -192,7 +192,7 @@ class Control:
         self._state.world.version += 1
 
     def _session(self, session_id: str) -> Session:
-        self._state.settle()
+        self._state.advance()
         return self._state.world.sessions[session_id]
 
     def inject_fault(self, fault: Fault) -> None:

@@ -121,14 +121,14 @@ class _Answer:
         await self.send(messages[0])
         await self._send({"type": "http.response.body", "body": body[: len(body) // 2], "more_body": True})
         self.connection.close()
-        await _until_gone(receive)
+        await _until_disconnected(receive)
 
     async def reset(self, receive: Receive) -> None:
         """Reset the connection without an answer."""
         tcp: socket.socket = self.connection.get_extra_info("socket")
         tcp.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
         self.connection.abort()
-        await _until_gone(receive)
+        await _until_disconnected(receive)
 
 
 async def _hold_back(app: ASGIApp, scope: Scope, receive: Receive) -> list[Message]:
@@ -148,7 +148,7 @@ async def _read_request(receive: Receive) -> None:
         pass
 
 
-async def _until_gone(receive: Receive) -> None:
+async def _until_disconnected(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
 

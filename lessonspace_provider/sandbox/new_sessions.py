@@ -38,8 +38,8 @@ def add_session(world: World, new: NewSession) -> Session:
     for who in session.attendants:
         if who not in visitors:
             world.write_visit(session, who, start, left)
-    for joined, gone, who in sorted(visits, key=lambda visit: visit[0]):
-        world.write_visit(session, who, aware(joined), aware(gone))
+    for joined, left, who in sorted(visits, key=lambda visit: visit[0]):
+        world.write_visit(session, who, aware(joined), aware(left))
     world.add_session(session)
     return session
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections import deque
 
 WINDOW = 1.0
-"""Seconds of real time; the sandbox's clock, however fast, has no say in it."""
+"""Seconds of real time, also when the sandbox's clock runs faster."""
 
 
 class RateWindow:

@@ -85,10 +85,10 @@ class State:
             if session_id in self.world.sessions:
                 self.world.delete_session(self.world.sessions[session_id])
 
-    def settle(self) -> datetime:
-        """Let all that was due have happened, and return the sandbox's present moment."""
+    def advance(self) -> datetime:
+        """Apply what was due, and return the sandbox's present time."""
         now = self.clock.now()
-        self.world.settle(now)
+        self.world.advance(now)
         return now
 
     @property

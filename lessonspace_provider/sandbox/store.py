@@ -34,7 +34,7 @@ class Store:
         if "authorization" in request.headers:
             return _error(400, "InvalidArgument", "Only one auth mechanism allowed")
         path: str = request.scope["path"]
-        now = self._state.settle()
+        now = self._state.advance()
         verdict = self._state.signer.check(path, request.query_params, now)
         if verdict == "missing":
             return _error(403, "AccessDenied", "Access Denied")

@@ -21,7 +21,7 @@ END_AFTER_LAST_LEFT = timedelta(seconds=30)
 """A session ends so long after the last connection left (vendor documented)."""
 
 END_AFTER_ALL_IDLE = timedelta(minutes=5)
-"""A session ends when everybody has been idle for longer than this (vendor documented)."""
+"""A session ends when all have been idle for longer than this (vendor documented)."""
 
 TRANSCRIPT_MINIMUM = timedelta(seconds=300)
 """Only longer sessions are transcribed (vendor documented; an older guide has 150 s)."""
@@ -226,8 +226,8 @@ class World:
         self.deleted.append(self.sessions.pop(session.uuid))
         self.version += 1
 
-    def settle(self, now: datetime) -> None:
-        """Let all that was due by now have happened."""
+    def advance(self, now: datetime) -> None:
+        """Apply what was due by now: sessions end."""
         for session in list(self._running):
             self._follow_space(session)
             due = _due_end(session)

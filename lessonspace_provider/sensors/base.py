@@ -186,7 +186,7 @@ class LessonspaceSensor(HookOnWorker, BaseSensorOperator):
             if not self.never_fail:
                 raise
             reason = str(error)
-        raise cast("Exception", AirflowSkipException(f"Skipped, as never_fail says: {reason}"))
+        raise cast("Exception", AirflowSkipException(f"Skipped because of never_fail: {reason}"))
 
     def _patient_check(self) -> object | None:
         now = datetime.now(timezone.utc)
@@ -243,7 +243,7 @@ class LessonspaceSensor(HookOnWorker, BaseSensorOperator):
         reason = self._about_timeout(str(failure)) if is_timeout else str(failure)
         if not soft:
             raise type(failure)(reason)
-        raise cast("Exception", AirflowSkipException(f"Skipped, as soft_fail or never_fail says: {reason}"))
+        raise cast("Exception", AirflowSkipException(f"Skipped because of soft_fail or never_fail: {reason}"))
 
     def _about_timeout(self, ended: str) -> str:
         """Add for what it was waited, where, and what was found last: Airflow's own texts have none of it."""

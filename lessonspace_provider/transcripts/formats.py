@@ -95,8 +95,8 @@ def to_vtt(segments: Collection[Segment]) -> Iterator[bytes]:
     """
 
     def cue(start: int, end: int, segment: Segment) -> bytes:
-        said = f"<v {_escaped(speaker_of(segment))}>{_escaped(one_line(text_of(segment)))}"
-        return f"{_timings(start, end, '.')}\n{said}\n\n".encode()
+        cue = f"<v {_escaped(speaker_of(segment))}>{_escaped(one_line(text_of(segment)))}"
+        return f"{_timings(start, end, '.')}\n{cue}\n\n".encode()
 
     yield b"WEBVTT\n\n"
     yield from in_time_order(segments, cue)
@@ -111,8 +111,8 @@ def to_srt(segments: Collection[Segment]) -> Iterator[bytes]:
     """
 
     def cue(start: int, end: int, segment: Segment) -> bytes:
-        said = re.sub("-{2,}>", "->", _spoken(segment))
-        return f"{_timings(start, end, ',')}\n{said}\n\n".encode()
+        cue = re.sub("-{2,}>", "->", _spoken(segment))
+        return f"{_timings(start, end, ',')}\n{cue}\n\n".encode()
 
     for number, text in enumerate(in_time_order(segments, cue), 1):
         yield b"%d\n%b" % (number, text)

@@ -22,13 +22,13 @@ from lessonspace_provider.transcripts.segments import (
 if TYPE_CHECKING:
     from lessonspace_provider.api.types import Profile, Segment
 
-#: Stands for a role that is not known, in labels such as ``Speaker 1``.
+#: Replaces a role that is not known, in labels such as ``Speaker 1``.
 UNKNOWN_ROLE = "Speaker"
 
-#: Stands in the text for a name that was spoken.
+#: Replaces a spoken name in the text.
 NAME_LABEL = "[name]"
 
-#: Stands for a person who was erased.
+#: Replaces a person who was erased.
 ERASED_LABEL = "[erased]"
 
 #: The one breakout id that is documented: any other might be free text, and hold a name.
@@ -66,7 +66,7 @@ def redacted_speakers(segments: Collection[Segment], profiles: Sequence[Profile]
 
 def with_labels(segments: Collection[Segment], speakers: Mapping[int, str]) -> Collection[Segment]:
     """
-    Put labels in place of speakers' names.
+    Replace speakers' names by labels.
 
     Speakers without a label or an integer id become ``UNKNOWN_SPEAKER``. Of a segment only what the API documents is
     kept: times that are numbers, text that is text, and the breakout id ``main``, since anything else could hold names.
@@ -99,7 +99,7 @@ class _Redacted(Collection["Segment"]):
 
 def with_texts(segments: Collection[Segment], change: Callable[[str], str]) -> Collection[Segment]:
     """
-    Change what was said in each segment. Of a segment only what the API documents is kept, as in ``with_labels``.
+    Change the text of each segment. Of a segment only what the API documents is kept, as in ``with_labels``.
 
     :param segments: as the hook returns them.
     :param change: takes a text and returns what is kept of it; called once for each segment.

@@ -57,7 +57,7 @@ class ResearchUtterance(TypedDict):
     :param role: ``teacher``, ``student`` or ``admin``; null where it is not known.
     :param speaker: a label such as ``Student 1``, the same for a speaker throughout the session; no name, no user id.
     :param breakout: a number for each breakout room, in order of appearance; 0 is the main room.
-    :param text: what was said, with the speakers' names replaced by their labels.
+    :param text: of the segment, with the speakers' names replaced by their labels.
     """
 
     type: Literal["utterance"]

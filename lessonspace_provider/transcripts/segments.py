@@ -26,7 +26,7 @@ UNKNOWN_SPEAKER = "Unknown"
 #: In seconds, a million hours: a time beyond it is an error, and more than players and parsers can read.
 LATEST_TIME = 3_600_000_000
 
-#: How long a cue lasts, in milliseconds, when the segment does not say: long enough to be seen.
+#: How long a cue lasts, in milliseconds, when the segment has no end: long enough to be seen.
 UNKNOWN_LENGTH = 1000
 
 # Control characters other than tabs and line breaks go; lone surrogates, which UTF-8 can't hold, become U+FFFD.
@@ -54,7 +54,7 @@ def in_memory(session_id: str, segments: Collection[Segment]) -> list[Segment]:
 
 
 def user_of(segment: Segment) -> Speaker:
-    """Read who speaks; empty where the segment does not say."""
+    """Read who speaks; empty where the segment has no speaker."""
     user = segment.get("user")
     return user if isinstance(user, dict) else {}
 
@@ -74,7 +74,7 @@ def speaker_of(segment: Segment) -> str:
 
 
 def text_of(segment: Segment) -> str:
-    """Read what was said; empty where the segment has no text."""
+    """Read the spoken text; empty where the segment has none."""
     text = segment.get("text")
     return text if isinstance(text, str) else ""
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-Finds the names of known people in what was said, and takes them out. Pure.
+Finds the names of known people in spoken text, and replaces them. Pure.
 
 A text is read word by word, and each word is looked up: the time grows with the text, not with the number of names.
 """
@@ -111,7 +111,7 @@ class Roster:
 
         A possessive's ending stays. A first and a last name beside each other become one label.
 
-        :param text: what was said.
+        :param text: of a segment, or of a summary.
         :return: the text, in Unicode's form NFC where a name was in it and as it is elsewhere; and the number of names.
         """
         composed = unicodedata.normalize("NFC", text)

@@ -74,7 +74,7 @@ def redacted_text(text: str, names: Mapping[str, str]) -> str:
     capitals, or ``will`` would go with Will. A name in another spelling that ``spoken_names`` finds becomes ``[name]``.
     Nicknames, misspelt names and people who did not speak are not found.
 
-    :param text: a summary, or what was said.
+    :param text: of a summary, or of a segment.
     :param names: name -> label.
     :return: the text; redacting it again changes nothing.
     """

@@ -58,7 +58,7 @@ class Utterance(NamedTuple):
 @dataclass
 class SpeakerTime:
     """
-    What one person said.
+    How long and how much one person spoke.
 
     :param user_id: None for all segments without one together.
     :param name: the first name that a segment has for this person.

@@ -293,7 +293,7 @@ class AwaitedLesson:
 
     def is_certain(self, verdict: EndVerdict) -> bool:
         """Whether a verdict by such sessions holds, whatever else the API knows."""
-        return verdict.session is not None and self.lesson.takes_up_most(verdict.session)
+        return verdict.session is not None and self.lesson.covers_most(verdict.session)
 
     def check(self, source: SessionSource, now: datetime) -> EndVerdict:
         """Ask the API, and decide; before the window's end there is nothing to ask."""

@@ -52,9 +52,9 @@ class Lesson:
         start, end = session.start or self.window_start, session.end or self.window_end
         return max(min(end, self.window_end) - max(start, self.window_start), timedelta(0))
 
-    def takes_up_most(self, session: ParsedSession) -> bool:
+    def covers_most(self, session: ParsedSession) -> bool:
         """
-        Whether no other session can be the lesson: this one took up more than half of its window.
+        Whether no other session can be the lesson: this one covers more than half of its window.
 
         That a room has one session at a time is an assumption.
         """
@@ -85,7 +85,7 @@ class Lesson:
         if start >= self.window_end:
             return None if self.give_up_at is None else "it began too late"
         inside = min(end, self.window_end) - max(start, self.window_start)
-        if inside >= (end - start) / 2 or self.takes_up_most(session):
+        if inside >= (end - start) / 2 or self.covers_most(session):
             return None
         if start < self.window_start:
             return "most of it was before the window"

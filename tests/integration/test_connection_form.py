@@ -204,7 +204,7 @@ def test_a_connection_saved_from_the_form_tests_well_and_keeps_its_types(page, e
     good, message = press_test(page, "good")
     assert good
     assert message.startswith(
-        f"Connected to organisation {lessonspace_sandbox.organisation_id}. Lessonspace says: The sun"
+        f"Connected to organisation {lessonspace_sandbox.organisation_id}. Lessonspace replied: The sun"
     )
     assert any(tmp_path.iterdir())
 

@@ -14,7 +14,7 @@ from lessonspace_provider.operators.sessions import LessonspaceListSessionsOpera
 from lessonspace_provider.sensors.sessions import LessonspaceSessionEndSensor
 
 NOON = datetime.now(timezone.utc).replace(hour=12, minute=0, second=0, microsecond=0) - timedelta(days=2)
-EVERYBODY = {"include_single_user": True}
+SINGLE_USERS_TOO = {"include_single_user": True}
 
 #: JSON texts of fields, as a server may send them.
 SHAPES = [
@@ -60,7 +60,7 @@ def test_a_deleted_session_makes_the_list_be_read_again(control, lessonspace_con
     ]
     control.delete_session(ids[-1], after_page=1)
     bounds = {"start_time_after": NOON - timedelta(seconds=1), "start_time_before": NOON + timedelta(hours=1)}
-    listing = LessonspaceHook().list_sessions(**bounds, **EVERYBODY)
+    listing = LessonspaceHook().list_sessions(**bounds, **SINGLE_USERS_TOO)
     assert {session["uuid"] for session in listing} >= set(ids[:-1])
     assert listing.incomplete is None
     assert len(control.calls(path="/sessions/$")) == 4
@@ -76,15 +76,15 @@ def test_an_odd_session_stops_no_other(control, room, shape, tmp_path):
     room_id, (first, odd, last) = room
     control.set_raw_fields(odd, shape)
 
-    listed = LessonspaceListSessionsOperator(task_id="list", space_id=room_id, filters=EVERYBODY).execute({})
+    listed = LessonspaceListSessionsOperator(task_id="list", space_id=room_id, filters=SINGLE_USERS_TOO).execute({})
     assert {entry["session_id"] for entry in listed} == {first, odd, last}
     json.dumps(listed, allow_nan=False, ensure_ascii=False).encode()
 
     file = tmp_path / "sessions.jsonl"
     destination = f"file://{file}"
-    LessonspaceListSessionsOperator(task_id="list", fields="all", destination=destination, filters=EVERYBODY).execute(
-        {}
-    )
+    LessonspaceListSessionsOperator(
+        task_id="list", fields="all", destination=destination, filters=SINGLE_USERS_TOO
+    ).execute({})
     assert len([json.loads(line, parse_constant=pytest.fail) for line in file.read_text().splitlines()]) >= 3
 
     sensor = LessonspaceSessionEndSensor(
@@ -93,7 +93,7 @@ def test_an_odd_session_stops_no_other(control, room, shape, tmp_path):
     ended = sensor.execute({})
     assert getattr(ended, "xcom_value", ended)["session_id"] == last
 
-    sessions = list(LessonspaceHook().list_space_sessions(room_id, **EVERYBODY))
+    sessions = list(LessonspaceHook().list_space_sessions(room_id, **SINGLE_USERS_TOO))
     there = attendance(sessions, now=NOON)
     assert sum(person.minutes for person in there.people) >= 2 * 2 * 59
     assert sum(billable_minutes(session) or 0 for session in sessions) >= 120

@@ -15,10 +15,14 @@ ROOT = Path(__file__).parent.parent.parent
 DOCS = sorted((ROOT / "docs").rglob("*.md"))
 PAGES = [*DOCS, *(ROOT / f"{name}.md" for name in ("README", "CHANGELOG", "CONTRIBUTING", "SECURITY"))]
 
-#: Rooms whose docstrings, comments and test names are checked.
-ROOMS = ("api", "hooks", "live_check", "output", "rate_limit", "sandbox", "sensors", "triggers", "waiting")
-SOURCES = [path for room in ROOMS for path in sorted((ROOT / "lessonspace_provider" / room).rglob("*.py"))]
-TESTS = [path for room in ROOMS for path in sorted((ROOT / "tests").glob(f"*/{room}/test_*.py"))]
+#: Modules whose docstrings, comments and messages are checked, and the tests whose names are.
+SOURCES = [
+    path for folder in ("lessonspace_provider", "dags_examples") for path in sorted((ROOT / folder).rglob("*.py"))
+]
+TESTS = sorted((ROOT / "tests").rglob("test_*.py"))
+
+#: Modules that list English words.
+WORD_LISTS = ("common_words.py", "everyday_words.py")
 
 MOST_LINES = 150
 MOST_WORDS_OF_README = 1_300
@@ -75,15 +79,31 @@ def comments_of(source: str) -> str:
     return "\n".join([*docstrings, *(token.string for token in tokens if token.type == tokenize.COMMENT)])
 
 
+def messages_of(source: str) -> str:
+    """Give the texts of several words in a module; docstrings are among them."""
+    constants = (node.value for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Constant))
+    return "\n".join(text for text in constants if isinstance(text, str) and " " in text)
+
+
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_docstrings_and_comments_use_the_words_of_the_field(path):
-    assert unused_words_in(comments_of(path.read_text())) == []
+def test_docstrings_comments_and_messages_use_the_words_of_the_field(path):
+    source = path.read_text()
+    texts = comments_of(source) if path.name in WORD_LISTS else comments_of(source) + messages_of(source)
+    assert unused_words_in(texts) == []
 
 
 @pytest.mark.parametrize("path", TESTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_names_of_tests_use_the_words_of_the_field(path):
     names = re.findall(r"def (test_\w+)", path.read_text())
     assert unused_words_in("\n".join(name.replace("_", " ") for name in names)) == []
+
+
+def test_words_are_found_in_messages():
+    assert [
+        found.split(": ")[1] for found in unused_words_in(messages_of("f(told, 'told', f'{told} lies there')"))
+    ] == [
+        "'lies', write",
+    ]
 
 
 def test_words_are_found_in_docstrings_and_comments_and_not_in_code():

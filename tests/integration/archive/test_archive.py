@@ -148,7 +148,7 @@ def test_sessions_that_end_while_the_list_is_read_are_neither_missed_nor_doubled
     assert sorted(listed) == sorted([*known, *late])
 
 
-def test_the_next_night_takes_up_what_was_pending(control, destination):
+def test_the_next_night_retries_what_was_pending(control, destination):
     (session_id,) = add_sessions(control, 1, transcript="never")
     result = run(destination)
     assert result["counts"]["pending"] == 1
@@ -201,7 +201,7 @@ def test_a_dry_run_asks_for_the_list_and_nothing_else(control, destination):
     assert tree(destination) == {}
 
 
-def test_a_damaged_file_is_mended_and_fetched_again_alone(control, destination):
+def test_only_a_damaged_file_is_fetched_again(control, destination):
     (damaged, _) = add_sessions(control, 2)
     run(destination)
     good = tree(destination)

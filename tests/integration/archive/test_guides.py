@@ -54,7 +54,7 @@ def test_the_guide_expires_an_archive(control, destination):
     assert not [path for path in tree(destination) if lesson in path]
 
 
-def test_a_copy_of_an_archive_has_all_of_it_and_takes_up_what_comes_later(control, destination, tmp_path):
+def test_a_copy_of_an_archive_is_complete_and_continues(control, destination, tmp_path):
     copy_archive = function_in("how-to/copy-archive.md", "copy_archive")
     copy = ObjectStoragePath(f"file://{tmp_path}/copy")
     held(control, "Ben Student", "Ada Teacher")

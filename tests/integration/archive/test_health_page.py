@@ -105,7 +105,7 @@ def test_it_fits_the_screen_and_can_be_read(page, width, scheme):
     assert (background == "rgb(255, 255, 255)") is (scheme == "light")
 
 
-def test_a_keyboard_reaches_every_night_that_needs_a_look_and_its_figures(page):
+def test_a_keyboard_reaches_every_night_that_needs_attention(page):
     reached = []
     for _ in range(12):
         page.keyboard.press("Tab")

@@ -215,7 +215,8 @@ def test_the_page_fits_wide_and_narrow_windows_and_paper_and_asks_for_nothing(br
     text = " ".join(browser_page.inner_text("main").split())
     for words in (
         "Rows of the timetable that can't be read: 1 Their lessons are missing from this report. line 4: 'Mondy' is no",
-        "Lessons nobody taught: 8 Maths, Mon 9 Nov, 09:00, Teacher 0 von und zu Langenscheid-Oberhausen: nobody came",
+        "Lessons without a teacher: 8 Maths, Mon 9 Nov, 09:00, Teacher 0 von und zu Langenscheid-Oberhausen: no one "
+        "came",
         f"{STRANGER}, 45 min",
         f"{NOA.name} n2@h.example",
     ):

@@ -182,7 +182,7 @@ def test_half_a_character_is_no_text():
 
 
 TEMPLATES = [
-    ("None", "A template has rendered to None here"),
+    ("None", "A template rendered to None here"),
     ("{{ params.room }}", "a template that was not rendered"),
 ]
 

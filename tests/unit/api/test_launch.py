@@ -97,7 +97,7 @@ SOON = datetime.now(timezone.utc).replace(microsecond=0) + timedelta(hours=3)
         ({"timeouts": {"not_after": datetime(2026, 1, 1, tzinfo=timezone.utc)}}, "have not ended"),
         ({"timeouts": {"not_after": SOON + timedelta(days=7)}}, "set not_before"),
         ({"timeouts": {"not_before": SOON, "not_after": SOON + timedelta(days=7, seconds=1)}}, "7 days at most"),
-        ({"user": {"id": "None"}}, r"user.id='None' was refused.* A template has rendered to None"),
+        ({"user": {"id": "None"}}, r"user.id='None' was refused.* A template rendered to None"),
         ({"user": {"email": "ann"}}, "an e-mail address"),
         ({"user": {"profile_picture": "ann.png"}}, "a URL that begins with https://"),
         ({"webhooks": {"session": {"end": "example.org/hook"}}}, "webhooks.session.end was refused"),

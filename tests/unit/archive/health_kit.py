@@ -18,7 +18,7 @@ REASONS = {
     "not_eligible": "too short: 120 s, a transcript needs more than 300 s",
     "pending": "no transcript yet",
     "given_up": "no transcript 7 days, 0:00:00 after the session's end",
-    "failed": "GET /organisations/1/sessions/x/transcript/ failed with 503: a fault. The server says: Ann",
+    "failed": "GET /organisations/1/sessions/x/transcript/ failed with 503: a fault. The server replied: Ann",
     "not_attempted": "the run ended before it tried",
     "erased": "erased on request",
 }

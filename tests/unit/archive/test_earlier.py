@@ -25,7 +25,7 @@ from tests.unit.archive.kit import (
 )
 
 
-def test_a_transcript_that_came_later_is_taken_up_by_the_next_night_in_its_own_manifest(archiver, source, tmp_path):
+def test_a_late_transcript_is_archived_in_its_own_manifest(archiver, source, tmp_path):
     session = a_session(1)
     source.outcomes[session["uuid"]] = NOT_READY
     window = archiver().archive_window([session, a_session(2)], START, END)
@@ -75,7 +75,7 @@ def test_of_an_earlier_window_only_changes_are_returned(archiver, source):
     }
 
 
-def test_a_try_after_one_that_failed_tells_what_that_one_has_changed_and_later_runs_do_not(archiver, source):
+def test_a_retry_reports_what_the_failed_try_changed(archiver, source):
     source.outcomes[good(1)] = NOT_READY
     archiver().archive_window([a_session(1)], START, END)
     source.outcomes.clear()
@@ -122,7 +122,7 @@ def test_a_pending_one_that_fails_is_reported_once_and_retried(archiver, source,
     assert statuses(changed) == {good(1): "archived"}
 
 
-def test_one_that_failed_though_it_was_tried_again_is_taken_up_by_the_next_night(archiver, source, tmp_path):
+def test_a_session_that_failed_twice_is_retried_by_the_next_night(archiver, source, tmp_path):
     failed_once(archiver, source)
     source.outcomes.clear()
     ((changed,), problems) = archiver(NOW + timedelta(days=1)).update_earlier(before=END)
@@ -131,7 +131,7 @@ def test_one_that_failed_though_it_was_tried_again_is_taken_up_by_the_next_night
     assert len(list(tmp_path.rglob(f"{good(1)}.*"))) == 2
 
 
-def test_what_a_killed_run_never_came_to_is_taken_up_by_the_next_night(archiver, source):
+def test_what_a_killed_run_did_not_try_is_tried_by_the_next_night(archiver, source):
     class Killed(BaseException):
         pass
 
@@ -204,9 +204,7 @@ def test_windows_that_are_not_earlier_are_left_alone(archiver, source):
         ({"end_time": 5}, "20261121.* can't be read, since entry 1 has end_time=5"),
     ],
 )
-def test_an_earlier_manifest_that_can_not_be_gone_on_with_is_named_and_stops_no_other(
-    archiver, source, damage, problem
-):
+def test_an_unusable_earlier_manifest_is_named_and_stops_no_other(archiver, source, damage, problem):
     day = timedelta(days=1)
     source.outcomes = {good(number): NOT_READY for number in (1, 2)}
     before = {"start_time": None, "end_time": (ENDED - day).isoformat()}

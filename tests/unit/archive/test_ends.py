@@ -137,7 +137,7 @@ def test_what_ended_before_the_archive_began_or_in_a_gap_is_left_to_a_backfill(w
     assert world.accounted() == {2: 1}
 
 
-def test_a_dry_run_says_what_is_late_and_files_nothing(world, source, log, tmp_path):
+def test_a_dry_run_reports_late_sessions_and_files_nothing(world, source, log, tmp_path):
     world.night(0)
     world.hold(1, END - HOUR)
     before = tree(tmp_path)
@@ -148,7 +148,7 @@ def test_a_dry_run_says_what_is_late_and_files_nothing(world, source, log, tmp_p
     assert tree(tmp_path) == before
 
 
-def test_a_wide_window_settles_in_place_what_other_manifests_have(archiver, source, tmp_path):
+def test_a_wide_window_updates_other_manifests_in_place(archiver, source, tmp_path):
     source.outcomes = {good(1): NOT_READY, good(2): NOT_READY}
     archiver().archive_window([a_session(1), a_session(2)], START, END)
     source.outcomes = {}

@@ -101,7 +101,7 @@ def test_a_time_that_can_not_be_read_stays_in_the_entry_so_that_the_manifest_sho
     assert Entry.of(a_session(end="soon"), "x").end_time == "soon"
 
 
-def test_how_far_an_archive_is_is_said_with_the_rate_and_the_time_left():
+def test_progress_has_the_rate_and_the_time_left():
     done = [replace(an_entry(), status=status) for status in ("failed", "archived")]
     assert progress(done, 10, 4.0) == ("2 of 10 sessions done: 0 pending, 1 failed; 0.5 a second, about 16 s left")
     assert "not known yet" in progress([], 10, 4.0)

@@ -141,7 +141,7 @@ def test_names_in_paths_are_removed_by_moving_the_files(archiver, source, tmp_pa
     assert (source.asked, traces_in(tree(tmp_path))) == ([], [])
 
 
-def test_a_second_run_finds_nothing_and_says_so(archiver, source, tmp_path):
+def test_a_second_run_finds_nothing_and_reports_it(archiver, source, tmp_path):
     archived(archiver, source)
     erase(tmp_path)
     before = tree(tmp_path)

@@ -119,7 +119,7 @@ def test_a_new_template_holds_for_what_is_new(archiver, source, tmp_path):
     assert sorted(source.asked) == [good(1), good(2), good(3)]
 
 
-def test_a_full_disk_leaves_no_half_file_and_no_entry_that_says_more_than_is_there(archiver, monkeypatch, tmp_path):
+def test_a_full_disk_leaves_no_partial_file_and_no_false_entry(archiver, monkeypatch, tmp_path):
     def full_for_txt(path, pieces):
         if str(path).endswith(".txt"):
             raise OSError(28, "No space left on device")

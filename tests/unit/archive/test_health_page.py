@@ -62,7 +62,7 @@ def everything():
     )
 
 
-def test_it_says_at_once_whether_everything_is_there():
+def test_the_page_shows_first_whether_everything_is_archived():
     assert "✓ Everything is there" in page().text
     waiting = a_health(nights=(Night("2026-11-03", {"archived": 1, "pending": 2}),))
     assert "All is well, 2 transcripts are still awaited" in page(waiting).text
@@ -126,7 +126,7 @@ def test_a_night_is_shown_in_detail():
     assert "Night of 7 March 2027 no manifest of its own" in page(everything(), night="2027-03-07").text
 
 
-def test_a_file_says_until_when_it_is_good_and_a_page_knows():
+def test_a_file_has_the_time_until_which_it_is_current():
     due = next_run_due(a_health())
     assert f"later than 5 Nov {due:%Y, %H:%M} UTC, this page is out of date" in page().text
     live = page(now=night_window(9).end)

@@ -44,9 +44,9 @@ def test_each_obstacle_has_a_code_of_its_own(fields):
 @pytest.mark.parametrize(
     ("status", "reason", "code"),
     [
-        ("archived", "the transcript is empty: nothing was said, or it was never made", "empty"),
+        ("archived", "the transcript is empty: no one spoke, or it was never created", "empty"),
         ("archived", "the API does not have the transcript any more: no file in vtt", "incomplete"),
-        ("given_up", "archived once, but 2026/Ann_x.json are gone or damaged, and", "files_lost"),
+        ("given_up", "archived once, but 2026/Ann_x.json are missing or damaged, and", "files_lost"),
         ("pending", "the transcript is empty so far", "empty_so_far"),
         ("failed", "The destination /a/Ann.json can't be written or read (OSError). Try", "destination"),
         ("failed", "GET /x: no answer (Timeout). Check", "connection"),

@@ -24,10 +24,10 @@ def test_an_index_is_read_as_it_was_written():
         b"7",
         b"{}",
         b"[" * 100_000,
-        b'{"settled": null}',
-        b'{"settled": []}',
-        b'{"settled": {"a.json": 7}}',
-        b'{"settled": {"a.json": null}}',
+        b'{"closed": null}',
+        b'{"closed": []}',
+        b'{"closed": {"a.json": 7}}',
+        b'{"closed": {"a.json": null}}',
     ],
 )
 def test_a_damaged_index_has_nothing(data):

@@ -34,7 +34,7 @@ def entry_of(window):
 
 
 @pytest.mark.parametrize("listed", [True, False])
-def test_files_that_are_gone_are_fetched_again_when_their_window_is_run_again(archiver, source, tmp_path, listed):
+def test_missing_files_are_fetched_when_their_window_runs_again(archiver, source, tmp_path, listed):
     archiver().archive_window([a_session(1), a_session(2)], START, END)
     before = tree(tmp_path)
     remove(tmp_path, "json", "txt")
@@ -45,7 +45,7 @@ def test_files_that_are_gone_are_fetched_again_when_their_window_is_run_again(ar
 
 
 @pytest.mark.parametrize("listed", [True, False])
-def test_files_that_are_gone_for_good_are_not_archived_any_more(archiver, source, log, tmp_path, listed):
+def test_files_that_can_not_be_fetched_again_are_not_archived(archiver, source, log, tmp_path, listed):
     archiver().archive_window([a_session(1), a_session(2)], START, END)
     remove(tmp_path, "json", "txt")
     source.outcomes[good(1)] = NOT_READY
@@ -57,7 +57,7 @@ def test_files_that_are_gone_for_good_are_not_archived_any_more(archiver, source
     assert [line for line in log.warnings if "given up" in line and good(1) in line]
 
 
-def test_files_that_are_gone_are_asked_for_while_the_transcript_may_come_back(archiver, source, tmp_path):
+def test_missing_files_are_retried_while_the_transcript_may_return(archiver, source, tmp_path):
     archiver().archive_window([a_session(1)], START, END)
     remove(tmp_path, "json", "txt")
     source.outcomes[good(1)] = NOT_READY
@@ -68,7 +68,7 @@ def test_files_that_are_gone_are_asked_for_while_the_transcript_may_come_back(ar
     assert entry_of(window).status == "archived"
 
 
-def test_a_file_that_is_put_back_is_archived_again_without_a_call(archiver, source, tmp_path):
+def test_a_restored_file_is_archived_again_without_a_call(archiver, source, tmp_path):
     archiver().archive_window([a_session(1)], START, END)
     (path,) = tmp_path.rglob(f"{good(1)}.json")
     saved = path.read_bytes()

@@ -123,7 +123,7 @@ def test_an_archive_without_an_index_is_read_once_and_has_one_then(archiver, sou
     assert len(set(reads)) <= 4
 
 
-@pytest.mark.parametrize("damage", [b"", b"{", b"null", b"[]", b'{"settled": 7}', b"\xff", b'{"settled": {"x": 7}}'])
+@pytest.mark.parametrize("damage", [b"", b"{", b"null", b"[]", b'{"closed": 7}', b"\xff", b'{"closed": {"x": 7}}'])
 def test_a_damaged_index_loses_nothing(archiver, source, tmp_path, damage):
     source.outcomes[good(1)] = NOT_READY
     night(archiver, 0, [held(1, 0)])
@@ -134,11 +134,11 @@ def test_a_damaged_index_loses_nothing(archiver, source, tmp_path, damage):
     assert (statuses(earlier), problems) == ({good(1): "archived"}, [])
 
 
-def test_an_index_that_says_too_much_is_not_believed(archiver, source, tmp_path):
+def test_an_index_that_lists_too_much_is_not_trusted(archiver, source, tmp_path):
     source.outcomes[good(1)] = NOT_READY
     window, *_ = night(archiver, 0, [held(1, 0)])
     for mark in ("", "size=1", None, f"size={len(window.path.read_bytes())}"):
-        (tmp_path / INDEX).write_text(json.dumps({"settled": {window.path.name: mark}}))
+        (tmp_path / INDEX).write_text(json.dumps({"closed": {window.path.name: mark}}))
         asked = len(source.asked)
         night(archiver, PAUSED + asked)
         assert len(source.asked) == asked + 1
@@ -232,7 +232,7 @@ def test_a_folder_in_the_place_of_the_index_costs_a_warning_and_nothing_else(arc
     assert [line for line in log.warnings if "index can't be read or written" in line]
 
 
-def test_a_store_that_does_not_tell_writes_apart_has_all_read(archiver, tmp_path, monkeypatch, reads):
+def test_a_store_without_fingerprints_has_all_manifests_read(archiver, tmp_path, monkeypatch, reads):
     write_manifests(tmp_path, range(-10, 0))
     listed = storage.fingerprints_in
 
@@ -270,7 +270,7 @@ def test_in_memory_and_on_disk_the_index_does_the_same(archiver, source, reads):
     assert [statuses(window) for window in earlier] == [{good(1): "archived"}]
 
 
-def test_a_later_night_settles_a_backfilled_one(archiver, source):
+def test_a_later_night_closes_a_backfilled_one(archiver, source):
     night(archiver, 0)
     source.outcomes[good(1)] = LessonspaceServerError("503")
     night(archiver, -40, [held(1, -40)])

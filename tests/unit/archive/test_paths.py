@@ -13,7 +13,7 @@ def a_session(end="2026-11-22T23:30:00-02:00", **fields):
     return {"uuid": UUID, "name": None, "start_time": "2026-11-22T22:30:00Z", "end_time": end, "profiles": [], **fields}
 
 
-def test_a_transcript_lies_under_the_utc_day_of_the_sessions_end():
+def test_a_transcripts_folder_is_the_utc_day_of_the_sessions_end():
     assert transcript_path(a_session()) == f"2026/11/23/{UUID}"
 
 

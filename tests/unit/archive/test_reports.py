@@ -45,9 +45,7 @@ def test_a_dry_run_logs_what_it_would_check_in_earlier_windows(archiver, source,
     assert source.asked == []
 
 
-def test_while_transcripts_are_fetched_the_log_says_how_far_it_is_and_how_long_it_will_take(
-    archiver, source, log, monkeypatch
-):
+def test_the_log_has_progress_and_time_left_during_a_fetch(archiver, source, log, monkeypatch):
     monkeypatch.setattr("lessonspace_provider.archive.fetching.PROGRESS_INTERVAL", 0.01)
     fetch = source.open_transcript
 

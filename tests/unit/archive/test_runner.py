@@ -100,7 +100,7 @@ def test_entries_that_a_run_left_as_they_were_are_not_written_over_newer_ones(ar
     assert [len(entry.files) for entry in entries_of(window)] == [3, 2]
 
 
-def test_a_manifest_that_was_removed_while_a_run_went_on_is_whole_again_at_its_end(archiver, source, tmp_path):
+def test_a_manifest_removed_during_a_run_is_complete_at_its_end(archiver, source, tmp_path):
     archiver().archive_window([a_session(1)], START, END)
 
     def fetch_while_the_manifest_is_removed(session_id):
@@ -227,7 +227,7 @@ def test_late_sessions_without_a_uuid_are_separate_and_stop_no_other(archiver):
     assert sorted(statuses(window).values()) == ["archived", "failed", "failed"]
 
 
-def test_a_pending_transcript_is_not_asked_for_before_its_next_look(archiver, source):
+def test_a_pending_transcript_is_not_requested_before_its_next_check(archiver, source):
     session = a_session(1)
     source.outcomes[session["uuid"]] = NOT_READY
     archiver().archive_window([session], START, END)
@@ -261,7 +261,7 @@ def test_the_address_in_an_error_of_requests_is_not_shown(archiver, source):
     assert "TOKEN" not in window.path.read_text()
 
 
-def test_a_list_that_breaks_off_leaves_no_manifest_that_looks_complete(archiver, tmp_path):
+def test_an_interrupted_list_leaves_no_manifest_that_seems_complete(archiver, tmp_path):
     def breaks_off():
         yield a_session(1)
         raise LessonspaceServerError("page 2")

@@ -81,7 +81,7 @@ def test_a_summary_is_kept_without_a_transcript(archive, source, tmp_path, field
     assert entry.summary["path"] in summaries_in(tmp_path)
 
 
-def test_a_run_without_news_of_a_summary_changes_nothing(archive, source, tmp_path):
+def test_a_run_without_a_new_summary_changes_nothing(archive, source, tmp_path):
     archive().archive_window([with_summary()], START, END)
     before = tree(tmp_path)
     archive().archive_window([with_summary()], START, END)

@@ -344,7 +344,7 @@ def test_a_file_that_someone_removed_is_written_again(archiver, archive, source,
     assert all_rows(tree(tmp_path)) == all_rows(before)
 
 
-def test_a_manifest_that_changes_meanwhile_is_written_once_more(archive, archiver, source, tmp_path, monkeypatch):
+def test_a_manifest_that_changes_meanwhile_is_written_again(archive, archiver, source, tmp_path, monkeypatch):
     source.outcomes[good(1)] = NOT_READY
     archiving, window, _ = archive(a_session(1))
     manifests, write = ManifestStore(archiving._layout.destination, dry_run=False), archive_tables.write_whole

@@ -164,9 +164,7 @@ def test_people_of_a_late_transcript_are_asked_for_once(archiver, source, tmp_pa
     ("error", "status"),
     [(LessonspaceNotFoundError("404", status=404), "archived"), (LessonspaceServerError("503"), "failed")],
 )
-def test_a_session_that_is_gone_is_redacted_by_its_speakers_and_an_error_fails_it(
-    archive, archiver, source, tmp_path, error, status
-):
+def test_a_removed_session_is_redacted_by_its_speakers(archive, archiver, source, tmp_path, error, status):
     def refuse(session_id):
         raise error
 

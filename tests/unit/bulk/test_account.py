@@ -67,7 +67,7 @@ def test_an_account_has_a_line_for_each_item_and_the_newest_counts(folder):
     assert [name for name in names(folder) if name not in ("account.jsonl", "account.lock")] == []
 
 
-def test_a_later_run_goes_on_with_what_was_recorded(folder):
+def test_a_later_run_continues_with_what_was_recorded(folder):
     with open_account(folder, "launches") as account:
         key = account.key_of("maths", "ann")
         account.write(records(key))
@@ -77,7 +77,7 @@ def test_a_later_run_goes_on_with_what_was_recorded(folder):
         assert account.record_of("another") is None
 
 
-def test_keys_tell_nothing_and_differ_between_accounts(tmp_path):
+def test_keys_reveal_nothing_and_differ_between_accounts(tmp_path):
     keys = []
     for name in ("x", "y"):
         with open_account(ObjectStoragePath(f"file://{tmp_path}/{name}"), "launches") as account:
@@ -225,7 +225,7 @@ HEADER = {"lessonspace_account": 1, "job": "launches", "salt": "x", "merged": 0}
         (2, json.dumps(a_record(reason={})).encode()),
     ],
 )
-def test_an_account_that_somebody_else_wrote_is_named_with_its_line(folder, line, content):
+def test_an_account_of_another_program_is_named_with_its_line(folder, line, content):
     (folder / "account.jsonl").parent.mkdir(parents=True, exist_ok=True)
     before = [json.dumps(HEADER).encode()] * (line - 1)
     (folder / "account.jsonl").write_bytes(b"\n".join([*before, content, b""]))

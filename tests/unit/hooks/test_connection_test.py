@@ -19,7 +19,7 @@ def test_a_good_key_is_greeted(hook, requests_mock):
     requests_mock.get(MINE, json={"id": 42})
     good, message = hook.test_connection()
     assert good is True
-    assert message == f"Connected to organisation 42. Lessonspace says: {GREETING['response']}"
+    assert message == f"Connected to organisation 42. Lessonspace replied: {GREETING['response']}"
     assert sent(requests_mock) == [("GET", "/hello/", ""), ("GET", "/my-organisation/", "")]
 
 
@@ -44,7 +44,7 @@ def test_connection_test_reports_a_limit_that_holds_in_a_container_only(connect,
 def test_greeting_is_shown_as_one_short_line(hook, requests_mock, greeting, words):
     requests_mock.get(HELLO, json={"response": greeting})
     requests_mock.get(MINE, json={"id": 42})
-    assert hook.test_connection() == (True, f"Connected to organisation 42. Lessonspace says: {words}")
+    assert hook.test_connection() == (True, f"Connected to organisation 42. Lessonspace replied: {words}")
 
 
 def test_an_organisation_need_not_be_configured(connect, requests_mock):

@@ -271,7 +271,7 @@ def test_what_the_server_repeats_of_key_and_links_is_left_out(hook, requests_moc
     requests_mock.get(f"{API}/hello/", status_code=400, json=body)
     with pytest.raises(LessonspaceBadRequestError) as caught:
         hook.hello()
-    assert str(caught.value).endswith(f"The server says: {left}")
+    assert str(caught.value).endswith(f"The server replied: {left}")
 
 
 def test_servers_words_are_read_up_to_a_limit_however_they_are_nested(hook, requests_mock):
@@ -281,7 +281,7 @@ def test_servers_words_are_read_up_to_a_limit_however_they_are_nested(hook, requ
     body = {"detail": "first", "deep": deep, "many": [{"a": "b"}] * 1_000, "long": "x" * 10_000}
     assert len(json.dumps(body)) < LARGEST_ERROR
     requests_mock.get(f"{API}/hello/", status_code=400, json=body)
-    with pytest.raises(LessonspaceBadRequestError, match="The server says: first; ") as caught:
+    with pytest.raises(LessonspaceBadRequestError, match="The server replied: first; ") as caught:
         hook.hello()
     assert len(str(caught.value)) < 700
 

@@ -131,7 +131,7 @@ def test_of_an_error_only_the_beginning_is_read(compressed):
 def test_a_detail_that_fits_is_quoted():
     with (
         server(reply(b'{"detail": "No."}', status="400 Bad Request")) as base,
-        pytest.raises(LessonspaceBadRequestError, match=r"The server says: No\."),
+        pytest.raises(LessonspaceBadRequestError, match=r"The server replied: No\."),
     ):
         call(base)
 
@@ -182,7 +182,7 @@ def test_another_encoding_is_refused_undecoded(encoding, ask):
 def test_gzip_that_is_broken_is_reported(body):
     with (
         server(reply(body, "Content-Encoding: gzip")) as base,
-        pytest.raises(LessonspaceServerError, match="says that it is gzip and is not"),
+        pytest.raises(LessonspaceServerError, match="is marked as gzip and is not gzip"),
     ):
         call(base)
 

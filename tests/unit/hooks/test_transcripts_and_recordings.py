@@ -196,7 +196,7 @@ def test_a_list_form_is_accepted_with_all_its_pages_each_asked_for_once(hook, re
 def test_a_list_form_whose_pages_lack_segments_is_no_transcript(hook, requests_mock, later):
     requests_mock.get(URL, json=page(SEGMENT, following=f"{URL}?page=2", count=3))
     requests_mock.get(f"{URL}?page=2", **later)
-    with pytest.raises(LessonspaceServerError, match=r"all entries of a list: [12] came, and count says (2 or )?3"):
+    with pytest.raises(LessonspaceServerError, match=r"all entries of a list: [12] came, and count is (2 or )?3"):
         hook.open_transcript(SESSION)
 
 

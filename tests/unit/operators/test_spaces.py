@@ -157,7 +157,7 @@ def test_a_failure_that_names_its_space_does_not_name_it_twice(message):
 def test_the_space_none_of_a_template_is_not_launched():
     operator = an_operator()
     operator.launch_id = "None"
-    with pytest.raises(LessonspaceInputError, match=r"^launch_id='None' was refused: .* template has rendered to None"):
+    with pytest.raises(LessonspaceInputError, match=r"^launch_id='None' was refused: .* template rendered to None"):
         operator.execute({})
     assert operator.hook.launches == []
 

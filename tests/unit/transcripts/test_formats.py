@@ -63,7 +63,7 @@ def test_json_keeps_the_segments_untouched_unknown_fields_included():
 
 
 @pytest.mark.parametrize("segments", [SEGMENTS, [{}], [], [{"text": "a\nb", "more": [{}, {"x": []}]}]])
-def test_the_layout_of_json_never_changes_or_archives_would_be_written_anew(segments):
+def test_the_layout_of_json_never_changes(segments):
     assert write(segments, "json").decode() == json.dumps(segments, ensure_ascii=False, indent=1) + "\n"
 
 
@@ -106,7 +106,7 @@ def test_vtt_has_a_cue_per_segment_with_the_speaker_in_its_voice_tag():
     ]
 
 
-def test_vtt_is_laid_out_as_its_specification_says():
+def test_vtt_follows_its_specification():
     assert write([segment(text="1 < 2 & 3 --> 4", name="A>B\n<&")], "vtt") == (
         b"WEBVTT\n\n00:00:00.000 --> 00:00:01.000\n<v A&gt;B &lt;&amp;>1 &lt; 2 &amp; 3 --&gt; 4\n\n"
     )
@@ -212,7 +212,7 @@ def test_a_segment_without_a_start_stays_behind_the_one_before():
     assert [cue[3] for cue in read_vtt(write(segments, "vtt"))] == ["a", "b", "c"]
 
 
-def test_csv_is_laid_out_as_rfc_4180_says():
+def test_csv_follows_rfc_4180():
     segments = [segment(0.5, 2, name='An"n', text="one, two\nthree"), {}]
     assert write(segments, "csv") == (
         b'start_time,end_time,speaker_id,speaker,text\r\n0.5,2,1,"An""n","one, two\nthree"\r\n,,,Unknown,\r\n'
@@ -265,7 +265,7 @@ def test_a_speaker_is_called_by_name_else_by_id_else_unknown(user, shown):
     assert read_csv(write(segments, "csv"))[0]["speaker"] == shown
 
 
-def test_no_segments_make_files_that_are_valid_all_the_same():
+def test_no_segments_make_valid_files_anyway():
     assert {name: write([], name) for name in FORMATS} == {
         "json": b"[]\n",
         "jsonl": b"",

@@ -27,14 +27,14 @@ def test_speakers_are_labelled_by_role_and_numbered_in_order_of_their_first_word
     assert list(redacted_speakers(segments, profiles[::-1])) == list(labels)
 
 
-def test_two_teachers_are_told_apart_by_numbers():
+def test_two_teachers_are_distinguished_by_numbers():
     segments = [segment(1, user_id=1), segment(2, user_id=2), segment(3, user_id=3)]
     profiles = [{"user": 1, "role": "teacher"}, {"user": 2, "role": "student"}, {"user": 3, "role": "teacher"}]
     assert redacted_speakers(segments, profiles) == {1: "Teacher 1", 2: "Student 1", 3: "Teacher 2"}
 
 
 @pytest.mark.parametrize("format_name", FORMATS)
-def test_redaction_leaves_no_name_of_a_speaker_and_keeps_ids_and_what_was_said(format_name):
+def test_redaction_leaves_no_speakers_name_and_keeps_ids_and_text(format_name):
     user = {"name": "Zebedee", "email": "zebedee@example.org"}
     segments = [
         {**segment(1, text="one"), "user": {**user, "id": 11}, "speaker_name": "Zebedee"},

@@ -143,5 +143,5 @@ def test_time_grows_with_the_text_and_hardly_with_the_roster(unit):
     ("name", "expected"),
     [("X", True), ("Will", True), ("Mark Young", True), ("", True), ("Anna", False), ("王小明", False)],
 )
-def test_common_words_are_told_apart(name, expected):
+def test_common_words_are_distinguished(name, expected):
     assert is_common_word(name) is expected

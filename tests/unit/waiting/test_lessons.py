@@ -136,7 +136,7 @@ def test_a_running_session_that_can_not_be_the_lesson_is_not_waited_for(running)
 @pytest.mark.parametrize(
     "sessions",
     [
-        pytest.param([], id="nobody came"),
+        pytest.param([], id="no one came"),
         pytest.param([ALONE], id="one person came"),
         pytest.param([ALONE, held("again", "09:20:00", "09:40:00", people=1)], id="one person came twice"),
         pytest.param([held("before", "07:50:00", "08:59:59")], id="only the lesson before was held"),
@@ -362,7 +362,7 @@ def test_the_overlap_is_the_part_of_the_window_that_a_session_covers_or_may_cove
 )
 def test_no_other_session_can_be_the_lesson_once_one_took_up_more_than_half(start, end, certain):
     session = held("s", start, end)
-    assert LESSON.takes_up_most(session) is certain
+    assert LESSON.covers_most(session) is certain
     if certain:
         for other in (held("earlier", "09:00:00", start), held("later", end, "10:00:00")):
             assert decide([session, other]).session is session

@@ -39,7 +39,7 @@ def test_a_teachers_share_is_of_all_their_lessons_in_the_week():
     assert found.weeks[1].teachers[1].percent == 50.0
 
 
-def test_a_student_is_silent_who_said_nothing_in_the_last_weeks():
+def test_a_student_without_words_in_the_last_weeks_is_silent():
     old = MONDAY - timedelta(weeks=SILENT_WEEKS)
     found = analytics(
         {
@@ -57,7 +57,7 @@ def test_only_the_latest_weeks_are_shown():
     assert len(analytics(days).weeks) == WEEKS
 
 
-def test_without_a_day_there_is_a_page_all_the_same():
+def test_without_a_day_there_is_a_page_anyway():
     page = as_page(analytics({})).decode()
     assert "There are no sessions." in page
     assert [data.decode("utf-8-sig").count("\n") for data in as_csv_files(analytics({})).values()] == [1, 1, 1]

@@ -123,14 +123,14 @@ def test_a_session_that_cannot_be_read_is_noted_and_the_others_are_counted():
 
 
 def test_without_a_session_no_one_came():
-    assert of_maths() == ("missed: nobody came", [], {})
+    assert of_maths() == ("missed: no one came", [], {})
 
 
 def test_a_session_outside_of_the_lessons_time_is_not_the_lesson():
     before = a_session(MATHS, (ADA, "teacher", -30, 0), (BEN, "student", -20, 0), start=-30, end=0)
     after = a_session(MATHS, (ADA, "teacher", 45, 60), (GUEL, "student", 45, 50), start=45, end=60)
     report = count([MATHS], {"l1": [before, after]})
-    assert report.missed == [(MATHS, "nobody came")]
+    assert report.missed == [(MATHS, "no one came")]
     assert [other.room for other in report.others] == [
         "in the room of Maths, Tue 10 Nov, 09:00, outside of its time"
     ] * 2

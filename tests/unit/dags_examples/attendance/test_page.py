@@ -44,7 +44,7 @@ def test_what_needs_attention_comes_first_and_in_words():
         "lessons planned 4",
         "What needs attention",
         f"Rows of the timetable that can't be read: 1 Their lessons are missing from this report. {BAD_DAY}",
-        "Lessons nobody taught: 1 Maths, Thu 12 Nov, 09:00, Eve Marsh: nobody came",
+        "Lessons without a teacher: 1 Maths, Thu 12 Nov, 09:00, Eve Marsh: no one came",
         "Lessons of which it is not clear if anybody taught them: 1 Maths, Fri 13 Nov, 09:00, Eve Marsh: somebody was",
         "Teachers more than 5 minutes late: 1 Ada Byron: 12.0 minutes, Maths, Tue 10 Nov, 09:00",
         "Lessons taught by somebody else: 1 Maths, Wed 11 Nov, 09:00: Eve Marsh in place of Ada Byron",
@@ -62,7 +62,7 @@ def test_what_needs_attention_comes_first_and_in_words():
 
 
 def test_the_totals_show_the_students_attendance_of_all_lessons_that_were_taught():
-    totals = "planned 4 taught 2 nobody taught 1 not clear 1 attendance of students 33 % billable minutes 216"
+    totals = "planned 4 taught 2 no teacher 1 not clear 1 attendance of students 33 % billable minutes 216"
     assert totals in text_of(a_full_week())
 
 
