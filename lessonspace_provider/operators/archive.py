@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, TypedDict, cast
 
@@ -19,7 +19,8 @@ from lessonspace_provider.archive.paths import DEFAULT_PATH_TEMPLATE, check_path
 from lessonspace_provider.archive.run_metrics import send_run
 from lessonspace_provider.archive.runner import Archiver
 from lessonspace_provider.archive.text_redaction import as_text_redaction
-from lessonspace_provider.archive.windows import LOOK_BACK, Window, backfill_command, clocks_change
+from lessonspace_provider.archive.window_sessions import WindowSessions
+from lessonspace_provider.archive.windows import Window, backfill_command, clocks_change
 from lessonspace_provider.bulk.rows import HiddenRows
 from lessonspace_provider.exceptions import LessonspaceError, LessonspaceInputError
 from lessonspace_provider.links import LessonspaceArchiveHealthLink, health_query
@@ -33,14 +34,13 @@ from lessonspace_provider.operators.archive_tables import (
 from lessonspace_provider.operators.base import LessonspaceOperator, as_filters, as_folder, time_zone_of
 from lessonspace_provider.transcripts import formats as transcripts
 from lessonspace_provider.waiting.awaited import DEFAULT_GIVE_UP_AFTER
-from lessonspace_provider.waiting.cursor import OVERLAP
 from lessonspace_provider.waiting.transcripts import TranscriptStatus
 
 if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
     from airflow.sdk import Context, ObjectStoragePath
 
-    from lessonspace_provider.api.types import FilterValue, Session
+    from lessonspace_provider.api.types import FilterValue
     from lessonspace_provider.archive.runner import ArchivedWindow
 
 __all__ = [
@@ -53,10 +53,6 @@ __all__ = [
 ]
 
 DEFAULT_FORMATS = ("json", "txt")
-
-#: How much wider the API is asked than the window is, since the reference does not describe whether its bounds
-#: belong to the range, nor how exact its times are.
-WINDOW_MARGIN = timedelta(seconds=1)
 
 #: Filters that the window and the other parameters give.
 _FILTERS_OF_THE_WINDOW = ("end_time_after", "end_time_before", "include_single_user", "page", "in_progress_only")
@@ -211,10 +207,10 @@ class LessonspaceArchiveTranscriptsOperator(LessonspaceOperator):
             return self._archive(window, context, report)
 
     def _archive(self, window: Window, context: Context, report: RunReport) -> ArchiveResult:
-        incomplete: list[str] = []
-        sessions = self._sessions(window, self._checked_filters(), incomplete)
+        filters = {**self._checked_filters(), "include_single_user": self.include_single_user}
+        source = WindowSessions(self.hook, self.space_id, filters, self.log)
         archiver = self._archiver()
-        archived = archiver.archive_window(sessions, *window)
+        archived = archiver.archive_window(source.of(window), *window)
         counts, path = archived.manifest.counts, None if self.only_plan else str(archived.path)
         self.log.info("%d sessions ended in the window: %s. Manifest: %s", sum(counts.values()), counts, path)
         earlier, problems = archiver.update_earlier(window.start, archived.elsewhere)
@@ -229,7 +225,7 @@ class LessonspaceArchiveTranscriptsOperator(LessonspaceOperator):
         schedule = self._schedule(window, context)
         self._warn_of_gaps(archiver.gaps(until=window.start), window, are_intervals=schedule is not None)
         self._completed = result  # also of a task that fails: OpenLineage asks then, too
-        _fail_if_any_failed([archived, *earlier], problems, incomplete)
+        _fail_if_any_failed([archived, *earlier], problems, source.incomplete)
         return result
 
     def get_openlineage_facets_on_complete(self, task_instance: object) -> OperatorLineage[Any, Any] | None:
@@ -341,41 +337,6 @@ class LessonspaceArchiveTranscriptsOperator(LessonspaceOperator):
             as_space_id("space_id", self.space_id)
         refuse_unknown(filters, SESSION_FILTERS if self.space_id is None else SPACE_SESSION_FILTERS, "filter")
         return filters
-
-    def _sessions(
-        self, window: Window, filters: Mapping[str, FilterValue | None], incomplete: list[str]
-    ) -> Iterator[Session]:
-        """
-        List the sessions of the window and of the time before, some of them twice.
-
-        :param incomplete: takes why sessions may be missing.
-        """
-        began = datetime.now(timezone.utc)
-        yield from self._listed(Window(window.start - LOOK_BACK, window.end), filters, incomplete)
-        if began - window.end < OVERLAP:
-            # What ended lately is listed again, from its beginning: the list goes by the sessions' starts, and a long
-            # one that has just ended is far down.
-            yield from self._listed(Window(max(window.start, began), window.end), filters, incomplete)
-
-    def _listed(
-        self, window: Window, filters: Mapping[str, FilterValue | None], incomplete: list[str]
-    ) -> Iterator[Session]:
-        bounds: dict[str, FilterValue | None] = {
-            **filters,
-            "end_time_after": window.start - OVERLAP,
-            "end_time_before": window.end + WINDOW_MARGIN,
-            "include_single_user": self.include_single_user,
-        }
-        if self.space_id is None:
-            listing = self.hook.list_sessions(**bounds)
-        else:
-            # Asked for here, or each of the threads that fetch would ask for itself.
-            self.log.info("Space %s of organisation %s", self.space_id, self.hook.organisation_id)
-            listing = self.hook.list_space_sessions(self.space_id, **bounds)
-        yield from listing
-        yield from listing.left_out  # without a uuid there is no transcript to ask for: accounted for as failed
-        if listing.incomplete:
-            incomplete.append(listing.incomplete)
 
 
 def _fail_if_any_failed(windows: Sequence[ArchivedWindow], problems: Sequence[str], incomplete: Sequence[str]) -> None:

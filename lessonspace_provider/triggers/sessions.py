@@ -3,25 +3,23 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Hashable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
-from airflow.triggers.base import BaseEventTrigger, BaseTrigger, TriggerEvent
+from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 
 from lessonspace_provider.api.arguments import as_connection_id, as_positive
-from lessonspace_provider.exceptions import PASSING_ERRORS, LessonspaceError
+from lessonspace_provider.exceptions import PASSING_ERRORS
 from lessonspace_provider.sessions import SessionSummary
+from lessonspace_provider.triggers.base import OneEventTrigger
 from lessonspace_provider.triggers.serialization import serialized
 from lessonspace_provider.triggers.session_waiter import SessionWaiter
 from lessonspace_provider.triggers.shared_poll import (
     PollResult,
     Subscription,
-    as_lessonspace_error,
     now,
-    seconds_until,
     shared_connection,
 )
 from lessonspace_provider.waiting.awaited import DEFAULT_INTERVAL, asked_with, check_interval, end_from_dict, from_epoch
@@ -50,7 +48,7 @@ class SessionEndEvent(TypedDict):
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class LessonspaceSessionEndTrigger(BaseTrigger):
+class LessonspaceSessionEndTrigger(OneEventTrigger):
     """
     Waits for a session, or for a lesson, to end, and fires one ``SessionEndEvent``.
 
@@ -88,32 +86,8 @@ class LessonspaceSessionEndTrigger(BaseTrigger):
     asked_at: float | None = None
     timeout_at: float | None = None
 
-    def __post_init__(self) -> None:
-        """Refuse an interval that is too short."""
-        super().__init__()  # type: ignore[no-untyped-call]  # Airflow's is untyped
-        check_interval("poll_interval", self.poll_interval)
-
-    def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Give what a triggerer needs to make this trigger again."""
-        return serialized(self)
-
-    async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Wait, and fire once."""
-        progress = Progress(self.log)
-        try:
-            seconds = seconds_until("timeout_at", self.timeout_at)
-            event = await asyncio.wait_for(self._event(progress), seconds)
-        except asyncio.TimeoutError:
-            event = self._event_without_session("timeout", None, str(progress))
-        except LessonspaceError as error:  # of timeout_at itself
-            event = self._event_of_failure(error)
-        yield TriggerEvent(event)
-
-    async def _event(self, progress: Progress) -> SessionEndEvent:
-        try:
-            return self._event_of(await self._verdict(progress))
-        except Exception as error:
-            return self._event_of_failure(as_lessonspace_error(error))
+    async def _result(self, progress: Progress) -> SessionEndEvent:
+        return self._event_of(await self._verdict(progress))
 
     async def _verdict(self, progress: Progress) -> EndVerdict:
         awaited = end_from_dict(vars(self))
@@ -126,7 +100,7 @@ class LessonspaceSessionEndTrigger(BaseTrigger):
         session = verdict.session
         if session is None:
             message = asked_with(self.lessonspace_conn_id, verdict.message)
-            return self._event_without_session("no_session", None, message)
+            return self._event("no_session", None, message)
         return SessionEndEvent(
             status="ended",
             reason=None,
@@ -135,10 +109,7 @@ class LessonspaceSessionEndTrigger(BaseTrigger):
             session=session.summary,
         )
 
-    def _event_of_failure(self, error: LessonspaceError) -> SessionEndEvent:
-        return self._event_without_session("error", type(error).__name__, str(error))
-
-    def _event_without_session(
+    def _event(
         self, status: Literal["no_session", "timeout", "error"], reason: str | None, message: str
     ) -> SessionEndEvent:
         return SessionEndEvent(status=status, reason=reason, message=message, session_id=self.session_id, session=None)

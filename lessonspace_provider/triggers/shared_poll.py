@@ -27,7 +27,6 @@ from lessonspace_provider.api.replaced_errors import ErrorsReplaced
 from lessonspace_provider.exceptions import PASSING_ERRORS, LessonspaceError
 from lessonspace_provider.metrics import names, sending
 from lessonspace_provider.triggers.call_threads import CallThreads
-from lessonspace_provider.waiting.awaited import from_epoch
 from lessonspace_provider.waiting.cursor import OVERLAP, EndedSessions
 
 if TYPE_CHECKING:
@@ -372,16 +371,3 @@ def as_lessonspace_error(error: Exception) -> LessonspaceError:
 def now() -> datetime:
     """Give the present, aware."""
     return datetime.now(timezone.utc)
-
-
-def seconds_until(parameter: str, epoch: float | None) -> float | None:
-    """
-    Return the time until a moment.
-
-    :param parameter: the keyword's name, for the message.
-    :param epoch: see ``from_epoch``.
-    :return: seconds, 0 or more; None for None.
-    :raises LessonspaceInputError: for anything else.
-    """
-    moment = from_epoch(parameter, epoch)
-    return None if moment is None else max((moment - now()).total_seconds(), 0.0)

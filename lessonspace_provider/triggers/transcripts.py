@@ -4,24 +4,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Literal, TypedDict
-
-from airflow.triggers.base import BaseTrigger, TriggerEvent
+from typing import TYPE_CHECKING, Literal, TypedDict
 
 from lessonspace_provider.exceptions import LessonspaceError
-from lessonspace_provider.triggers.serialization import serialized
+from lessonspace_provider.triggers.base import OneEventTrigger
 from lessonspace_provider.triggers.shared_poll import (
     Patience,
     SharedConnection,
-    as_lessonspace_error,
     now,
-    seconds_until,
     shared_connection,
 )
-from lessonspace_provider.waiting.awaited import DEFAULT_INTERVAL, AwaitedTranscript, check_interval, from_epoch
+from lessonspace_provider.waiting.awaited import DEFAULT_INTERVAL, AwaitedTranscript, from_epoch
 from lessonspace_provider.waiting.progress import Progress
 from lessonspace_provider.waiting.transcripts import FIRST_PAUSE, MissingStatus, next_check_at, should_give_up
 
@@ -41,7 +36,7 @@ class TranscriptEvent(TypedDict):
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class LessonspaceTranscriptTrigger(BaseTrigger):
+class LessonspaceTranscriptTrigger(OneEventTrigger):
     """
     Waits until a session's transcript is there, will never come, or is given up; fires one ``TranscriptEvent``.
 
@@ -70,35 +65,10 @@ class LessonspaceTranscriptTrigger(BaseTrigger):
     poll_interval: float = DEFAULT_INTERVAL
     timeout_at: float | None = None
 
-    def __post_init__(self) -> None:
-        """Refuse an interval that is too short."""
-        super().__init__()  # type: ignore[no-untyped-call]  # Airflow's is untyped
-        check_interval("poll_interval", self.poll_interval)
-
-    def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Give what a triggerer needs to make this trigger again."""
-        return serialized(self)
-
-    async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Wait, and fire once."""
-        progress = Progress(self.log)
-        try:
-            seconds = seconds_until("timeout_at", self.timeout_at)
-            event = await asyncio.wait_for(self._waited(progress), seconds)
-        except asyncio.TimeoutError:
-            event = self._event("timeout", None, str(progress))
-        except LessonspaceError as error:  # of timeout_at itself
-            event = self._event("error", type(error).__name__, str(error))
-        yield TriggerEvent(event)
-
-    async def _waited(self, progress: Progress) -> TranscriptEvent:
-        try:
-            async with shared_connection(self.lessonspace_conn_id) as connection:
-                verdict = await self._verdict(connection, progress)
-            return self._event(verdict.status, None, verdict.message)
-        except Exception as error:
-            known = as_lessonspace_error(error)
-            return self._event("error", type(known).__name__, str(known))
+    async def _result(self, progress: Progress) -> TranscriptEvent:
+        async with shared_connection(self.lessonspace_conn_id) as connection:
+            verdict = await self._verdict(connection, progress)
+        return self._event(verdict.status, None, verdict.message)
 
     def _event(self, status: EventStatus, reason: str | None, message: str) -> TranscriptEvent:
         return TranscriptEvent(status=status, reason=reason, message=message, session_id=self.session_id)

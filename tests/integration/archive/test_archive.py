@@ -241,6 +241,6 @@ def test_a_second_run_writes_only_manifest_and_health_again(control, bucket):
 
 def test_a_bucket_that_is_not_there_is_named_before_any_transcript_is_asked_for(control, bucket):
     add_sessions(control, 3)
-    with pytest.raises(LessonspaceDestinationError, match=r"aws_default@nowhere/.*does not exist.*Make its bucket"):
+    with pytest.raises(LessonspaceDestinationError, match=r"aws_default@nowhere/.*does not exist.*Create its bucket"):
         run("s3://aws_default@nowhere/transcripts")
     assert asked_for(control) == []

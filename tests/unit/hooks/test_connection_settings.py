@@ -188,7 +188,7 @@ def test_blanks_around_a_key_are_dropped(settings_of, key):
 
 @pytest.mark.parametrize("key", [None, "", "  ", "\n"])
 def test_a_connection_without_a_key_names_where_it_belongs(settings_of, key):
-    with pytest.raises(LessonspaceInputError, match=r"'school' has no API key: put it into .* \(the password\)"):
+    with pytest.raises(LessonspaceInputError, match=r"'school' has no API key: enter it in .* \(the password\)"):
         settings_of(connection_json(password=key))
 
 

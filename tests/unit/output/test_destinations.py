@@ -163,11 +163,11 @@ class ClientError(Exception):
 @pytest.mark.parametrize(
     ("error", "words", "advice"),
     [
-        (FileNotFoundError("The specified bucket does not exist"), "bucket does not exist", "Make its bucket"),
+        (FileNotFoundError("The specified bucket does not exist"), "bucket does not exist", "Create its bucket"),
         (
             FileNotFoundError(errno.ENOENT, "No such file", "/proc/a"),
             "FileNotFoundError: No such file",
-            "Make its bucket",
+            "Create its bucket",
         ),
         (PermissionError("Access Denied"), "Access Denied", "write there"),
         (OSError(errno.EROFS, "Read-only file system"), "Read-only", "write there"),

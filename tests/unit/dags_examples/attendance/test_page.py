@@ -45,9 +45,9 @@ def test_what_needs_attention_comes_first_and_in_words():
         "What needs attention",
         f"Rows of the timetable that can't be read: 1 Their lessons are missing from this report. {BAD_DAY}",
         "Lessons without a teacher: 1 Maths, Thu 12 Nov, 09:00, Eve Marsh: no one came",
-        "Lessons of which it is not clear if anybody taught them: 1 Maths, Fri 13 Nov, 09:00, Eve Marsh: somebody was",
+        "Lessons that may have been taught: 1 Maths, Fri 13 Nov, 09:00, Eve Marsh: a person was",
         "Teachers more than 5 minutes late: 1 Ada Byron: 12.0 minutes, Maths, Tue 10 Nov, 09:00",
-        "Lessons taught by somebody else: 1 Maths, Wed 11 Nov, 09:00: Eve Marsh in place of Ada Byron",
+        "Lessons taught by another person: 1 Maths, Wed 11 Nov, 09:00: Eve Marsh in place of Ada Byron",
         "Students absent from lessons that were taught: 1 Gül Öz, 2 of 2: "
         "Maths, Tue 10 Nov, 09:00; Maths, Wed 11 Nov, 09:00 (not sure)",
         "The week at a glance",
