@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from lessonspace_provider.api.foreign_words import clean_words
 from lessonspace_provider.archive.fetching import reason_of
 from lessonspace_provider.archive.manifest_store import ManifestStore
+from lessonspace_provider.archive.table_schemas import ROLES
 from lessonspace_provider.archive.tables import ArchiveTables
 from lessonspace_provider.waiting.progress import Log
 
@@ -36,6 +37,8 @@ class RunTables:
         self.problems: dict[str, str] = {}
         #: The days whose rows were changed by this run, or a try of it before.
         self.days: set[date] = set()
+        #: Seconds that people talked in the sessions of the run's own window, by role.
+        self.talk_seconds: dict[str, float] = {}
 
     def update(self, names: Iterable[str], by: str, *, own: str | None) -> set[str]:
         """
@@ -57,6 +60,8 @@ class RunTables:
         except Exception as error:  # whatever a manifest holds, or a store's client raises
             self.problems[name] = f"tables of {name}: {reason_of(error)}"
             return False
+        if rebuild:
+            self.talk_seconds = {name: round(self._tables.talk_seconds[role], 3) for role, (name, _) in ROLES.items()}
         self._warn_of_unreadable()
         self.days.update(days)
         return not days

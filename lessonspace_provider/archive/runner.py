@@ -201,6 +201,11 @@ class Archiver:
         return sorted(self._tables.days)
 
     @property
+    def talk_seconds(self) -> dict[str, float]:
+        """Seconds that people talked in the sessions of the window, by role; none unless tables are written."""
+        return self._tables.talk_seconds
+
+    @property
     def oldest_pending(self) -> timedelta:
         """The time since the end of the session that is pending longest, of all manifests read; zero where none is."""
         present = self._fetcher.present().now

@@ -22,7 +22,7 @@ from lessonspace_provider.archive.table_rows import (
     segment_row,
     session_row,
 )
-from lessonspace_provider.archive.table_schemas import TABLES
+from lessonspace_provider.archive.table_schemas import ROLES, TABLES
 from lessonspace_provider.archive.table_sources import source_of, sources_of
 from lessonspace_provider.output.files import files_below, read_whole, write_whole
 from lessonspace_provider.transcripts.talk_time import TalkTime, Utterance, measure, utterances
@@ -30,7 +30,7 @@ from lessonspace_provider.transcripts.talk_time import TalkTime, Utterance, meas
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
 
-    from lessonspace_provider.api.types import Segment
+    from lessonspace_provider.api.types import Role, Segment
 
 #: The folder of the tables, below the destination.
 FOLDER = "tables"
@@ -61,6 +61,8 @@ class ArchiveTables:
         self._found: dict[str, dict[date, set[str]]] | None = None
         #: Why the tables lack a transcript that is archived, by the session's id.
         self.unreadable: dict[str, str] = {}
+        #: Seconds that people talked in the rows that the latest update made, by role; None: of an unknown role.
+        self.talk_seconds: dict[Role | None, float] = {}
 
     def update(self, manifest: Manifest, by: str = "", *, rebuild: bool = False) -> list[date]:
         """
@@ -88,6 +90,7 @@ class ArchiveTables:
         return self._destination / FOLDER / table / f"day={day.isoformat()}" / f"{stem}.parquet"
 
     def _update(self, manifest: Manifest, by: str, rebuild: bool) -> Iterator[date]:
+        self.talk_seconds = dict.fromkeys(ROLES, 0.0)
         days = by_day(manifest.entries.values(), manifest.window)
         there = self._days_of(manifest.name)
         days.update({day: [] for day in there if day not in days})
@@ -150,7 +153,10 @@ class ArchiveTables:
                 segments.add(segment_row(entry.session_id, index, said), len(said.text))
                 yield said
 
-        return measure(added(), duration_of(entry))
+        talk = measure(added(), duration_of(entry))
+        for role in ROLES:
+            self.talk_seconds[role] += talk.seconds_of(role)
+        return talk
 
     def _write(self, path: ObjectStoragePath, data: bytes) -> bool:
         """Write a file unless it is there and the same; return whether it was written."""

@@ -72,9 +72,10 @@ class ArchiveResult(TypedDict):
     ``updated_manifests`` are those of other windows in which a run has changed something, or would. ``earlier`` are
     the sessions of those windows whose status has changed in this run, by what it is now: what came late is in
     ``earlier["archived"]``, what is not waited for any longer in ``earlier["given_up"]``. ``days`` are those whose
-    tables were changed by this run or a try of it before, as ISO dates; none without ``tables``. ``connection`` is the
-    connection's id, ``organisation`` the id of its organisation at Lessonspace, ``destination`` the archive's folder;
-    ``window_start`` and ``window_end`` are ISO 8601 in UTC.
+    tables were changed by this run or a try of it before, as ISO dates; ``talk_seconds`` is the talk time in the
+    window's sessions by role (``teacher``, ``student``, ``admin``, ``unknown``); both are empty without ``tables``.
+    ``connection`` is the connection's id, ``organisation`` its organisation's id at Lessonspace, ``destination`` the
+    archive's folder; ``window_start`` and ``window_end`` are ISO 8601 in UTC.
     """
 
     counts: dict[TranscriptStatus, int]
@@ -82,6 +83,7 @@ class ArchiveResult(TypedDict):
     updated_manifests: list[str]
     earlier: dict[TranscriptStatus, int]
     days: list[str]
+    talk_seconds: dict[str, float]
     connection: str
     organisation: str
     destination: str
@@ -214,7 +216,7 @@ class LessonspaceArchiveTranscriptsOperator(LessonspaceOperator):
         counts, path = archived.manifest.counts, None if self.only_plan else str(archived.path)
         self.log.info("%d sessions ended in the window: %s. Manifest: %s", sum(counts.values()), counts, path)
         earlier, problems = archiver.update_earlier(window.start, archived.elsewhere)
-        result = self._result(window, archived, earlier, as_days(archiver.table_days))
+        result = self._result(window, archived, earlier, archiver)
         report_days(context, self.outlets, cast("dict[str, Any]", {**result}), result["days"])
         if self.only_plan:
             for problem in problems:
@@ -222,8 +224,7 @@ class LessonspaceArchiveTranscriptsOperator(LessonspaceOperator):
             return result
         send_run([result["counts"], result["earlier"]], archiver.oldest_pending)
         report.given_up = counts["given_up"] + result["earlier"]["given_up"]
-        schedule = self._schedule(window, context)
-        self._warn_of_gaps(archiver.gaps(until=window.start), window, are_intervals=schedule is not None)
+        self._warn_of_gaps(archiver.gaps(until=window.start), window, self._schedule(window, context))
         self._completed = result  # also of a task that fails: OpenLineage asks then, too
         _fail_if_any_failed([archived, *earlier], problems, source.incomplete)
         return result
@@ -232,8 +233,7 @@ class LessonspaceArchiveTranscriptsOperator(LessonspaceOperator):
         """Report to OpenLineage the organisation as input, the archive and its tables as outputs."""
         from lessonspace_provider.operators.lineage import archive_lineage
 
-        done = self._completed
-        if done is None:
+        if (done := self._completed) is None:
             return None
         where = (self.hook.settings.base_url, done["organisation"], done["destination"])
         return archive_lineage(*where, done["days"], tables=self.tables)
@@ -245,14 +245,15 @@ class LessonspaceArchiveTranscriptsOperator(LessonspaceOperator):
         return Schedule(self.dag_id, (end - start).total_seconds()) if interval == (start, end) else None
 
     def _result(
-        self, window: Window, archived: ArchivedWindow, earlier: Sequence[ArchivedWindow], days: list[str]
+        self, window: Window, archived: ArchivedWindow, earlier: Sequence[ArchivedWindow], archiver: Archiver
     ) -> ArchiveResult:
         return ArchiveResult(
             counts=archived.manifest.counts,
             manifest=None if self.only_plan else str(archived.path),
             updated_manifests=[str(other.path) for other in earlier],
             earlier=count(entry for other in earlier for entry in other.changed),
-            days=days,
+            days=as_days(archiver.table_days),
+            talk_seconds=archiver.talk_seconds,
             connection=self.lessonspace_conn_id,
             organisation=self.hook.organisation_id,
             destination=str(as_folder(self.destination)),
@@ -260,11 +261,11 @@ class LessonspaceArchiveTranscriptsOperator(LessonspaceOperator):
             window_end=write_time(window.end),
         )
 
-    def _warn_of_gaps(self, gaps: Sequence[Window], window: Window, *, are_intervals: bool) -> None:
+    def _warn_of_gaps(self, gaps: Sequence[Window], window: Window, schedule: Schedule | None) -> None:
         """Name the latest gaps with what fills them, in each run until they are filled."""
         for gap in gaps[-MOST_GAPS:]:
             # It goes by logical dates, which are the starts of data intervals, but not of other windows.
-            command = backfill_command(self.dag_id, gap, window.end - window.start) if are_intervals else None
+            command = backfill_command(self.dag_id, gap, window.end - window.start) if schedule else None
             self.log.warning(
                 "No manifest accounts for the sessions that ended from %s to %s. Unless a run for that time is in "
                 "progress, or it was left out on purpose, archive it: %s",

@@ -161,6 +161,25 @@ def test_older_airflow_and_aliases_get_the_days_in_extra_only():
     assert alias.partition_keys == set()
 
 
+def said(user_id, start, end):
+    return {"start_time": start, "end_time": end, "user": {"id": user_id, "name": "A B"}, "text": "well"}
+
+
+def test_the_event_has_the_talk_time_of_the_window_by_role(tmp_path):
+    asset, event = Asset("archive"), Event()
+    context = {"outlet_events": OutletEvents(archive=event)}
+    profiles = [{"user": 7, "role": "teacher"}, {"user": 8, "role": "Student"}]
+    sessions = [a_session(number, profiles=profiles) for number in (1, 2)]
+    transcripts = {
+        sessions[0]["uuid"]: [said(7, 0, 10), said(8, 5, 9.5), said(7, 8, 12)],
+        sessions[1]["uuid"]: [said(7, 0, 0.25), said(9, 1, 2)],
+    }
+    for _ in range(2):  # also of a retry, which has nothing to write
+        archiver(tmp_path, sessions, transcripts, tables=True, outlets=[asset]).execute(context)
+        assert event.extra["talk_seconds"] == {"teacher": 12.25, "student": 4.5, "admin": 0.0, "unknown": 1.0}
+    assert archiver(tmp_path / "without", sessions).execute({})["talk_seconds"] == {}
+
+
 def test_a_dry_run_reports_no_days(tmp_path):
     assert archiver(tmp_path, [a_session(1)], tables=True, dry_run=True).execute({})["days"] == []
     assert list(tmp_path.iterdir()) == []
