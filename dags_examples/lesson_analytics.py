@@ -43,9 +43,20 @@ def days_in(folder: ObjectStoragePath, prefix: str, suffix: str = "") -> set[dat
 
 
 def files_of(archive: ObjectStoragePath, table: str, day: date) -> list[bytes]:
-    """Read a table's files of a day: there is one for each of the archive's windows."""
+    """
+    Read a table's files of a day: there is one for each of the archive's windows.
+
+    :raises FileNotFoundError: when there is none.
+    """
     folder = archive / "tables" / table / f"day={day.isoformat()}"
-    return [path.read_bytes() for path in sorted(folder.iterdir(), key=str) if path.name.endswith(".parquet")]
+    paths = sorted(folder.iterdir(), key=str) if folder.exists() else []
+    files = [path.read_bytes() for path in paths if path.name.endswith(".parquet")]
+    if not files:
+        raise FileNotFoundError(
+            f"{folder} has no Parquet file. Build the archive's tables again with LessonspaceBuildTablesOperator, or "
+            f"remove the folders of this day."
+        )
+    return files
 
 
 @contextmanager
