@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+import re
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, TypedDict
 
@@ -15,13 +16,15 @@ from lessonspace_provider.archive.manifest_store import ManifestStore
 from lessonspace_provider.archive.recorded import content_of
 from lessonspace_provider.archive.windows import Window
 from lessonspace_provider.output.destinations import as_place
-from lessonspace_provider.output.files import remove_files, write_pieces
+from lessonspace_provider.output.files import files_below, remove_files, write_pieces
 from lessonspace_provider.transcripts.research import SessionFacts, research_lines
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
 
     from lessonspace_provider.api.types import Segment
+
+_PATH = re.compile(r"\d{4}-\d{2}-\d{2}/([^/]+)\.jsonl")
 
 
 class ResearchExport(TypedDict):
@@ -32,7 +35,7 @@ class ResearchExport(TypedDict):
     :param sessions: how many files there are of the window.
     :param utterances: how many there are in them.
     :param left_out: ids of sessions that have a transcript, but no ``json`` or ``jsonl`` file as it was written.
-    :param removed: ids of sessions that were erased since an earlier export, whose files were removed.
+    :param removed: ids of sessions that were erased since an earlier export, whose files were removed; of any window.
     """
 
     path: str
@@ -52,7 +55,8 @@ def export_research(
     Write ``<folder>/YYYY-MM-DD/<session uuid>.jsonl`` for each archived transcript of a window.
 
     The lines are those of ``ResearchSession`` and ``ResearchUtterance``: roles and labels in place of names and user
-    ids. The day is that of the session's end in UTC. Run again after an erasure, it removes what was erased.
+    ids. The day is that of the session's end in UTC; if that has moved to another day, the file moves, too. Run again
+    after an erasure, it removes what was erased.
 
     :param destination: the archive's folder.
     :param folder: where to write, not shared with anything else.
@@ -65,32 +69,47 @@ def export_research(
     archive = as_place(destination, "the folder of an archive, such as 's3://aws_default@bucket/transcripts'")
     target = as_place(folder, "an absolute folder or a URL, such as 's3://aws_default@bucket/research'", "folder")
     export = ResearchExport(path=str(target), sessions=0, utterances=0, left_out=[], removed=[])
-    for entry, day in _entries(archive, Window(*as_window(window_start, window_end))):
-        file = target / day / f"{entry.session_id}.jsonl"
+    window, exported = Window(*as_window(window_start, window_end)), _exported(target)
+    for entry in _entries(archive):
+        there, end = exported.get(entry.session_id, []), read_time(entry.end_time)
         if entry.status == "erased":
-            remove_files([file])
-            export["removed"].append(entry.session_id)
-        elif entry.files:
+            if there:
+                _remove(there)
+                export["removed"].append(entry.session_id)
+        elif entry.files and end is not None and window.covers(end):
             segments = _segments_of(archive, entry)
             if segments is None:
                 export["left_out"].append(entry.session_id)
                 continue
+            file = target / end.date().isoformat() / f"{entry.session_id}.jsonl"
             roles = {profile["user"]: str(profile["role"]) for profile in entry.profiles}
             write_pieces(file, research_lines(_facts(entry), segments, roles))
+            _remove([path for path in there if path.path != file.path])  # last: rather there twice than lost
             export["sessions"] += 1
             export["utterances"] += len(segments)
     return export
 
 
-def _entries(archive: ObjectStoragePath, window: Window) -> Iterator[tuple[Entry, str]]:
-    """Read the entries of a window, each with the day of its end; an end may have been corrected since."""
+def _exported(folder: ObjectStoragePath) -> dict[str, list[ObjectStoragePath]]:
+    """List the files of earlier exports by session: several where its end has moved."""
+    found: dict[str, list[ObjectStoragePath]] = {}
+    for path in files_below(folder):
+        if match := _PATH.fullmatch(path):
+            found.setdefault(match[1], []).append(folder / path)
+    return found
+
+
+def _remove(paths: Iterable[ObjectStoragePath]) -> None:
+    for path in paths:
+        remove_files([path])
+
+
+def _entries(archive: ObjectStoragePath) -> Iterator[Entry]:
+    """Read the entries of all manifests: an end may have moved since its manifest's window."""
     manifests = ManifestStore(archive, dry_run=True)
     for name in manifests.listed():
         manifest = manifests.read(name)
-        for entry in manifest.entries.values() if manifest else ():
-            end = read_time(entry.end_time)
-            if end is not None and window.covers(end):
-                yield entry, end.strftime("%Y-%m-%d")
+        yield from manifest.entries.values() if manifest else ()
 
 
 def _facts(entry: Entry) -> SessionFacts:

@@ -14,7 +14,7 @@ from lessonspace_provider.transcripts.research import ResearchSession, ResearchU
 from tests.integration.archive.runs import END, START, run, tree
 from tests.integration.doc_blocks import ROOT, blocks_of
 
-MOMENT = START + timedelta(minutes=5)
+DAY, MOMENT = timedelta(days=1), START + timedelta(minutes=5)
 
 
 def add_session(control, **fields):
@@ -54,18 +54,62 @@ def test_each_archived_transcript_is_exported_without_a_call(control, destinatio
     assert exported(destination) == files
 
 
+def change(destination, session_id, **fields):
+    """Change a session's entry in the archive's manifest."""
+    (path,) = [path for path in tree(destination / "archive") if path.startswith("manifests/")]
+    manifest = json.loads(tree(destination / "archive")[path])
+    for entry in manifest["sessions"]:
+        if entry["session_id"] == session_id:
+            entry.update(fields)
+    (destination / "archive" / path).write_text(json.dumps(manifest))
+
+
 def test_what_was_erased_is_removed_by_the_next_export(control, destination):
     erased, kept = add_session(control, transcript="ready"), add_session(control, transcript="ready")
     run(destination / "archive")
     export(destination)
-    (path,) = [path for path in tree(destination / "archive") if path.startswith("manifests/")]
-    manifest = json.loads(tree(destination / "archive")[path])
-    for entry in manifest["sessions"]:
-        if entry["session_id"] == erased:
-            entry.update(status="erased", files=[])
-    (destination / "archive" / path).write_text(json.dumps(manifest))
+    change(destination, erased, status="erased", files=[])
     assert export(destination)["removed"] == [erased]
     assert exported(destination).keys() == {kept}
+    assert export(destination)["removed"] == []
+
+
+@pytest.mark.parametrize("days", [-1, 1])
+def test_a_session_whose_end_moved_to_another_day_has_one_file(control, destination, days):
+    moved, kept = add_session(control, transcript="ready"), add_session(control, transcript="ready")
+    run(destination / "archive")
+    export(destination)
+    before, end = tree(destination / "research"), MOMENT + timedelta(days=days)
+    change(destination, moved, end_time=end.isoformat())
+    assert export(destination)["sessions"] == 1  # of the window in which it is no longer
+    assert tree(destination / "research").keys() == before.keys()
+    for _ in range(2):
+        export_research(destination / "archive", destination / "research", START - DAY, END + DAY)
+        assert sorted(tree(destination / "research")) == sorted(
+            [f"{end:%Y-%m-%d}/{moved}.jsonl", f"{MOMENT:%Y-%m-%d}/{kept}.jsonl"]
+        )
+
+
+def test_what_was_erased_after_its_end_moved_is_removed_by_the_export_of_any_window(control, destination):
+    moved, kept = add_session(control, transcript="ready"), add_session(control, transcript="ready")
+    run(destination / "archive")
+    export(destination)
+    change(destination, moved, end_time=(MOMENT + DAY).isoformat(), status="erased", files=[])
+    assert export(destination)["removed"] == [moved]
+    assert exported(destination).keys() == {kept}
+
+
+def test_a_session_that_can_not_be_exported_again_keeps_its_file_of_another_day(control, destination):
+    moved = add_session(control, transcript="ready")
+    run(destination / "archive", formats=["json"])
+    export(destination)
+    before = tree(destination / "research")
+    change(destination, moved, end_time=(MOMENT + DAY).isoformat())
+    (path,) = [path for path in tree(destination / "archive") if path.endswith(f"{moved}.json")]
+    (destination / "archive" / path).write_text("[]")
+    result = export_research(destination / "archive", destination / "research", START - DAY, END + DAY)
+    assert result["left_out"] == [moved]
+    assert tree(destination / "research") == before
 
 
 def test_a_transcript_without_a_whole_file_is_named(control, destination):
