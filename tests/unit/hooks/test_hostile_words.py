@@ -36,7 +36,7 @@ from lessonspace_provider.operators.users import LessonspaceListUsersOperator, L
 from lessonspace_provider.sensors.sessions import LessonspaceSessionEndSensor
 from lessonspace_provider.sensors.transcripts import LessonspaceTranscriptSensor
 from lessonspace_provider.triggers import shared_poll as shared
-from lessonspace_provider.triggers.sessions import LessonspaceSessionEndedEventTrigger, LessonspaceSessionEndTrigger
+from lessonspace_provider.triggers.sessions import LessonspaceSessionEndTrigger
 from lessonspace_provider.triggers.transcripts import LessonspaceTranscriptTrigger
 from tests.unit.hooks.known import (
     API,
@@ -322,7 +322,6 @@ def test_no_trigger_repeats_hostile_words(connect, serve, caplog, capfd, monkeyp
                 found[f"{type(trigger).__name__} {name}"] = leaks
     assert found == {}
     assert leaks_of(caplog.text + "".join(capfd.readouterr())) == []
-    assert LessonspaceSessionEndedEventTrigger  # its poll is the same
 
 
 @pytest.mark.parametrize("event", [{"status": "error"}, {"status": "no_session"}, {"status": "?"}, {}])
