@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 import boto3
 import pytest
 import requests
-from playwright.sync_api import Page
+from playwright.sync_api import Locator, Page
 
 from lessonspace_provider.archive.health import Health
 from lessonspace_provider.links import health_query
@@ -27,7 +27,7 @@ from tests.unit.archive.health_kit import a_health, an_item
 
 __all__ = ["s3"]
 
-pytestmark = needs_airflow("3.3", "its grid is walked here; the unit tests serve the page on older ones")
+pytestmark = needs_airflow("3.1", "older ones have no place for the page")
 
 #: Milliseconds that a busy machine may take to show something.
 LONGEST_WAIT = 60_000
@@ -99,6 +99,17 @@ def take_picture(page: Page, name: str) -> None:
     page.screenshot(path=SCREENSHOTS / f"{name}.png", animations="disabled")
 
 
+def follow(link: Locator) -> Page:
+    """Click a link, and give the page that it leads to: older versions of Airflow open a window for it."""
+    if link.get_attribute("target") != "_blank":
+        link.click()
+        return link.page
+    with link.page.context.expect_page() as opened:
+        link.click()
+    opened.value.set_default_timeout(LONGEST_WAIT)
+    return opened.value
+
+
 def manifest_in(archive: Path) -> dict:
     (path,) = (archive / "manifests").iterdir()
     return json.loads(path.read_text())
@@ -111,7 +122,7 @@ def test_from_the_grid_to_the_night_on_the_page(airflow, page, archive):
     link = page.get_by_role("link", name="Archive health")
     link.wait_for()
     take_picture(page, "health_task")
-    link.click()
+    page = follow(link)
     page.get_by_role("heading", name="Night of").wait_for()
     manifest = manifest_in(archive)
     address = urlsplit(page.url)
