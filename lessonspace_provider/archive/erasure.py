@@ -27,6 +27,9 @@ TEXTS = ("txt", "vtt", "srt", "md", "html", "log", "tsv")
 #: Formats of which the speakers' ids can be read.
 WHOLE_FORMATS = ("json", "jsonl")
 
+#: Formats that have the speakers' ids, in the order in which one of them is read.
+WITH_IDS = (*WHOLE_FORMATS, "csv")
+
 
 _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|[\\bfnrt])")
 
@@ -92,7 +95,7 @@ class _Erased(Collection["Segment"]):
             if field in ("start_time", "end_time"):
                 changed[field] = value
             elif isinstance(value, str):
-                changed[field], names = people.redacted(value)
+                changed[field], names = people.redacted(value, ids=field != "text")
                 found.names += names
             else:
                 changed[field] = without_people(value, people)
@@ -110,6 +113,14 @@ def searchable(data: bytes) -> str:
     if "\\" not in text:
         return text
     return text + "\n" + _ESCAPE.sub(lambda found: chr(int(found[1], 16)) if found[1] else " ", text)
+
+
+def is_searchable(data: bytes) -> bool:
+    """Whether a file is text in UTF-8, in which names can be searched."""
+    try:
+        return "\0" not in data.decode()
+    except UnicodeDecodeError:
+        return False
 
 
 def segments_in(data: bytes, format_name: str) -> Collection[Segment] | None:
@@ -178,7 +189,7 @@ def _without_cells(row: list[str], people: ErasedPeople, found: Found) -> tuple[
         found.lines += 1
         text, names = people.redacted(row[4])
         return [*row[:2], "", LABEL, text], names
-    cells = [people.redacted(cell) for cell in row]
+    cells = [people.redacted(cell, ids=len(row) != len(CSV_HEADER)) for cell in row]
     return [cell for cell, _ in cells], sum(names for _, names in cells)
 
 

@@ -24,9 +24,6 @@ from lessonspace_provider.transcripts.formats import CSV_HEADER
 from lessonspace_provider.transcripts.redaction import are_redacted
 from lessonspace_provider.transcripts.segments import user_id_of, user_of
 
-#: Formats that have the speakers' ids, in the order in which one of them is read.
-WITH_IDS = ("json", "jsonl", "csv")
-
 #: Names of one person that are searched; one who has more was called something else each lesson.
 MOST_NAMES = 100
 

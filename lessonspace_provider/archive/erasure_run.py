@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Collection
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
@@ -12,11 +11,10 @@ from typing import TYPE_CHECKING
 
 from lessonspace_provider.archive.entry import Entry
 from lessonspace_provider.archive.erased_people import ErasedPeople, Mode, marks_of_id, marks_of_name
-from lessonspace_provider.archive.erasure import searchable
+from lessonspace_provider.archive.erasure import WITH_IDS, searchable
 from lessonspace_provider.archive.erasure_files import SessionChange, SessionFiles
 from lessonspace_provider.archive.erasure_names import (
     MOST_NAMES,
-    WITH_IDS,
     Given,
     given_people,
     is_common,
@@ -26,12 +24,11 @@ from lessonspace_provider.archive.erasure_names import (
 from lessonspace_provider.archive.erasure_others import OtherFiles
 from lessonspace_provider.archive.erasure_pass import SessionPass
 from lessonspace_provider.archive.erasure_progress import ErasureProgress
-from lessonspace_provider.archive.erasure_store import KEY_LENGTH, ErasureStore
+from lessonspace_provider.archive.erasure_store import ErasureStore
 from lessonspace_provider.archive.erasure_tables import ErasedTables
 from lessonspace_provider.archive.inventory import Inventory, inventory_of
 from lessonspace_provider.archive.receipt import Receipt
-from lessonspace_provider.archive.tombstones import Tombstones
-from lessonspace_provider.exceptions import LessonspaceError, LessonspaceInputError
+from lessonspace_provider.exceptions import LessonspaceInputError
 from lessonspace_provider.output.files import files_below
 from lessonspace_provider.waiting.progress import Log
 
@@ -97,11 +94,16 @@ class Eraser:
         }
         self._receipt = Receipt("erase", now(), parameters)
         self._progress = ErasureProgress(self._store, self._receipt, dry_run=dry_run, now=now)
-        self._sessions = SessionPass(
-            destination, self._receipt, dry_run=dry_run, seen=self._see, record=self._progress.record
-        )
         self._others = OtherFiles(destination, self._receipt, dry_run=dry_run)
         self._tables = ErasedTables(destination, self._receipt, dry_run=dry_run)
+        self._sessions = SessionPass(
+            destination,
+            self._receipt,
+            dry_run=dry_run,
+            record=self._progress.record,
+            seen=self._see,
+            changed=self._tables.note,
+        )
         self._given: list[Given] = []
 
     def run(self) -> Receipt:
@@ -124,9 +126,10 @@ class Eraser:
     def _run(self, found: dict[str, str | None]) -> Receipt:
         inventory = inventory_of(found)
         sessions, has_marks = self._sessions.check(inventory.manifests)
-        tombstones = self._tombstones(has_marks=has_marks)
+        tombstones = self._store.opened(has_marks=has_marks, dry_run=self._dry_run)
         own = self._marks(tombstones.key, inventory)
-        people = ErasedPeople(tombstones.key, [*own, *tombstones.open_marks])
+        people = self._receipt.people = ErasedPeople(tombstones.key, [*own, *tombstones.open_marks])
+        self._check_reference(people)
         self._progress.begin(tombstones, own, for_future=self._order.for_future)
         self._receipt.counts.update(
             files=len(found),
@@ -136,21 +139,19 @@ class Eraser:
             tables=len(inventory.tables),
         )
         self._search(found, people)
-        self._tables.rebuild(self._progress.unfinished)
+        self._tables.rebuild(self._progress.unfinished, people)
+        if removed := self._others.remove_empty_folders(people):
+            self._note(f"{removed} empty folders whose names had the person were removed")
         self._receipt.searched = [given.searched for given in self._given]
         self._progress.end()
         return self._receipt
 
-    def _tombstones(self, *, has_marks: bool) -> Tombstones:
-        tombstones = self._store.tombstones()
-        if tombstones is not None:
-            return tombstones
-        if has_marks:
-            raise LessonspaceError(
-                "Manifests have people who were erased, and the archive's folder erasures is missing: restore it from "
-                "a backup first. Nothing was changed."
+    def _check_reference(self, people: ErasedPeople) -> None:
+        """Refuse a reference with a name that only the transcripts have shown."""
+        if people.redacted(self._order.reference or "", ids=True)[1]:
+            raise LessonspaceInputError(
+                "reference was refused: it must not have the ids and names that are erased. Nothing was changed."
             )
-        return Tombstones(secrets.token_bytes(KEY_LENGTH)) if self._dry_run else self._store.created()
 
     def _marks(self, key: bytes, inventory: Inventory) -> list[str]:
         """Make the marks of the people, with the names under which their ids speak."""
@@ -158,6 +159,11 @@ class Eraser:
         self._given = given_people(key, order.user_ids, order.names, mode, with_ambiguous=order.force)
         own = {mark for given in self._given for mark in given.people.marks}
         names, ids = self._known_of(ErasedPeople(key, own), inventory)
+        if ids:  # they may speak under further names
+            with_ids = [f"{mode}:{mark}" for user_id in ids for mark in marks_of_id(key, user_id)]
+            names |= self._known_of(ErasedPeople(key, [*own, *with_ids]), inventory)[0]
+        if order.user_ids and not (names or order.names):
+            self._note("no name of the user ids is known, so what others say was not searched: give names")
         new = {f"{mode}:{mark}" for user_id in ids for mark in marks_of_id(key, user_id)}
         new |= {f"{mode}:{mark}" for name in names for mark in marks_of_name(key, name)}
         if ids:
@@ -188,6 +194,8 @@ class Eraser:
                 f"{len(others)} other user ids speak under names that were given: the names were removed, the ids were "
                 f"not. Run the erasure with these ids if they are the same person's"
             )
+        if len(names) > MOST_NAMES:
+            self._note(f"the ids speak under {len(names)} names, and {MOST_NAMES} were searched: give the others")
         return set(sorted(names)[:MOST_NAMES]), ids
 
     def _read(self, path: str) -> bytes | None:
@@ -203,18 +211,21 @@ class Eraser:
         inventory = inventory_of(found)
         for _ in range(1 if self._dry_run else MOST_ROUNDS):
             before = len(self._receipt.changes), len(self._receipt.sessions)
-            self._sessions.run(inventory, people, lambda _: False)
-            self._others.run(inventory, people)
+            foreign = self._sessions.run(inventory, people, lambda _: False)
+            self._others.run(inventory, people, foreign)
             self._progress.checkpoint()
             if self._dry_run or before == (len(self._receipt.changes), len(self._receipt.sessions)):
                 break
             latest = files_below(self._destination)
             changed = [path for path, mark in latest.items() if mark is None or mark != found.get(path)]
             found, inventory = latest, replace(inventory_of(changed), manifests=inventory_of(latest).manifests)
+        else:
+            if not self._dry_run:
+                self._note("a run beside this one was still writing: run the erasure again when it has ended")
 
     def _see(self, session_id: str, entry: Entry | None, change: SessionChange) -> None:
         """Count in how many sessions each of the ids and names that were given is found."""
-        texts = [searchable(file.before) for file in change.files]
+        texts = [searchable(file.before) for file in change.files if file.before is not None]
         for given in self._given:
             if given.is_in(entry, texts):
                 given.sessions.add(session_id)

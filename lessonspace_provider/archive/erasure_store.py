@@ -77,6 +77,24 @@ class ErasureStore:
             reason = str(error)
         raise self._unusable(reason)
 
+    def opened(self, *, has_marks: bool, dry_run: bool) -> Tombstones:
+        """
+        Read the tombstones, or begin those of an archive that has none.
+
+        :param has_marks: whether manifests have marks of erased people.
+        :param dry_run: write nothing.
+        :raises LessonspaceError: when they can't be honoured, or are missing though manifests have marks.
+        """
+        tombstones = self.tombstones()
+        if tombstones is not None:
+            return tombstones
+        if has_marks:
+            raise LessonspaceError(
+                "Manifests have people who were erased, and the archive's folder erasures is missing: restore it from "
+                "a backup first. Nothing was changed."
+            )
+        return Tombstones(secrets.token_bytes(KEY_LENGTH)) if dry_run else self.created()
+
     def created(self) -> Tombstones:
         """
         Begin the tombstones of an archive that has none, with a key of its own, for this user only on a disk.

@@ -4,13 +4,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from datetime import date
 from typing import TYPE_CHECKING
 
+from lessonspace_provider.archive.erased_people import ErasedPeople
 from lessonspace_provider.archive.fetching import reason_of
-from lessonspace_provider.archive.inventory import TABLES
+from lessonspace_provider.archive.inventory import TABLES, inventory_of
+from lessonspace_provider.archive.manifest import Manifest
 from lessonspace_provider.archive.manifest_store import ManifestStore
 from lessonspace_provider.archive.receipt import Receipt
-from lessonspace_provider.archive.table_files import check_pyarrow
+from lessonspace_provider.archive.table_files import check_pyarrow, texts_in
+from lessonspace_provider.archive.table_rows import by_day, digest_of
 from lessonspace_provider.archive.tables import ArchiveTables
 from lessonspace_provider.archive.windows import MANIFESTS
 from lessonspace_provider.exceptions import LessonspaceInputError
@@ -19,6 +23,10 @@ from lessonspace_provider.output.files import files_below, read_whole, remove_fi
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
+
+
+#: Why a table file is left.
+ORPHAN = "it has the person or can't be read here, and no manifest has its window: delete it"
 
 
 class ErasedTables:
@@ -35,21 +43,52 @@ class ErasedTables:
         self._receipt = receipt
         self._dry_run = dry_run
         self._manifests = ManifestStore(destination, dry_run=dry_run)
+        self._days: dict[str, set[date]] = {}
 
-    def rebuild(self, unfinished: Collection[str]) -> None:
+    def note(self, before: Manifest, after: Manifest) -> None:
+        """Note the days of which a changed manifest has other rows."""
+        old, new = (by_day(manifest.entries.values(), manifest.window) for manifest in (before, after))
+        changed = {day for day in (*old, *new) if digest_of(old.get(day, [])) != digest_of(new.get(day, []))}
+        self._days.setdefault(before.name, set()).update(changed)
+
+    def rebuild(self, unfinished: Collection[str], people: ErasedPeople) -> None:
         """
         Rebuild the files of the windows whose manifests changed.
 
         :param unfinished: ids of sessions that an interrupted run has changed, or was about to.
+        :param people: who is searched in files whose window has no manifest.
         """
-        found = [] if self._dry_run else [f"{TABLES}/{path}" for path in files_below(self._destination / TABLES)]
-        for name in self._manifests.listed() if found else ():
-            paths = [path for path in found if path.endswith(f"/{name.removesuffix('.json')}.parquet")]
+        by_window: dict[str, list[str]] = {}
+        for path in inventory_of(f"{TABLES}/{path}" for path in files_below(self._destination / TABLES)).tables:
+            by_window.setdefault(path.rpartition("/")[2].removesuffix(".parquet") + ".json", []).append(path)
+        names = self._manifests.listed() if by_window else {}
+        for name, paths in by_window.items():
             try:
-                if paths and self._is_affected(name, unfinished):
+                if name not in names:
+                    self._search(paths, people)
+                elif self._dry_run:
+                    self._plan(paths, self._days.get(name, set()))
+                elif self._is_affected(name, unfinished):
                     self._rebuild(name, paths)
             except Exception as error:  # one window stops no other, whatever a store's client raises
                 self._receipt.leave(f"{TABLES} of {name}", reason_of(error), failed=True)
+
+    def _plan(self, paths: Collection[str], days: Collection[date]) -> None:
+        """Count what would be rebuilt, with digests of the files as they are."""
+        for path in paths:
+            if any(f"/day={day.isoformat()}/" in path for day in days):
+                data = self._read(path)
+                self._receipt.add(path, "rebuilt", data, data)
+
+    def _search(self, paths: Collection[str], people: ErasedPeople) -> None:
+        """Report table files that can't be rebuilt, since their window has no manifest, if they have the people."""
+        for path in paths if people else ():
+            try:
+                found = any(people.redacted(text, ids=True)[1] for text in texts_in(self._read(path)))
+            except LessonspaceInputError:  # no pyarrow
+                found = True
+            if found:
+                self._receipt.leave(path, ORPHAN)
 
     def _is_affected(self, name: str, unfinished: Collection[str]) -> bool:
         if f"{MANIFESTS}/{name}" in self._receipt.changes:

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable
 from contextlib import nullcontext
 from datetime import datetime, timedelta, timezone
@@ -14,11 +13,10 @@ from lessonspace_provider.archive.entry import Entry
 from lessonspace_provider.archive.erased_people import ErasedPeople
 from lessonspace_provider.archive.erasure_pass import SessionPass
 from lessonspace_provider.archive.erasure_progress import ErasureProgress
-from lessonspace_provider.archive.erasure_store import KEY_LENGTH, ErasureStore
+from lessonspace_provider.archive.erasure_store import ErasureStore
 from lessonspace_provider.archive.erasure_tables import ErasedTables
 from lessonspace_provider.archive.inventory import inventory_of
 from lessonspace_provider.archive.receipt import Receipt
-from lessonspace_provider.archive.tombstones import Tombstones
 from lessonspace_provider.exceptions import LessonspaceInputError
 from lessonspace_provider.output.files import files_below
 
@@ -66,10 +64,15 @@ class Expirer:
         self._receipt = Receipt("expire", began, parameters)
         self._progress = ErasureProgress(self._store, self._receipt, dry_run=dry_run, now=now)
         reason = f"expired: it ended more than {keep} before it was erased"
-        self._sessions = SessionPass(
-            destination, self._receipt, dry_run=dry_run, record=self._progress.record, reason=reason
-        )
         self._tables = ErasedTables(destination, self._receipt, dry_run=dry_run)
+        self._sessions = SessionPass(
+            destination,
+            self._receipt,
+            dry_run=dry_run,
+            record=self._progress.record,
+            reason=reason,
+            changed=self._tables.note,
+        )
 
     def run(self) -> Receipt:
         """
@@ -84,15 +87,14 @@ class Expirer:
             )
         with nullcontext() if self._dry_run else self._store.locked():
             inventory = inventory_of(found)
-            sessions, _ = self._sessions.check(inventory.manifests)
-            tombstones = self._store.tombstones() or self._new_tombstones()
+            sessions, has_marks = self._sessions.check(inventory.manifests)
+            tombstones = self._store.opened(has_marks=has_marks, dry_run=self._dry_run)
             self._receipt.counts.update(files=len(found), manifests=len(inventory.manifests), sessions=sessions)
             self._progress.begin(tombstones)
             people = ErasedPeople(tombstones.key)
-            self._sessions.run(inventory, people, lambda entry: has_expired(entry, self._before))
-            self._tables.rebuild(self._progress.unfinished)
+            kept = self._sessions.run(inventory, people, lambda entry: has_expired(entry, self._before))
+            if kept:
+                self._receipt.notes.append(f"{len(kept)} files of sessions that no manifest has were kept")
+            self._tables.rebuild(self._progress.unfinished, people)
             self._progress.end()
         return self._receipt
-
-    def _new_tombstones(self) -> Tombstones:
-        return Tombstones(secrets.token_bytes(KEY_LENGTH)) if self._dry_run else self._store.created()

@@ -12,6 +12,8 @@ from typing import Literal, TypedDict
 
 from lessonspace_provider import __version__
 from lessonspace_provider.api.times import write_time
+from lessonspace_provider.archive.erased_people import ErasedPeople
+from lessonspace_provider.archive.tombstones import redacted_path
 
 #: The form of the file.
 VERSION = 1
@@ -40,15 +42,16 @@ class Change(TypedDict):
     """
     A file that was changed.
 
-    ``lines`` are the person's segments or rows, ``names`` their names in other places; ``None`` after a deletion.
+    ``lines`` are the person's segments or rows, ``names`` their names in other places. Sizes and digests are
+    ``None`` after a deletion, and before it where the file could not be read.
     """
 
     path: str
     action: Action
     lines: int
     names: int
-    size_before: int
-    sha256_before: str
+    size_before: int | None
+    sha256_before: str | None
     size_after: int | None
     sha256_after: str | None
 
@@ -73,6 +76,7 @@ class Receipt:
     :param counts: what was searched: files, bytes, manifests, sessions.
     :param sessions: how many were erased and redacted.
     :param continues: times of the interrupted runs that this one completes.
+    :param people: who is taken out of its paths and reasons.
     """
 
     kind: str
@@ -85,6 +89,7 @@ class Receipt:
     left: list[Left] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     continues: list[str] = field(default_factory=list)
+    people: ErasedPeople | None = None
     is_over: bool = False
     ended: datetime | None = None
 
@@ -123,26 +128,32 @@ class Receipt:
         }
 
     def add(
-        self, path: str, action: Action, before: bytes, after: bytes | None, lines: int = 0, names: int = 0
+        self, path: str, action: Action, before: bytes | None, after: bytes | None, lines: int = 0, names: int = 0
     ) -> None:
         """Record a change; a file that changes twice in one run is one change."""
+        path = self._shown(path)
         there = self.changes.pop(path, None)
         self.changes[path] = Change(
             path=path,
             action=action,
             lines=lines + (there["lines"] if there else 0),
             names=names + (there["names"] if there else 0),
-            size_before=there["size_before"] if there else len(before),
-            sha256_before=there["sha256_before"] if there else hashlib.sha256(before).hexdigest(),
-            size_after=None if after is None else len(after),
-            sha256_after=None if after is None else hashlib.sha256(after).hexdigest(),
+            size_before=there["size_before"] if there else size_of(before),
+            sha256_before=there["sha256_before"] if there else digest_of(before),
+            size_after=size_of(after),
+            sha256_after=digest_of(after),
         )
 
     def leave(self, path: str, reason: str, *, failed: bool = False) -> None:
         """Record what was not changed."""
-        left = Left(path=path, reason=reason, failed=failed)
+        if self.people is not None:
+            reason, _ = self.people.redacted(reason, ids=True)
+        left = Left(path=self._shown(path), reason=reason, failed=failed)
         if left not in self.left:
             self.left.append(left)
+
+    def _shown(self, path: str) -> str:
+        return path if self.people is None else redacted_path(path, self.people)
 
     def to_json(self) -> bytes:
         """Convert to the file's content."""
@@ -163,4 +174,37 @@ class Receipt:
             "changed": list(self.changes.values()),
             "left": self.left,
         }
-        return json.dumps(content, ensure_ascii=False, indent=1).encode("utf-8", "backslashreplace")
+        return _encoded(content)
+
+
+def redacted_receipt(data: bytes, people: ErasedPeople) -> bytes | None:
+    """
+    Take people out of the paths and texts of another erasure's receipt.
+
+    :return: its content, unchanged if it has nothing of them; None when it can't be read.
+    """
+    try:
+        read = json.loads(data)
+        for place in (*read["changed"], *read["left"]):
+            place["path"] = redacted_path(place["path"], people)
+        for texts in (read["parameters"], *read["left"]):
+            own = {key: texts[key] for key in ("reason", "reference") if texts.get(key)}
+            texts.update({key: people.redacted(text, ids=True)[0] for key, text in own.items()})
+        read["notes"] = [people.redacted(note, ids=True)[0] for note in read["notes"]]
+    except (ValueError, RecursionError, LookupError, TypeError, AttributeError):
+        return None
+    return data if read == json.loads(data) else _encoded(read)
+
+
+def _encoded(content: object) -> bytes:
+    return json.dumps(content, ensure_ascii=False, indent=1).encode("utf-8", "backslashreplace")
+
+
+def size_of(data: bytes | None) -> int | None:
+    """Give the bytes of a file; None for none."""
+    return None if data is None else len(data)
+
+
+def digest_of(data: bytes | None) -> str | None:
+    """Give the SHA-256 of a file as hexadecimal digits; None for none."""
+    return None if data is None else hashlib.sha256(data).hexdigest()

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -146,3 +146,16 @@ def file_of(table: str, rows: Iterable[Row], metadata: TableMetadata) -> bytes:
     for row in rows:
         file.add(row)
     return file.close()
+
+
+def texts_in(data: bytes) -> Iterator[str]:
+    """
+    Read the texts and numbers in the rows of any Parquet file, some rows at a time.
+
+    :raises LessonspaceInputError: when pyarrow is missing.
+    """
+    check_pyarrow()
+    import pyarrow.parquet as pq
+
+    for batch in pq.ParquetFile(io.BytesIO(data)).iter_batches(batch_size=MOST_ROWS):
+        yield from ("\n".join(map(str, column.to_pylist())) for column in batch.columns)

@@ -30,7 +30,7 @@ VERSION = 1
 ON_REQUEST = "erased on request"
 
 #: Statuses of sessions whose transcript may still come, and then have people whom the entry does not.
-WITHOUT_TRANSCRIPT = ("pending", "failed", "not_attempted", "given_up")
+WITHOUT_TRANSCRIPT = ("pending", "failed", "not_attempted", "given_up", "not_eligible")
 
 _FIELD = re.compile("[a-z0-9_]+")
 
@@ -194,8 +194,8 @@ def redacted_entry(entry: Entry, people: ErasedPeople) -> Entry:
     has_files = bool(entry.files or entry.summary)  # which are moved when its path changes
     changed = replace(
         entry,
-        path=entry.path if has_files else redacted_path(entry.path, entry.session_id, people),
-        roles={user: role for user, role in entry.roles.items() if people.mode_of_id(user) is None},
+        path=entry.path if has_files else redacted_path(entry.path, people),
+        roles={user: people.redacted(role)[0] for user, role in entry.roles.items() if people.mode_of_id(user) is None},
         name=_without(people, entry.name),
         reason=_without(people, entry.reason),
         added={key: without_people(value, people) for key, value in entry.added.items()},
@@ -207,15 +207,8 @@ def redacted_entry(entry: Entry, people: ErasedPeople) -> Entry:
     return replace(changed, erased_people=sorted({*(entry.erased_people or ()), *people.marks}))
 
 
-def redacted_path(path: str, session_id: str, people: ErasedPeople) -> str:
-    """Take names and ids out of a path, for those whose template has names of sessions; the session's id stays."""
-    before, own, behind = path.partition(session_id)
-    if not own:
-        return _redacted_parts(path, people)
-    return own.join(_redacted_parts(part, people) for part in (before, behind))
-
-
-def _redacted_parts(path: str, people: ErasedPeople) -> str:
+def redacted_path(path: str, people: ErasedPeople) -> str:
+    """Take names and ids out of a path, for those whose template has names of sessions; uuids and dates stay."""
     return "/".join(_redacted_part(part, people) for part in path.split("/"))
 
 
@@ -233,6 +226,8 @@ def without_people(value: object, people: ErasedPeople) -> object:
         return {key: without_people(item, people) for key, item in _others(value.items(), people)}
     if isinstance(value, (list, tuple)):
         return [without_people(item, people) for item in value]
+    if isinstance(value, float) and value.is_integer():
+        return value if without_people(int(value), people) is not None else None
     return None if _is_long_id(value) and people.mode_of_id(value) else value
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import wraps
@@ -260,6 +261,39 @@ def files_below(folder: ObjectStoragePath) -> dict[str, str | None]:
 def _fingerprint(info: Mapping[str, object]) -> str | None:
     found = [f"{field}={info[field]}" for field in _CHANGED_BY_A_WRITE if info.get(field) is not None]
     return " ".join([f"size={info.get('size')}", *found]) if found else None
+
+
+def is_link(path: ObjectStoragePath) -> bool:
+    """Whether a path on a local disk is a symbolic link."""
+    return is_local(path) and Path(path.path).is_symlink()
+
+
+def is_too_long(path: ObjectStoragePath) -> bool:
+    """Whether a file has more bytes than are read."""
+    try:
+        size = _filesystem(path).info(path.path).get("size")
+    except Exception:  # whatever a store's client raises
+        return False
+    return size is not None and size > LONGEST_READ
+
+
+def folders_below(folder: ObjectStoragePath) -> list[str]:
+    """List the folders below a folder on a local disk, the deepest first; other stores have none."""
+    if not is_local(folder):
+        return []
+    root = Path(folder.path)
+    return [str(Path(path).relative_to(root)) for path, _, _ in os.walk(root, topdown=False) if Path(path) != root]
+
+
+def remove_if_empty(folder: ObjectStoragePath) -> bool:
+    """Remove a folder on a local disk if it is empty; return whether it was."""
+    try:
+        if not is_local(folder):
+            return False
+        Path(folder.path).rmdir()
+    except OSError:
+        return False
+    return True
 
 
 def remove_files(paths: Sequence[ObjectStoragePath]) -> None:
