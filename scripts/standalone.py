@@ -66,6 +66,8 @@ def airflow_settings(*, home: Path, dags_folder: Path, port: int, jwt_secret: st
     return {
         "AIRFLOW__API__HOST": "127.0.0.1",
         "AIRFLOW__API__PORT": str(port),
+        # The default of 3.0 is 4, and on a busy machine their parent ends those that take over 5 seconds to start.
+        "AIRFLOW__API__WORKERS": "1",
         "AIRFLOW__API__BASE_URL": url,
         "AIRFLOW__API_AUTH__JWT_SECRET": jwt_secret,
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
