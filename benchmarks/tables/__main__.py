@@ -17,7 +17,7 @@ import json
 import logging
 import os
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -25,9 +25,9 @@ from statistics import median
 from tempfile import TemporaryDirectory
 
 from benchmarks.shared.report import Target, machine, options_of, publish, table, targets_list, wrapped
-from benchmarks.shared.servers import NO_SESSIONS, RunningSandbox, lessonspace_connection, sandbox
+from benchmarks.shared.servers import NO_SESSIONS, sandbox
 from benchmarks.tables.cost import Cost, be_silent, night_cost
-from benchmarks.tables.nights import LATE_BY, LATE_NIGHT, Size, fill, run_nights, window_of
+from benchmarks.tables.nights import FORK, LATE_BY, LATE_NIGHT, Nights, Size, fill, nights_alone, window_of
 from benchmarks.tables.queries import largest_difference, query_seconds
 from scripts.progress import Progress
 
@@ -39,8 +39,8 @@ DISTRIBUTIONS = ("airflow-provider-lessonspace", "apache-airflow", "pyarrow", "d
 FULL = Size(nights=30, sessions=200, kills=50, faulty_nights=2)
 QUICK = Size(nights=6, sessions=12, kills=6, faulty_nights=1)
 
-#: Requests a second of the nights that are timed, and of the others.
-RATE, FULL_SPEED = 5, 1_000
+#: Requests a second of the nights that are timed.
+RATE = 5
 
 #: How often a night is timed in each way.
 REPEATS = 2
@@ -52,7 +52,7 @@ Cost: a night of {sessions} sessions, archived {repeats} times in each way, each
 archive and a sandbox of its own that accepts {rate} calls a second; the four ways run at the same time. Seconds are
 those of the task's work, the median counts.
 
-Calls: {nights} nights of {sessions} sessions, of which every tenth has no transcript, archived with tables and without.
+Calls: {nights} nights of {sessions} sessions, of which every 20th has no transcript, archived with tables and without.
 
 Agreement: the same nights with tables. Runs are killed at random moments, and in the last {faulty} nights a fifth of
 all answers is faulty. After each night, the rows are compared with the manifests. A transcript of one night comes
@@ -72,21 +72,16 @@ def main() -> int:
         os.environ["AIRFLOW_HOME"] = str(folder / "airflow")
         places = {"disk": f"file://{folder}", "S3": f"s3://aws_default@{bucket}"}
         costs = measured_costs(folder, places, size, progress)
-        with sandbox(folder / "nights", FULL_SPEED, *NO_SESSIONS) as server:
-            os.environ["AIRFLOW_CONN_LESSONSPACE_DEFAULT"] = lessonspace_connection(server, FULL_SPEED)
-            targets = [
-                *[target for place in places for target in judged_costs(place, costs, in_time=not options.quick)],
-                judged_calls(server, places["disk"], size, progress),
-                *[target for place, url in places.items() for target in nights_of(server, place, url, size, progress)],
-            ]
+        nights = all_nights(folder, places, size, progress)
+        targets = [
+            *[target for place in places for target in judged_costs(place, costs, in_time=not options.quick)],
+            judged_calls(nights["quiet, without"], nights["quiet"]),
+            *[target for place in places for target in judged_nights(place, nights[place], size)],
+        ]
         for place, url in places.items():
             seconds = min(query_seconds(f"{url}/archive") for _ in range(3))
-            targets.append(
-                Target(
-                    f"{place}: one line of DuckDB over all nights in {seconds:.2f} s, at most {MOST_QUERY_SECONDS:g} s",
-                    seconds <= MOST_QUERY_SECONDS,
-                )
-            )
+            text = f"{place}: one line of DuckDB over all nights in {seconds:.2f} s, at most {MOST_QUERY_SECONDS:g} s"
+            targets.append(Target(text, seconds <= MOST_QUERY_SECONDS))
         compared, difference = largest_difference(folder / "archive")
     text = f"talk shares of {compared} people within {difference:.5%} of the reference, at most {MOST_DIFFERENCE:.1%}"
     targets.append(Target(text, compared > 0 and difference <= MOST_DIFFERENCE))
@@ -177,23 +172,36 @@ def judged_costs(place: str, costs: Costs, *, in_time: bool) -> list[Target]:
     return targets
 
 
-def judged_calls(server: RunningSandbox, url: str, size: Size, progress: Progress) -> Target:
-    """Run all nights undisturbed, with tables and without, and compare the calls of each night."""
-    quiet = replace(size, kills=0, faulty_nights=0)
-    calls = {}
-    for tables in (False, True):
-        calls[tables] = run_nights(server, f"{url}/quiet-{tables}", quiet, tables=tables).calls
-        progress.say(f"{size.nights} nights {'with' if tables else 'without'} tables: {sum(calls[tables])} calls")
-    text = (
-        f"in each of {size.nights} nights as many calls as without tables: {sum(calls[True])} and {sum(calls[False])}"
-    )
-    return Target(text, calls[True] == calls[False])
+def all_nights(folder: Path, places: Mapping[str, str], size: Size, progress: Progress) -> dict[str, Nights]:
+    """Run the nights several times, two of them at the same time, each in a process and with a sandbox of its own."""
+    quiet, disk = replace(size, kills=0, faulty_nights=0), places["disk"]
+    jobs = {
+        "S3": (f"{places['S3']}/archive", size, True),
+        "disk": (f"{disk}/archive", size, True),
+        "quiet": (f"{disk}/quiet", quiet, True),
+        "quiet, without": (f"{disk}/quiet-without", quiet, False),
+    }
+    with ProcessPoolExecutor(2, mp_context=FORK) as pool:
+        environment = {name: value for name, value in os.environ.items() if name.startswith("AIRFLOW_")}
+        begun = {
+            pool.submit(nights_alone, environment, folder / f"nights, {name}", *job): name for name, job in jobs.items()
+        }
+        done = {}
+        for future in as_completed(begun):
+            done[begun[future]] = future.result()
+            progress.say(f"{size.nights} nights, {begun[future]}: {future.result().killed} runs killed")
+    return done
 
 
-def nights_of(server: RunningSandbox, place: str, url: str, size: Size, progress: Progress) -> list[Target]:
-    """Run all nights with kills and faults, and judge whether the tables agreed with the manifests."""
-    done = run_nights(server, f"{url}/archive", size, tables=True)
-    progress.say(f"{size.nights} nights on {place}: {done.killed} runs killed")
+def judged_calls(without: Nights, with_tables: Nights) -> Target:
+    """Compare the calls of each night of two runs that nothing disturbed."""
+    calls = f"{sum(with_tables.calls)} and {sum(without.calls)} in all"
+    text = f"in each of {len(without.calls)} nights as many calls as without tables: {calls}"
+    return Target(text, with_tables.calls == without.calls)
+
+
+def judged_nights(place: str, done: Nights, size: Size) -> list[Target]:
+    """Judge whether the tables agreed with the manifests, in spite of kills and faults."""
     late, own = (window_of(night)[0].date().isoformat() for night in (LATE_NIGHT, LATE_NIGHT + LATE_BY))
     agree = (
         f"{place}: rows equal manifests after each of {size.nights} nights, with {done.killed} of {size.kills} runs "

@@ -77,9 +77,9 @@ def night_cost(
 
 
 def calls_of(server: RunningSandbox) -> int:
-    """Count all calls that a sandbox has had."""
+    """Count the calls that a sandbox has answered: none that came too early, on a busy machine, and was repeated."""
     state = server.control.state()
-    return state.api_calls + state.store_calls
+    return state.api_calls + state.store_calls - state.refused
 
 
 def main(destination: str, window_start: str, window_end: str, tables: str) -> None:

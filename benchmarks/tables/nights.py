@@ -13,11 +13,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from multiprocessing.synchronize import Event
+from pathlib import Path
 from typing import Any
 
 import time_machine
 
-from benchmarks.shared.servers import RunningSandbox
+from benchmarks.shared.servers import NO_SESSIONS, RunningSandbox, lessonspace_connection, sandbox
 from benchmarks.tables.cost import archive_window, be_silent, calls_of
 from lessonspace_provider.exceptions import LessonspaceError
 from lessonspace_provider.sandbox.messages import NewSession
@@ -27,6 +28,9 @@ FIRST_NIGHT = datetime(2026, 9, 7, tzinfo=timezone.utc)
 
 #: The night one of whose transcripts comes three nights late.
 LATE_NIGHT, LATE_BY = 1, 3
+
+#: Requests a second, more than are ever made.
+FULL_SPEED = 1_000
 
 #: How many runs of a night are started at most for each that is to be killed: some end before.
 MOST_ATTEMPTS = 4
@@ -42,7 +46,7 @@ class Size:
     How much is archived.
 
     :param nights: windows of a day, from midnight to midnight in UTC.
-    :param sessions: of each night; every tenth has no transcript.
+    :param sessions: of each night; every 20th has no transcript.
     :param kills: runs that are killed.
     :param faulty_nights: nights in which a fifth of all answers is faulty.
     """
@@ -85,11 +89,25 @@ def fill(server: RunningSandbox, night: int, sessions: int) -> None:
     new = []
     for number in range(sessions):
         end = start + DAY * (number + 1) / (sessions + 2)
-        kind: dict[str, Any] = {"transcript": "never"} if number % 10 == 9 else {"transcript": "ready"}
+        kind: dict[str, Any] = {"transcript": "never"} if number % 20 == 9 else {"transcript": "ready"}
         if (night, number) == (LATE_NIGHT, 0):
             kind = {"transcript_delay": (LATE_BY + 0.5) * DAY.total_seconds()}
         new.append(NewSession(end - 45 * MINUTE, end, **kind))
     server.control.add_sessions(new)
+
+
+def nights_alone(environment: dict[str, str], folder: Path, destination: str, size: Size, tables: bool) -> Nights:
+    """
+    Run nights with a sandbox of their own.
+
+    :param environment: of Airflow.
+    :param folder: for the sandbox.
+    """
+    os.environ.update(environment)
+    be_silent()
+    with sandbox(folder, FULL_SPEED, *NO_SESSIONS) as server:
+        os.environ["AIRFLOW_CONN_LESSONSPACE_DEFAULT"] = lessonspace_connection(server, FULL_SPEED)
+        return run_nights(server, destination, size, tables=tables)
 
 
 def run_nights(server: RunningSandbox, destination: str, size: Size, *, tables: bool, seed: int = 1) -> Nights:
