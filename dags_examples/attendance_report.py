@@ -14,6 +14,8 @@ Airflow Variables:
   may read the files.
 - `lessonspace_timetable`, optional: the timetable of `class_launch`, or else the sample beside this file.
 - `lessonspace_late_minutes`, optional: how much later one may come to a lesson without being named; 5.
+- `lessonspace_archive`, optional: the folder of an archive with `tables=True`, from which the report has the minutes of
+  talk. Airflow then needs the package `pyarrow`.
 
 A session counts for the lesson whose room `class_launch` made, if it was in part within the lesson's time. A session
 without a lesson counts in the week in which it ended. People are matched to the timetable by name and e-mail address.
@@ -30,7 +32,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -47,6 +49,7 @@ from attendance.figures import make_report, week_name
 from attendance.lessons import Session, planned_lessons, week_before
 from attendance.page import as_page
 from attendance.sheet import as_csv
+from attendance.talk import Talk, talk_of_days
 from class_timetable import timetable_file
 
 if TYPE_CHECKING:
@@ -104,6 +107,15 @@ def late_minutes() -> float:
     return minutes
 
 
+def week_talk(begin: datetime, end: datetime) -> Talk:
+    """Read how long people talked in the sessions of a week, a day more on both sides; nothing without an archive."""
+    archive = Variable.get("lessonspace_archive", default=None)
+    if not archive:
+        return {}
+    days = (moment.astimezone(timezone.utc).date() for moment in (begin - timedelta(days=1), end + timedelta(days=1)))
+    return talk_of_days(ObjectStoragePath(archive), *days)
+
+
 @contextmanager
 def only_for_the_owner() -> Iterator[None]:
     """Create local files that only the owner may read."""
@@ -150,6 +162,7 @@ with DAG(
             end=end,
             late_after=late_after,
             refused=refused,
+            talk=week_talk(begin, end),
         )
         files = {"csv": as_csv(counted), "html": as_page(counted, SCHOOL_TIME)}
         paths = {kind: folder / f"attendance-{week_name(counted)}.{kind}" for kind in files}

@@ -9,9 +9,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from operator import itemgetter
 from statistics import fmean
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from attendance.lessons import STUDENT, TEACHER, Person, PlannedLesson, Session, folded, has_times, lesson_label
+from attendance.talk import Talk
 from lessonspace_provider.attendance import (
     Attendance,
     Presence,
@@ -52,6 +54,7 @@ class Row:
     :param minutes: in all sessions of the week.
     :param billable: of the sessions they were in, all of each.
     :param unsure: in how many sessions their times are not sure.
+    :param talk: minutes in the sessions of which the archive has a transcript; None without such a session.
     """
 
     kind: str
@@ -66,6 +69,7 @@ class Row:
     minutes: float = 0.0
     billable: float = 0.0
     unsure: int = 0
+    talk: float | None = None
 
     @property
     def percent(self) -> float | None:
@@ -112,6 +116,7 @@ class Report:
     :param known: how to find the people of the timetable.
     :param notes: what is not sure or not counted: whom or what it is about, and last what it is.
     :param unbilled: of how many sessions the billable minutes are unknown.
+    :param talk: how long people talked; empty where that is not known.
     """
 
     begin: datetime
@@ -119,6 +124,7 @@ class Report:
     late_after: float
     lessons: list[PlannedLesson]
     refused: list[str]
+    talk: Talk
     rows: dict[tuple[str, object], Row] = field(default_factory=dict)
     missed: list[tuple[PlannedLesson, str]] = field(default_factory=list)
     unclear: list[tuple[PlannedLesson, str]] = field(default_factory=list)
@@ -159,6 +165,7 @@ def make_report(
     end: datetime,
     late_after: float,
     refused: Iterable[str] = (),
+    talk: Talk = MappingProxyType({}),
 ) -> Report:
     """
     Count a week.
@@ -171,8 +178,10 @@ def make_report(
     :param begin: of the week, aware, in the school's zone; ``end`` likewise.
     :param late_after: how many minutes after its start one may come to a lesson.
     :param refused: which rows of the timetable can't be read, and why.
+    :param talk: how long people talked.
     """
-    report = Report(begin, end, late_after, [lesson for lesson in lessons if lesson.start >= begin], list(refused))
+    own = [lesson for lesson in lessons if lesson.start >= begin]
+    report = Report(begin, end, late_after, own, list(refused), talk)
     for lesson in report.lessons:
         for kind, person in ((TEACHER, lesson.teacher), *((STUDENT, student) for student in lesson.students)):
             report.rows.setdefault((kind, person), Row(kind, person.name, person.email)).planned += 1
@@ -290,6 +299,9 @@ def _add_session(
         row.minutes += sum(presence.minutes for presence in people)
         row.billable += billable or 0
         row.unsure += bool(doubts)
+        keys = [(str(session.get("uuid")), presence.user_id) for presence in people]
+        if talked := [report.talk[key] for key in keys if key in report.talk]:
+            row.talk = (row.talk or 0) + sum(talked)
         report.notes += [(row.name, where, DOUBTS[doubt]) for doubt in sorted(doubts)]
     if there and not present.rows_of_nobody:
         return there, set()

@@ -26,6 +26,7 @@ COLUMNS = [
     "minutes",
     "billable_minutes",
     "sessions_unsure",
+    "talk_minutes",
 ]
 
 
@@ -43,11 +44,12 @@ def as_csv(report: Report) -> bytes:
     for row in report.people(TEACHER) + report.people(STUDENT) + report.people(STRANGER, GUEST):
         counts = [row.planned, row.held if row.kind == STUDENT else None, row.attended] if row.planned else [None] * 3
         figures = [row.percent, row.late if row.planned else None, row.average_lateness, row.worst_lateness]
-        cells = (week, row.kind, row.name, row.email, *counts, *figures, row.minutes, row.billable, row.unsure)
+        sums = [row.minutes, row.billable, row.unsure, row.talk]
+        cells = (week, row.kind, row.name, row.email, *counts, *figures, *sums)
         writer.writerow(_cell(value) for value in cells)
     for other in report.others:
         minutes = (other.end - other.start) / timedelta(minutes=1) if other.start and other.end else None
-        cells = (week, "session without a lesson", other.room, *[None] * 8, minutes, other.billable, None)
+        cells = (week, "session without a lesson", other.room, *[None] * 8, minutes, other.billable, None, None)
         writer.writerow(_cell(value) for value in cells)
     return file.getvalue().encode("utf-8-sig", "replace")  # half a character in a name must not stop the report
 

@@ -14,6 +14,7 @@ from attendance.page import as_page
 from attendance.sheet import COLUMNS
 
 from lessonspace_provider.hooks.lessonspace import LessonspaceHook
+from lessonspace_provider.operators.archive import LessonspaceArchiveTranscriptsOperator
 from tests.attendance_week import ADA, BEN, EVE, GUEL, LONDON, MONDAY, NEXT_MONDAY, a_lesson, a_session, count
 from tests.integration.browser import SCREENSHOTS
 from tests.integration.conftest import load_dag
@@ -66,19 +67,46 @@ def play(control, launch_id, start, *events):
     control.advance_clock(60)
 
 
+def archive_with_talk(control, destination, launch_id, seconds):
+    """Archive Monday; in one of its lessons the given users talk for so many seconds."""
+    (session_id,) = (session.session_id for session in control.sessions() if session.launch_id == launch_id)
+    segments = [
+        {
+            "start_time": 0.0,
+            "end_time": length,
+            "user": {"id": user_id, "name": "A"},
+            "breakout_id": "main",
+            "text": "well",
+        }
+        for user_id, length in seconds.items()
+    ]
+    control.set_transcript(session_id, "ready", segments=segments)
+    LessonspaceArchiveTranscriptsOperator(
+        task_id="archive",
+        destination=destination,
+        window_start=MONDAY,
+        window_end=MONDAY + timedelta(days=1),
+        formats=["json"],
+        tables=True,
+    ).execute({})
+
+
 def figures(path):
     """Give the CSV's figures of everybody."""
     rows = csv.DictReader(io.StringIO(path.read_bytes().decode("utf-8-sig"), newline=""))
     return {(row["kind"], row["name"]): [row[column] for column in COLUMNS[4:]] for row in rows}
 
 
-def test_a_known_week_has_these_figures_and_no_name_in_xcom_or_log(run_dag, xcom, school, tmp_path, all_said):
+def test_a_known_week_has_these_figures_and_no_name_in_xcom_or_log(
+    run_dag, xcom, school, tmp_path, all_said, monkeypatch
+):
     """
     A small week.
 
     Monday's maths: Ada from 0 to 45; Ben from 10 to 20 and, back again, from 25 to 45; Gül from 0 to 40; Noa is absent.
     Tuesday's: Ada comes 12 minutes late, to 45; Ben from 0 to 45, Gül and Noa are absent. Wednesday's English: nobody.
-    Thursday: a session of a stranger and a guest, of an hour, without a lesson.
+    Thursday: a session of a stranger and a guest, of an hour, without a lesson. Only of Monday's maths there is a
+    transcript: Ada talks for 90 seconds, Ben for 33.
     """
     control, monday, tuesday = school(MONDAY), MONDAY.replace(hour=9), MONDAY.replace(hour=9) + timedelta(days=1)
     first, second = "maths-2026-11-09", "maths-2026-11-10"
@@ -94,6 +122,9 @@ def test_a_known_week_has_these_figures_and_no_name_in_xcom_or_log(run_dag, xcom
     end = thursday + timedelta(minutes=60, seconds=30)
     control.add_session(thursday, end, users=[STRANGER], guests=1, name="Chess")
 
+    archive_with_talk(control, f"file://{tmp_path}/archive", first, {ada: 90, ben: 33})
+    monkeypatch.setenv("AIRFLOW_VAR_LESSONSPACE_ARCHIVE", f"file://{tmp_path}/archive")
+
     run = run_dag(the_dag(), NEXT_MONDAY + timedelta(hours=5))
     table, page = (tmp_path / "reports" / f"attendance-2026-W46.{kind}" for kind in ("csv", "html"))
     assert xcom(run, "report") == {
@@ -107,17 +138,17 @@ def test_a_known_week_has_these_figures_and_no_name_in_xcom_or_log(run_dag, xcom
         "sessions_without_a_lesson": 1,
         "billable_minutes": 151.5,
     }
-    # planned, held, attended, %, times late, average and worst lateness, minutes, billable, sessions unsure
+    # planned, held, attended, %, times late, average and worst lateness, minutes, billable, sessions unsure, talk
     # A session ends 30 s after the last one left: two of 45.5 minutes are billed, and one of 60.5.
     assert figures(table) == {
-        ("teacher", ADA.name): ["2", "", "2", "", "1", "6.0", "12.0", "78.0", "91.0", "0"],
-        ("teacher", EVE.name): ["1", "", "0", "", "0", "", "", "0.0", "0.0", "0"],
-        ("student", BEN.name): ["3", "2", "2", "100.0", "1", "5.0", "10.0", "75.0", "91.0", "0"],
-        ("student", GUEL.name): ["2", "2", "1", "50.0", "0", "0.0", "0.0", "40.0", "45.5", "0"],
-        ("student", NOA.name): ["2", "2", "0", "0.0", "0", "", "", "0.0", "0.0", "0"],
-        ("not in the timetable", f"'{STRANGER}"): ["", "", "", "", "", "", "", "60.0", "60.5", "0"],
-        ("guest", "Guest 1"): ["", "", "", "", "", "", "", "60.0", "60.5", "0"],
-        ("session without a lesson", "Chess"): ["", "", "", "", "", "", "", "60.5", "60.5", ""],
+        ("teacher", ADA.name): ["2", "", "2", "", "1", "6.0", "12.0", "78.0", "91.0", "0", "1.5"],
+        ("teacher", EVE.name): ["1", "", "0", "", "0", "", "", "0.0", "0.0", "0", ""],
+        ("student", BEN.name): ["3", "2", "2", "100.0", "1", "5.0", "10.0", "75.0", "91.0", "0", "0.6"],
+        ("student", GUEL.name): ["2", "2", "1", "50.0", "0", "0.0", "0.0", "40.0", "45.5", "0", "0.0"],
+        ("student", NOA.name): ["2", "2", "0", "0.0", "0", "", "", "0.0", "0.0", "0", ""],
+        ("not in the timetable", f"'{STRANGER}"): ["", "", "", "", "", "", "", "60.0", "60.5", "0", ""],
+        ("guest", "Guest 1"): ["", "", "", "", "", "", "", "60.0", "60.5", "0", ""],
+        ("session without a lesson", "Chess"): ["", "", "", "", "", "", "", "60.5", "60.5", "", ""],
     }
     for path in (table, page):
         assert path.stat().st_mode & 0o777 == 0o600
@@ -159,9 +190,9 @@ def test_a_week_with_odd_ends_has_these_figures_when_it_is_asked_for_by_hand(sch
     assert run.state == "success"
     table, page = (tmp_path / "reports" / f"attendance-2026-W13.{kind}" for kind in ("csv", "html"))
     found = figures(table)  # the sandbox bills nobody who was alone
-    assert found["teacher", ADA.name] == ["2", "", "1", "", "0", "12.0", "12.0", "32.5", "0.0", "0"]
-    assert found["teacher", EVE.name] == ["2", "", "1", "", "0", "0.0", "0.0", "69.5", "70.0", "0"]
-    assert found["student", BEN.name] == ["4", "2", "1", "50.0", "0", "0.0", "0.0", "99.0", "70.0", "0"]
+    assert found["teacher", ADA.name] == ["2", "", "1", "", "0", "12.0", "12.0", "32.5", "0.0", "0", ""]
+    assert found["teacher", EVE.name] == ["2", "", "1", "", "0", "0.0", "0.0", "69.5", "70.0", "0", ""]
+    assert found["student", BEN.name] == ["4", "2", "1", "50.0", "0", "0.0", "0.0", "99.0", "70.0", "0", ""]
     assert {name for kind, name in found if kind == "session without a lesson"} == {"alone", "first", "last"}
     assert "homework</bdi>: still running" in page.read_text()
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -10,6 +11,7 @@ import attendance_report
 import class_timetable
 import pytest
 
+from lessonspace_provider.archive.table_files import TableMetadata, file_of
 from tests.attendance_week import MONDAY, NEXT_MONDAY
 
 
@@ -97,3 +99,29 @@ def test_rows_of_the_timetable_that_cannot_be_read_are_counted_in_the_result(rep
     assert (result["rows_refused"], result["lessons_planned"]) == (1, 0)
     (page,) = report.folder.glob("*.html")
     assert "line 2, column days: &#39;Mondy&#39; is no weekday" in page.read_text()
+
+
+def test_talk_is_read_from_the_tables_of_the_weeks_days(variables, tmp_path):
+    def write(day, *rows):
+        folder = tmp_path / "archive" / "tables" / "people" / f"day={day:%Y-%m-%d}"
+        folder.mkdir(parents=True, exist_ok=True)
+        rows = [(session_id, user_id, None, "Ann", seconds, 0) for session_id, user_id, seconds in rows]
+        (folder / f"{len(list(folder.iterdir()))}.parquet").write_bytes(file_of("people", rows, TableMetadata("")))
+        (folder / "_SUCCESS").touch()
+
+    variables["lessonspace_archive"] = f"file://{tmp_path}/archive"
+    assert attendance_report.week_talk(MONDAY, NEXT_MONDAY) == {}
+    write(MONDAY, ("a", 1, 90.0), ("a", 2, 0.0), ("a", None, 60.0), ("not archived", 1, None))
+    write(MONDAY, ("b", 1, 30.0))
+    write(MONDAY - timedelta(days=1), ("c", 1, 6.0))
+    write(NEXT_MONDAY, ("d", 1, 6.0))
+    write(MONDAY - timedelta(days=9), ("e", 1, 6.0))
+    assert attendance_report.week_talk(MONDAY, NEXT_MONDAY) == {
+        ("a", 1): 1.5,
+        ("a", 2): 0.0,
+        ("b", 1): 0.5,
+        ("c", 1): 0.1,
+        ("d", 1): 0.1,
+    }
+    del variables["lessonspace_archive"]
+    assert attendance_report.week_talk(MONDAY, NEXT_MONDAY) == {}

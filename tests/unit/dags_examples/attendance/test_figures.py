@@ -40,6 +40,28 @@ def renamed(person, name=None, email=None):
     return Person(person.name if name is None else name, person.email if email is None else email)
 
 
+def test_talk_is_the_sum_over_the_sessions_that_have_a_transcript():
+    lessons = [a_lesson(number, students=(BEN, GUEL)) for number in (1, 2, 3)]
+    sessions = {lesson.launch_id: [a_session(lesson, A, B, G, guests=["g"])] for lesson in lessons}
+    ada, ben, stranger = user_id(ADA), user_id(BEN), 5
+    talk = {("l1-0", ada): 20.5, ("l1-0", ben): 0.0, ("l2-0", ada): 1.25, ("l1-0", stranger): 9.0, ("x", ben): 4.0}
+    report = count(lessons, sessions, talk=talk)
+    assert {row.name: row.talk for row in report.rows.values()} == {
+        ADA.name: 21.75,
+        BEN.name: 0.0,
+        GUEL.name: None,
+        "Guest 1": None,
+    }
+    page, table = as_page(report, "Europe/London").decode(), as_csv(report).decode("utf-8-sig")
+    assert page.count("Minutes of talk</th>") == 2
+    assert '<td class="n">21.8</td>' in page
+    assert [line.rpartition(",")[2] for line in table.splitlines()] == ["talk_minutes", "21.8", "0.0", "", ""]
+
+
+def test_a_report_without_an_archive_has_no_column_of_talk():
+    assert "Minutes of talk" not in as_page(count([MATHS], {"l1": [a_session(MATHS, A, B)]}), "UTC").decode()
+
+
 TAUGHT = {
     "everybody came": ([A, B, G], {}, []),
     "one is absent": ([A, B], {"Gül Öz": SURE}, []),
