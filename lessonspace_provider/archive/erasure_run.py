@@ -68,6 +68,7 @@ class Eraser:
     :param order: who is erased, and how.
     :param log: for progress; it gets no names.
     :param dry_run: search only, and write nothing.
+    :param run: the task, for the receipt.
     """
 
     def __init__(
@@ -77,6 +78,7 @@ class Eraser:
         *,
         log: Log,
         dry_run: bool = False,
+        run: str | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
     ) -> None:
         self._destination = destination
@@ -92,7 +94,7 @@ class Eraser:
             "dry_run": dry_run,
             "reference": order.reference,
         }
-        self._receipt = Receipt("erase", now(), parameters)
+        self._receipt = Receipt("erase", now(), parameters, str(destination), run)
         self._progress = ErasureProgress(self._store, self._receipt, dry_run=dry_run, now=now)
         self._others = OtherFiles(destination, self._receipt, dry_run=dry_run)
         self._tables = ErasedTables(destination, self._receipt, dry_run=dry_run)
@@ -163,7 +165,7 @@ class Eraser:
             with_ids = [f"{mode}:{mark}" for user_id in ids for mark in marks_of_id(key, user_id)]
             names |= self._known_of(ErasedPeople(key, [*own, *with_ids]), inventory)[0]
         if order.user_ids and not (names or order.names):
-            self._note("no name of the user ids is known, so what others say was not searched: give names")
+            self._note("no name of the user ids is known, so no text was searched for a name: give names")
         new = {f"{mode}:{mark}" for user_id in ids for mark in marks_of_id(key, user_id)}
         new |= {f"{mode}:{mark}" for name in names for mark in marks_of_name(key, name)}
         if ids:

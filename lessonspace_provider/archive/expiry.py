@@ -41,6 +41,7 @@ class Expirer:
     :param destination: the archive's folder.
     :param keep: how long after its end a session is kept.
     :param dry_run: search only, and write nothing.
+    :param run: the task, for the receipt.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class Expirer:
         keep: timedelta,
         *,
         dry_run: bool = False,
+        run: str | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
     ) -> None:
         began = now()
@@ -61,7 +63,7 @@ class Expirer:
             "ended_before": write_time(self._before),
             "dry_run": dry_run,
         }
-        self._receipt = Receipt("expire", began, parameters)
+        self._receipt = Receipt("expire", began, parameters, str(destination), run)
         self._progress = ErasureProgress(self._store, self._receipt, dry_run=dry_run, now=now)
         reason = f"expired: it ended more than {keep} before it was erased"
         self._tables = ErasedTables(destination, self._receipt, dry_run=dry_run)

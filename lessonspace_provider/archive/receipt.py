@@ -18,6 +18,22 @@ from lessonspace_provider.archive.tombstones import redacted_path
 #: The form of the file.
 VERSION = 1
 
+#: What an archive still has of erased people and sessions.
+KEPT = (
+    "the account of each session in the manifests, without the person: uuid, times, status, roles of others",
+    "keyed hashes of ids and names, in erasures/tombstones.json and the manifests: later runs need them to honour it",
+    "salted hashes in accounts of bulk tasks",
+)
+
+#: Where no erasure of an archive searches.
+NOT_SEARCHED = (
+    "files outside of the destination: copies, exports, other archives, accounts and lists of other tasks, mails",
+    "versions and backups of the destination's store",
+    "Airflow's database and logs: XCom, rendered fields, params of runs, events",
+    "Lessonspace: users, sessions, recordings, chats, transcripts, summaries",
+    "names in a form that was not given, such as a nickname or a misspelt one",
+)
+
 #: ``nothing_found``: no file changed, and nothing was left. ``incomplete``: something could not be written or read; run
 #: the task again. ``in_progress``: the run was killed; the next one completes it.
 ReceiptStatus = Literal["in_progress", "done", "nothing_found", "incomplete"]
@@ -72,6 +88,8 @@ class Receipt:
     :param kind: ``erase`` or ``expire``.
     :param time: when it began, aware.
     :param parameters: those of the run that name no person.
+    :param destination: the archive's folder.
+    :param run: the task that ran it; None outside of Airflow.
     :param searched: the ids and names that were given.
     :param counts: what was searched: files, bytes, manifests, sessions.
     :param sessions: how many were erased and redacted.
@@ -82,6 +100,8 @@ class Receipt:
     kind: str
     time: datetime
     parameters: dict[str, object]
+    destination: str = ""
+    run: str | None = None
     searched: list[Searched] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
     sessions: dict[str, bool] = field(default_factory=dict)
@@ -146,14 +166,15 @@ class Receipt:
 
     def leave(self, path: str, reason: str, *, failed: bool = False) -> None:
         """Record what was not changed."""
-        if self.people is not None:
-            reason, _ = self.people.redacted(reason, ids=True)
-        left = Left(path=self._shown(path), reason=reason, failed=failed)
+        left = Left(path=self._shown(path), reason=self._said(reason), failed=failed)
         if left not in self.left:
             self.left.append(left)
 
     def _shown(self, path: str) -> str:
         return path if self.people is None else redacted_path(path, self.people)
+
+    def _said(self, text: str) -> str:
+        return text if self.people is None else self.people.redacted(text, ids=True)[0]
 
     def to_json(self) -> bytes:
         """Convert to the file's content."""
@@ -164,6 +185,8 @@ class Receipt:
             "status": self.status,
             "time": write_time(self.time),
             "ended": self.ended and write_time(self.ended),
+            "run": self.run and self._said(self.run),
+            "destination": self._shown(self.destination),
             "parameters": self.parameters,
             "given": self.searched,
             "searched": dict(self.counts),
@@ -173,6 +196,8 @@ class Receipt:
             "sessions": {key: "erased" if erased else "redacted" for key, erased in sorted(self.sessions.items())},
             "changed": list(self.changes.values()),
             "left": self.left,
+            "kept": KEPT,
+            "not_searched": NOT_SEARCHED,
         }
         return _encoded(content)
 

@@ -134,7 +134,7 @@ class LessonspaceEraseOperator(BaseOperator):
             reference=self.reference,
         )
         dry_run = as_rendered_flag("dry_run", self.only_search)
-        receipt = Eraser(destination, order, log=self.log, dry_run=dry_run).run()
+        receipt = Eraser(destination, order, log=self.log, dry_run=dry_run, run=run_of(context)).run()
         result = result_of(receipt, destination, dry_run=dry_run)
         if result["not_found"]:
             self.log.warning("Found nowhere in the archive: %s", ", ".join(result["not_found"]))
@@ -182,7 +182,7 @@ class LessonspaceExpireArchiveOperator(BaseOperator):
         """Expire, write the receipt, then fail if something could not be changed."""
         destination, keep = as_archive(self.destination), as_retention("keep", self.keep)
         dry_run = as_rendered_flag("dry_run", self.only_search)
-        receipt = Expirer(destination, keep, dry_run=dry_run).run()
+        receipt = Expirer(destination, keep, dry_run=dry_run, run=run_of(context)).run()
         result = result_of(receipt, destination, dry_run=dry_run)
         self.log.info("%s", _summary(result, dry_run=dry_run))
         health_problem = None if dry_run else update_health_of(destination)
@@ -196,6 +196,14 @@ def _hidden(given: object) -> HiddenRows:
 
 def _unhidden(given: object) -> object:
     return given.rows if isinstance(given, HiddenRows) else given
+
+
+def run_of(context: Context) -> str | None:
+    """Name the task that runs, for a receipt: its DAG, run and id; None outside of Airflow."""
+    task_instance = context.get("ti")
+    if task_instance is None:
+        return None
+    return f"dag {task_instance.dag_id}, run {task_instance.run_id}, task {task_instance.task_id}"
 
 
 def as_archive(destination: object) -> ObjectStoragePath:

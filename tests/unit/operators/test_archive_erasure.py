@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime, timedelta, timezone
+from types import SimpleNamespace
 
 import pytest
 from airflow.sdk import ObjectStoragePath
@@ -55,6 +56,21 @@ def test_the_result_has_counts_and_the_receipt(archiver, source, tmp_path):
     receipt = json.loads((tmp_path / "erasures" / result["receipt"].rpartition("/")[2]).read_text())
     assert receipt["parameters"]["reference"] == "request 17"
     assert erase(tmp_path)["status"] == "nothing_found"
+
+
+def test_a_receipt_answers_who_ran_it_where_what_is_kept_and_what_was_not_searched(archiver, source, tmp_path):
+    archived(archiver, source)
+    ti = SimpleNamespace(dag_id="requests", run_id="manual__of_ben", task_id="erase")
+    operator = LessonspaceEraseOperator(
+        task_id="erase", destination=f"file://{tmp_path}", user_ids=[BEN], reference="request 17"
+    )
+    path = operator.execute({"ti": ti})["receipt"]
+    receipt = json.loads(ObjectStoragePath(path).read_text())
+    assert receipt["run"] == "dag requests, run manual__of_[erased], task erase"
+    assert (receipt["destination"], receipt["parameters"]["reference"]) == (f"file://{tmp_path}", "request 17")
+    assert any("hashes" in kept for kept in receipt["kept"])
+    for place in ("copies", "backups", "Airflow's database", "Lessonspace", "nickname"):
+        assert any(place in unsearched for unsearched in receipt["not_searched"])
 
 
 def test_a_dry_run_returns_no_receipt_and_logs_that_it_is_one(archiver, source, tmp_path, capsys):
