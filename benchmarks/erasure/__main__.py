@@ -65,7 +65,7 @@ def run_step(folder: Path, mode: str, *, dry_run: bool) -> Any:
 
 def step(folder: str, mode: str, dry_run: str) -> None:
     """Erase, and print the result, the seconds and the memory."""
-    from lessonspace_provider.archive.table_files import check_pyarrow
+    from lessonspace_provider.archive.tables.parquet import check_pyarrow
     from lessonspace_provider.operators.archive import LessonspaceEraseOperator
 
     logging.disable(logging.CRITICAL)

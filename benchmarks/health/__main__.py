@@ -29,8 +29,8 @@ from benchmarks.health.other_pages import measured_apart
 from benchmarks.shared.report import Target, machine, options_of, publish, table, targets_list, wrapped
 from lessonspace_provider.api.times import write_time
 from lessonspace_provider.archive.entry import Entry, by_session
-from lessonspace_provider.archive.health_page import health_page
-from lessonspace_provider.archive.health_store import HEALTH, read_health, update_health
+from lessonspace_provider.archive.health.page import health_page
+from lessonspace_provider.archive.health.store import HEALTH, read_health, update_health
 from lessonspace_provider.archive.manifest import Manifest
 from lessonspace_provider.archive.windows import Window
 from lessonspace_provider.output.files import write_whole

@@ -5,9 +5,9 @@ The archive of transcripts: the account of each session, the manifests, and the 
 What a DAG needs of an archive is exported here: its health, and the export for research.
 """
 
-from lessonspace_provider.archive.health import Health
-from lessonspace_provider.archive.health_problems import Problem, problems_of
-from lessonspace_provider.archive.health_store import read_health, rebuild_health
+from lessonspace_provider.archive.health.figures import Health
+from lessonspace_provider.archive.health.problems import Problem, problems_of
+from lessonspace_provider.archive.health.store import read_health, rebuild_health
 from lessonspace_provider.archive.research import ResearchExport, export_research
 
 __all__ = [

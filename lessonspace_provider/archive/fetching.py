@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from lessonspace_provider.archive.clock import Present
 from lessonspace_provider.archive.entry import Entries, Entry, count
-from lessonspace_provider.archive.erasure_rules import ErasureRules
+from lessonspace_provider.archive.erasure.rules import ErasureRules
 from lessonspace_provider.archive.files import ArchiveLayout, TranscriptFiles
 from lessonspace_provider.archive.manifest import Manifest
 from lessonspace_provider.archive.summaries import SummaryFiles

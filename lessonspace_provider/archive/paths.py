@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from lessonspace_provider.api.arguments import is_text, refuse
 from lessonspace_provider.api.ids import is_number, is_uuid
-from lessonspace_provider.archive.erased_people import LABEL_IN_PATH
+from lessonspace_provider.archive.erasure.people import LABEL_IN_PATH
 from lessonspace_provider.exceptions import LessonspaceServerError
 from lessonspace_provider.output.destinations import is_below
 from lessonspace_provider.sessions import end_time, known_start, space_of

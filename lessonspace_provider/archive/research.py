@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypedDict
 from lessonspace_provider.api.arguments import as_window
 from lessonspace_provider.api.times import read_time
 from lessonspace_provider.archive.entry import Entry
-from lessonspace_provider.archive.erasure import WHOLE_FORMATS, segments_in
+from lessonspace_provider.archive.erasure.redaction import WHOLE_FORMATS, segments_in
 from lessonspace_provider.archive.manifest_store import ManifestStore
 from lessonspace_provider.archive.recorded import content_of
 from lessonspace_provider.archive.windows import Window

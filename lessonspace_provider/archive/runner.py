@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING
 from lessonspace_provider.api.plain_json import held
 from lessonspace_provider.api.times import write_time
 from lessonspace_provider.archive.entry import RETRY_FAILED_AFTER, Entries, Entry, by_session
-from lessonspace_provider.archive.erasure_rules import ErasureRules
+from lessonspace_provider.archive.erasure.rules import ErasureRules
 from lessonspace_provider.archive.fetching import TranscriptFetcher, TranscriptSource, reason_of
 from lessonspace_provider.archive.files import ArchiveLayout
 from lessonspace_provider.archive.filing import Filed, file_sessions, search_window
 from lessonspace_provider.archive.manifest import Manifest
 from lessonspace_provider.archive.manifest_store import ManifestStore
 from lessonspace_provider.archive.paths import session_id_of
-from lessonspace_provider.archive.run_tables import RunTables
 from lessonspace_provider.archive.summaries import SummaryFiles
+from lessonspace_provider.archive.tables.run import RunTables
 from lessonspace_provider.archive.text_redaction import TextRedactor
 from lessonspace_provider.archive.windows import LOOK_BACK, Window, gaps, manifest_name, window_of
 from lessonspace_provider.exceptions import LessonspaceError

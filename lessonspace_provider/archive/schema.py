@@ -9,7 +9,7 @@ from typing import Any, TypedDict, TypeGuard
 
 from lessonspace_provider.api.arguments import LARGEST_NUMBER, shown
 from lessonspace_provider.api.times import read_time
-from lessonspace_provider.archive.erased_people import MARK
+from lessonspace_provider.archive.erasure.people import MARK
 from lessonspace_provider.output.destinations import is_below
 from lessonspace_provider.waiting.transcripts import STATUSES
 

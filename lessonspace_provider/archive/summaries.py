@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lessonspace_provider.archive.entry import Entry
-from lessonspace_provider.archive.erasure_rules import ErasureRules
+from lessonspace_provider.archive.erasure.rules import ErasureRules
 from lessonspace_provider.archive.paths import session_id_of
 from lessonspace_provider.archive.recorded import content_of
 from lessonspace_provider.archive.schema import SUMMARY, SummaryFile

@@ -10,10 +10,10 @@ from dataclasses import asdict
 from datetime import timedelta
 
 from lessonspace_provider.api.times import write_time
-from lessonspace_provider.archive.health import Health, Schedule
-from lessonspace_provider.archive.health_problems import Problem, problems_of
-from lessonspace_provider.archive.health_reasons import describe_reason
-from lessonspace_provider.archive.health_store import read_health, rebuild_health
+from lessonspace_provider.archive.health.figures import Health, Schedule
+from lessonspace_provider.archive.health.problems import Problem, problems_of
+from lessonspace_provider.archive.health.reasons import describe_reason
+from lessonspace_provider.archive.health.store import read_health, rebuild_health
 from lessonspace_provider.archive.manifest_store import ManifestStore
 from lessonspace_provider.archive.windows import Window, backfill_command, window_of
 from lessonspace_provider.archive.windows import gaps as gaps_of

@@ -8,7 +8,7 @@ import sys
 from contextlib import nullcontext
 from pathlib import Path
 
-from lessonspace_provider.archive import table_builds
+from lessonspace_provider.archive.tables import builds as table_builds
 from lessonspace_provider.command_line.errors import reporting_errors
 from lessonspace_provider.command_line.printing import (
     StandardError,
@@ -47,7 +47,7 @@ def build_tables(options: argparse.Namespace) -> int:
 @reporting_errors
 def erase(options: argparse.Namespace) -> int:
     """Search what an erasure would change, and change nothing; 1 when it would change something."""
-    from lessonspace_provider.archive.erasure_run import Eraser
+    from lessonspace_provider.archive.erasure.run import Eraser
 
     destination = as_archive(options.destination)
     names = [] if options.names_file is None else _names_in(options.names_file)

@@ -13,8 +13,8 @@ from lessonspace_provider.api.foreign_words import clean_message, clean_words
 from lessonspace_provider.api.times import write_time
 from lessonspace_provider.archive.entry import count
 from lessonspace_provider.archive.files import ArchiveLayout
-from lessonspace_provider.archive.health import Schedule, night_of
-from lessonspace_provider.archive.health_store import RunReport, recording_run
+from lessonspace_provider.archive.health.figures import Schedule, night_of
+from lessonspace_provider.archive.health.store import RunReport, recording_run
 from lessonspace_provider.archive.paths import DEFAULT_PATH_TEMPLATE, check_path_template
 from lessonspace_provider.archive.run_metrics import send_run
 from lessonspace_provider.archive.runner import Archiver

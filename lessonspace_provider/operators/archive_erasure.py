@@ -18,12 +18,12 @@ from lessonspace_provider.api.arguments import (
     refuse,
     refuse_hidden,
 )
-from lessonspace_provider.archive.erased_people import MODES, MOST_WORDS, Mode, is_ambiguous, words_in
-from lessonspace_provider.archive.erasure_run import Eraser, ErasureOrder
-from lessonspace_provider.archive.erasure_store import ErasureStore
-from lessonspace_provider.archive.expiry import Expirer
+from lessonspace_provider.archive.erasure.expiry import Expirer
+from lessonspace_provider.archive.erasure.people import MODES, MOST_WORDS, Mode, is_ambiguous, words_in
+from lessonspace_provider.archive.erasure.run import Eraser, ErasureOrder
+from lessonspace_provider.archive.erasure.store import ErasureStore
 from lessonspace_provider.archive.fetching import reason_of
-from lessonspace_provider.archive.health_store import HEALTH, refresh_health
+from lessonspace_provider.archive.health.store import HEALTH, refresh_health
 from lessonspace_provider.bulk.rows import HiddenRows
 from lessonspace_provider.exceptions import LessonspaceError
 from lessonspace_provider.output.destinations import as_place
@@ -31,7 +31,7 @@ from lessonspace_provider.output.destinations import as_place
 if TYPE_CHECKING:
     from airflow.sdk import Context, ObjectStoragePath
 
-    from lessonspace_provider.archive.receipt import Receipt, ReceiptStatus
+    from lessonspace_provider.archive.erasure.receipt import Receipt, ReceiptStatus
 
 #: Characters of a reference, and how many ids or names one erasure takes.
 LONGEST_REFERENCE, MOST_GIVEN = 200, 100

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, TypedDict, cast
 from airflow.providers.common.compat.sdk import BaseOperator
 
 from lessonspace_provider.api.arguments import as_aware_datetime, as_window, refuse
-from lessonspace_provider.archive.table_builds import build_tables
-from lessonspace_provider.archive.table_files import check_pyarrow
-from lessonspace_provider.archive.table_sources import SOURCES
+from lessonspace_provider.archive.tables.builds import build_tables
+from lessonspace_provider.archive.tables.parquet import check_pyarrow
+from lessonspace_provider.archive.tables.sources import SOURCES
 from lessonspace_provider.exceptions import LessonspaceError
 from lessonspace_provider.operators.base import as_folder
 

@@ -13,7 +13,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from lessonspace_provider.archive.table_schemas import TABLES
+from lessonspace_provider.archive.tables.columns import TABLES
 from lessonspace_provider.output.destinations import LOCAL, as_place, place_of
 from lessonspace_provider.output.files import names_in, read_whole
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
     from airflow.sdk import ObjectStoragePath
 
-    from lessonspace_provider.archive.table_schemas import Column
+    from lessonspace_provider.archive.tables.columns import Column
 
 log = logging.getLogger(__name__)
 

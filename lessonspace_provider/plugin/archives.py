@@ -11,8 +11,8 @@ from airflow.configuration import conf
 from anyio import CapacityLimiter, Lock, fail_after, to_thread
 
 from lessonspace_provider.archive.fetching import reason_of
-from lessonspace_provider.archive.health import Health
-from lessonspace_provider.archive.health_store import read_health
+from lessonspace_provider.archive.health.figures import Health
+from lessonspace_provider.archive.health.store import read_health
 from lessonspace_provider.exceptions import LessonspaceError
 from lessonspace_provider.output.destinations import as_place
 

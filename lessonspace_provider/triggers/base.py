@@ -40,7 +40,8 @@ class OneEventTrigger(BaseTrigger):
         """Wait, and fire once."""
         progress = Progress(self.log)
         try:
-            event = await asyncio.wait_for(self._result_or_error(progress), self._seconds_left())
+            seconds_left = self._seconds_left()
+            event = await asyncio.wait_for(self._result_or_error(progress), seconds_left)
         except asyncio.TimeoutError:
             event = self._event("timeout", None, str(progress))
         except LessonspaceError as error:  # of timeout_at itself

@@ -15,7 +15,7 @@ import pyarrow.parquet
 import pytest
 from airflow.utils.state import TaskInstanceState
 
-from lessonspace_provider.archive.table_schemas import TABLES
+from lessonspace_provider.archive.tables.columns import TABLES
 from lessonspace_provider.operators.archive import LessonspaceArchiveTranscriptsOperator, LessonspaceBuildTablesOperator
 from lessonspace_provider.operators.lineage import MOST_DAYS, archive_lineage, tables_lineage
 from lessonspace_provider.sandbox.settings import ORGANISATION_ID

@@ -10,12 +10,12 @@ import pytest
 from airflow.configuration import conf
 from airflow.utils.db_cleanup import config_dict
 
-from lessonspace_provider.archive.health_store import HEALTH, HEALTH_PAGE
+from lessonspace_provider.archive.erasure.tombstones import ERASURES
+from lessonspace_provider.archive.health.store import HEALTH, HEALTH_PAGE
 from lessonspace_provider.archive.index import INDEX
 from lessonspace_provider.archive.schema import SUMMARY
-from lessonspace_provider.archive.table_schemas import TABLES
-from lessonspace_provider.archive.tables import FOLDER
-from lessonspace_provider.archive.tombstones import ERASURES
+from lessonspace_provider.archive.tables.columns import TABLES
+from lessonspace_provider.archive.tables.store import FOLDER
 from lessonspace_provider.archive.windows import MANIFESTS
 from lessonspace_provider.bulk.account import FILE_NAME
 from lessonspace_provider.operators import archive, archive_erasure
@@ -49,7 +49,7 @@ def test_a_place_that_the_code_writes_is_in_the_inventory(place):
 
 def test_folders_of_an_archive_are_those_in_the_inventory(tmp_path):
     """A constant that names a new folder or file of the archive has to be added above, and to the page."""
-    modules = (ROOT / "lessonspace_provider/archive").glob("*.py")
+    modules = (ROOT / "lessonspace_provider/archive").rglob("*.py")
     pattern = re.compile(r'^[A-Z_]+(?:: [^=]+)? = "(\w+(?:\.\w+)?)"$', re.MULTILINE)
     named = {name for module in modules for name in pattern.findall(module.read_text())}
     places = {name for name in named if "." in name or name in ("manifests", "tables", "erasures")}

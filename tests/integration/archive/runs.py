@@ -12,7 +12,7 @@ from typing import Any
 
 from airflow.sdk import ObjectStoragePath
 
-from lessonspace_provider.archive.health_store import HEALTH, HEALTH_PAGE
+from lessonspace_provider.archive.health.store import HEALTH, HEALTH_PAGE
 from lessonspace_provider.operators.transcripts import LessonspaceArchiveTranscriptsOperator
 
 END = datetime.now(timezone.utc).replace(minute=0, second=0, microsecond=0) - timedelta(hours=3)

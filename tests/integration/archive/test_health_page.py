@@ -8,8 +8,8 @@ from datetime import timedelta
 import pytest
 from playwright.sync_api import Page
 
-from lessonspace_provider.archive.health import Health, Schedule, assembled, figures_of
-from lessonspace_provider.archive.health_page import health_page
+from lessonspace_provider.archive.health.figures import Health, Schedule, assembled, figures_of
+from lessonspace_provider.archive.health.page import health_page
 from tests.integration.browser import SCREENSHOTS, open_browser
 from tests.unit.archive.health_kit import FIRST, a_manifest, a_run, night_window
 

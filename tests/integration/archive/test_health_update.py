@@ -11,8 +11,8 @@ from threading import Barrier
 import pytest
 
 from lessonspace_provider.api.times import write_time
-from lessonspace_provider.archive.health import Run
-from lessonspace_provider.archive.health_store import HEALTH_PAGE, read_health, rebuild_health, update_health
+from lessonspace_provider.archive.health.figures import Run
+from lessonspace_provider.archive.health.store import HEALTH_PAGE, read_health, rebuild_health, update_health
 from lessonspace_provider.exceptions import LessonspaceError
 from lessonspace_provider.operators.archive import LessonspaceArchiveTranscriptsOperator
 from lessonspace_provider.output import files as storage

@@ -10,7 +10,7 @@ from datetime import timedelta
 
 import pytest
 
-from lessonspace_provider.archive.table_schemas import TABLES
+from lessonspace_provider.archive.tables.columns import TABLES
 from tests.integration.archive.runs import START, run
 from tests.integration.doc_blocks import ROOT, blocks_of, function_in
 

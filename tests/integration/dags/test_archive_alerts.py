@@ -13,8 +13,8 @@ from airflow.sdk import ObjectStoragePath
 
 from lessonspace_provider.api.times import write_time
 from lessonspace_provider.archive.entry import by_session
-from lessonspace_provider.archive.health import Run, Schedule
-from lessonspace_provider.archive.health_store import update_health
+from lessonspace_provider.archive.health.figures import Run, Schedule
+from lessonspace_provider.archive.health.store import update_health
 from lessonspace_provider.archive.manifest import Manifest
 from lessonspace_provider.archive.windows import Window
 from tests.integration.conftest import load_dag

@@ -15,7 +15,7 @@ import pytest
 import requests
 from playwright.sync_api import Locator, Page
 
-from lessonspace_provider.archive.health import Health
+from lessonspace_provider.archive.health.figures import Health
 from lessonspace_provider.links import health_query
 from lessonspace_provider.sandbox import Sandbox, SandboxSettings
 from scripts.standalone import USER

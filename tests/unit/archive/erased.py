@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 from airflow.sdk import ObjectStoragePath
 
-from lessonspace_provider.archive.erasure_run import Eraser, ErasureOrder
-from lessonspace_provider.archive.erasure_store import ErasureStore
+from lessonspace_provider.archive.erasure.run import Eraser, ErasureOrder
+from lessonspace_provider.archive.erasure.store import ErasureStore
 from tests.unit.archive.kit import END, START, Log, a_session, good
 
 if TYPE_CHECKING:
-    from lessonspace_provider.archive.receipt import Receipt
+    from lessonspace_provider.archive.erasure.receipt import Receipt
 
 FORMATS = ["json", "jsonl", "txt", "vtt", "srt", "csv"]
 BEN = 48151

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta, timezone
 
 from lessonspace_provider.api.times import write_time
 from lessonspace_provider.archive.entry import Entry, by_session
-from lessonspace_provider.archive.health import Health, Item, Night, Run, Schedule
+from lessonspace_provider.archive.health.figures import Health, Item, Night, Run, Schedule
 from lessonspace_provider.archive.manifest import Manifest
 from lessonspace_provider.archive.windows import Window
 

@@ -8,8 +8,8 @@ import pytest
 from airflow.sdk import ObjectStoragePath
 
 from lessonspace_provider.__main__ import main
-from lessonspace_provider.archive.health import Schedule
-from lessonspace_provider.archive.health_store import update_health
+from lessonspace_provider.archive.health.figures import Schedule
+from lessonspace_provider.archive.health.store import update_health
 from lessonspace_provider.archive.windows import Window, manifest_name
 from tests.unit.archive.health_kit import a_manifest, a_run, night_window, write_manifest
 

@@ -10,7 +10,7 @@ from airflow.sdk import ObjectStoragePath
 from airflow.serialization.helpers import serialize_template_field
 
 from lessonspace_provider.archive.entry import by_session
-from lessonspace_provider.archive.health_store import read_health, update_health
+from lessonspace_provider.archive.health.store import read_health, update_health
 from lessonspace_provider.archive.manifest import Manifest
 from lessonspace_provider.exceptions import LessonspaceDestinationError, LessonspaceError, LessonspaceInputError
 from lessonspace_provider.operators.archive import LessonspaceEraseOperator, LessonspaceExpireArchiveOperator

@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from airflow.api_fastapi.core_api import security
 
-from lessonspace_provider.archive.health import Health
+from lessonspace_provider.archive.health.figures import Health
 from lessonspace_provider.exceptions import LessonspaceError
 from lessonspace_provider.links import health_query
 from tests.airflow_version import needs_airflow

@@ -17,7 +17,7 @@ from tests.airflow_version import needs_airflow, older_than
 PAGE = {
     "lessonspace_provider.plugin.app",
     "lessonspace_provider.plugin.archives",
-    "lessonspace_provider.archive.health_page",
+    "lessonspace_provider.archive.health.page",
     "fastapi",
 }
 
