@@ -11,7 +11,7 @@ import attendance_report
 import class_timetable
 import pytest
 
-from lessonspace_provider.archive.table_files import TableMetadata, file_of
+from lessonspace_provider.archive.tables.parquet import TableMetadata, file_of
 from tests.attendance_week import MONDAY, NEXT_MONDAY
 
 
