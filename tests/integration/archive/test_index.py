@@ -6,28 +6,14 @@ from __future__ import annotations
 import json
 from datetime import timedelta
 
-import pytest
-
 from lessonspace_provider.archive.index import INDEX
-from lessonspace_provider.output import files as storage
 from tests.integration.archive.runs import END, START, run, tree
 from tests.integration.archive.test_archive import SHORT, asked_for
+from tests.unit.archive.conftest import reads
+
+__all__ = ["reads"]
 
 HOUR = timedelta(hours=1)
-
-
-@pytest.fixture
-def reads(monkeypatch):
-    """The names of the manifests that are read."""
-    names, read_whole = [], storage.read_whole
-
-    def read(path):
-        if path.parent.name == "manifests":
-            names.append(path.name)
-        return read_whole(path)
-
-    monkeypatch.setattr("lessonspace_provider.archive.manifest_store.read_whole", read)
-    return names
 
 
 def run_hour(destination, number):

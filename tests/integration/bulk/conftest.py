@@ -6,17 +6,9 @@ from __future__ import annotations
 import pytest
 from airflow.sdk import ObjectStoragePath
 
-from tests.integration.archive.conftest import bucket, s3
+from tests.integration.archive.conftest import bucket, control, s3
 
-__all__ = ["bucket", "s3"]
-
-
-@pytest.fixture
-def control(lessonspace_sandbox, lessonspace_connection, monkeypatch):
-    """A sandbox with nothing in it, which is asked again at once."""
-    monkeypatch.setattr("lessonspace_provider.api.retries._backoff", lambda _: 0.0)
-    lessonspace_sandbox.control.reset(days=0, sessions_per_day=0)
-    return lessonspace_sandbox.control
+__all__ = ["bucket", "control", "s3"]
 
 
 @pytest.fixture(params=["disk", "s3"])

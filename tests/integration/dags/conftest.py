@@ -4,11 +4,14 @@
 from __future__ import annotations
 
 import time
+from contextlib import ExitStack
 from datetime import datetime, timezone
 from types import SimpleNamespace
 
 import airflow.sdk.exceptions
 import pytest
+
+from benchmarks.shared.postgres import postgres_server
 
 
 @pytest.fixture
@@ -61,3 +64,21 @@ def answer(airflow_home, monkeypatch):
         return asked
 
     return set_up
+
+
+@pytest.fixture
+def database(monkeypatch, airflow_home):
+    """Give the hook of a connection, to an empty database of a real PostgreSQL."""
+    with ExitStack() as stack:
+        try:
+            address = stack.enter_context(postgres_server())
+        except SystemExit as missing:
+            pytest.skip(f"a real PostgreSQL is part of this test: {missing}")
+
+        def hook_of(conn_id):
+            monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", f"postgres://{address}")
+            from airflow.providers.postgres.hooks.postgres import PostgresHook
+
+            return PostgresHook(conn_id)
+
+        yield hook_of

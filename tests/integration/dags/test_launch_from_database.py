@@ -8,7 +8,6 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from benchmarks.shared.postgres import postgres_server
 from tests.integration.conftest import load_dag
 
 NOW = datetime.now(timezone.utc)
@@ -17,22 +16,11 @@ TABLE = """CREATE TABLE timetable (lesson_id text, subject text, starts_at times
 
 
 @pytest.fixture
-def school_database(monkeypatch, airflow_home):
+def school_database(database):
     """The hook of a database with an empty timetable."""
-    try:
-        server = postgres_server()
-        address = server.__enter__()
-    except SystemExit as missing:
-        pytest.skip(f"a real PostgreSQL is part of this test: {missing}")
-    try:
-        monkeypatch.setenv("AIRFLOW_CONN_SCHOOL_DATABASE", f"postgres://{address}")
-        from airflow.providers.postgres.hooks.postgres import PostgresHook
-
-        hook = PostgresHook("school_database")
-        hook.run(TABLE)
-        yield hook
-    finally:
-        server.__exit__(None, None, None)
+    hook = database("school_database")
+    hook.run(TABLE)
+    return hook
 
 
 def lesson(hour, person, role="student", lesson_id="maths", name=None, email=None):

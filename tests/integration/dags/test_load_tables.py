@@ -7,7 +7,6 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from benchmarks.shared.postgres import postgres_server
 from lessonspace_provider.operators.archive import LessonspaceArchiveTranscriptsOperator
 from tests.integration.conftest import load_dag
 from tests.integration.doc_blocks import ROOT, blocks_of
@@ -18,23 +17,12 @@ COLUMNS = ("session_id", "user_id", "role", "name", "talk_seconds", "words")
 
 
 @pytest.fixture
-def warehouse(monkeypatch, airflow_home):
+def warehouse(database):
     """The hook of a database with the guide's table."""
-    try:
-        server = postgres_server()
-        address = server.__enter__()
-    except SystemExit as missing:
-        pytest.skip(f"a real PostgreSQL is part of this test: {missing}")
-    try:
-        monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", f"postgres://{address}")
-        from airflow.providers.postgres.hooks.postgres import PostgresHook
-
-        hook = PostgresHook("warehouse")
-        (statement,) = (text for lang, text in blocks_of(ROOT / "docs/how-to/load-tables.md") if lang == "sql")
-        hook.run(statement)
-        yield hook
-    finally:
-        server.__exit__(None, None, None)
+    (statement,) = (text for lang, text in blocks_of(ROOT / "docs/how-to/load-tables.md") if lang == "sql")
+    hook = database("warehouse")
+    hook.run(statement)
+    return hook
 
 
 def archive_day(folder, day):

@@ -10,6 +10,7 @@ from airflow.sdk import ObjectStoragePath
 
 from lessonspace_provider.archive.files import ArchiveLayout
 from lessonspace_provider.archive.runner import Archiver
+from lessonspace_provider.output import files
 from tests.unit.archive.kit import NOW, Log, Source
 
 
@@ -40,3 +41,17 @@ def archiver(source, log, tmp_path):
         )
 
     return make
+
+
+@pytest.fixture
+def reads(monkeypatch):
+    """The names of the manifests that are read."""
+    names, read_whole = [], files.read_whole
+
+    def read(path):
+        if path.parent.name == "manifests":
+            names.append(path.name)
+        return read_whole(path)
+
+    monkeypatch.setattr("lessonspace_provider.archive.manifest_store.read_whole", read)
+    return names

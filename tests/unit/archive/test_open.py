@@ -24,20 +24,6 @@ DAY = timedelta(days=1)
 PAUSED = 63  # days, from July to September
 
 
-@pytest.fixture
-def reads(monkeypatch):
-    """The names of the manifests that are read."""
-    names, read_whole = [], storage.read_whole
-
-    def read(path):
-        if path.parent.name == "manifests":
-            names.append(path.name)
-        return read_whole(path)
-
-    monkeypatch.setattr("lessonspace_provider.archive.manifest_store.read_whole", read)
-    return names
-
-
 def night(archiver, day, sessions=(), **more):
     """Run the night of a day, counted from START, as an operator does; give its window and what was earlier."""
     run = archiver(NOW + day * DAY, **more)

@@ -17,7 +17,6 @@ from lessonspace_provider.archive.health.store import (
     update_health,
 )
 from lessonspace_provider.exceptions import LessonspaceError, LessonspaceInputError
-from lessonspace_provider.output import files
 from tests.unit.archive.health_kit import a_manifest, a_run, night_window, write_manifest
 from tests.unit.archive.kit import Log
 
@@ -27,20 +26,6 @@ NOW = night_window(5).end + timedelta(hours=1)
 @pytest.fixture
 def archive(tmp_path):
     return ObjectStoragePath(f"file://{tmp_path}")
-
-
-@pytest.fixture
-def reads(monkeypatch):
-    """The names of the manifests that are read."""
-    names, read_whole = [], files.read_whole
-
-    def read(path):
-        if path.parent.name == "manifests":
-            names.append(path.name)
-        return read_whole(path)
-
-    monkeypatch.setattr("lessonspace_provider.archive.manifest_store.read_whole", read)
-    return names
 
 
 def test_only_manifests_that_were_written_since_are_read(archive, tmp_path, reads):
