@@ -8,7 +8,7 @@ import sys
 import unicodedata
 from random import Random
 
-from lessonspace_provider.sandbox import addresses
+from lessonspace_provider.sandbox import dialogue_names
 from lessonspace_provider.sandbox.dialogue import LANGUAGES, WORDS, make_segments
 
 #: Names that are words as well, as are some of what the sandbox's people say: "Will you mark ...", "a red pen".
@@ -20,9 +20,9 @@ TITLE = re.compile(r"(Mrs|Herr|Madame|Mme|pan) ")
 
 def marked_dialogues(monkeypatch):
     """Make up lessons in all languages: for each the people in it, and the texts with a mark around each name."""
-    spoken = addresses.name_as_spoken
+    spoken = dialogue_names.name_as_spoken
     with monkeypatch.context() as patch:
-        patch.setattr(addresses, "name_as_spoken", lambda *given: f"⟦{spoken(*given)}⟧")
+        patch.setattr(dialogue_names, "name_as_spoken", lambda *given: f"⟦{spoken(*given)}⟧")
         for number in range(90):
             random = Random(number)
             names = [random.choice(WORDS["teachers"]), *random.sample(PEOPLE, 4)]

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-What each operation takes, checked and written the way the API wants it. Pure: nothing is sent from here.
+The filters of the API's lists, checked and written as the API takes them. Pure.
 
 The API ignores a misspelt filter in silence and answers with everything, so whatever is not in
 these tables is refused before a request is made.

@@ -18,8 +18,13 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from lessonspace_provider.sandbox import present
-from lessonspace_provider.sandbox.answers import (
+from lessonspace_provider.sandbox import serializers
+from lessonspace_provider.sandbox.calls import Call
+from lessonspace_provider.sandbox.entities import Session, User
+from lessonspace_provider.sandbox.filters import Item, Query, page_of, select_sessions, select_spaces, select_users
+from lessonspace_provider.sandbox.launch import launch
+from lessonspace_provider.sandbox.messages import RecordedLaunch
+from lessonspace_provider.sandbox.responses import (
     ApiError,
     html_answer,
     invalid,
@@ -27,12 +32,7 @@ from lessonspace_provider.sandbox.answers import (
     json_bytes,
     not_found,
 )
-from lessonspace_provider.sandbox.calls import Call
-from lessonspace_provider.sandbox.entities import Session, User
-from lessonspace_provider.sandbox.filters import Item, Query, page_of, select_sessions, select_spaces, select_users
-from lessonspace_provider.sandbox.launch import launch
-from lessonspace_provider.sandbox.messages import RecordedLaunch
-from lessonspace_provider.sandbox.present import Json
+from lessonspace_provider.sandbox.serializers import Json
 from lessonspace_provider.sandbox.state import State
 from lessonspace_provider.sandbox.world import World
 
@@ -165,7 +165,7 @@ class Api:
         self._state.advance()
         query = Query(request.scope["query_string"])
         everything = self._state.world.oldest_first
-        return self._session_page(request, everything, query, "detail", present.session_detail)
+        return self._session_page(request, everything, query, "detail", serializers.session_detail)
 
     async def list_space_sessions(self, request: Request, space: str) -> Response:
         """``GET /spaces/{space}/sessions/``: the space's id or room_id, not its launch id."""
@@ -175,12 +175,12 @@ class Api:
             raise not_found()
         query = Query(request.scope["query_string"])
         query.pairs = [pair for pair in query.pairs if pair[0] != "space"]
-        return self._session_page(request, found.sessions, query, "space", present.space_session)
+        return self._session_page(request, found.sessions, query, "space", serializers.space_session)
 
     async def get_session(self, _request: Request, session: str) -> Response:
         """``GET /organisations/{organisation}/sessions/{session}/``"""
         found = self._session(session)
-        return json_bytes(self._rendered(found, "detail", present.session_detail))
+        return json_bytes(self._rendered(found, "detail", serializers.session_detail))
 
     async def update_session(self, request: Request, session: str) -> Response:
         """``PATCH /organisations/{organisation}/sessions/{session}/``"""
@@ -243,7 +243,7 @@ class Api:
         render: Callable[[World, Session, str], Json],
     ) -> Response:
         if not self._state.settings.summaries_in_lists:
-            form, render = f"{form} without summary", present.without_summary(render)
+            form, render = f"{form} without summary", serializers.without_summary(render)
         page, head = self._cut(request, self._select(request, oldest_first, query), query)
         results = b", ".join(self._rendered(session, form, render) for session in page)
         if head["next"] is not None:
@@ -275,14 +275,16 @@ class Api:
         state, query = self._state, Query(request.scope["query_string"])
         newest_first = reversed(state.world.spaces.values())
         spaces = select_spaces(newest_first, query, state.settings)
-        return self._page(request, spaces, query, lambda space: present.space_item(state.world, space, state.root_url))
+        return self._page(
+            request, spaces, query, lambda space: serializers.space_item(state.world, space, state.root_url)
+        )
 
     async def get_space(self, _request: Request, space: str) -> Response:
         """``GET /organisations/{organisation}/spaces/{space}/``: seen in clients, not in the reference."""
         found = self._state.world.find_space(space)
         if found is None:
             raise not_found()
-        return json_answer(present.space_item(self._state.world, found, self._state.root_url))
+        return json_answer(serializers.space_item(self._state.world, found, self._state.root_url))
 
     async def launch_space(self, request: Request) -> Response:
         """``POST /spaces/launch/``"""
@@ -326,7 +328,7 @@ class Api:
         return json_answer(self._user_item(found))
 
     def _user_item(self, user: User) -> Json:
-        render = present.user_item if self._state.settings.nested_users else present.flat_user_item
+        render = serializers.user_item if self._state.settings.nested_users else serializers.flat_user_item
         return render(user, self._state.root_url)
 
     async def remove_user(self, _request: Request, user: str) -> Response:

@@ -9,8 +9,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from lessonspace_provider.sandbox.api import Api
 from lessonspace_provider.sandbox.control import Control
-from lessonspace_provider.sandbox.front import Front
 from lessonspace_provider.sandbox.hosts import OwnHostOnly
+from lessonspace_provider.sandbox.middleware import SandboxMiddleware
 from lessonspace_provider.sandbox.settings import SandboxSettings
 from lessonspace_provider.sandbox.state import State
 from lessonspace_provider.sandbox.store import Store
@@ -26,7 +26,7 @@ def make_applications(
     :param log: where a line per call goes.
     """
     state = State(settings, root_url, store_port)
-    api, store = Front(Api(state), "api", state, log), Front(Store(state), "store", state, log)
+    api, store = SandboxMiddleware(Api(state), "api", state, log), SandboxMiddleware(Store(state), "store", state, log)
     control = Control(state)
 
     async def api_or_control(scope: Scope, receive: Receive, send: Send) -> None:

@@ -11,7 +11,6 @@ from pydantic import validate_call
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
-from lessonspace_provider.sandbox.answers import json_answer, json_bytes
 from lessonspace_provider.sandbox.entities import Guest, Session, User
 from lessonspace_provider.sandbox.messages import (
     Fault,
@@ -25,6 +24,7 @@ from lessonspace_provider.sandbox.messages import (
     TranscriptMode,
 )
 from lessonspace_provider.sandbox.new_sessions import add_session, aware, find_space, named_user
+from lessonspace_provider.sandbox.responses import json_answer, json_bytes
 from lessonspace_provider.sandbox.state import State
 from lessonspace_provider.sandbox.world import World, WorldError
 

@@ -11,7 +11,7 @@ from importlib.resources import files
 from random import Random
 from typing import TypedDict
 
-from lessonspace_provider.sandbox.addresses import add_names
+from lessonspace_provider.sandbox.dialogue_names import add_names
 from lessonspace_provider.sandbox.messages import Segment, Speaker
 
 

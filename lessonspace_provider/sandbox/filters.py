@@ -14,9 +14,9 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 from urllib.parse import parse_qsl, urlencode
 
-from lessonspace_provider.sandbox.answers import invalid, not_found
 from lessonspace_provider.sandbox.clock import parse_time
 from lessonspace_provider.sandbox.entities import Session, Space, User
+from lessonspace_provider.sandbox.responses import invalid, not_found
 from lessonspace_provider.sandbox.settings import SandboxSettings
 
 Item = TypeVar("Item")

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from lessonspace_provider.sandbox.answers import json_answer
+from lessonspace_provider.sandbox.responses import json_answer
 
 
 class OwnHostOnly:

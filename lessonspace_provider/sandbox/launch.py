@@ -10,10 +10,10 @@ import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from lessonspace_provider.sandbox.answers import ApiError, invalid
 from lessonspace_provider.sandbox.clock import parse_time
 from lessonspace_provider.sandbox.entities import Space
-from lessonspace_provider.sandbox.present import Json
+from lessonspace_provider.sandbox.responses import ApiError, invalid
+from lessonspace_provider.sandbox.serializers import Json
 from lessonspace_provider.sandbox.world import World
 
 LONGEST_LINK = timedelta(days=7)

@@ -8,8 +8,8 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from lessonspace_provider.sandbox.present import session_detail, space_session
 from lessonspace_provider.sandbox.school import make_world
+from lessonspace_provider.sandbox.serializers import session_detail, space_session
 
 DAY = timedelta(days=1)
 MOMENTS = [

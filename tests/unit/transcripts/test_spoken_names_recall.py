@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from lessonspace_provider.sandbox import addresses
+from lessonspace_provider.sandbox import dialogue_names
 from lessonspace_provider.transcripts.redaction import NAME_LABEL
 from lessonspace_provider.transcripts.spoken_names import Roster
 from tests.marked_dialogues import measured, names_marked, show
@@ -22,7 +22,7 @@ def measured_with(monkeypatch, diminutives):
 
 
 def test_recall_of_spoken_names_is_99_percent(monkeypatch, capsys):
-    spoken, found, written, right, missed = measured_with(monkeypatch, addresses.ADDRESSES["diminutives"])
+    spoken, found, written, right, missed = measured_with(monkeypatch, dialogue_names.ADDRESSES["diminutives"])
     recall, precision = found / spoken, right / written
     _, without, *_ = measured_with(monkeypatch, {})
     show(

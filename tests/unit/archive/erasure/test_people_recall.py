@@ -4,12 +4,12 @@
 from __future__ import annotations
 
 from lessonspace_provider.archive.erasure.people import LABEL, ErasedPeople, marks_of_name
-from lessonspace_provider.sandbox import addresses
+from lessonspace_provider.sandbox import dialogue_names
 from lessonspace_provider.transcripts.name_forms import composed, folded, forms_of_name
 from tests.marked_dialogues import measured, show
 
 KEY = b"k" * 32
-DIMINUTIVES = {folded(name): forms for name, forms in addresses.ADDRESSES["diminutives"].items()}
+DIMINUTIVES = {folded(name): forms for name, forms in dialogue_names.ADDRESSES["diminutives"].items()}
 
 
 def with_diminutives(name):

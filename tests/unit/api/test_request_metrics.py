@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import pytest
 
-from lessonspace_provider.api.measured import MeasuredRequest
+from lessonspace_provider.api.request_metrics import MeasuredRequest
 from lessonspace_provider.exceptions import (
     LessonspaceConnectionError,
     LessonspaceRateLimitedError,

@@ -17,15 +17,15 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from lessonspace_provider.sandbox.answers import json_answer
 from lessonspace_provider.sandbox.calls import Call, log_line
 from lessonspace_provider.sandbox.messages import Fault, Target
+from lessonspace_provider.sandbox.responses import json_answer
 from lessonspace_provider.sandbox.state import State
 
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
-class Front:
+class SandboxMiddleware:
     """The ASGI middleware around one of the two applications.
 
     :param app: what answers when nothing goes wrong on purpose.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How people speak of each other by name in the sandbox's lessons: addresses.json holds the phrases and the forms."""
+"""How people name each other in the dialogue of lessons: dialogue_names.json holds the phrases and the forms."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class _Addresses(TypedDict):
     diminutives: dict[str, list[str]]
 
 
-ADDRESSES: _Addresses = json.loads((files(__package__) / "addresses.json").read_text(encoding="utf-8"))
+ADDRESSES: _Addresses = json.loads((files(__package__) / "dialogue_names.json").read_text(encoding="utf-8"))
 
 #: How many of the segments speak of a person by name.
 SHARE = 0.4
