@@ -54,7 +54,8 @@ def test_there_are_examples():
         for name in NAMES
     ],
 )
-@pytest.mark.filterwarnings("error")
+# Airflow 3.1's own operator for approvals imports from a module that it deprecates.
+@pytest.mark.filterwarnings("error", "ignore:The .airflow.operators.branch")
 def test_an_example_loads_without_a_warning_and_names_what_it_is_for(name):
     dag = load_dag(name)
     assert dag.dag_id == name
