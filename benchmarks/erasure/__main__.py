@@ -106,6 +106,7 @@ def main() -> int:
     """Run all steps; fail when a target was missed."""
     options = options_of("erasure", "an archive of 700 files")
     nights, lessons = QUICK if options.quick else FULL
+    where = machine(["airflow-provider-lessonspace", "apache-airflow", "pyarrow"])
     logging.getLogger("benchmark").setLevel(logging.ERROR)
     with tempfile.TemporaryDirectory(prefix="lessonspace-erasure-") as temporary:
         folder, source = Path(temporary), Source()
@@ -149,7 +150,7 @@ def main() -> int:
     ]
     parts = [
         "# Erasure",
-        machine(["airflow-provider-lessonspace", "apache-airflow", "pyarrow"]),
+        where,
         wrapped(_INTRODUCTION.format(files=f"{len(before):,}", nights=nights)),
         table(header, rows),
         f"{len(others):,} files did not change by a byte.",
