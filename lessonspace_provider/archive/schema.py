@@ -48,64 +48,64 @@ class SummaryFile(_SummaryFile, total=False):
     redacted_by: list[str]
 
 
-def _is_text_or_none(value: object) -> bool:
+def is_text_or_none(value: object) -> bool:
+    """Whether a value is text, or null."""
     return value is None or isinstance(value, str)
 
 
-def _is_time_or_none(value: object) -> bool:
-    return value is None or (isinstance(value, str) and read_time(value) is not None)
+def is_time(value: object) -> bool:
+    """Whether a value is a time as text."""
+    return isinstance(value, str) and read_time(value) is not None
 
 
-def _is_count(value: object) -> bool:
+def is_count(value: object) -> bool:
+    """Whether a value is a number of something, that files and databases can hold."""
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < LARGEST_NUMBER
 
 
-def _is_roles(value: object) -> bool:
-    return isinstance(value, dict) and all(isinstance(role, str) for role in value.values())
+def is_matched(pattern: re.Pattern[str]) -> Callable[[object], bool]:
+    """Make a check for text that is a pattern's as a whole."""
+    return lambda value: isinstance(value, str) and pattern.fullmatch(value) is not None
 
 
 def _is_texts(value: object) -> bool:
     return isinstance(value, list) and all(isinstance(text, str) for text in value)
 
 
-def _is_marks(value: object) -> bool:
-    return isinstance(value, list) and all(isinstance(mark, str) and MARK.fullmatch(mark) for mark in value)
-
-
-def _is_matched(pattern: re.Pattern[str]) -> Callable[[object], bool]:
-    return lambda value: isinstance(value, str) and pattern.fullmatch(value) is not None
+def _or_none(is_right: Callable[[object], bool]) -> Callable[[object], bool]:
+    return lambda value: value is None or is_right(value)
 
 
 #: What each field of an entry may hold, in the order in which they are written.
 FIELDS: Mapping[str, Callable[[object], bool]] = {
-    "session_id": _is_matched(_SESSION_ID),
+    "session_id": is_matched(_SESSION_ID),
     "id": lambda value: value is None or (isinstance(value, int) and abs(value) < LARGEST_NUMBER),
-    "space_id": _is_text_or_none,
-    "name": _is_text_or_none,
-    "start_time": _is_text_or_none,
-    "end_time": _is_text_or_none,
-    "participants": _is_count,
-    "roles": _is_roles,
+    "space_id": is_text_or_none,
+    "name": is_text_or_none,
+    "start_time": is_text_or_none,
+    "end_time": is_text_or_none,
+    "participants": is_count,
+    "roles": lambda value: isinstance(value, dict) and _is_texts(list(value.values())),
     "path": lambda value: value == "" or is_below(value),
     "status": lambda value: value in STATUSES,
-    "reason": _is_text_or_none,
-    "tries": _is_count,
-    "next_look": _is_time_or_none,
-    "pending_until": _is_time_or_none,
-    "segments": lambda value: value is None or _is_count(value),
+    "reason": is_text_or_none,
+    "tries": is_count,
+    "next_look": _or_none(is_time),
+    "pending_until": _or_none(is_time),
+    "segments": _or_none(is_count),
     "redacted": lambda value: isinstance(value, bool),
     "files": lambda value: isinstance(value, list),
 }
 
 #: What each field may hold that an entry need not have: one that has its default, None, is not written.
 OPTIONAL_FIELDS: Mapping[str, Callable[[object], bool]] = {
-    "changed_by": _is_text_or_none,
-    "space_name": _is_text_or_none,
-    "billable_seconds": lambda value: value is None or _is_count(value),
-    "tags": _is_text_or_none,
-    "erased_people": lambda value: value is None or _is_marks(value),
-    "spoken_names": lambda value: value is None or _is_count(value),
-    "redacted_by": lambda value: value is None or _is_texts(value),
+    "changed_by": is_text_or_none,
+    "space_name": is_text_or_none,
+    "billable_seconds": _or_none(is_count),
+    "tags": is_text_or_none,
+    "erased_people": _or_none(lambda value: isinstance(value, list) and all(map(is_matched(MARK), value))),
+    "spoken_names": _or_none(is_count),
+    "redacted_by": _or_none(_is_texts),
     "summary": lambda value: value is None or isinstance(value, dict),
 }
 
@@ -144,7 +144,7 @@ def _problem_of_paths(entry: Mapping[str, Any]) -> str | None:
 def _is_file(file: object, path: str) -> bool:
     if not _is_written(file, ManifestFile.__required_keys__):
         return False
-    return _is_matched(_FORMAT)(file["format"]) and file["path"] == f"{path}.{file['format']}"
+    return is_matched(_FORMAT)(file["format"]) and file["path"] == f"{path}.{file['format']}"
 
 
 def _is_summary_or_none(file: object, path: str) -> bool:
@@ -154,11 +154,11 @@ def _is_summary_or_none(file: object, path: str) -> bool:
         return False
     is_named = file["format"] == SUMMARY and file["path"] == f"{path}.{SUMMARY}.txt"
     is_redaction = isinstance(file["redacted"], bool) and _is_texts(file.get("redacted_by", []))
-    return is_named and is_redaction and _is_matched(_SHA256)(file["source"])
+    return is_named and is_redaction and is_matched(_SHA256)(file["source"])
 
 
 def _is_written(file: object, keys: frozenset[str]) -> TypeGuard[dict[str, object]]:
     """Whether a record has all keys, and the size and digest of a file that was written."""
     if not isinstance(file, dict) or not file.keys() >= keys:
         return False
-    return _is_matched(_SHA256)(file["sha256"]) and _is_count(file["size"])
+    return is_matched(_SHA256)(file["sha256"]) and is_count(file["size"])

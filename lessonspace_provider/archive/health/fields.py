@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import date, timedelta
+from datetime import timedelta
 
 from lessonspace_provider.api.arguments import shown
 from lessonspace_provider.api.times import read_time
 from lessonspace_provider.archive.health.reasons import is_reason
-from lessonspace_provider.archive.schema import FIELDS
+from lessonspace_provider.archive.schema import FIELDS, is_count, is_matched, is_text_or_none, is_time
 from lessonspace_provider.waiting.transcripts import STATUSES
 
 #: The longest time between the first and the last gap.
@@ -22,31 +22,14 @@ _Check = Callable[[object], bool]
 _DAG_ID = re.compile(r"[\w.-]{1,250}")
 
 
-def _is_count(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**9
-
-
-def _is_text_or_none(value: object) -> bool:
-    return value is None or isinstance(value, str)
-
-
-def _is_time(value: object) -> bool:
-    return isinstance(value, str) and read_time(value) is not None
-
-
-def _is_time_or_none(value: object) -> bool:
-    return value is None or _is_time(value)
-
-
 def _is_night(value: object) -> bool:
-    try:
-        return isinstance(value, str) and len(value) == 10 and date.fromisoformat(value) is not None
-    except ValueError:
-        return False
+    """Whether a value is an ISO date, of those that times may have: months around it are shown."""
+    noon = read_time(f"{value}T12:00:00Z") if isinstance(value, str) else None
+    return noon is not None and noon.date().isoformat() == value
 
 
 def _are_counts(of: _Check) -> _Check:
-    return lambda value: isinstance(value, dict) and all(of(key) and _is_count(count) for key, count in value.items())
+    return lambda value: isinstance(value, dict) and all(of(key) and is_count(count) for key, count in value.items())
 
 
 def _is_status(value: object) -> bool:
@@ -54,7 +37,7 @@ def _is_status(value: object) -> bool:
 
 
 def _is_gap(value: object) -> bool:
-    return isinstance(value, list) and len(value) == 2 and all(map(_is_time, value)) and value[0] < value[1]
+    return isinstance(value, list) and len(value) == 2 and all(map(is_time, value)) and value[0] < value[1]
 
 
 def _are_gaps(value: object) -> bool:
@@ -74,46 +57,46 @@ _NIGHT: Mapping[str, _Check] = {
     "night": _is_night,
     "counts": _are_counts(_is_status),
     "missing": _are_counts(is_reason),
-    "manifests": _is_count,
-    "unreadable": _is_count,
-    "mark": _is_text_or_none,
+    "manifests": is_count,
+    "unreadable": is_count,
+    "mark": is_text_or_none,
 }
 _ITEM: Mapping[str, _Check] = {
     "session_id": FIELDS["session_id"],
     "night": _is_night,
     "status": _is_status,
     "reason": is_reason,
-    "tries": _is_count,
+    "tries": is_count,
 }
 _ITEM_MAY_HAVE: Mapping[str, _Check] = {
-    "ended_at": _is_time,
-    "until": _is_time,
-    "next_check": _is_time,
-    "given_up_by": _is_time,
+    "ended_at": is_time,
+    "until": is_time,
+    "next_check": is_time,
+    "given_up_by": is_time,
     "name": lambda value: isinstance(value, str),
 }
 _RUN: Mapping[str, _Check] = {
-    "ended_at": _is_time,
-    "window_start": _is_time,
-    "window_end": _is_time,
+    "ended_at": is_time,
+    "window_start": is_time,
+    "window_end": is_time,
     "has_failed": lambda value: isinstance(value, bool),
-    "given_up": _is_count,
+    "given_up": is_count,
 }
 _SCHEDULE: Mapping[str, _Check] = {
-    "dag_id": lambda value: isinstance(value, str) and _DAG_ID.fullmatch(value) is not None,
+    "dag_id": is_matched(_DAG_ID),
     "interval": _is_interval,
 }
 _HEALTH: Mapping[str, _Check] = {
     "version": lambda value: value == 1,
     "counts": _are_counts(_is_status),
-    "updated_at": _is_time,
+    "updated_at": is_time,
     "nights": lambda value: _is_list_of(value, _NIGHT),
     "items": lambda value: _is_list_of(value, _ITEM, _ITEM_MAY_HAVE),
-    "items_left_out": _is_count,
+    "items_left_out": is_count,
     "gaps": _are_gaps,
-    "gaps_left_out": _is_count,
-    "erasures": _is_count,
-    "last_erasure": _is_text_or_none,
+    "gaps_left_out": is_count,
+    "erasures": is_count,
+    "last_erasure": is_text_or_none,
     "runs": lambda value: _is_list_of(value, _RUN),
     "schedule": lambda value: value is None or _has(value, _SCHEDULE),
 }

@@ -12,7 +12,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from datetime import date, datetime, timedelta, timezone
+from datetime import datetime, time, timedelta, timezone
 from typing import Any
 
 from lessonspace_provider.api.plain_json import NUMBERS
@@ -169,7 +169,9 @@ class Health:
     def to_json(self) -> bytes:
         """Convert to a file's content, a line for each night and item."""
         stored = {"version": VERSION, "counts": self.counts, **asdict(self)}
-        stored["items"] = [_without_none(item) for item in stored["items"]]
+        stored["items"] = [
+            {name: value for name, value in item.items() if value is not None} for item in stored["items"]
+        ]
         parts = (f"{json.dumps(name)}: {_lines(value)}" for name, value in stored.items())
         return ("{\n" + ",\n".join(parts) + "\n}\n").encode()
 
@@ -200,17 +202,12 @@ class Health:
 
     def missing_nights(self) -> set[str]:
         """List the nights that a gap covers."""
-        return {night for start, end in self.gaps for night in nights_in(_moment(start), _moment(end))}
+        return {night for start, end in self.gaps for night in nights_in(moment_of(start), moment_of(end))}
 
 
-def _moment(text: str) -> datetime:
-    moment = read_time(text)
-    assert moment is not None  # noqa: S101 - checked when it was read
-    return moment
-
-
-def _without_none(item: Mapping[str, object]) -> dict[str, object]:
-    return {name: value for name, value in item.items() if value is not None}
+def moment_of(text: str | None) -> datetime:
+    """Read a time of the file; one that is not known is before all others."""
+    return read_time(text) or datetime.min.replace(tzinfo=timezone.utc)
 
 
 def _lines(value: object) -> str:
@@ -232,12 +229,9 @@ def nights_in(start: datetime, end: datetime) -> list[str]:
     """List the nights of a time: those whose noon in UTC is in it, or else that of its middle."""
     first, last = (moment.astimezone(timezone.utc).date() for moment in (start, end))
     days = [first + timedelta(days=number) for number in range((last - first).days + 1)]
-    covered = [day.isoformat() for day in days if start <= _noon(day) < end]
+    noon = time(12, tzinfo=timezone.utc)
+    covered = [day.isoformat() for day in days if start <= datetime.combine(day, noon) < end]
     return covered or [night_of(Window(start, end))]
-
-
-def _noon(day: date) -> datetime:
-    return datetime(day.year, day.month, day.day, 12, tzinfo=timezone.utc)
 
 
 def figures_of(

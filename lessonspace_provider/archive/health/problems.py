@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta, timezone
 from typing import Literal, NamedTuple
 
+from lessonspace_provider.api.arguments import LONGEST_DURATION
 from lessonspace_provider.api.times import read_time
-from lessonspace_provider.archive.health.figures import Health, Item, Run
+from lessonspace_provider.archive.health.figures import Health, Item, moment_of
 from lessonspace_provider.archive.windows import Window, backfill_command
 from lessonspace_provider.waiting.transcripts import TranscriptStatus
 
@@ -65,7 +66,7 @@ def problems_of(
     :return: the worst first; none when all is well.
     """
     present = now or datetime.now(timezone.utc)
-    found = [
+    return [
         *_missing_run(health, present),
         *_failed_runs(health),
         *_failed_sessions(health, present),
@@ -74,24 +75,17 @@ def problems_of(
         *_given_up(health, present - given_up_within),
         *_pending(health, present - pending_after),
     ]
-    return list(found)
 
 
-def _missing_run(health: Health, now: datetime) -> list[Problem]:
-    last = health.runs[-1] if health.runs else None
-    if last is None:
-        return []
+def _missing_run(health: Health, now: datetime) -> Iterator[Problem]:
     due = next_run_due(health)
-    if due is None or now <= due:
-        return []
-    return [
-        Problem(
+    if due is not None and due < now:
+        yield Problem(
             "no_run",
             1,
-            f"No run of the archive has ended since {_minute(last.ended_at)}",
+            f"No run of the archive has ended since {_minute(health.runs[-1].ended_at)}",
             "Check that its DAG is not paused, and that its last run did not fail or hang",
         )
-    ]
 
 
 def next_run_due(health: Health) -> datetime | None:
@@ -103,36 +97,30 @@ def next_run_due(health: Health) -> datetime | None:
     if not health.runs:
         return None
     if health.schedule is None:
-        return _time(health.runs[-1].ended_at) + LONGEST_PAUSE
+        return moment_of(health.runs[-1].ended_at) + LONGEST_PAUSE
     # The longest of the latest intervals: on working days only, that of a weekend has three days.
     latest = health.runs[-LATEST_RUNS:]
-    interval = max(_time(run.window_end) - _time(run.window_start) for run in latest)
+    longest = max(moment_of(run.window_end) - moment_of(run.window_start) for run in latest)
+    interval = min(longest, LONGEST_DURATION)
     grace = max(SHORTEST_GRACE, interval / 8)
-    return max(_time(run.window_end) for run in latest) + interval + grace
+    return max(moment_of(run.window_end) for run in latest) + interval + grace
 
 
-def _failed_runs(health: Health) -> list[Problem]:
+def _failed_runs(health: Health) -> Iterator[Problem]:
     """Report windows whose last run failed, unless sessions of theirs are reported anyway."""
     last = {(run.window_start, run.window_end): run for run in health.runs}
     failed = [run for run in last.values() if run.has_failed]
-    if not failed or any(item.status in ("failed", "not_attempted") for item in health.items):
-        return []
-    return [
-        Problem(
+    if failed and not any(item.status in ("failed", "not_attempted") for item in health.items):
+        yield Problem(
             "failed_run",
             len(failed),
             f"{_number(len(failed), 'run')} of the archive failed",
             "Read the log of its task, correct what it names, and clear the task",
-            [_window_text(run) for run in failed][:MOST_NAMED],
+            [f"the window from {_minute(run.window_start)}" for run in failed[:MOST_NAMED]],
         )
-    ]
 
 
-def _window_text(run: Run) -> str:
-    return f"the window from {_minute(run.window_start)}"
-
-
-def _failed_sessions(health: Health, now: datetime) -> list[Problem]:
+def _failed_sessions(health: Health, now: datetime) -> Iterator[Problem]:
     """Report what failed, and what no run has tried for so long that none is at it any more."""
     items = [
         item
@@ -144,19 +132,15 @@ def _failed_sessions(health: Health, now: datetime) -> list[Problem]:
     return _sessions("failed", items, _left_out(health, ("failed", "not_attempted"), items), text, action)
 
 
-def _gaps(health: Health) -> list[Problem]:
-    number = len(health.gaps) + health.gaps_left_out
-    if not number:
-        return []
-    start, end = health.gaps[-1]
-    return [
-        Problem(
+def _gaps(health: Health) -> Iterator[Problem]:
+    if health.gaps:
+        number, (start, end) = len(health.gaps) + health.gaps_left_out, health.gaps[-1]
+        yield Problem(
             "gap",
             number,
             f"No manifest accounts for {_number(number, 'gap')}, the last from {_minute(start)} to {_minute(end)}",
             f"Unless it was left out on purpose, archive it: {fill_command(health, start, end)}",
         )
-    ]
 
 
 def fill_command(health: Health, start: str, end: str) -> str:
@@ -169,39 +153,35 @@ def fill_command(health: Health, start: str, end: str) -> str:
     """
     if health.schedule is None:
         return f"run the archive's task with window_start={start} and window_end={end}"
-    gap = Window(_time(start), _time(end))
+    gap = Window(moment_of(start), moment_of(end))
     return backfill_command(health.schedule.dag_id, gap, timedelta(seconds=health.schedule.interval))
 
 
-def _unreadable(health: Health) -> list[Problem]:
-    if not health.unreadable:
-        return []
-    nights = [night.night for night in health.nights if night.unreadable]
-    return [
-        Problem(
+def _unreadable(health: Health) -> Iterator[Problem]:
+    if nights := [night.night for night in health.nights if night.unreadable]:
+        yield Problem(
             "unreadable",
             health.unreadable,
             f"{_number(health.unreadable, 'manifest')} can't be read",
             "Restore them from a backup, or remove them and run their windows again",
             nights[:MOST_NAMED],
         )
-    ]
 
 
-def _given_up(health: Health, since: datetime) -> list[Problem]:
+def _given_up(health: Health, since: datetime) -> Iterator[Problem]:
     items = [item for item in health.items if item.status == "given_up" and _given_up_at(item, health) > since]
     return _sessions("given_up", items, 0, "Given up, since no transcript came in time", "Ask Lessonspace about them")
 
 
 def _given_up_at(item: Item, health: Health) -> datetime:
     """Find when the run ended that gave a session up; where it is not known any more, its window's start."""
-    by = _time(item.given_up_by)
-    ends = (_time(run.ended_at) for run in health.runs if _time(run.window_start) == by)
+    by = moment_of(item.given_up_by)
+    ends = (moment_of(run.ended_at) for run in health.runs if moment_of(run.window_start) == by)
     return min(ends, default=by)
 
 
-def _pending(health: Health, since: datetime) -> list[Problem]:
-    items = [item for item in health.items if item.status == "pending" and _time(item.ended_at) < since]
+def _pending(health: Health, since: datetime) -> Iterator[Problem]:
+    items = [item for item in health.items if item.status == "pending" and moment_of(item.ended_at) < since]
     return _sessions(
         "pending",
         items,
@@ -219,12 +199,11 @@ def _left_out(health: Health, statuses: tuple[TranscriptStatus, ...], items: Seq
     return sum(health.counts.get(status, 0) for status in statuses) - named
 
 
-def _sessions(kind: ProblemKind, items: Sequence[Item], left_out: int, text: str, action: str) -> list[Problem]:
-    number = len(items) + max(0, left_out)
-    if not items:
-        return []
-    named = [f"{item.session_id} of {item.night}" for item in items][:MOST_NAMED]
-    return [Problem(kind, number, f"{text}: {_number(number, 'session')}", action, named)]
+def _sessions(kind: ProblemKind, items: Sequence[Item], left_out: int, text: str, action: str) -> Iterator[Problem]:
+    if items:
+        number = len(items) + max(0, left_out)
+        named = [f"{item.session_id} of {item.night}" for item in items[:MOST_NAMED]]
+        yield Problem(kind, number, f"{text}: {_number(number, 'session')}", action, named)
 
 
 def _number(number: int, noun: str) -> str:
@@ -232,8 +211,4 @@ def _number(number: int, noun: str) -> str:
 
 
 def _minute(text: str) -> str:
-    return f"{_time(text):%Y-%m-%d %H:%M} UTC"
-
-
-def _time(text: str | None) -> datetime:
-    return read_time(text) or datetime.min.replace(tzinfo=timezone.utc)
+    return f"{moment_of(text):%Y-%m-%d %H:%M} UTC"

@@ -57,6 +57,11 @@ def test_a_weekend_without_lessons_is_no_missing_run():
     assert kinds(a_health(runs=runs), night_window(9).end + 4 * DAY) == [("no_run", 1)]
 
 
+def test_absurd_runs_and_gaps_of_a_changed_file_are_no_error():
+    absurd = replace(a_run(2), window_start="1900-01-01T00:00:00Z", window_end="8999-12-31T00:00:00Z")
+    assert kinds(a_health(runs=(absurd,), gaps_left_out=1)) == []
+
+
 def test_without_a_schedule_a_run_is_missing_after_a_day_and_a_half():
     health = a_health(schedule=None)
     assert kinds(health, night_window(2).end + timedelta(hours=35)) == []
