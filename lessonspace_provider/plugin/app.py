@@ -17,8 +17,7 @@ from airflow.api_fastapi.core_api.security import requires_access_view
 from fastapi import Depends, FastAPI, Query, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 
-from lessonspace_provider.archive.health.page import Link, health_page, message_page
-from lessonspace_provider.archive.health.style import CONTENT_SECURITY_POLICY
+from lessonspace_provider.archive.health.page import CONTENT_SECURITY_POLICY, Link, health_page, message_page
 from lessonspace_provider.exceptions import LessonspaceError
 from lessonspace_provider.links import health_query
 from lessonspace_provider.plugin.archives import Archive, HealthCache, chosen, configured_archives

@@ -4,18 +4,53 @@
 from __future__ import annotations
 
 import calendar
-from collections.abc import Callable
+from collections.abc import Sequence
 from datetime import date, timedelta
-from html import escape
+from typing import NamedTuple
 
 from lessonspace_provider.archive.health.figures import Health, Night
-from lessonspace_provider.archive.health.style import NIGHT_STATUSES
+
+#: A mark and a word for each status of a night, the worst first: no status is shown by its colour alone.
+NIGHT_STATUSES = {
+    "unreadable": ("!", "manifest can't be read"),
+    "failed": ("!", "failed"),
+    "gap": ("∅", "gap"),
+    "not_attempted": ("?", "not attempted"),
+    "given_up": ("×", "given up"),
+    "pending": ("…", "pending"),
+    "archived": ("✓", "archived"),
+    "not_eligible": ("–", "not eligible"),
+    "erased": ("e", "erased"),
+    "none": ("·", "no sessions"),
+}
 
 #: How many months are shown.
 MOST_MONTHS = 13
 
-_MONTHS = tuple(calendar.month_name)
-_DAYS = tuple(calendar.day_name)
+
+class Day(NamedTuple):
+    """
+    A day of the calendar.
+
+    :param status: a key of ``NIGHT_STATUSES``; blank before the first and after the last night.
+    :param words: the night's figures.
+    """
+
+    date: date
+    status: str = ""
+    words: str = ""
+
+
+class Month(NamedTuple):
+    """
+    A month of the calendar.
+
+    :param first: its first day.
+    :param weeks: from Monday to Sunday; None for a day of another month.
+    """
+
+    first: date
+    weeks: Sequence[Sequence[Day | None]]
 
 
 def worst_status(night: Night | None, *, is_gap: bool) -> str:
@@ -44,75 +79,27 @@ def describe_night(night: Night | None, *, is_gap: bool) -> str:
     return ", ".join(parts) or ("no sessions" if night else "no manifest of its own")
 
 
-def long_date(day: str) -> str:
-    """Write an ISO date as in ``22 November 2026``."""
-    moment = date.fromisoformat(day)
-    return f"{moment.day} {_MONTHS[moment.month]} {moment.year}"
-
-
-def calendar_of(health: Health, link: Callable[[str], str], current: str | None = None) -> str:
-    """
-    Show the nights of the latest months, the last month first.
-
-    :param link: gives the address of a night's figures.
-    :param current: the night that the rest of the page shows.
-    :return: HTML; blank while there are no nights.
-    """
+def months_of(health: Health) -> list[Month]:
+    """Arrange the nights of the latest months, the last month first; none while there are no nights."""
     nights = {night.night: night for night in health.nights}
     missing = health.missing_nights()
     days = sorted({*nights, *missing})
     if not days:
-        return ""
+        return []
     first, last = date.fromisoformat(days[0]), date.fromisoformat(days[-1])
 
-    def cell(day: date) -> str:
-        name = day.isoformat()
+    def day_of(day: date) -> Day:
         if not first <= day <= last:
-            return f"<td>{_blank(day)}</td>"
-        night, is_gap = nights.get(name), name in missing
-        status, words = worst_status(night, is_gap=is_gap), describe_night(night, is_gap=is_gap)
-        mark = NIGHT_STATUSES[status][0]
-        inside = f'{day.day}<b aria-hidden="true">{mark}</b><span class="unseen">: {escape(words)}</span>'
-        # Only nights that need attention have a link: a keyboard stops at few.
-        is_plain = status in ("archived", "not_eligible", "none", "erased")
-        inside = f"<span>{inside}</span>" if is_plain else f'<a href="{escape(link(name))}">{inside}</a>'
-        here = ' aria-current="date"' if name == current else ""
-        title = escape(f"{long_date(name)}: {words}")
-        return f'<td class="day s-{status}" id="night-{name}" title="{title}"{here}>{inside}</td>'
+            return Day(day)
+        night, is_gap = nights.get(day.isoformat()), day.isoformat() in missing
+        return Day(day, worst_status(night, is_gap=is_gap), describe_night(night, is_gap=is_gap))
 
-    months = [_month(year, month, cell) for year, month in _latest_months(first, last)]
-    return f'<div class="months">{"".join(months)}</div>'
-
-
-def shows_all(health: Health) -> bool:
-    """Whether the calendar has all nights."""
-    days = [night.night for night in health.nights]
-    if not days:
-        return True
-    first, last = date.fromisoformat(days[0]), date.fromisoformat(days[-1])
-    return (first.year, first.month) == _latest_months(first, last)[-1]
-
-
-def _latest_months(first: date, last: date) -> list[tuple[int, int]]:
-    months: list[tuple[int, int]] = []
-    day = last.replace(day=1)
-    while day >= first.replace(day=1) and len(months) < MOST_MONTHS:
-        months.append((day.year, day.month))
-        day = (day - timedelta(days=1)).replace(day=1)
+    months: list[Month] = []
+    month = last.replace(day=1)
+    while month >= first.replace(day=1) and len(months) < MOST_MONTHS:
+        weeks = calendar.Calendar().monthdatescalendar(month.year, month.month)
+        months.append(
+            Month(month, [[day_of(day) if day.month == month.month else None for day in week] for week in weeks])
+        )
+        month = (month - timedelta(days=1)).replace(day=1)
     return months
-
-
-def _month(year: int, month: int, cell: Callable[[date], str]) -> str:
-    heads = "".join(f'<th scope="col"><abbr title="{day}">{day[:2]}</abbr></th>' for day in _DAYS)
-    weeks = calendar.Calendar().monthdatescalendar(year, month)
-    rows = (
-        "<tr>" + "".join(cell(day) if day.month == month else "<td></td>" for day in week) + "</tr>" for week in weeks
-    )
-    return (
-        f'<table class="month"><caption>{_MONTHS[month]} {year}</caption><thead><tr>{heads}</tr></thead>'
-        f"<tbody>{''.join(rows)}</tbody></table>"
-    )
-
-
-def _blank(day: date) -> str:
-    return f'<span class="quiet">{day.day}</span>'
