@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from lessonspace_provider.archive.entry import Entries
 from lessonspace_provider.archive.index import INDEX, read_index, write_index
 from lessonspace_provider.archive.manifest import Manifest
-from lessonspace_provider.archive.windows import MANIFESTS, Window, window_of
+from lessonspace_provider.archive.windows import MANIFESTS, Window, window_of, windows_of
 from lessonspace_provider.exceptions import LessonspaceError
 from lessonspace_provider.output.files import fingerprints_in, read_whole
 from lessonspace_provider.output.updates import update_whole
@@ -42,10 +42,13 @@ class ManifestStore:
         found = fingerprints_in(self._destination / MANIFESTS)
         return {name: found[name] for name in sorted(found) if window_of(name) is not None}
 
+    def windows(self) -> dict[str, Window]:
+        """List the windows of all manifests by their names, in their order."""
+        return windows_of(self.listed())
+
     def around(self, window: Window) -> list[str]:
         """List the names of the manifests whose windows overlap a window."""
-        windows = {name: window_of(name) for name in self.listed()}
-        return [name for name, other in windows.items() if other is not None and other.overlaps(window)]
+        return [name for name, other in self.windows().items() if other.overlaps(window)]
 
     def read(self, name: str) -> Manifest | None:
         """
@@ -79,15 +82,7 @@ class ManifestStore:
         """
         if self._dry_run:
             return (self.read(seen.name) or seen).merged(entries, seen)
-        merged = seen
-
-        def merge(data: bytes | None) -> bytes:
-            nonlocal merged
-            there = seen if data is None else self._parsed(data, seen.name)
-            merged = there.merged(entries, seen)
-            return merged.to_json()
-
-        update_whole(self.path(seen.name), merge)
+        merged = self._rewritten(seen, lambda there: there.merged(entries, seen))
         self.written.setdefault(seen.name, set()).update(entries)
         return merged
 
@@ -101,15 +96,19 @@ class ManifestStore:
         there = self.read(name)
         if there is None:
             return None
-        written = change(there)
+        changed = change(there)
+        return changed if changed == there or self._dry_run else self._rewritten(there, change)
+
+    def _rewritten(self, seen: Manifest, change: Callable[[Manifest], Manifest]) -> Manifest:
+        """Write what a function makes of a manifest as it is by now, or of ``seen`` where it is not there."""
+        written = seen
 
         def changed(data: bytes | None) -> bytes:
             nonlocal written
-            written = change(there if data is None else self._parsed(data, name))
+            written = change(seen if data is None else self._parsed(data, seen.name))
             return written.to_json()
 
-        if written != there and not self._dry_run:
-            update_whole(self.path(name), changed)
+        update_whole(self.path(seen.name), changed)
         return written
 
     def closed(self) -> dict[str, str]:

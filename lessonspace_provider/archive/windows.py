@@ -66,6 +66,11 @@ def window_of(name: str) -> Window | None:
         return None
 
 
+def windows_of(names: Iterable[str]) -> dict[str, Window]:
+    """Read the windows of manifests from the names of their files; other files are left out."""
+    return {name: window for name in names if (window := window_of(name))}
+
+
 def _bound(seconds: str, microseconds: str | None) -> datetime:
     moment = datetime.strptime(seconds, _BOUND).replace(tzinfo=timezone.utc)
     return moment.replace(microsecond=int(microseconds or 0))

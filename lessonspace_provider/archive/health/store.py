@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
@@ -28,7 +28,7 @@ from lessonspace_provider.archive.health.figures import (
 from lessonspace_provider.archive.health.page import health_page
 from lessonspace_provider.archive.manifest import Manifest
 from lessonspace_provider.archive.manifest_store import ManifestStore
-from lessonspace_provider.archive.windows import Window, window_of
+from lessonspace_provider.archive.windows import Window, windows_of
 from lessonspace_provider.bulk.threads import WORKERS
 from lessonspace_provider.exceptions import LessonspaceError, LessonspaceInputError
 from lessonspace_provider.output.destinations import as_place
@@ -76,13 +76,8 @@ def rebuild_health(destination: str | ObjectStoragePath, *, session_names: bool 
     :raises LessonspaceDestinationError: when the store refuses.
     """
     folder = as_place(destination, "an archive's folder, such as 's3://aws_default@bucket/folder'")
-    return _computed(
-        folder,
-        datetime.now(timezone.utc),
-        _usable(read_whole(folder / HEALTH)),
-        whole=True,
-        session_names=session_names,
-    )
+    before = replace(_stored(read_whole(folder / HEALTH)), nights=())  # so that all manifests are read
+    return _computed(folder, datetime.now(timezone.utc), before, session_names=session_names)
 
 
 def update_health(
@@ -91,7 +86,6 @@ def update_health(
     run: Run | None = None,
     schedule: Schedule | None = None,
     now: datetime | None = None,
-    whole: bool = False,
 ) -> Health:
     """
     Bring the files up to date with the manifests; only nights whose manifests were written since are read.
@@ -100,7 +94,6 @@ def update_health(
     :param run: one that has just ended.
     :param schedule: see ``Schedule``; None keeps the one that is known.
     :param now: aware; None: the present.
-    :param whole: read all manifests.
     :raises LessonspaceDestinationError: when the store refuses.
     """
     present = now or datetime.now(timezone.utc)
@@ -108,7 +101,7 @@ def update_health(
 
     def updated(data: bytes | None) -> bytes:
         nonlocal health
-        health = _computed(destination, present, _usable(data), run=run, schedule=schedule, whole=whole)
+        health = _computed(destination, present, _stored(data), run=run, schedule=schedule)
         return health.to_json()
 
     update_whole(destination / HEALTH, updated)
@@ -150,68 +143,56 @@ def recording_run(
     :return: to be filled in by the run.
     """
     report = RunReport()
+
+    def record(*, has_failed: bool) -> None:
+        now = datetime.now(timezone.utc).replace(microsecond=0)
+        start, end = map(write_time, window)
+        run = Run(write_time(now), start, end, has_failed, report.given_up)
+        try:
+            update_health(destination, run=run, schedule=schedule, now=now)
+        except Exception as error:  # whatever a store's client raises
+            log.warning(
+                "%s was not brought up to date. The archive is not affected, and the next run tries again: %s",
+                HEALTH,
+                reason_of(error),
+            )
+
     try:
         yield report
     except LessonspaceInputError:  # nothing was done
         raise
     except Exception:  # not what ends the process
-        _record(destination, window, schedule, report, log, has_failed=True)
+        record(has_failed=True)
         raise
-    _record(destination, window, schedule, report, log, has_failed=False)
+    record(has_failed=False)
 
 
-def _record(
-    destination: ObjectStoragePath,
-    window: Window,
-    schedule: Schedule | None,
-    report: RunReport,
-    log: Log,
-    *,
-    has_failed: bool,
-) -> None:
-    now = datetime.now(timezone.utc).replace(microsecond=0)
-    start, end = map(write_time, window)
+def _stored(data: bytes | None) -> Health:
+    """Read a health.json; one that is not there, or can't be used, is empty."""
     try:
-        update_health(
-            destination,
-            run=Run(write_time(now), start, end, has_failed, given_up=report.given_up),
-            schedule=schedule,
-            now=now,
-        )
-    except Exception as error:  # whatever a store's client raises
-        log.warning(
-            "%s was not brought up to date. The archive is not affected, and the next run tries again: %s",
-            HEALTH,
-            reason_of(error),
-        )
-
-
-def _usable(data: bytes | None) -> Health | None:
-    try:
-        return None if data is None else Health.from_json(data)
+        return Health.from_json(data or b"")
     except ValueError:
-        return None
+        return Health(updated_at="")
 
 
 def _computed(
     destination: ObjectStoragePath,
     now: datetime,
-    before: Health | None,
+    before: Health,
     *,
     run: Run | None = None,
     schedule: Schedule | None = None,
-    whole: bool = False,
     session_names: bool = False,
 ) -> Health:
     manifests = ManifestStore(destination, dry_run=True)
     listed = manifests.listed()
-    known = {} if before is None or whole else {night.night: night for night in before.nights}
+    windows, known = windows_of(listed), {night.night: night for night in before.nights}
     nights: list[Night] = []
     items: list[Item] = []
     changed: dict[str, tuple[list[str], str | None]] = {}
-    for night, names in _by_night(listed).items():
+    for night, names in _by_night(windows).items():
         mark = _mark({name: listed[name] for name in names})
-        if before is not None and mark is not None and (same := known.get(night)) and same.mark == mark:
+        if mark is not None and (same := known.get(night)) and same.mark == mark:
             nights.append(same)
             items += [item for item in before.items if item.night == night]
         else:
@@ -228,20 +209,19 @@ def _computed(
     receipts = [found[1] for name in names_in(destination / ERASURES) if (found := _RECEIPT.fullmatch(name))]
     return assembled(
         now,
-        [window for name in listed if (window := window_of(name))],
+        list(windows.values()),
         nights,
         items,
         erasures=receipts,
-        runs=[*(before.runs if before else ()), *([run] if run else ())],
-        schedule=schedule or (before.schedule if before else None),
+        runs=[*before.runs, *([run] if run else ())],
+        schedule=schedule or before.schedule,
     )
 
 
-def _by_night(names: Mapping[str, str | None]) -> dict[str, list[str]]:
+def _by_night(windows: Mapping[str, Window]) -> dict[str, list[str]]:
     nights: dict[str, list[str]] = {}
-    for name in names:
-        if window := window_of(name):
-            nights.setdefault(night_of(window), []).append(name)
+    for name, window in windows.items():
+        nights.setdefault(night_of(window), []).append(name)
     return nights
 
 
