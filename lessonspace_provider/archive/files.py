@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from lessonspace_provider.archive.entry import Entry
-from lessonspace_provider.archive.erasure.redaction import WHOLE_FORMATS, segments_in
 from lessonspace_provider.archive.erasure.rules import ErasureRules
 from lessonspace_provider.archive.erasure.tombstones import ON_REQUEST
 from lessonspace_provider.archive.paths import DEFAULT_PATH_TEMPLATE
@@ -18,7 +17,7 @@ from lessonspace_provider.archive.summaries import SummaryFiles
 from lessonspace_provider.archive.text_redaction import TextRedaction, TextRedactor
 from lessonspace_provider.output.destinations import join_below
 from lessonspace_provider.output.files import read_whole, remove_files, write_pieces
-from lessonspace_provider.transcripts.formats import WRITERS, pieces_of
+from lessonspace_provider.transcripts.formats import WHOLE_FORMATS, WRITERS, pieces_of, segments_in
 from lessonspace_provider.transcripts.redaction import (
     NAME_LABEL,
     are_redacted,

@@ -25,5 +25,9 @@ def content_of(destination: ObjectStoragePath, file: ManifestFile) -> bytes | No
     :raises LessonspaceDestinationError: when the store refuses.
     """
     data = read_whole(join_below(destination, file["path"]))
-    is_whole = data is not None and len(data) == file["size"] and hashlib.sha256(data).hexdigest() == file["sha256"]
-    return data if is_whole else None
+    return data if data is not None and is_whole(data, file) else None
+
+
+def is_whole(data: bytes, file: ManifestFile) -> bool:
+    """Whether a file's content is as it was written."""
+    return len(data) == file["size"] and hashlib.sha256(data).hexdigest() == file["sha256"]

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, TypedDict
 from lessonspace_provider.api.arguments import as_window
 from lessonspace_provider.api.times import read_time
 from lessonspace_provider.archive.entry import Entry
-from lessonspace_provider.archive.erasure.redaction import WHOLE_FORMATS, segments_in
 from lessonspace_provider.archive.manifest_store import ManifestStore
 from lessonspace_provider.archive.recorded import content_of
+from lessonspace_provider.archive.tables.rows import roles_of
 from lessonspace_provider.archive.windows import Window
 from lessonspace_provider.output.destinations import as_place
 from lessonspace_provider.output.files import files_below, remove_files, write_pieces
+from lessonspace_provider.transcripts.formats import WHOLE_FORMATS, segments_in
 from lessonspace_provider.transcripts.research import SessionFacts, research_lines
 
 if TYPE_CHECKING:
@@ -82,8 +83,7 @@ def export_research(
                 export["left_out"].append(entry.session_id)
                 continue
             file = target / end.date().isoformat() / f"{entry.session_id}.jsonl"
-            roles = {profile["user"]: str(profile["role"]) for profile in entry.profiles}
-            write_pieces(file, research_lines(_facts(entry), segments, roles))
+            write_pieces(file, research_lines(_facts(entry), segments, roles_of(entry)))
             _remove([path for path in there if path.path != file.path])  # last: rather there twice than lost
             export["sessions"] += 1
             export["utterances"] += len(segments)

@@ -12,9 +12,9 @@ from airflow.providers.common.compat.sdk import BaseOperator
 from lessonspace_provider.api.arguments import as_aware_datetime, as_window, refuse
 from lessonspace_provider.archive.tables.builds import build_tables
 from lessonspace_provider.archive.tables.parquet import check_pyarrow
-from lessonspace_provider.archive.tables.sources import SOURCES
 from lessonspace_provider.exceptions import LessonspaceError
 from lessonspace_provider.operators.base import as_folder
+from lessonspace_provider.transcripts.formats import WHOLE_FORMATS
 
 if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
@@ -113,7 +113,7 @@ def check_table_formats(formats: Sequence[str]) -> None:
 
     :raises LessonspaceInputError: otherwise.
     """
-    if not set(SOURCES) & set(formats):
+    if not set(WHOLE_FORMATS) & set(formats):
         raise refuse("formats", list(formats), "with json or jsonl among them where tables=True")
     check_pyarrow()
 

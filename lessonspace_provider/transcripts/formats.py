@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-Writes a transcript's segments in the formats people read and programs take. Pure.
+Writes a transcript's segments in the formats people read and programs take, and reads them again. Pure.
 
 ``json``, ``jsonl`` and ``csv`` are for programs: a record per segment, in the API's order, with the API's values.
 ``txt``, ``vtt`` and ``srt`` are for people and players: ordered by start time, each segment's text on one line,
@@ -17,10 +17,11 @@ import io
 import json
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from lessonspace_provider.api import json_list
 from lessonspace_provider.api.arguments import refuse
+from lessonspace_provider.api.plain_json import NUMBERS
 from lessonspace_provider.spreadsheets import without_formulas
 from lessonspace_provider.transcripts.segments import (
     finite,
@@ -127,6 +128,28 @@ WRITERS: Mapping[str, Callable[[Collection[Segment]], Iterator[bytes]]] = {
     "srt": to_srt,
     "csv": to_csv,
 }
+
+
+#: Formats that have all of a transcript: the first that a session has is read.
+WHOLE_FORMATS = ("json", "jsonl")
+
+
+def segments_in(data: bytes, format_name: str, *, at_once: bool = False) -> Collection[Segment] | None:
+    """
+    Read the segments of a file.
+
+    :param data: its content, whatever that is.
+    :param format_name: one of ``WHOLE_FORMATS``.
+    :param at_once: parse all segments now: in a fraction of the time, and in up to 50 times the memory.
+    :return: None when it holds no segments.
+    """
+    text = data if format_name == "json" else b"[" + b",".join(data.splitlines()) + b"]"
+    try:
+        read = json.loads(text, **NUMBERS) if at_once else json_list.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    is_list = isinstance(read, (list, json_list.JsonList)) and all(isinstance(segment, dict) for segment in read)
+    return cast("Collection[Segment]", read) if is_list else None
 
 
 def check_formats(formats: object) -> list[str]:

@@ -18,9 +18,9 @@ from lessonspace_provider.archive.erasure.people import (
     words_in,
 )
 from lessonspace_provider.archive.erasure.receipt import Searched
-from lessonspace_provider.archive.erasure.redaction import rows_in, segments_in
+from lessonspace_provider.archive.erasure.redaction import rows_in
 from lessonspace_provider.archive.erasure.tombstones import redacted_entry
-from lessonspace_provider.transcripts.formats import CSV_HEADER
+from lessonspace_provider.transcripts.formats import CSV_HEADER, segments_in
 from lessonspace_provider.transcripts.redaction import are_redacted
 from lessonspace_provider.transcripts.segments import user_id_of, user_of
 

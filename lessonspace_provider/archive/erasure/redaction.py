@@ -15,7 +15,14 @@ from lessonspace_provider.api import json_list
 from lessonspace_provider.api.plain_json import NUMBERS
 from lessonspace_provider.archive.erasure.people import LABEL, ErasedPeople
 from lessonspace_provider.archive.erasure.tombstones import without_people
-from lessonspace_provider.transcripts.formats import CSV_HEADER, WRITERS, csv_row, pieces_of
+from lessonspace_provider.transcripts.formats import (
+    CSV_HEADER,
+    WHOLE_FORMATS,
+    WRITERS,
+    csv_row,
+    pieces_of,
+    segments_in,
+)
 from lessonspace_provider.transcripts.segments import user_id_of, user_of
 
 if TYPE_CHECKING:
@@ -23,9 +30,6 @@ if TYPE_CHECKING:
 
 #: Endings of files whose text can be changed word by word. Any other file that has a person is left, and reported.
 TEXTS = ("txt", "vtt", "srt", "md", "html", "log", "tsv")
-
-#: Formats of which the speakers' ids can be read.
-WHOLE_FORMATS = ("json", "jsonl")
 
 #: Formats that have the speakers' ids, in the order in which one of them is read.
 WITH_IDS = (*WHOLE_FORMATS, "csv")
@@ -121,17 +125,6 @@ def is_searchable(data: bytes) -> bool:
         return "\0" not in data.decode()
     except UnicodeDecodeError:
         return False
-
-
-def segments_in(data: bytes, format_name: str) -> Collection[Segment] | None:
-    """Read the segments of a file of one of ``WHOLE_FORMATS``; None when it holds something else."""
-    try:
-        read = json_list.loads(data if format_name == "json" else b"[" + b",".join(data.splitlines()) + b"]")
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(read, json_list.JsonList) or not all(isinstance(segment, dict) for segment in read):
-        return None
-    return cast("Collection[Segment]", read)
 
 
 def redacted_file(

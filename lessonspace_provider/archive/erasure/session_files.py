@@ -11,14 +11,12 @@ from typing import TYPE_CHECKING, TypeVar, cast
 from lessonspace_provider.archive.entry import Entry
 from lessonspace_provider.archive.erasure.people import ErasedPeople
 from lessonspace_provider.archive.erasure.redaction import (
-    WHOLE_FORMATS,
     WITH_IDS,
     Found,
     is_searchable,
     loses_all,
     redacted_file,
     searchable,
-    segments_in,
 )
 from lessonspace_provider.archive.erasure.tombstones import ON_REQUEST, redacted_entry, redacted_path
 from lessonspace_provider.archive.schema import SUMMARY, ManifestFile
@@ -32,7 +30,7 @@ from lessonspace_provider.output.files import (
     remove_if_empty,
     write_whole,
 )
-from lessonspace_provider.transcripts.formats import WRITERS
+from lessonspace_provider.transcripts.formats import WHOLE_FORMATS, WRITERS, segments_in
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath

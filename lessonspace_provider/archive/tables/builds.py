@@ -12,11 +12,10 @@ from lessonspace_provider.api.foreign_words import clean_words
 from lessonspace_provider.archive.fetching import reason_of
 from lessonspace_provider.archive.manifest_store import ManifestStore
 from lessonspace_provider.archive.tables.parquet import check_pyarrow
-from lessonspace_provider.archive.tables.sources import SOURCES
 from lessonspace_provider.archive.tables.store import ArchiveTables
-from lessonspace_provider.archive.windows import Window, window_of
 from lessonspace_provider.exceptions import LessonspaceError
 from lessonspace_provider.output.destinations import join_below
+from lessonspace_provider.transcripts.formats import WHOLE_FORMATS
 from lessonspace_provider.waiting.progress import Log
 
 if TYPE_CHECKING:
@@ -58,7 +57,11 @@ def build_tables(
     """
     check_pyarrow()
     manifests = ManifestStore(destination, dry_run=False)
-    names = [name for name in manifests.listed() if _is_within(window_of(name), start, end)]
+    names = [
+        name
+        for name, window in manifests.windows().items()
+        if (start is None or window.end > start) and (end is None or window.start < end)
+    ]
     if not names:
         raise LessonspaceError(
             f"There is no manifest of an archive for this time in {join_below(destination, 'manifests')}. Check "
@@ -78,12 +81,6 @@ def build_tables(
     return TablesBuild(sorted(days), len(names), sessions, _complaints(tables.unreadable, problems))
 
 
-def _is_within(window: Window | None, start: datetime | None, end: datetime | None) -> bool:
-    if window is None:
-        return False
-    return (start is None or window.end > start) and (end is None or window.start < end)
-
-
 def _complaints(unreadable: Mapping[str, str], problems: Sequence[str]) -> list[str]:
     complaints = []
     if problems:
@@ -92,7 +89,7 @@ def _complaints(unreadable: Mapping[str, str], problems: Sequence[str]) -> list[
         lacking = [f"{clean_words(session_id)}: {reason}" for session_id, reason in unreadable.items()]
         complaints.append(
             f"The tables lack the transcripts of {len(lacking)} session(s), all others are built. They need a whole "
-            f"{' or '.join(SOURCES)} file: run the windows of these sessions again with json among the formats: "
+            f"{' or '.join(WHOLE_FORMATS)} file: run the windows of these sessions again with json among the formats: "
             f"{_named(lacking)}"
         )
     return complaints

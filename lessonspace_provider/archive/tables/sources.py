@@ -3,25 +3,20 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple
 
-from lessonspace_provider.api import json_list
-from lessonspace_provider.api.plain_json import NUMBERS
 from lessonspace_provider.archive.entry import Entry
+from lessonspace_provider.archive.recorded import is_whole
 from lessonspace_provider.archive.schema import ManifestFile
 from lessonspace_provider.output.destinations import join_below
 from lessonspace_provider.output.files import read_many
+from lessonspace_provider.transcripts.formats import WHOLE_FORMATS, segments_in
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
 
     from lessonspace_provider.api.types import Segment
-
-#: The formats that tables are made from; the first that a transcript has is read.
-SOURCES = ("json", "jsonl")
 
 #: Bytes and number of files that are read at a time.
 MOST_BYTES, MOST_FILES = 8 * 2**20, 64
@@ -33,7 +28,7 @@ _LARGEST_PARSED = 2**20
 def source_of(entry: Entry) -> ManifestFile | None:
     """Choose the file that a session's rows are made from; None when it has no transcript in such a format."""
     by_format = {file["format"]: file for file in entry.files}
-    return next((by_format[name] for name in SOURCES if name in by_format), None)
+    return next((by_format[name] for name in WHOLE_FORMATS if name in by_format), None)
 
 
 class Source(NamedTuple):
@@ -74,25 +69,12 @@ def _files_of(entry: Entry) -> list[ManifestFile]:
 def _read(entries: Sequence[Entry], destination: ObjectStoragePath) -> Iterator[Source]:
     files = [file for entry in entries for file in _files_of(entry)]
     contents = read_many([(join_below(destination, file["path"]), file["size"]) for file in files])
-    whole = {file["path"]: data for file, data in zip(files, contents) if data is not None and _is_whole(data, file)}
+    whole = {file["path"]: data for file, data in zip(files, contents) if data is not None and is_whole(data, file)}
     del contents
     for entry in entries:
         source, summary = source_of(entry), whole.pop(entry.summary["path"], None) if entry.summary else None
         data = whole.pop(source["path"], None) if source else None
-        segments = None if data is None or source is None else _segments_in(data, source["format"])
+        segments = None
+        if source is not None and data is not None:
+            segments = segments_in(data, source["format"], at_once=len(data) <= _LARGEST_PARSED)
         yield Source(entry, segments, None if summary is None else summary.decode(errors="replace").removesuffix("\n"))
-
-
-def _is_whole(data: bytes, file: ManifestFile) -> bool:
-    return hashlib.sha256(data).hexdigest() == file["sha256"]
-
-
-def _segments_in(data: bytes, format_name: str) -> Iterable[Segment] | None:
-    text = data if format_name == "json" else b"[" + b",".join(data.splitlines()) + b"]"
-    try:
-        read = json.loads(text, **NUMBERS) if len(text) <= _LARGEST_PARSED else json_list.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(read, (list, json_list.JsonList)):
-        return None
-    return (cast("Segment", segment if isinstance(segment, dict) else {}) for segment in read)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 
@@ -125,6 +126,19 @@ def test_the_example_of_the_guide_has_the_lines_that_are_written():
     session, utterance = (json.loads(line) for line in block_of("how-to/research.md", "jsonl").splitlines())
     assert list(session) == list(ResearchSession.__annotations__)
     assert list(utterance) == list(ResearchUtterance.__annotations__)
+
+
+def test_the_dag_of_the_guide_exports_the_nights_of_its_events(control, destination):
+    spoken = add_session(control, transcript="ready")
+    night = run(destination / "archive")
+    text = block_of("how-to/research.md", "python")
+    for name, folder in (("transcripts", "archive"), ("research", "research")):
+        text = text.replace(f"s3://aws_default@my-bucket/{name}", str(destination / folder))
+    names = {"__name__": "block"}
+    exec(compile(text, "block", "exec"), names)  # noqa: S102
+    export_task = names["research_export"]().get_task("export").python_callable
+    export_task(triggering_asset_events={"archive": [SimpleNamespace(extra=night)]})
+    assert exported(destination).keys() == {spoken}
 
 
 @pytest.mark.parametrize("folder", ["relative/folder", "", 7])
