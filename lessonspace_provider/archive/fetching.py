@@ -13,11 +13,9 @@ from typing import TYPE_CHECKING, Protocol
 
 from lessonspace_provider.archive.clock import Present
 from lessonspace_provider.archive.entry import Entries, Entry, count
-from lessonspace_provider.archive.erasure.rules import ErasureRules
-from lessonspace_provider.archive.files import ArchiveLayout, TranscriptFiles
+from lessonspace_provider.archive.files import TranscriptFiles
 from lessonspace_provider.archive.manifest import Manifest
 from lessonspace_provider.archive.summaries import SummaryFiles
-from lessonspace_provider.archive.text_redaction import TextRedactor
 from lessonspace_provider.bulk.items import Item
 from lessonspace_provider.bulk.progress import repeated
 from lessonspace_provider.bulk.threads import WorkerThreads
@@ -49,38 +47,32 @@ class TranscriptFetcher:
     Archives the transcript of each entry on its own: an error of one stops no other.
 
     :param source: the hook.
-    :param layout: how the archive is written.
+    :param files: those of the archive.
     :param summaries: the summaries of the run; those that could not be written are in ``failed_summaries``.
     :param give_up_after: how long after its end a session's transcript is waited for.
     :param log: for progress, and for what became of each session.
     :param dry_run: ask for no transcript and write nothing; those whose files would be fetched or written are pending.
-    :param texts: redacts the text of transcripts.
     :param clock: gives the worker's time, aware.
-    :param rules: the archive's erasures.
     """
 
     def __init__(
         self,
         source: TranscriptSource,
-        layout: ArchiveLayout,
+        files: TranscriptFiles,
         summaries: SummaryFiles,
         *,
         give_up_after: timedelta,
         log: Log,
         dry_run: bool,
         clock: Callable[[], datetime],
-        texts: TextRedactor,
-        rules: ErasureRules | None = None,
     ) -> None:
         self._source = source
-        self._layout = layout
+        self._files = files
         self._summaries = summaries
-        self._files = TranscriptFiles(layout, summaries, texts, rules)
         self.failed_summaries: list[Entry] = []
         self._give_up_after = give_up_after
         self._log = log
         self._dry_run = dry_run
-        self._texts = texts
         self._clock = clock
         self._not_warned = Lock()
         self._fetched: set[str] = set()
@@ -99,7 +91,7 @@ class TranscriptFetcher:
         done: dict[str, Entry] = {}
 
         def update(item: Item[Entry]) -> None:
-            done[item.key] = self._updated(item.task)
+            done[item.key] = self.with_summary(self._with_transcript(item.task))
 
         def log_progress() -> None:
             self._log.info("%s", progress(list(done.values()), len(entries), time.monotonic() - began))
@@ -129,9 +121,6 @@ class TranscriptFetcher:
                 "%d transcripts: %d fetched now, %d rebuilt from files, %d already there",
                 *(archived, fetched, rebuilt, there),
             )
-
-    def _updated(self, entry: Entry) -> Entry:
-        return self.with_summary(self._with_transcript(entry))
 
     def _with_transcript(self, entry: Entry) -> Entry:
         try:
@@ -165,7 +154,7 @@ class TranscriptFetcher:
         return rebuilt
 
     def _fetch(self, entry: Entry) -> Entry:
-        self._texts.check_can_replace("transcript", entry.session_id, entry.redacted_by)
+        self._files.check_can_replace(entry)
         try:
             segments = self._source.open_transcript(entry.session_id)
         except LessonspaceTranscriptNotReady:
@@ -178,9 +167,7 @@ class TranscriptFetcher:
         return written
 
     def _missing(self, entry: Entry, reason: str) -> Entry:
-        if whole := self._files.whole(entry):
-            return entry.partly_archived(whole, self._layout.formats)
-        return entry.missing(self.present(), self._give_up_after, reason)
+        return self._files.left_of(entry) or entry.missing(self.present(), self._give_up_after, reason)
 
     def warn_of_lost(self, entries: Entries, known: Manifest) -> None:
         """

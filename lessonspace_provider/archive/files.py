@@ -71,12 +71,12 @@ class TranscriptFiles:
         layout: ArchiveLayout,
         summaries: SummaryFiles,
         texts: TextRedactor,
-        rules: ErasureRules | None = None,
+        rules: ErasureRules,
     ) -> None:
         self._layout = layout
         self._texts = texts
         self._summaries = summaries
-        self._rules = rules or ErasureRules(layout.destination)
+        self._rules = rules
 
     def are_complete(self, entry: Entry) -> bool:
         """Whether all that is wanted of an archived transcript is there and whole."""
@@ -87,7 +87,7 @@ class TranscriptFiles:
             return False
         if {file["format"] for file in entry.files} != set(self._layout.formats):
             return False
-        whole = self.whole(entry)
+        whole = self._whole(entry)
         return len(whole) == len(entry.files) and not self._names_are_left(entry, whole)
 
     def _names_are_left(self, entry: Entry, whole: Sequence[ManifestFile]) -> bool:
@@ -97,9 +97,22 @@ class TranscriptFiles:
         segments = None if format_name is None else self._segments_in(entry, format_name)
         return segments is not None and self._texts.finds_names(entry, segments)
 
-    def whole(self, entry: Entry) -> list[ManifestFile]:
+    def _whole(self, entry: Entry) -> list[ManifestFile]:
         """Choose the files of an entry that are there, as they were written."""
         return [file for file in entry.files if content_of(self._layout.destination, file) is not None]
+
+    def left_of(self, entry: Entry) -> Entry | None:
+        """Record which files there are of a transcript that the API does not have any more; None when there is none."""
+        whole = self._whole(entry)
+        return entry.partly_archived(whole, self._layout.formats) if whole else None
+
+    def check_can_replace(self, entry: Entry) -> None:
+        """
+        Refuse to fetch a transcript again that was redacted by what this run does not have.
+
+        :raises LessonspaceError: the message names the session and what is missing.
+        """
+        self._texts.check_can_replace("transcript", entry.session_id, entry.redacted_by)
 
     def rebuilt(self, entry: Entry) -> Entry | None:
         """Complete a transcript from a file that holds all of it; None when there is none."""
@@ -113,7 +126,7 @@ class TranscriptFiles:
         """Name the formats to rebuild from: JSON, which a killed run may have left, and what is as it was written."""
         if "json" in self._layout.formats:
             yield "json"
-        yield from (file["format"] for file in self.whole(entry) if file["format"] in WHOLE_FORMATS)
+        yield from (file["format"] for file in self._whole(entry) if file["format"] in WHOLE_FORMATS)
 
     def _segments_in(self, entry: Entry, format_name: str) -> Collection[Segment] | None:
         """Read the segments of a file, if it is one that was written here."""

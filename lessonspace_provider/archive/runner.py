@@ -13,7 +13,7 @@ from lessonspace_provider.api.times import write_time
 from lessonspace_provider.archive.entry import RETRY_FAILED_AFTER, Entries, Entry, by_session
 from lessonspace_provider.archive.erasure.rules import ErasureRules
 from lessonspace_provider.archive.fetching import TranscriptFetcher, TranscriptSource, reason_of
-from lessonspace_provider.archive.files import ArchiveLayout
+from lessonspace_provider.archive.files import ArchiveLayout, TranscriptFiles
 from lessonspace_provider.archive.filing import Filed, file_sessions, search_window
 from lessonspace_provider.archive.manifest import Manifest
 from lessonspace_provider.archive.manifest_store import ManifestStore
@@ -21,7 +21,7 @@ from lessonspace_provider.archive.paths import session_id_of
 from lessonspace_provider.archive.summaries import SummaryFiles
 from lessonspace_provider.archive.tables.run import RunTables
 from lessonspace_provider.archive.text_redaction import TextRedactor
-from lessonspace_provider.archive.windows import LOOK_BACK, Window, gaps, manifest_name, window_of
+from lessonspace_provider.archive.windows import LOOK_BACK, Window, gaps, manifest_name, windows_of
 from lessonspace_provider.exceptions import LessonspaceError
 from lessonspace_provider.waiting.progress import Log
 
@@ -82,21 +82,14 @@ class Archiver:
         self._texts = TextRedactor(source, layout.texts)
         self._summaries = SummaryFiles(
             layout.destination,
+            self._texts,
+            self._rules,
             is_wanted=layout.summaries and not dry_run,
             redact=layout.redact_speakers,
-            texts=self._texts,
-            rules=self._rules,
         )
+        files = TranscriptFiles(layout, self._summaries, self._texts, self._rules)
         self._fetcher = TranscriptFetcher(
-            source,
-            layout,
-            self._summaries,
-            give_up_after=give_up_after,
-            log=log,
-            dry_run=dry_run,
-            clock=now,
-            texts=self._texts,
-            rules=self._rules,
+            source, files, self._summaries, give_up_after=give_up_after, log=log, dry_run=dry_run, clock=now
         )
         is_wanted = layout.tables and not dry_run
         self._tables = RunTables(layout.destination, self._manifests, log, is_wanted=is_wanted)
@@ -168,7 +161,7 @@ class Archiver:
             self._problems["manifests"] = f"earlier manifests can't be listed: {reason_of(error)}"
             listed = {}
         index = self._closed()
-        earlier = [name for name in listed if (window := window_of(name)) and window.end <= before]
+        earlier = [name for name, window in windows_of(listed).items() if window.end <= before]
         unread = [name for name in earlier if listed[name] is None or listed[name] != index.get(name)]
         for name in sorted({*unread, *further}):
             try:
@@ -212,12 +205,11 @@ class Archiver:
         return max((present - since for since in self._pending_since), default=timedelta(0))
 
     def windows(self) -> list[Window]:
-        """Read the windows of all manifests from their names; none where they can't be listed."""
+        """List the windows of all manifests; none where they can't be listed."""
         try:
-            names = self._manifests.listed()
+            return list(self._manifests.windows().values())
         except Exception:  # update_earlier reports it
             return []
-        return [window for window in map(window_of, names) if window is not None]
 
     def _check_end(self, window: Window) -> None:
         """Refuse a window that is far from over: its manifest would claim to be complete."""

@@ -46,24 +46,24 @@ class SummaryFiles:
     The summaries of one run. A summary that the lists no longer have stays as it is.
 
     :param destination: the archive's folder.
-    :param is_wanted: whether summaries are archived; otherwise nothing is read or written.
     :param texts: redacts their text.
-    :param redact: whether labels are written in place of the names of the people in a session.
     :param rules: the archive's erasures.
+    :param is_wanted: whether summaries are archived; otherwise nothing is read or written.
+    :param redact: whether labels are written in place of the names of the people in a session.
     """
 
     def __init__(
         self,
         destination: ObjectStoragePath,
+        texts: TextRedactor,
+        rules: ErasureRules,
         *,
         is_wanted: bool,
         redact: bool,
-        texts: TextRedactor,
-        rules: ErasureRules | None = None,
     ) -> None:
         self._texts = texts
         self._destination = destination
-        self._rules = rules or ErasureRules(destination)
+        self._rules = rules
         self._is_wanted = is_wanted
         self._redact = redact or texts.is_active
         self._listed: dict[str, str] = {}
@@ -146,12 +146,7 @@ class SummaryFiles:
         path = f"{entry.path}.{SUMMARY}.txt"
         written = write_pieces(join_below(self._destination, path), [f"{kept}\n".encode()])
         file = SummaryFile(
-            format=SUMMARY,
-            path=path,
-            size=written.size,
-            sha256=written.sha256,
-            source=source,
-            redacted=self._redact,
+            format=SUMMARY, path=path, size=written.size, sha256=written.sha256, source=source, redacted=self._redact
         )
         if kinds:
             file["redacted_by"] = list(kinds)
