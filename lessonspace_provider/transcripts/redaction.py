@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, cast
 from lessonspace_provider.api import json_list
 from lessonspace_provider.api.arguments import ROLES
 from lessonspace_provider.transcripts.segments import (
+    MAIN_ROOM,
     UNKNOWN_SPEAKER,
     finite,
     in_time_order,
@@ -30,9 +31,6 @@ NAME_LABEL = "[name]"
 
 #: Replaces a person who was erased.
 ERASED_LABEL = "[erased]"
-
-#: The one breakout id that is documented: any other might be free text, and hold a name.
-MAIN_ROOM = "main"
 
 _TYPES = {"start_time": (int, float), "end_time": (int, float), "user": (object,), "text": (str,)}
 _KINDS = "|".join((*(role.capitalize() for role in ROLES), UNKNOWN_ROLE))
@@ -142,6 +140,6 @@ def _with_text(segment: Segment, change: Callable[[str], str]) -> Mapping[str, o
 
 def _is_documented(field: str, value: object) -> bool:
     """Whether the API documents such a value of this field; null, which has no information, is allowed."""
-    if field == "breakout_id":
+    if field == "breakout_id":  # any other might be free text, and hold a name
         return value in (MAIN_ROOM, None)
     return field in _TYPES and (value is None or isinstance(value, _TYPES[field]))

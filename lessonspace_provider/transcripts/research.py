@@ -7,8 +7,8 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Literal, TypedDict
 
 from lessonspace_provider.api.json_list import line_of
-from lessonspace_provider.transcripts.redaction import MAIN_ROOM, are_redacted, redacted_speakers
-from lessonspace_provider.transcripts.segments import UNKNOWN_SPEAKER
+from lessonspace_provider.transcripts.redaction import are_redacted, redacted_speakers
+from lessonspace_provider.transcripts.segments import MAIN_ROOM, UNKNOWN_SPEAKER
 from lessonspace_provider.transcripts.summaries import label_writer, names_in_transcript
 from lessonspace_provider.transcripts.talk_time import utterances
 

@@ -23,6 +23,9 @@ LARGEST_IN_MEMORY = 8 * 1024 * 1024
 #: The label of a speaker of whom the segment has neither a name nor an id, or who must not be named.
 UNKNOWN_SPEAKER = "Unknown"
 
+#: The one breakout id that is documented, and the room of a segment that has none.
+MAIN_ROOM = "main"
+
 #: In seconds, a million hours: a time beyond it is an error, and more than players and parsers can read.
 LATEST_TIME = 3_600_000_000
 
@@ -81,7 +84,7 @@ def text_of(segment: Segment) -> str:
 
 def printable(text: str) -> str:
     """Leave out control characters other than tabs and line breaks; a lone surrogate becomes U+FFFD."""
-    return text.translate(_PRINTABLE)
+    return text if text.isprintable() else text.translate(_PRINTABLE)
 
 
 def one_line(text: str) -> str:

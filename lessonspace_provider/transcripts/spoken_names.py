@@ -230,9 +230,3 @@ def _strength_of(form: str) -> _Strength:
         return _Strength.MARKED
     is_short = len(form) == 2 and form.isascii()
     return _Strength.CAPITAL if is_short or form in COMMON_WORDS else _Strength.ALWAYS
-
-
-def is_common_word(name: str) -> bool:
-    """Whether a name is of one letter, or all of its words are words of another meaning too."""
-    forms = set(forms_of_name(name))
-    return all(_strength_of(form) < _Strength.ALWAYS for form in forms)

@@ -10,6 +10,7 @@ from unicodedata import normalize
 
 from lessonspace_provider.api.foreign_words import clean_text
 from lessonspace_provider.api.shapes import objects_in
+from lessonspace_provider.transcripts.name_forms import LONGEST_NAME
 from lessonspace_provider.transcripts.redaction import LABEL, kind_of
 from lessonspace_provider.transcripts.segments import UNKNOWN_SPEAKER, user_id_of, user_of
 from lessonspace_provider.transcripts.spoken_names import Roster
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
 #: Characters of a summary that are kept.
 LONGEST_SUMMARY = 20_000
 
-#: Names of one session that are searched for, and characters of each.
-MOST_NAMES, LONGEST_NAME = 500, 200
+#: Names of one session that are searched for.
+MOST_NAMES = 500
 
 #: Letters of the shortest part of a name that counts as a name by itself.
 _SHORTEST_PART = 2

@@ -19,16 +19,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from lessonspace_provider.api.arguments import LARGEST_NUMBER, ROLES
-from lessonspace_provider.transcripts.segments import one_line, printable, text_of, user_of
+from lessonspace_provider.transcripts.segments import MAIN_ROOM, one_line, printable, text_of, user_of
 
 if TYPE_CHECKING:
     from lessonspace_provider.api.types import Role, Segment
 
 #: Seconds: a time in a transcript that is later than a day is an error. A session ends minutes after all are idle.
 LATEST_SECOND = 86_400.0
-
-#: The breakout id of a segment that has none that can be read.
-MAIN_ROOM = "main"
 
 _MICROSECONDS = 1_000_000
 
@@ -158,8 +155,8 @@ def utterances(segments: Iterable[Segment], roles: Mapping[int, str]) -> Iterato
             user_id,
             None if user_id is None else known.get(user_id),
             shown,
-            _clean(room) if isinstance(room, str) else None,
-            _clean(text_of(segment)),
+            printable(room) if isinstance(room, str) else None,
+            printable(text_of(segment)),
         )
 
 
@@ -269,10 +266,6 @@ def _seconds(value: object) -> float | None:
     if (type(value) is float or type(value) is int) and -LARGEST_NUMBER <= value <= LATEST_SECOND:
         return float(value) if value > 0 else 0.0
     return None
-
-
-def _clean(text: str) -> str:
-    return text if text.isprintable() else printable(text)
 
 
 def _rounded(seconds: float) -> float:

@@ -134,4 +134,4 @@ def people_rows(entry: Entry, talk: TalkTime | None) -> Iterator[Row]:
 
 
 def _clean(text: str | None) -> str | None:
-    return text if text is None or text.isprintable() else printable(text)
+    return None if text is None else printable(text)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lessonspace_provider.transcripts.redaction import NAME_LABEL
-from lessonspace_provider.transcripts.spoken_names import Roster, is_common_word
+from lessonspace_provider.transcripts.spoken_names import Roster
 
 
 def redacted(text, *names, **diminutives):
@@ -137,11 +137,3 @@ def test_time_grows_with_the_text_and_hardly_with_the_roster(unit):
     text = unit * (6_000 // len(unit))
     assert seconds(few, text * 8) < 8 * 4 * seconds(few, text) + 0.05
     assert seconds(many, text) < 4 * seconds(few, text) + 0.05
-
-
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [("X", True), ("Will", True), ("Mark Young", True), ("", True), ("Anna", False), ("王小明", False)],
-)
-def test_common_words_are_distinguished(name, expected):
-    assert is_common_word(name) is expected
