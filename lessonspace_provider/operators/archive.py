@@ -16,7 +16,6 @@ from lessonspace_provider.archive.files import ArchiveLayout
 from lessonspace_provider.archive.health.figures import Schedule, night_of
 from lessonspace_provider.archive.health.store import RunReport, recording_run
 from lessonspace_provider.archive.paths import DEFAULT_PATH_TEMPLATE, check_path_template
-from lessonspace_provider.archive.run_metrics import send_run
 from lessonspace_provider.archive.runner import Archiver
 from lessonspace_provider.archive.text_redaction import as_text_redaction
 from lessonspace_provider.archive.window_sessions import WindowSessions
@@ -24,6 +23,7 @@ from lessonspace_provider.archive.windows import Window, backfill_command, clock
 from lessonspace_provider.bulk.rows import HiddenRows
 from lessonspace_provider.exceptions import LessonspaceError, LessonspaceInputError
 from lessonspace_provider.links import LessonspaceArchiveHealthLink, health_query
+from lessonspace_provider.metrics import names, sending
 from lessonspace_provider.operators.archive_erasure import LessonspaceEraseOperator, LessonspaceExpireArchiveOperator
 from lessonspace_provider.operators.archive_tables import (
     LessonspaceBuildTablesOperator,
@@ -201,14 +201,17 @@ class LessonspaceArchiveTranscriptsOperator(LessonspaceOperator):
     def execute(self, context: Context) -> ArchiveResult:
         """Archive session by session, write the manifests, then fail if any session did."""
         window = self._window(context)
+        # Gaps are filled by logical dates, which are the starts of data intervals, but not of other windows.
+        is_scheduled = window == (context.get("data_interval_start"), context.get("data_interval_end"))
+        schedule = Schedule(self.dag_id, (window.end - window.start).total_seconds()) if is_scheduled else None
         if self.only_plan:
-            return self._archive(window, context, RunReport())
+            return self._archive(window, context, schedule, RunReport())
         folder = as_folder(self.destination)
         self.health_page = health_query(str(folder), night_of(window))
-        with recording_run(folder, window, self._schedule(window, context), self.log) as report:
-            return self._archive(window, context, report)
+        with recording_run(folder, window, schedule, self.log) as report:
+            return self._archive(window, context, schedule, report)
 
-    def _archive(self, window: Window, context: Context, report: RunReport) -> ArchiveResult:
+    def _archive(self, window: Window, context: Context, schedule: Schedule | None, report: RunReport) -> ArchiveResult:
         filters = {**self._checked_filters(), "include_single_user": self.include_single_user}
         source = WindowSessions(self.hook, self.space_id, filters, self.log)
         archiver = self._archiver()
@@ -216,15 +219,27 @@ class LessonspaceArchiveTranscriptsOperator(LessonspaceOperator):
         counts, path = archived.manifest.counts, None if self.only_plan else str(archived.path)
         self.log.info("%d sessions ended in the window: %s. Manifest: %s", sum(counts.values()), counts, path)
         earlier, problems = archiver.update_earlier(window.start, archived.elsewhere)
-        result = self._result(window, archived, earlier, archiver)
+        result = ArchiveResult(
+            counts=counts,
+            manifest=path,
+            updated_manifests=[str(other.path) for other in earlier],
+            earlier=count(entry for other in earlier for entry in other.changed),
+            days=as_days(archiver.table_days),
+            talk_seconds=archiver.talk_seconds,
+            connection=self.lessonspace_conn_id,
+            organisation=self.hook.organisation_id,
+            destination=str(as_folder(self.destination)),
+            window_start=write_time(window.start),
+            window_end=write_time(window.end),
+        )
         report_days(context, self.outlets, cast("dict[str, Any]", {**result}), result["days"])
         if self.only_plan:
             for problem in problems:
                 self.log.warning("%s", problem)
             return result
-        send_run([result["counts"], result["earlier"]], archiver.oldest_pending)
+        _send_metrics(result, archiver.oldest_pending)
         report.given_up = counts["given_up"] + result["earlier"]["given_up"]
-        self._warn_of_gaps(archiver.gaps(until=window.start), window, self._schedule(window, context))
+        self._warn_of_gaps(archiver.gaps(until=window.start), window, schedule)
         self._completed = result  # also of a task that fails: OpenLineage asks then, too
         _fail_if_any_failed([archived, *earlier], problems, source.incomplete)
         return result
@@ -238,33 +253,9 @@ class LessonspaceArchiveTranscriptsOperator(LessonspaceOperator):
         where = (self.hook.settings.base_url, done["organisation"], done["destination"])
         return archive_lineage(*where, done["days"], tables=self.tables)
 
-    def _schedule(self, window: Window, context: Context) -> Schedule | None:
-        """Describe what fills gaps; None where the window is not the run's data interval."""
-        interval = (context.get("data_interval_start"), context.get("data_interval_end"))
-        start, end = window
-        return Schedule(self.dag_id, (end - start).total_seconds()) if interval == (start, end) else None
-
-    def _result(
-        self, window: Window, archived: ArchivedWindow, earlier: Sequence[ArchivedWindow], archiver: Archiver
-    ) -> ArchiveResult:
-        return ArchiveResult(
-            counts=archived.manifest.counts,
-            manifest=None if self.only_plan else str(archived.path),
-            updated_manifests=[str(other.path) for other in earlier],
-            earlier=count(entry for other in earlier for entry in other.changed),
-            days=as_days(archiver.table_days),
-            talk_seconds=archiver.talk_seconds,
-            connection=self.lessonspace_conn_id,
-            organisation=self.hook.organisation_id,
-            destination=str(as_folder(self.destination)),
-            window_start=write_time(window.start),
-            window_end=write_time(window.end),
-        )
-
     def _warn_of_gaps(self, gaps: Sequence[Window], window: Window, schedule: Schedule | None) -> None:
         """Name the latest gaps with what fills them, in each run until they are filled."""
         for gap in gaps[-MOST_GAPS:]:
-            # It goes by logical dates, which are the starts of data intervals, but not of other windows.
             command = backfill_command(self.dag_id, gap, window.end - window.start) if schedule else None
             self.log.warning(
                 "No manifest accounts for the sessions that ended from %s to %s. Unless a run for that time is in "
@@ -338,6 +329,13 @@ class LessonspaceArchiveTranscriptsOperator(LessonspaceOperator):
             as_space_id("space_id", self.space_id)
         refuse_unknown(filters, SESSION_FILTERS if self.space_id is None else SPACE_SESSION_FILTERS, "filter")
         return filters
+
+
+def _send_metrics(result: ArchiveResult, oldest_pending: timedelta) -> None:
+    for counts in (result["counts"], result["earlier"]):
+        for status, number in counts.items():
+            sending.count(names.sessions_with(status), number)
+    sending.set_gauge(names.OLDEST_PENDING, oldest_pending.total_seconds())
 
 
 def _fail_if_any_failed(windows: Sequence[ArchivedWindow], problems: Sequence[str], incomplete: Sequence[str]) -> None:
