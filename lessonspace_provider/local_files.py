@@ -53,7 +53,7 @@ class Written(NamedTuple):
     sha256: str
 
 
-def write_file(path: Path, pieces: Iterable[bytes]) -> Written:
+def write_file(path: Path, pieces: Iterable[bytes], mode: int = 0o666) -> Written:
     """
     Write a file, unless it is there, the same and this user's: whole, or not at all.
 
@@ -62,10 +62,11 @@ def write_file(path: Path, pieces: Iterable[bytes]) -> Written:
 
     :param path: missing folders are made.
     :param pieces: the content, which is never in memory as a whole.
+    :param mode: of the file, from which the umask is taken off.
     :raises OSError: when it can't be written; whatever was there before still is.
     """
     make_folder(path.parent)
-    part, file = _new_part(path.parent)
+    part, file = _new_part(path.parent, mode)
     digest = hashlib.sha256()
     try:
         with file:
@@ -230,10 +231,10 @@ def _refuse_irregular(status: os.stat_result) -> None:
         raise OSError(errno.ENXIO, "it is a FIFO, a socket or a device")
 
 
-def _new_part(folder: Path) -> tuple[Path, BinaryIO]:
+def _new_part(folder: Path, mode: int) -> tuple[Path, BinaryIO]:
     part = folder / f".lessonspace-{secrets.token_hex(8)}.part"
     # The kernel takes the umask off, and heeds the folder's default ACL, which fchmod would not.
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o666)
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
     return part, os.fdopen(descriptor, "wb")
 
 

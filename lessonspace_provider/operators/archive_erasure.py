@@ -27,6 +27,7 @@ from lessonspace_provider.archive.health.store import HEALTH, refresh_health
 from lessonspace_provider.bulk.rows import HiddenRows
 from lessonspace_provider.exceptions import LessonspaceError
 from lessonspace_provider.output.destinations import as_place
+from lessonspace_provider.waiting.progress import Log
 
 if TYPE_CHECKING:
     from airflow.sdk import Context, ObjectStoragePath
@@ -135,15 +136,7 @@ class LessonspaceEraseOperator(BaseOperator):
         )
         dry_run = as_rendered_flag("dry_run", self.only_search)
         receipt = Eraser(destination, order, log=self.log, dry_run=dry_run, run=run_of(context)).run()
-        result = result_of(receipt, destination, dry_run=dry_run)
-        if result["not_found"]:
-            self.log.warning("Found nowhere in the archive: %s", ", ".join(result["not_found"]))
-        self.log.info("%s", _summary(result, dry_run=dry_run))
-        for left in receipt.left[:MOST_NAMED]:
-            self.log.warning("Left as it is: %s: %s", left["path"], left["reason"])
-        health_problem = None if dry_run else update_health_of(destination)
-        fail_if_incomplete(receipt, result["receipt"], health_problem)
-        return result
+        return _reported(receipt, destination, self.log, dry_run=dry_run)
 
 
 class LessonspaceExpireArchiveOperator(BaseOperator):
@@ -183,11 +176,7 @@ class LessonspaceExpireArchiveOperator(BaseOperator):
         destination, keep = as_archive(self.destination), as_retention("keep", self.keep)
         dry_run = as_rendered_flag("dry_run", self.only_search)
         receipt = Expirer(destination, keep, dry_run=dry_run, run=run_of(context)).run()
-        result = result_of(receipt, destination, dry_run=dry_run)
-        self.log.info("%s", _summary(result, dry_run=dry_run))
-        health_problem = None if dry_run else update_health_of(destination)
-        fail_if_incomplete(receipt, result["receipt"], health_problem)
-        return result
+        return _reported(receipt, destination, self.log, dry_run=dry_run)
 
 
 def _hidden(given: object) -> HiddenRows:
@@ -307,24 +296,25 @@ def result_of(receipt: Receipt, destination: ObjectStoragePath, *, dry_run: bool
     )
 
 
-def _summary(result: ErasureResult, *, dry_run: bool) -> str:
-    """Write a result as a line of the log."""
+def _reported(receipt: Receipt, destination: ObjectStoragePath, log: Log, *, dry_run: bool) -> ErasureResult:
+    """Log what a run has done, take what it erased out of the archive's health, and fail if it is incomplete."""
+    result = result_of(receipt, destination, dry_run=dry_run)
+    if result["not_found"]:
+        log.warning("Found nowhere in the archive: %s", ", ".join(result["not_found"]))
     if dry_run:
-        return f"Dry run, nothing was changed. Would be: {result['status']}: {result['counts']}"
-    return f"{result['status']}: {result['counts']}. Receipt: {result['receipt']}"
-
-
-def update_health_of(destination: ObjectStoragePath) -> str | None:
-    """
-    Take erased sessions out of an archive's health, after the manifests and the receipt.
-
-    :return: why that failed.
-    """
-    try:
-        refresh_health(destination)
-    except Exception as error:  # whatever a store's client raises
-        return f"{HEALTH} was not brought up to date, run the task again: {reason_of(error)}"
-    return None
+        log.info("Dry run, nothing was changed. Would be: %s: %s", result["status"], result["counts"])
+    else:
+        log.info("%s: %s. Receipt: %s", result["status"], result["counts"], result["receipt"])
+    for left in receipt.left[:MOST_NAMED]:
+        log.warning("Left as it is: %s: %s", left["path"], left["reason"])
+    health_problem = None
+    if not dry_run:
+        try:
+            refresh_health(destination)  # after the manifests and the receipt
+        except Exception as error:  # whatever a store's client raises
+            health_problem = f"{HEALTH} was not brought up to date, run the task again: {reason_of(error)}"
+    fail_if_incomplete(receipt, result["receipt"], health_problem)
+    return result
 
 
 def fail_if_incomplete(receipt: Receipt, path: str | None, health_problem: str | None = None) -> None:
@@ -334,13 +324,13 @@ def fail_if_incomplete(receipt: Receipt, path: str | None, health_problem: str |
     :param path: of the receipt.
     :param health_problem: why the archive's health is not up to date.
     """
-    complaints = [] if health_problem is None else [health_problem]
+    complaints = []
     if failed := receipt.failed:
         named = "; ".join(f"{left['path']}: {left['reason']}" for left in failed[:MOST_NAMED])
-        complaints.insert(
-            0,
+        complaints.append(
             f"{len(failed)} files could not be searched or changed, all others are done; run the task again. The "
-            f"receipt {path} has what was changed: {named}",
+            f"receipt {path} has what was changed: {named}"
         )
+    complaints += [health_problem] if health_problem else []
     if complaints:
         raise LessonspaceError("\n".join(complaints))

@@ -24,16 +24,6 @@ if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
 
 
-def has_expired(entry: Entry, before: datetime) -> bool:
-    """
-    Whether a session ended too long ago to be kept.
-
-    :param before: aware. A session whose end can't be read is kept.
-    """
-    end = read_time(entry.end_time)
-    return end is not None and end < before
-
-
 class Expirer:
     """
     Expires sessions of one archive. To be used for one run.
@@ -94,9 +84,14 @@ class Expirer:
             self._receipt.counts.update(files=len(found), manifests=len(inventory.manifests), sessions=sessions)
             self._progress.begin(tombstones)
             people = ErasedPeople(tombstones.key)
-            kept = self._sessions.run(inventory, people, lambda entry: has_expired(entry, self._before))
+            kept = self._sessions.run(inventory, people, self._has_expired)
             if kept:
                 self._receipt.notes.append(f"{len(kept)} files of sessions that no manifest has were kept")
             self._tables.rebuild(self._progress.unfinished, people)
             self._progress.end()
         return self._receipt
+
+    def _has_expired(self, entry: Entry) -> bool:
+        """Whether a session ended too long ago; one whose end can't be read is kept."""
+        end = read_time(entry.end_time)
+        return end is not None and end < self._before

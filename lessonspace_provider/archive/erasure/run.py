@@ -161,12 +161,11 @@ class Eraser:
         self._given = given_people(key, order.user_ids, order.names, mode, with_ambiguous=order.force)
         own = {mark for given in self._given for mark in given.people.marks}
         names, ids = self._known_of(ErasedPeople(key, own), inventory)
+        new = {f"{mode}:{mark}" for user_id in ids for mark in marks_of_id(key, user_id)}
         if ids:  # they may speak under further names
-            with_ids = [f"{mode}:{mark}" for user_id in ids for mark in marks_of_id(key, user_id)]
-            names |= self._known_of(ErasedPeople(key, [*own, *with_ids]), inventory)[0]
+            names |= self._known_of(ErasedPeople(key, own | new), inventory)[0]
         if order.user_ids and not (names or order.names):
             self._note("no name of the user ids is known, so no text was searched for a name: give names")
-        new = {f"{mode}:{mark}" for user_id in ids for mark in marks_of_id(key, user_id)}
         new |= {f"{mode}:{mark}" for name in names for mark in marks_of_name(key, name)}
         if ids:
             self._note(f"{len(ids)} user ids speak under names that were given: they were erased, too")
@@ -222,8 +221,7 @@ class Eraser:
             changed = [path for path, mark in latest.items() if mark is None or mark != found.get(path)]
             found, inventory = latest, replace(inventory_of(changed), manifests=inventory_of(latest).manifests)
         else:
-            if not self._dry_run:
-                self._note("a run beside this one was still writing: run the erasure again when it has ended")
+            self._note("a run beside this one was still writing: run the erasure again when it has ended")
 
     def _see(self, session_id: str, entry: Entry | None, change: SessionChange) -> None:
         """Count in how many sessions each of the ids and names that were given is found."""

@@ -57,10 +57,10 @@ class SessionPass:
     :param destination: the archive's folder.
     :param receipt: takes what was changed and what was left.
     :param dry_run: change nothing, and record what would be changed.
-    :param reason: of sessions that are erased.
     :param record: is called with the ids of sessions before they are changed, and whether each is erased.
-    :param seen: is called with each session that changes.
     :param changed: is called with a manifest before and after a change.
+    :param reason: of sessions that are erased.
+    :param seen: is called with each session that changes.
     """
 
     def __init__(
@@ -69,10 +69,10 @@ class SessionPass:
         receipt: Receipt,
         *,
         dry_run: bool,
-        reason: str = ON_REQUEST,
         record: Callable[[Mapping[str, bool]], None],
+        changed: Callable[[Manifest, Manifest], None],
+        reason: str = ON_REQUEST,
         seen: Seen | None = None,
-        changed: Callable[[Manifest, Manifest], None] | None = None,
     ) -> None:
         self._manifests = ManifestStore(destination, dry_run=dry_run)
         self._files = SessionFiles(destination)
@@ -214,8 +214,7 @@ class SessionPass:
         after = self._manifests.change(name, change)
         if before is not None and after is not None and before != after:
             self._receipt.add(f"{MANIFESTS}/{name}", "rewritten", before.to_json(), after.to_json())
-            if self._changed:
-                self._changed(before, after)
+            self._changed(before, after)
 
     def _change_unlisted(self, session_id: str, paths: Collection[str], people: ErasedPeople) -> None:
         """Change files of a session that no manifest has."""

@@ -3,17 +3,16 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lessonspace_provider.archive.erasure.tombstones import ERASURES, KEY, TOMBSTONES, Tombstones, has_no_requests
 from lessonspace_provider.bulk.account_lock import locked
 from lessonspace_provider.exceptions import LessonspaceAccountError, LessonspaceError
-from lessonspace_provider.local_files import make_folder
+from lessonspace_provider.local_files import write_file
 from lessonspace_provider.output.files import is_local, naming_place, read_whole, write_whole
 from lessonspace_provider.output.updates import update_whole
 
@@ -44,18 +43,15 @@ class ErasureStore:
 
         :raises LessonspaceError: when another one is in progress for all of ``LOCK_TIMEOUT``.
         """
-        lock = locked(self._destination / ERASURES, secrets.token_hex(4), LOCK_TIMEOUT)
-        try:
-            lock.__enter__()
-        except LessonspaceAccountError:
-            raise LessonspaceError(
-                f"Another erasure or expiry of {self._destination} is in progress: run this one when it has ended. "
-                f"Nothing was changed."
-            ) from None
-        try:
+        with ExitStack() as lock:
+            try:
+                lock.enter_context(locked(self._destination / ERASURES, secrets.token_hex(4), LOCK_TIMEOUT))
+            except LessonspaceAccountError:
+                raise LessonspaceError(
+                    f"Another erasure or expiry of {self._destination} is in progress: run this one when it has ended. "
+                    f"Nothing was changed."
+                ) from None
             yield
-        finally:
-            lock.__exit__(None, None, None)
 
     def tombstones(self) -> Tombstones | None:
         """
@@ -146,17 +142,5 @@ class ErasureStore:
 
 
 @naming_place
-def _write_private(file: ObjectStoragePath, data: bytes) -> None:
-    path = Path(file.path)
-    make_folder(path.parent)
-    part = path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as opened:
-            opened.write(data)
-            opened.flush()
-            os.fsync(opened.fileno())
-        part.replace(path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
+def _write_private(path: ObjectStoragePath, data: bytes) -> None:
+    write_file(Path(path.path), [data], mode=0o600)
