@@ -9,9 +9,6 @@ The S3 API is moto's, on loopback. Takes half a minute. Exit status: 1 if a targ
 
 from __future__ import annotations
 
-import json
-import logging
-import os
 import statistics
 import sys
 import time
@@ -21,12 +18,11 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import boto3
 from airflow.sdk import ObjectStoragePath
-from moto.server import ThreadedMotoServer
 
 from benchmarks.health.other_pages import measured_apart
 from benchmarks.shared.report import Target, machine, options_of, publish, table, targets_list, wrapped
+from benchmarks.shared.servers import s3_bucket
 from lessonspace_provider.api.times import write_time
 from lessonspace_provider.archive.entry import Entry, by_session
 from lessonspace_provider.archive.health.page import health_page
@@ -52,7 +48,6 @@ MOST_RATIO = 1.1
 NIGHTLY, PAGES = 7, 11
 
 FIRST, DAY = datetime(2026, 1, 1, 2, tzinfo=timezone.utc), timedelta(days=1)
-CREDENTIALS = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing", "region_name": "us-east-1"}
 
 EXPLAINED = """\
 A night has 75 % archived sessions, the last ones also pending. First update: all manifests are read. Nightly update:
@@ -197,25 +192,14 @@ def main() -> int:
     """Measure, and publish the result."""
     options = options_of("health", "9 nights with 20 sessions each")
     nights, sessions = (9, 20) if options.quick else (90, 200)
-    logging.getLogger("werkzeug").setLevel(logging.WARNING)  # which has a line for each request
-    moto = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
-    moto.start()
-    address = "http://{}:{}".format(*moto.get_host_and_port())
-    extra = {"endpoint_url": address, "region_name": CREDENTIALS["region_name"]}
-    login = {"login": CREDENTIALS["aws_access_key_id"], "password": CREDENTIALS["aws_secret_access_key"]}
-    os.environ["AIRFLOW_CONN_AWS_DEFAULT"] = json.dumps({"conn_type": "aws", **login, "extra": extra})
-    boto3.resource("s3", endpoint_url=address, **CREDENTIALS).Bucket("school").create()
-    try:
-        with TemporaryDirectory() as folder:
-            places = {
-                "disk": ObjectStoragePath(f"file://{Path(folder)}/archive"),
-                "S3": ObjectStoragePath("s3://aws_default@school/archive"),
-            }
-            costs = {name: cost_of(place, nights, sessions) for name, place in places.items()}
-            size = year_size(ObjectStoragePath(f"file://{Path(folder)}/year"), sessions)
-            pages = measured_apart(Path(folder) / "airflow")
-    finally:
-        moto.stop()
+    with TemporaryDirectory() as folder, s3_bucket() as bucket:
+        places = {
+            "disk": ObjectStoragePath(f"file://{Path(folder)}/archive"),
+            "S3": ObjectStoragePath(f"{bucket}/archive"),
+        }
+        costs = {name: cost_of(place, nights, sessions) for name, place in places.items()}
+        size = year_size(ObjectStoragePath(f"file://{Path(folder)}/year"), sessions)
+        pages = measured_apart(Path(folder) / "airflow")
     result, all_met = result_of(costs, size, pages, nights, sessions)
     publish(result, options.output)
     return 0 if all_met else 1

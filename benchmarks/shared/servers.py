@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 import socket
@@ -95,6 +96,27 @@ def redis_server(folder: Path) -> Iterator[RunningRedis]:
         with GuardedProcess("Redis", command, environment=os.environ, log=folder / "redis.log") as process:
             wait_until(lambda: answers(port), process)
             yield RunningRedis(process, port)
+
+
+@contextmanager
+def s3_bucket() -> Iterator[str]:
+    """Serve an S3 API, and make the connection ``aws_default`` to it; give the address of a bucket in it."""
+    import boto3
+    from moto.server import ThreadedMotoServer
+
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)  # which has a line for each request
+    moto = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+    moto.start()
+    address = "http://{}:{}".format(*moto.get_host_and_port())
+    key = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing", "region_name": "us-east-1"}
+    boto3.resource("s3", endpoint_url=address, **key).Bucket("school").create()
+    extra = {"endpoint_url": address, "region_name": key["region_name"]}
+    connection = {"conn_type": "aws", "login": "testing", "password": "testing", "extra": extra}
+    os.environ["AIRFLOW_CONN_AWS_DEFAULT"] = json.dumps(connection)
+    try:
+        yield "s3://aws_default@school"
+    finally:
+        moto.stop()
 
 
 def answers(port: int) -> bool:

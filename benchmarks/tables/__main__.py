@@ -13,19 +13,16 @@ target was missed.
 
 from __future__ import annotations
 
-import json
-import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
 from benchmarks.shared.report import Target, machine, options_of, publish, table, targets_list, wrapped
-from benchmarks.shared.servers import NO_SESSIONS, sandbox
+from benchmarks.shared.servers import NO_SESSIONS, s3_bucket, sandbox
 from benchmarks.tables.cost import Cost, be_silent, night_cost
 from benchmarks.tables.nights import FORK, LATE_BY, LATE_NIGHT, Nights, Size, fill, nights_alone, window_of
 from benchmarks.tables.queries import largest_difference, query_seconds
@@ -67,10 +64,10 @@ def main() -> int:
     size = QUICK if options.quick else FULL
     where, progress = machine(DISTRIBUTIONS), Progress()
     be_silent()
-    with TemporaryDirectory(prefix="lessonspace-benchmark-") as name, s3_connection() as bucket:
+    with TemporaryDirectory(prefix="lessonspace-benchmark-") as name, s3_bucket() as bucket:
         folder = Path(name)
         os.environ["AIRFLOW_HOME"] = str(folder / "airflow")
-        places = {"disk": f"file://{folder}", "S3": f"s3://aws_default@{bucket}"}
+        places = {"disk": f"file://{folder}", "S3": bucket}
         costs = measured_costs(folder, places, size, progress)
         nights = all_nights(folder, places, size, progress)
         targets = [
@@ -96,27 +93,6 @@ def main() -> int:
     parts = ["# Tables", where, wrapped(text), cost_table(costs), "## Targets", targets_list(targets)]
     publish("\n\n".join(parts) + "\n", options.output)
     return int(not all(target.met for target in targets))
-
-
-@contextmanager
-def s3_connection() -> Iterator[str]:
-    """Serve an S3 API for the connection ``aws_default``; give the name of a bucket in it."""
-    import boto3
-    from moto.server import ThreadedMotoServer
-
-    logging.getLogger("werkzeug").setLevel(logging.WARNING)  # which has a line for each request
-    moto = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
-    moto.start()
-    host, port = moto.get_host_and_port()
-    key = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing", "region_name": "us-east-1"}
-    boto3.resource("s3", endpoint_url=f"http://{host}:{port}", **key).Bucket("school").create()
-    extra = {"endpoint_url": f"http://{host}:{port}", "region_name": key["region_name"]}
-    connection = {"conn_type": "aws", "login": "testing", "password": "testing", "extra": extra}
-    os.environ["AIRFLOW_CONN_AWS_DEFAULT"] = json.dumps(connection)
-    try:
-        yield "school"
-    finally:
-        moto.stop()
 
 
 def measured_costs(folder: Path, places: Mapping[str, str], size: Size, progress: Progress) -> Costs:
