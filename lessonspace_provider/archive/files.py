@@ -16,8 +16,8 @@ from lessonspace_provider.archive.schema import ManifestFile
 from lessonspace_provider.archive.summaries import SummaryFiles
 from lessonspace_provider.archive.text_redaction import TextRedaction, TextRedactor
 from lessonspace_provider.output.destinations import join_below
-from lessonspace_provider.output.files import read_whole, remove_files, write_pieces
-from lessonspace_provider.transcripts.formats import WHOLE_FORMATS, WRITERS, pieces_of, segments_in
+from lessonspace_provider.output.files import read_whole, write_pieces
+from lessonspace_provider.transcripts.formats import WHOLE_FORMATS, pieces_of, segments_in
 from lessonspace_provider.transcripts.redaction import (
     NAME_LABEL,
     are_redacted,
@@ -149,7 +149,7 @@ class TranscriptFiles:
         """
         kept = self._rules.segments(entry, segments)
         if kept is None:
-            remove_files([join_below(self._layout.destination, f"{entry.path}.{name}") for name in WRITERS])
+            self._rules.remove_files_of(entry)
             return entry.erased(ON_REQUEST)
         redact = self._layout.redact_speakers
         if redact:

@@ -77,7 +77,7 @@ class Archiver:
     ) -> None:
         self._layout = layout
         self._log = log
-        self._rules = ErasureRules(layout.destination)
+        self._rules = ErasureRules(layout.destination, dry_run=dry_run)
         self._manifests = ManifestStore(layout.destination, dry_run=dry_run)
         self._texts = TextRedactor(source, layout.texts)
         self._summaries = SummaryFiles(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from lessonspace_provider.archive.entry import Entry
 from lessonspace_provider.archive.erasure.people import ErasedPeople
 from lessonspace_provider.archive.erasure.redaction import loses_all, without_erased
-from lessonspace_provider.archive.erasure.session_files import SessionFiles, entry_after
+from lessonspace_provider.archive.erasure.session_files import FileChange, SessionFiles, entry_after
 from lessonspace_provider.archive.erasure.store import ErasureStore
 from lessonspace_provider.archive.erasure.tombstones import Tombstones, redacted_entry
 from lessonspace_provider.archive.manifest_store import ManifestStore
@@ -30,9 +30,11 @@ class ErasureRules:
     The erasures of one archive, read when they are first needed. All methods may be called from several threads.
 
     :param destination: the archive's folder.
+    :param dry_run: write nothing.
     """
 
-    def __init__(self, destination: ObjectStoragePath) -> None:
+    def __init__(self, destination: ObjectStoragePath, *, dry_run: bool) -> None:
+        self._dry_run = dry_run
         self._store = ErasureStore(destination)
         self._files = SessionFiles(destination)
         self._lock = Lock()
@@ -55,11 +57,21 @@ class ErasureRules:
         """
         Take out of a listed session's entry whom erasures have taken out of it.
 
+        The files of a session that is now erased are removed: its summary may have come before its people were known.
+
         :param entry: as it was listed.
         :param before: as the manifest has it.
         """
         marks = {*(entry.erased_people or ()), *((before and before.erased_people) or ())}
-        return redacted_entry(replace(entry, erased_people=sorted(marks) or None), self._people_of(marks))
+        after = redacted_entry(replace(entry, erased_people=sorted(marks) or None), self._people_of(marks))
+        if after.status == "erased" and before is not None and before.status != "erased" and not self._dry_run:
+            self.remove_files_of(before)
+        return after
+
+    def remove_files_of(self, entry: Entry) -> None:
+        """Remove all files of a session that is erased, whether or not its manifest has them."""
+        for path in self._files.paths_of(entry):
+            self._files.carry_out(FileChange(path, None, None, path))
 
     def segments(self, entry: Entry, segments: Collection[Segment]) -> Collection[Segment] | None:
         """

@@ -10,7 +10,7 @@ from airflow.sdk import ObjectStoragePath
 from lessonspace_provider.archive.erasure.people import marks_of_id, marks_of_name
 from lessonspace_provider.archive.erasure.store import ErasureStore
 from lessonspace_provider.archive.erasure.tombstones import Request
-from lessonspace_provider.exceptions import LessonspaceError
+from lessonspace_provider.exceptions import LessonspaceError, LessonspaceServerError
 from tests.unit.archive.kit import END, NOT_READY, NOW, START, a_session, good, statuses, tree
 
 SAID = [
@@ -72,6 +72,24 @@ def test_a_late_transcript_in_which_a_deleted_person_speaks_is_not_written(archi
     erase("delete")
     source.outcomes[good(1)] = SAID
     window = archiver().archive_window([a_session(1)], START, END)  # the list does not know of the person
+    assert statuses(window) == {good(1): "erased"}
+    assert not [path for path in archive_of(tmp_path) if good(1) in path]
+
+
+@pytest.mark.parametrize("shown_by", ["transcript", "list"])
+def test_a_summary_goes_when_a_deleted_person_is_found_to_have_taken_part(archiver, source, erase, tmp_path, shown_by):
+    source.outcomes[good(1)] = NOT_READY if shown_by == "transcript" else LessonspaceServerError("503")
+    listed = a_session(1, summary="A good lesson.")
+    archiver(summaries=True).archive_window([listed], START, END)
+    erase("delete")
+    if shown_by == "transcript":
+        source.outcomes[good(1)] = SAID
+    else:
+        listed |= LISTED
+    assert any(path.endswith(".summary.txt") for path in archive_of(tmp_path))
+    archiver(NOW + timedelta(days=1), dry_run=True, summaries=True).archive_window([listed], START, END)
+    assert any(path.endswith(".summary.txt") for path in archive_of(tmp_path))
+    window = archiver(NOW + timedelta(days=1), summaries=True).archive_window([listed], START, END)
     assert statuses(window) == {good(1): "erased"}
     assert not [path for path in archive_of(tmp_path) if good(1) in path]
 
