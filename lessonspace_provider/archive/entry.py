@@ -29,7 +29,7 @@ from lessonspace_provider.waiting.transcripts import (
 )
 
 if TYPE_CHECKING:
-    from lessonspace_provider.api.types import Profile, Session
+    from lessonspace_provider.api.types import Session
 
 #: How long a failed session is left to the retries of its own window's run before the runs of later windows retry it;
 #: and how long these wait between two retries when ``give_up_after`` has passed.
@@ -318,10 +318,9 @@ class Entry:
         return self.status in ("failed", "not_attempted")
 
     @property
-    def profiles(self) -> list[Profile]:
-        """What is kept of the people in the session: user ids and roles."""
-        users = {user: role for user, role in self.roles.items() if user.isdecimal() and len(user) <= MOST_DIGITS}
-        return [{"user": int(user), "role": role} for user, role in users.items()]
+    def user_roles(self) -> dict[int, str]:
+        """The roles of the people in the session by their Lessonspace user ids, which are integers."""
+        return {int(user): role for user, role in self.roles.items() if user.isdecimal() and len(user) <= MOST_DIGITS}
 
     def __str__(self) -> str:
         """Describe what became of the session, for a log."""

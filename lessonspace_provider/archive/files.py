@@ -153,7 +153,7 @@ class TranscriptFiles:
             return entry.erased(ON_REQUEST)
         redact = self._layout.redact_speakers
         if redact:
-            speakers = redacted_speakers(segments, entry.profiles)
+            speakers = redacted_speakers(segments, entry.user_roles)
             self._summaries.collect_names(entry.session_id, segments, speakers)
             kept = with_labels(kept, speakers)
         names = speaker_names(segments)

@@ -13,7 +13,6 @@ from lessonspace_provider.api.times import read_time
 from lessonspace_provider.archive.entry import Entry
 from lessonspace_provider.archive.manifest_store import ManifestStore
 from lessonspace_provider.archive.recorded import content_of
-from lessonspace_provider.archive.tables.rows import roles_of
 from lessonspace_provider.archive.windows import Window
 from lessonspace_provider.output.destinations import as_place
 from lessonspace_provider.output.files import files_below, remove_files, write_pieces
@@ -83,7 +82,7 @@ def export_research(
                 export["left_out"].append(entry.session_id)
                 continue
             file = target / end.date().isoformat() / f"{entry.session_id}.jsonl"
-            write_pieces(file, research_lines(_facts(entry), segments, roles_of(entry)))
+            write_pieces(file, research_lines(_facts(entry), segments, entry.user_roles))
             _remove([path for path in there if path.path != file.path])  # last: rather there twice than lost
             export["sessions"] += 1
             export["utterances"] += len(segments)

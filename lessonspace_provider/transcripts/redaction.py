@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, cast
 
 from lessonspace_provider.api import json_list
@@ -21,7 +21,7 @@ from lessonspace_provider.transcripts.segments import (
 )
 
 if TYPE_CHECKING:
-    from lessonspace_provider.api.types import Profile, Segment
+    from lessonspace_provider.api.types import Segment
 
 #: Replaces a role that is not known, in labels such as ``Speaker 1``.
 UNKNOWN_ROLE = "Speaker"
@@ -39,7 +39,7 @@ _KINDS = "|".join((*(role.capitalize() for role in ROLES), UNKNOWN_ROLE))
 LABEL = re.compile(rf"({_KINDS})( \d+)?|{UNKNOWN_SPEAKER}|{re.escape(ERASED_LABEL)}")
 
 
-def redacted_speakers(segments: Collection[Segment], profiles: Sequence[Profile]) -> dict[int, str]:
+def redacted_speakers(segments: Collection[Segment], roles: Mapping[int, str | None]) -> dict[int, str]:
     """
     Make labels to write in place of speakers' names.
 
@@ -48,10 +48,9 @@ def redacted_speakers(segments: Collection[Segment], profiles: Sequence[Profile]
     make the same labels.
 
     :param segments: as the hook returns them.
-    :param profiles: the session's; ``user`` and ``role`` are read.
+    :param roles: role by Lessonspace user id.
     :return: user id -> label, for every integer user id in the segments.
     """
-    roles = {profile.get("user"): profile.get("role") for profile in profiles}
     ids = in_time_order(segments, lambda _start, _end, segment: user_id_of(segment))
     kinds = {user_id: kind_of(roles.get(user_id)) for user_id in ids if user_id is not None}
     of_each, so_far = Counter(kinds.values()), Counter[str]()

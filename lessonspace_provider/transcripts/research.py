@@ -13,7 +13,7 @@ from lessonspace_provider.transcripts.summaries import label_writer, names_in_tr
 from lessonspace_provider.transcripts.talk_time import utterances
 
 if TYPE_CHECKING:
-    from lessonspace_provider.api.types import Profile, Role, Segment
+    from lessonspace_provider.api.types import Role, Segment
 
 #: Raised with every change of a field.
 VERSION = 1
@@ -87,8 +87,7 @@ def research_lines(session: SessionFacts, segments: Collection[Segment], roles: 
     :param segments: as the hook returns them; they are read through several times.
     :param roles: role by Lessonspace user id.
     """
-    profiles: list[Profile] = [{"user": user, "role": role} for user, role in roles.items()]
-    speakers = redacted_speakers(segments, profiles)
+    speakers = redacted_speakers(segments, roles)
     with_labels = label_writer(names_in_transcript(segments, speakers))
     yield line_of(
         ResearchSession(

@@ -60,11 +60,6 @@ def digest_of(entries: Sequence[Entry]) -> str:
     return hashlib.sha256(content.encode()).hexdigest()
 
 
-def roles_of(entry: Entry) -> dict[int, str]:
-    """Give the roles of an entry's people by their Lessonspace user ids."""
-    return {profile["user"]: profile["role"] or "" for profile in entry.profiles}
-
-
 def duration_of(entry: Entry) -> float | None:
     """Give how long a session lasted in seconds; None when one of its times can't be read, or the end is first."""
     start, end = read_time(entry.start_time), read_time(entry.end_time)
@@ -127,7 +122,7 @@ def people_rows(entry: Entry, talk: TalkTime | None) -> Iterator[Row]:
         name = None if entry.redacted or speaker.user_id is None else speaker.name
         yield (entry.session_id, speaker.user_id, speaker.role, name, speaker.seconds, speaker.words)
     spoke = {speaker.user_id for speaker in speakers}
-    for user_id, role in roles_of(entry).items():
+    for user_id, role in entry.user_roles.items():
         if user_id not in spoke:
             measures = (0.0, 0) if talk else (None, None)
             yield (entry.session_id, user_id, known_role(role), None, *measures)

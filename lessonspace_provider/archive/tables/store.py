@@ -19,7 +19,6 @@ from lessonspace_provider.archive.tables.rows import (
     digest_of,
     duration_of,
     people_rows,
-    roles_of,
     segment_row,
     session_row,
 )
@@ -149,7 +148,7 @@ class ArchiveTables:
             return None
 
         def added() -> Iterator[Utterance]:
-            for index, said in enumerate(utterances(transcript, roles_of(entry))):
+            for index, said in enumerate(utterances(transcript, entry.user_roles)):
                 segments.add(segment_row(entry.session_id, index, said), len(said.text))
                 yield said
 

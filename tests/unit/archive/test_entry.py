@@ -94,7 +94,7 @@ def test_the_fields_of_an_entry_are_bounded_whatever_the_server_sends():
 
 def test_a_role_of_thousands_of_digits_is_no_user():
     entry = replace(an_entry(), roles={"9" * 5000: "teacher", "7": "student"})
-    assert entry.profiles == [{"user": 7, "role": "student"}]
+    assert entry.user_roles == {7: "student"}
 
 
 def test_a_time_that_can_not_be_read_stays_in_the_entry_so_that_the_manifest_shows_it():

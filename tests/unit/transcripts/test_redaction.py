@@ -14,23 +14,16 @@ from tests.unit.transcripts.kit import ANY_SEGMENTS, FORMATS, SEGMENTS, segment,
 
 def test_speakers_are_labelled_by_role_and_numbered_in_order_of_their_first_words():
     segments = [segment(start, user_id=user) for start, user in [(9, 40), (3, 20), (1, 10), (2, 30), (4, 20), (10, 50)]]
-    profiles = [
-        {"user": 10, "role": "teacher", "name": "T"},
-        {"user": 20, "role": "Student", "name": "A"},
-        {"user": 30, "role": "student"},
-        {"user": 40, "role": None, "name": "Bob"},
-        {"user": 50, "role": "Bob"},
-        {"user": 60, "role": "teacher", "name": "silent"},
-    ]
+    roles = {10: "teacher", 20: "Student", 30: "student", 40: None, 50: "Bob", 60: "teacher"}
     labels = {10: "Teacher", 30: "Student 1", 20: "Student 2", 40: "Speaker 1", 50: "Speaker 2"}
-    assert redacted_speakers(segments, profiles) == labels
-    assert list(redacted_speakers(segments, profiles[::-1])) == list(labels)
+    assert redacted_speakers(segments, roles) == labels
+    assert list(redacted_speakers(segments, dict(reversed(roles.items())))) == list(labels)
 
 
 def test_two_teachers_are_distinguished_by_numbers():
     segments = [segment(1, user_id=1), segment(2, user_id=2), segment(3, user_id=3)]
-    profiles = [{"user": 1, "role": "teacher"}, {"user": 2, "role": "student"}, {"user": 3, "role": "teacher"}]
-    assert redacted_speakers(segments, profiles) == {1: "Teacher 1", 2: "Student 1", 3: "Teacher 2"}
+    roles = {1: "teacher", 2: "student", 3: "teacher"}
+    assert redacted_speakers(segments, roles) == {1: "Teacher 1", 2: "Student 1", 3: "Teacher 2"}
 
 
 @pytest.mark.parametrize("format_name", FORMATS)
@@ -68,7 +61,7 @@ def test_one_user_with_two_names_is_one_speaker_and_both_names_are_redacted(form
     written = write(segments, format_name).decode()
     assert "Ann Lee" in written
     assert "Annie" in written
-    speakers = redacted_speakers(segments, [{"user": 7, "role": "student"}])
+    speakers = redacted_speakers(segments, {7: "student"})
     assert speakers == {7: "Student 1"}
     redacted = write(with_labels(segments, speakers), format_name).decode()
     assert "Ann" not in redacted
@@ -82,7 +75,7 @@ def test_redaction_keeps_times_text_and_the_main_room():
 
 
 def test_redacted_segments_are_known_by_the_labels_of_all_their_speakers():
-    speakers = redacted_speakers(SEGMENTS, [{"user": 1, "role": "teacher"}])
+    speakers = redacted_speakers(SEGMENTS, {1: "teacher"})
     redacted = json.loads(write(with_labels(SEGMENTS, speakers), "json"))
     assert are_redacted(redacted)
     assert not are_redacted(SEGMENTS)
@@ -92,7 +85,7 @@ def test_redacted_segments_are_known_by_the_labels_of_all_their_speakers():
 
 def test_formats_written_from_the_redacted_json_equal_those_written_at_first():
     segments = [*SEGMENTS, segment(7, 8, name="Bob", user_id=3)]
-    speakers = redacted_speakers(segments, [{"user": 1, "role": "teacher"}])
+    speakers = redacted_speakers(segments, {1: "teacher"})
     again = json.loads(write(with_labels(segments, speakers), "json"))
     for format_name in FORMATS:
         assert write(again, format_name) == write(with_labels(segments, speakers), format_name)
@@ -107,9 +100,9 @@ def test_whatever_the_api_sends_redaction_labels_every_id_and_writes_no_name(seg
         sent["text"] = "said"
     ids = {sent["user"].get("id") for sent in segments if isinstance(sent.get("user"), dict)}
     ids = {user_id for user_id in ids if type(user_id) is int}
-    profiles = [{"user": user_id, "role": shuffler.choice(["teacher", "student", None])} for user_id in sorted(ids)]
+    roles = {user_id: shuffler.choice(["teacher", "student", None]) for user_id in sorted(ids)}
 
-    speakers = redacted_speakers(segments, profiles)
+    speakers = redacted_speakers(segments, roles)
     assert speakers.keys() == ids
     assert len(set(speakers.values())) == len(ids)
     for format_name in FORMATS:
@@ -124,4 +117,4 @@ def test_the_label_of_erased_people_is_no_name_and_does_not_make_a_transcript_re
     assert not are_redacted([erased])
     assert not are_redacted([erased, segment(name="Ann")])
     assert not are_redacted([erased, segment(name=["Ann"])])
-    assert are_redacted([erased, *with_labels(SEGMENTS, redacted_speakers(SEGMENTS, []))])
+    assert are_redacted([erased, *with_labels(SEGMENTS, redacted_speakers(SEGMENTS, {}))])

@@ -67,8 +67,7 @@ def test_no_name_and_no_user_id_is_left():
 
 
 def test_an_archive_without_names_gives_the_same_speakers_and_reports_it():
-    profiles = [{"user": user, "role": role} for user, role in ROLES.items()]
-    redacted = with_labels(SEGMENTS, redacted_speakers(SEGMENTS, profiles))
+    redacted = with_labels(SEGMENTS, redacted_speakers(SEGMENTS, ROLES))
     session, *said = lines_of(redacted)
     assert session["spoken_names_replaced"] is False
     assert [line["speaker"] for line in said] == ["Teacher", "Student 1", "Speaker 1", "Unknown"]
