@@ -17,7 +17,7 @@ from lessonspace_provider.archive.summaries import SummaryFiles
 from lessonspace_provider.archive.text_redaction import TextRedaction, TextRedactor
 from lessonspace_provider.output.destinations import join_below
 from lessonspace_provider.output.files import read_whole, write_pieces
-from lessonspace_provider.transcripts.formats import WHOLE_FORMATS, pieces_of, segments_in
+from lessonspace_provider.transcripts.formats import WHOLE_FORMATS, WRITERS, pieces_of, segments_in
 from lessonspace_provider.transcripts.redaction import (
     NAME_LABEL,
     are_redacted,
@@ -130,7 +130,7 @@ class TranscriptFiles:
 
     def _segments_in(self, entry: Entry, format_name: str) -> Collection[Segment] | None:
         """Read the segments of a file, if it is one that was written here."""
-        data = read_whole(join_below(self._layout.destination, f"{entry.path}.{format_name}")) or b""
+        data = read_whole(self._path(entry, format_name)) or b""
         segments = segments_in(data, format_name)
         if segments is None:
             return None
@@ -160,12 +160,23 @@ class TranscriptFiles:
         kept = self._texts.redacted(entry.session_id, kept, names, redacted_by)
         kinds = self._texts.kinds_after(redacted_by)
         files = [self._write_file(entry, kept, format_name) for format_name in self._layout.formats]
+        if entry.files and (redact or kinds):
+            for format_name in self._unwanted_formats(entry):
+                self._write_file(entry, kept, format_name)
         spoken_names = sum(text_of(segment).count(NAME_LABEL) for segment in kept) if kinds else None
         return entry.archived(
             files, segments=len(kept), redacted=redact, spoken_names=spoken_names, redacted_by=list(kinds) or None
         )
 
+    def _unwanted_formats(self, entry: Entry) -> list[str]:
+        """Name the formats that are no longer wanted, of which an earlier run has left a file."""
+        others = [name for name in WRITERS if name not in self._layout.formats]
+        return [name for name in others if read_whole(self._path(entry, name)) is not None]
+
+    def _path(self, entry: Entry, format_name: str) -> ObjectStoragePath:
+        return join_below(self._layout.destination, f"{entry.path}.{format_name}")
+
     def _write_file(self, entry: Entry, segments: Collection[Segment], format_name: str) -> ManifestFile:
+        written = write_pieces(self._path(entry, format_name), pieces_of(segments, format_name))
         path = f"{entry.path}.{format_name}"
-        written = write_pieces(join_below(self._layout.destination, path), pieces_of(segments, format_name))
         return ManifestFile(format=format_name, path=path, size=written.size, sha256=written.sha256)

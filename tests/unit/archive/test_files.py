@@ -154,6 +154,17 @@ def test_redaction_reaches_what_was_archived_with_names_and_names_come_back_only
     assert b"Ann" in b"".join(tree(tmp_path).values())
 
 
+def test_redaction_reaches_files_in_formats_that_are_no_longer_wanted(archiver, source, tmp_path):
+    archiver(formats=["json", "txt", "vtt"]).archive_window([a_session(1)], START, END)
+    archiver(formats=["json", "txt"]).archive_window([a_session(1)], START, END)
+    files = tree(tmp_path).keys()
+    window = archiver(formats=["json"], redact_speakers=True).archive_window([a_session(1)], START, END)
+    assert [file["format"] for file in entries_of(window)[0].files] == ["json"]
+    assert b"Ann" not in b"".join(tree(tmp_path).values())
+    assert tree(tmp_path).keys() == files
+    assert source.asked == [good(1)]
+
+
 def test_after_a_passing_error_files_with_roles_are_not_taken_for_files_with_names(archiver, source, tmp_path):
     archiver(redact_speakers=True).archive_window([a_session(1)], START, END)
     source.outcomes[good(1)] = LessonspaceServerError("503")
