@@ -12,10 +12,12 @@ from lessonspace_provider.api.arguments import is_text, refuse
 from lessonspace_provider.api.ids import is_number, is_uuid
 from lessonspace_provider.archive.erasure.people import LABEL_IN_PATH
 from lessonspace_provider.exceptions import LessonspaceServerError
-from lessonspace_provider.output.destinations import is_below
+from lessonspace_provider.output.destinations import as_place, is_below
 from lessonspace_provider.sessions import end_time, known_start, space_of
 
 if TYPE_CHECKING:
+    from airflow.sdk import ObjectStoragePath
+
     from lessonspace_provider.api.types import Session
 
 #: Where a transcript is stored below the destination by default.
@@ -37,6 +39,15 @@ _EXAMPLE: Session = {
 # {name:9999999999} takes all memory, and {end:{name}} lets the name of a session set the style.
 _COSTLY_STYLE = re.compile(r"\{|\d{4}")
 _UNSAFE = re.compile(r"[^\w\-. ]+")
+
+
+def as_archive(destination: object) -> ObjectStoragePath:
+    """
+    Check the folder of an archive.
+
+    :raises LessonspaceInputError: for anything else than an absolute folder or a URL.
+    """
+    return as_place(destination, "an archive's folder, such as 's3://aws_default@bucket/folder'")
 
 
 def check_path_template(template: object) -> str:

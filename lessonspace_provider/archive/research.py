@@ -12,6 +12,7 @@ from lessonspace_provider.api.arguments import as_window
 from lessonspace_provider.api.times import read_time
 from lessonspace_provider.archive.entry import Entry
 from lessonspace_provider.archive.manifest_store import ManifestStore
+from lessonspace_provider.archive.paths import as_archive
 from lessonspace_provider.archive.recorded import content_of
 from lessonspace_provider.archive.windows import Window
 from lessonspace_provider.output.destinations import as_place
@@ -66,7 +67,7 @@ def export_research(
     :raises LessonspaceDestinationError: when a store refuses.
     :raises LessonspaceError: when a manifest can't be read.
     """
-    archive = as_place(destination, "the folder of an archive, such as 's3://aws_default@bucket/transcripts'")
+    archive = as_archive(destination)
     target = as_place(folder, "an absolute folder or a URL, such as 's3://aws_default@bucket/research'", "folder")
     export = ResearchExport(path=str(target), sessions=0, utterances=0, left_out=[], removed=[])
     window, exported = Window(*as_window(window_start, window_end)), _exported(target)

@@ -15,12 +15,12 @@ from lessonspace_provider.archive.health.problems import Problem, problems_of
 from lessonspace_provider.archive.health.reasons import describe_reason
 from lessonspace_provider.archive.health.store import read_health, rebuild_health
 from lessonspace_provider.archive.manifest_store import ManifestStore
+from lessonspace_provider.archive.paths import as_archive
 from lessonspace_provider.archive.windows import Window, backfill_command
 from lessonspace_provider.archive.windows import gaps as gaps_of
 from lessonspace_provider.command_line.errors import reporting_errors
 from lessonspace_provider.command_line.printing import Table, print_json, print_line, print_tables
 from lessonspace_provider.exceptions import LessonspaceError
-from lessonspace_provider.output.destinations import as_place
 
 #: Fields of an open session in the output.
 ITEM_FIELDS = ("session_id", "night", "status", "reason", "ended_at", "until")
@@ -98,7 +98,7 @@ def gaps(options: argparse.Namespace) -> int:
 
 
 def _windows(destination: str) -> list[Window]:
-    folder = as_place(destination, "an archive's folder, such as 's3://aws_default@bucket/folder'")
+    folder = as_archive(destination)
     windows = list(ManifestStore(folder, dry_run=True).windows().values())
     if not windows:
         raise LessonspaceError(f"There are no manifests below {folder}: give the destination of an archive.")

@@ -8,6 +8,7 @@ import sys
 from contextlib import nullcontext
 from pathlib import Path
 
+from lessonspace_provider.archive.paths import as_archive
 from lessonspace_provider.archive.tables import builds as table_builds
 from lessonspace_provider.command_line.errors import reporting_errors
 from lessonspace_provider.command_line.printing import (
@@ -19,7 +20,7 @@ from lessonspace_provider.command_line.printing import (
     print_tables,
 )
 from lessonspace_provider.exceptions import LessonspaceInputError
-from lessonspace_provider.operators.archive_erasure import as_archive, as_order, fail_if_incomplete, result_of
+from lessonspace_provider.operators.archive_erasure import as_order, fail_if_incomplete, result_of
 from lessonspace_provider.operators.archive_tables import as_days, as_span
 
 #: Bytes that are read of a file of names.

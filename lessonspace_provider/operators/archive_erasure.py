@@ -24,9 +24,9 @@ from lessonspace_provider.archive.erasure.run import Eraser, ErasureOrder
 from lessonspace_provider.archive.erasure.store import ErasureStore
 from lessonspace_provider.archive.fetching import reason_of
 from lessonspace_provider.archive.health.store import HEALTH, refresh_health
+from lessonspace_provider.archive.paths import as_archive
 from lessonspace_provider.bulk.rows import HiddenRows
 from lessonspace_provider.exceptions import LessonspaceError
-from lessonspace_provider.output.destinations import as_place
 from lessonspace_provider.waiting.progress import Log
 
 if TYPE_CHECKING:
@@ -193,11 +193,6 @@ def run_of(context: Context) -> str | None:
     if task_instance is None:
         return None
     return f"dag {task_instance.dag_id}, run {task_instance.run_id}, task {task_instance.task_id}"
-
-
-def as_archive(destination: object) -> ObjectStoragePath:
-    """Check the folder of an archive."""
-    return as_place(destination, "the archive's absolute folder or URL, such as 's3://aws_default@bucket/folder'")
 
 
 def as_order(

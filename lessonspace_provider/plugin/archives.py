@@ -13,8 +13,8 @@ from anyio import CapacityLimiter, Lock, fail_after, to_thread
 from lessonspace_provider.archive.fetching import reason_of
 from lessonspace_provider.archive.health.figures import Health
 from lessonspace_provider.archive.health.store import read_health
+from lessonspace_provider.archive.paths import as_archive
 from lessonspace_provider.exceptions import LessonspaceError
-from lessonspace_provider.output.destinations import as_place
 
 #: The option of Airflow's configuration.
 SECTION, OPTION = "lessonspace", "archives"
@@ -46,7 +46,7 @@ def configured_archives() -> list[Archive]:
 
 def _archive(entry: str) -> Archive:
     try:
-        return Archive(str(as_place(entry, "an archive's folder, such as 's3://aws_default@bucket/folder'")))
+        return Archive(str(as_archive(entry)))
     except LessonspaceError as error:
         return Archive("", str(error))
     except Exception as error:  # whatever a store's library raises

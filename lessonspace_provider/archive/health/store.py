@@ -28,10 +28,10 @@ from lessonspace_provider.archive.health.figures import (
 from lessonspace_provider.archive.health.page import health_page
 from lessonspace_provider.archive.manifest import Manifest
 from lessonspace_provider.archive.manifest_store import ManifestStore
+from lessonspace_provider.archive.paths import as_archive
 from lessonspace_provider.archive.windows import Window, windows_of
 from lessonspace_provider.bulk.threads import WORKERS
 from lessonspace_provider.exceptions import LessonspaceError, LessonspaceInputError
-from lessonspace_provider.output.destinations import as_place
 from lessonspace_provider.output.files import names_in, read_whole, write_whole
 from lessonspace_provider.output.updates import update_whole
 from lessonspace_provider.waiting.progress import Log
@@ -54,7 +54,7 @@ def read_health(destination: str | ObjectStoragePath) -> Health:
     :raises LessonspaceDestinationError: when the store refuses.
     :raises LessonspaceError: when there is no health.json, or it can't be used.
     """
-    folder = as_place(destination, "an archive's folder, such as 's3://aws_default@bucket/folder'")
+    folder = as_archive(destination)
     path = folder / HEALTH
     data = read_whole(path)
     if data is None:
@@ -75,7 +75,7 @@ def rebuild_health(destination: str | ObjectStoragePath, *, session_names: bool 
     :raises LessonspaceInputError: for a destination that can't be used.
     :raises LessonspaceDestinationError: when the store refuses.
     """
-    folder = as_place(destination, "an archive's folder, such as 's3://aws_default@bucket/folder'")
+    folder = as_archive(destination)
     before = replace(_stored(read_whole(folder / HEALTH)), nights=())  # so that all manifests are read
     return _computed(folder, datetime.now(timezone.utc), before, session_names=session_names)
 

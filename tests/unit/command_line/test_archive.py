@@ -88,7 +88,7 @@ def test_an_unexpected_error_of_a_store_shows_its_kind_only(archive, capsys, mon
     def fail(*_):
         raise RuntimeError("https://store.example/?X-Amz-Signature=secret")
 
-    monkeypatch.setattr("lessonspace_provider.command_line.archive.as_place", fail)
+    monkeypatch.setattr("lessonspace_provider.command_line.archive.as_archive", fail)
     status, printed, error = run(capsys, "gaps", archive)
     assert (status, printed) == (2, "")
     assert "RuntimeError" in error
