@@ -1,26 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""
-One night of the archive in a process of its own, with and without tables. Linux only.
-
-As a program, ``python -m benchmarks.tables.cost <destination> <start> <end> <tables: 0 or 1>`` archives a window with
-the connection ``lessonspace_default`` of its environment, and prints ``[seconds, bytes above idle]``.
-"""
+"""One night of the archive in a process of its own, with and without tables. Linux only."""
 
 from __future__ import annotations
 
-import json
 import logging
+import multiprocessing
 import os
-import subprocess
-import sys
 import time
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from benchmarks.shared.process_memory import idle_memory, peak_memory
 from benchmarks.shared.servers import RunningSandbox, lessonspace_connection
-from scripts.processes import CHECKOUT
 
 #: Archived first, so that all that is needed without tables has been imported.
 EMPTY_WINDOW = ("2026-01-01T00:00:00Z", "2026-01-01T00:00:01Z")
@@ -56,39 +49,31 @@ def night_cost(
     :param destination: of the archive, empty.
     :param folder: for the process's files.
     """
-    home = folder / "airflow"
-    home.mkdir(parents=True)
-    bounds = [bound.isoformat() for bound in window]
     before = calls_of(server)
-    completed = subprocess.run(
-        [sys.executable, "-m", "benchmarks.tables.cost", destination, *bounds, str(int(tables))],
-        env={
-            **os.environ,
-            "AIRFLOW_HOME": str(home),
-            "AIRFLOW_CONN_LESSONSPACE_DEFAULT": lessonspace_connection(server, rate),
-        },
-        cwd=CHECKOUT,
-        check=True,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    seconds, above_idle = json.loads(completed.stdout.splitlines()[-1])
+    environment = {
+        "AIRFLOW_HOME": str(folder / "airflow"),
+        "AIRFLOW_CONN_LESSONSPACE_DEFAULT": lessonspace_connection(server, rate),
+    }
+    bounds = [bound.isoformat() for bound in window]
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        seconds, above_idle = pool.submit(_measured, environment, destination, bounds, tables).result()
     return Cost(seconds, above_idle, calls_of(server) - before)
+
+
+def _measured(environment: dict[str, str], destination: str, bounds: list[str], tables: bool) -> tuple[float, int]:
+    """Archive a window; return the seconds, and the bytes above idle."""
+    os.environ.update(environment)
+    be_silent()
+    archive_window(destination, *EMPTY_WINDOW, is_wanted=False)
+    idle, began = idle_memory(), time.monotonic()
+    archive_window(destination, *bounds, is_wanted=tables)
+    return time.monotonic() - began, peak_memory() - idle
 
 
 def calls_of(server: RunningSandbox) -> int:
     """Count the calls that a sandbox has answered: none that came too early, on a busy machine, and was repeated."""
     state = server.control.state()
     return state.api_calls + state.store_calls - state.refused
-
-
-def main(destination: str, window_start: str, window_end: str, tables: str) -> None:
-    """Archive a window, and print what it took."""
-    be_silent()
-    archive_window(destination, *EMPTY_WINDOW, is_wanted=False)
-    idle, began = idle_memory(), time.monotonic()
-    archive_window(destination, window_start, window_end, is_wanted=bool(int(tables)))
-    print(json.dumps([time.monotonic() - began, peak_memory() - idle]))
 
 
 def be_silent() -> None:
@@ -125,7 +110,3 @@ def archive_window(
     )
     days = operator.execute(Context(outlet_events=events))["days"]
     return days, sorted(key for key in getattr(events[archive], "partition_keys", ()) if key)
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])
