@@ -84,8 +84,9 @@ class Archiver:
             layout.destination,
             self._texts,
             self._rules,
-            is_wanted=layout.summaries and not dry_run,
+            is_wanted=layout.summaries,
             redact=layout.redact_speakers,
+            dry_run=dry_run,
         )
         files = TranscriptFiles(layout, self._summaries, self._texts, self._rules)
         self._fetcher = TranscriptFetcher(
@@ -243,9 +244,10 @@ class Archiver:
         return filed, others
 
     def _collect_summaries(self, listed: list[Session]) -> None:
+        number = self._summaries.collect(listed)
         if not self._layout.summaries:
             return
-        self._log.info("%d of %d listed sessions have a summary", self._summaries.collect(listed), len(listed))
+        self._log.info("%d of %d listed sessions have a summary", number, len(listed))
         if listed and not any(isinstance(session, dict) and "summary" in session for session in listed):
             self._log.warning(
                 "No listed session has the field summary, so no summary is archived: check the account with "

@@ -48,8 +48,9 @@ class SummaryFiles:
     :param destination: the archive's folder.
     :param texts: redacts their text.
     :param rules: the archive's erasures.
-    :param is_wanted: whether summaries are archived; otherwise nothing is read or written.
+    :param is_wanted: whether summaries are archived; otherwise those that are there are redacted, and no more.
     :param redact: whether labels are written in place of the names of the people in a session.
+    :param dry_run: read and write nothing.
     """
 
     def __init__(
@@ -60,12 +61,13 @@ class SummaryFiles:
         *,
         is_wanted: bool,
         redact: bool,
+        dry_run: bool,
     ) -> None:
         self._texts = texts
         self._destination = destination
         self._rules = rules
-        self._is_wanted = is_wanted
-        self._redact = redact or texts.is_active
+        self._is_wanted = is_wanted and not dry_run
+        self._redact = (redact or texts.is_active) and not dry_run
         self._listed: dict[str, str] = {}
         self._names: dict[str, Mapping[str, str]] = {}
 
@@ -75,12 +77,11 @@ class SummaryFiles:
 
         :return: how many sessions have one.
         """
-        for session in sessions if self._is_wanted else ():
-            if text := summary_of(session):
-                session_id = session_id_of(session)
-                self._listed[session_id] = text
-                if self._redact:
-                    self._names[session_id] = names_in_session(session)
+        for session in sessions:
+            if self._is_wanted and (text := summary_of(session)):
+                self._listed[session_id_of(session)] = text
+            if self._redact and isinstance(session, dict):
+                self._names[session_id_of(session)] = names_in_session(session)
         return len(self._listed)
 
     def collect_names(self, session_id: str, segments: Collection[Segment], speakers: Mapping[int, str]) -> None:
@@ -89,7 +90,7 @@ class SummaryFiles:
 
         :param speakers: user id -> label.
         """
-        if self._is_wanted:
+        if self._redact:
             spoken = names_in_transcript(segments, speakers)
             # Each speaker has a label with a number in the transcript.
             self._names[session_id] = {**self._names.get(session_id, {}), **spoken}
@@ -116,7 +117,7 @@ class SummaryFiles:
         :raises LessonspaceError: when the archive's was redacted by what this run does not have, and another one would
             take its place.
         """
-        if not entry.path or entry.status == "erased" or not self._is_wanted:
+        if not entry.path or entry.status == "erased" or not (self._is_wanted or self._redact):
             return entry
         before = _redacted_by(entry)
         there = None if entry.summary is None else summary_in(self._destination, entry)

@@ -126,6 +126,16 @@ def test_a_transcript_that_was_given_up_is_not_asked_for_again_for_its_summary(a
     assert source.asked == []
 
 
+def test_redaction_reaches_a_summary_also_when_summaries_are_no_longer_archived(archive, tmp_path):
+    archive().archive_window([with_summary(summary="Ann helped Ben.")], START, END)
+    archive(summaries=False).archive_window([with_summary(summary="Newer.")], START, END)
+    assert only_summary(tmp_path) == "Ann helped Ben.\n"
+    later = archive(summaries=False, redact_speakers=True)
+    (entry,) = entries_of(later.archive_window([with_summary(summary="Newer.")], START, END))
+    assert only_summary(tmp_path) == "Teacher helped Student.\n"
+    assert entry.summary["redacted"] is True
+
+
 def test_a_damaged_summary_is_written_again(archive, tmp_path):
     (entry,) = entries_of(archive().archive_window([with_summary()], START, END))
     (tmp_path / entry.summary["path"]).write_text("other")
