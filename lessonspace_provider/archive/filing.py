@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from lessonspace_provider.archive.manifest import Manifest
 from lessonspace_provider.archive.paths import session_id_of
-from lessonspace_provider.archive.windows import LOOK_BACK, Window, windows_around
+from lessonspace_provider.archive.windows import LOOK_BACK, Window
 from lessonspace_provider.sessions import end_time, known_start
 
 if TYPE_CHECKING:
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
 #: How far beyond the time that is asked for a list may reach: whether its bounds are included is not documented.
 TOLERANCE = timedelta(hours=1)
+
+#: How long before and after a window its sessions may have been filed, before their ends were corrected: no longer ago
+#: than the first, however long a session claims to have lasted.
+LONGEST_SEARCH, SEARCH_AHEAD = timedelta(days=31), timedelta(days=7)
 
 
 @dataclass
@@ -41,12 +45,10 @@ class Filed:
 
 def search_window(sessions: Iterable[Session], window: Window) -> Window:
     """Choose the time whose manifests may have sessions of a window already: ends are corrected."""
-    starts = [start for start in map(_start, sessions) if start is not None]
-    return windows_around(window, min(starts, default=window.start))
-
-
-def _start(session: Session) -> datetime | None:
-    return known_start(session) if isinstance(session, dict) else None
+    starts = (known_start(session) for session in sessions if isinstance(session, dict))
+    earliest = min((start for start in starts if start is not None), default=window.start)
+    start = max(min(window.start - LOOK_BACK, earliest), window.start - LONGEST_SEARCH)
+    return Window(start, window.end + SEARCH_AHEAD)
 
 
 def file_sessions(

@@ -17,10 +17,6 @@ MANIFESTS = "manifests"
 #: How far back from a window's start a run lists sessions whose end became known late, or was corrected.
 LOOK_BACK = timedelta(days=1)
 
-#: How long before and after a window its sessions may have been filed, before their ends were corrected: no longer ago
-#: than the first, however long a session claims to have lasted.
-LONGEST_SEARCH, SEARCH_AHEAD = timedelta(days=31), timedelta(days=7)
-
 _BOUND = "%Y%m%dT%H%M%S"
 _MANIFEST_NAME = re.compile(r"(\d{8}T\d{6})(?:\.(\d{6}))?Z_(\d{8}T\d{6})(?:\.(\d{6}))?Z\.json", re.ASCII)
 
@@ -74,16 +70,6 @@ def windows_of(names: Iterable[str]) -> dict[str, Window]:
 def _bound(seconds: str, microseconds: str | None) -> datetime:
     moment = datetime.strptime(seconds, _BOUND).replace(tzinfo=timezone.utc)
     return moment.replace(microsecond=int(microseconds or 0))
-
-
-def windows_around(window: Window, earliest_start: datetime) -> Window:
-    """
-    Choose where a session of a window may have been filed before its end was corrected.
-
-    :param earliest_start: when the first of the sessions began, aware.
-    """
-    start = max(min(window.start - LOOK_BACK, earliest_start), window.start - LONGEST_SEARCH)
-    return Window(start, window.end + SEARCH_AHEAD)
 
 
 def gaps(windows: Iterable[Window], until: datetime) -> list[Window]:

@@ -214,7 +214,7 @@ class ErasedPeople:
             some = words[at : at + length]
             if len(some) < length or not self._has(f"name{length}", " ".join(word.folded for word in some)):
                 continue
-            if all(_are_close(text[one.end : other.start]) for one, other in zip(some, some[1:], strict=False)):
+            if all(_BETWEEN.fullmatch(text, one.end, other.start) for one, other in zip(some, some[1:], strict=False)):
                 return length
         return 0
 
@@ -274,7 +274,3 @@ class ErasedPeople:
 
     def _has(self, kind: str, text: str) -> bool:
         return mark_of(self._key, kind, text) in self._modes
-
-
-def _are_close(between: str) -> bool:
-    return _BETWEEN.fullmatch(between) is not None

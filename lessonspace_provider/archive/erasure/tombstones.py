@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -223,16 +223,13 @@ def without_people(value: object, people: ErasedPeople) -> object:
     if isinstance(value, str):
         return people.redacted(value, ids=True)[0]
     if isinstance(value, Mapping):
-        return {key: without_people(item, people) for key, item in _others(value.items(), people)}
+        others = ((key, item) for key, item in value.items() if not (_is_long_id(key) and people.mode_of_id(key)))
+        return {_key(key, people): without_people(item, people) for key, item in others}
     if isinstance(value, (list, tuple)):
         return [without_people(item, people) for item in value]
     if isinstance(value, float) and value.is_integer():
         return value if without_people(int(value), people) is not None else None
     return None if _is_long_id(value) and people.mode_of_id(value) else value
-
-
-def _others(items: Iterable[tuple[object, object]], people: ErasedPeople) -> Iterator[tuple[object, object]]:
-    return ((_key(key, people), item) for key, item in items if not (_is_long_id(key) and people.mode_of_id(key)))
 
 
 def _key(key: object, people: ErasedPeople) -> object:

@@ -95,7 +95,9 @@ class ArchiveTables:
         days.update({day: [] for day in there if day not in days})
         # Left days first: a session whose end has moved is rather missing for a moment than there twice.
         for day in sorted(days, key=lambda day: (bool(days[day]), day)):
-            entries, stored = days[day], self._metadata(manifest.name, day) if day in there else None
+            entries, stored = days[day], None
+            if day in there:
+                stored = TableMetadata.of(read_whole(self.path("sessions", day, manifest.name)))
             digest = digest_of(entries)
             is_current = stored is not None and stored.digest == digest and there[day] == TABLES.keys()
             if is_current and not rebuild:
@@ -113,9 +115,6 @@ class ArchiveTables:
                 if (match := _PATH.fullmatch(path)) and (day := _day(match[2])):
                     self._found.setdefault(f"{match[3]}.json", {}).setdefault(day, set()).add(match[1])
         return self._found.setdefault(name, {})
-
-    def _metadata(self, name: str, day: date) -> TableMetadata | None:
-        return TableMetadata.of(read_whole(self.path("sessions", day, name)))
 
     def _write_day(
         self, name: str, day: date, entries: Sequence[Entry], digest: str, stored: TableMetadata | None, by: str

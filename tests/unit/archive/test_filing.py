@@ -109,3 +109,5 @@ def test_manifests_are_searched_from_the_earliest_start_on():
     long = a_session(1, start_time=(START - 5 * DAY).isoformat())
     assert search_window([a_session(2), long, "no session"], WINDOW).start == START - 5 * DAY
     assert search_window([a_session(1, start_time="soon")], WINDOW).start == START - DAY
+    endless = a_session(1, start_time=(START - 5000 * DAY).isoformat())
+    assert search_window([endless], WINDOW).start == START - 31 * DAY

@@ -15,7 +15,6 @@ from lessonspace_provider.archive.windows import (
     gaps,
     manifest_name,
     window_of,
-    windows_around,
 )
 
 START = datetime(2026, 11, 22, 2, tzinfo=timezone.utc)
@@ -88,13 +87,6 @@ def test_there_is_no_gap_within_a_second():
     windows = days((-1, 0))
     assert gaps(windows, START + timedelta(microseconds=999_999)) == []
     assert gaps(windows, START + timedelta(seconds=1)) == [Window(START, START + timedelta(seconds=1))]
-
-
-def test_a_corrected_session_is_searched_for_where_it_may_have_ended():
-    window = Window(START, END)
-    assert windows_around(window, END) == Window(START - DAY, END + 7 * DAY)
-    assert windows_around(window, START - 5 * DAY) == Window(START - 5 * DAY, END + 7 * DAY)
-    assert windows_around(window, START - 5000 * DAY) == Window(START - 31 * DAY, END + 7 * DAY)
 
 
 @pytest.mark.parametrize(("interval", "first"), [(DAY, START - DAY), (DAY / 96, START - DAY / 24)])
