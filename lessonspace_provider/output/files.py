@@ -255,7 +255,9 @@ def files_below(folder: ObjectStoragePath) -> dict[str, str | None]:
     # A store may name its objects with or without a slash before the bucket.
     begin = root.lstrip("/")
     listed = ((str(path).lstrip("/"), info) for path, info in found.items())
-    return {path[len(begin) :]: _fingerprint(info) for path, info in sorted(listed) if path.startswith(begin)}
+    # The folder's own placeholder, as tools of S3 write it, is none of its files.
+    below = ((path[len(begin) :], info) for path, info in sorted(listed) if path.startswith(begin))
+    return {path: _fingerprint(info) for path, info in below if path}
 
 
 def _fingerprint(info: Mapping[str, object]) -> str | None:

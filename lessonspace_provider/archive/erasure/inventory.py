@@ -32,6 +32,7 @@ class Inventory:
     :param accounts: paths of the files of each bulk job's account, by the account's folder.
     :param receipts: paths of the receipts of erasures and expiries.
     :param parts: files that a run is writing, or that a killed run has left.
+    :param placeholders: objects that tools of S3 write in place of folders; their paths end in a slash.
     :param others: all other files, but locks, the tombstones with their key, and the index of manifests.
     """
 
@@ -41,6 +42,7 @@ class Inventory:
     accounts: dict[str, list[str]] = field(default_factory=dict)
     receipts: list[str] = field(default_factory=list)
     parts: list[str] = field(default_factory=list)
+    placeholders: list[str] = field(default_factory=list)
     others: list[str] = field(default_factory=list)
 
 
@@ -54,7 +56,9 @@ def inventory_of(paths: Iterable[str]) -> Inventory:
     accounts = {path.rpartition("/")[0] for path in listed if path.rpartition("/")[2] == ACCOUNT}
     for path in listed:
         folder, _, name = path.rpartition("/")
-        if name.startswith(".") and name.endswith((".part", ".old")):
+        if path.endswith("/"):
+            found.placeholders.append(path)
+        elif name.startswith(".") and name.endswith((".part", ".old")):
             found.parts.append(path)
         elif folder == MANIFESTS and window_of(name):
             found.manifests.append(name)

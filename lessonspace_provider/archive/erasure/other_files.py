@@ -36,6 +36,7 @@ HEALTH = ("health.json", "health.html")
 ACCOUNT_TIMEOUT = 10.0
 
 FOLDER = "the path has the person: rename the folder, and what names it in your DAGs"
+PLACEHOLDER = "it is the placeholder of a folder, and its path has the person: delete it"
 LINK = "it is a symbolic link, and what it leads to was not searched"
 UNSEARCHED = "it was not searched"
 FOREIGN = "this provider did not write it: remove the person from it, or the file"
@@ -80,6 +81,9 @@ class OtherFiles:
         for path in inventory.receipts:
             if not path.endswith(f"/{self._receipt.name}"):
                 self._guarded(path, partial(self._change, path, people, _redacted_receipt))
+        for path in inventory.placeholders:
+            if redacted_path(path, people) != path:
+                self._receipt.leave(path, PLACEHOLDER)
         for path in inventory.parts:
             self._guarded(path, partial(self._leave, path, people, PART))
 
