@@ -188,11 +188,13 @@ def _unhidden(given: object) -> object:
 
 
 def run_of(context: Context) -> str | None:
-    """Name the task that runs, for a receipt: its DAG, run and id; None outside of Airflow."""
+    """Name the task that runs, for a receipt: its DAG, run and id, and who triggered it; None outside of Airflow."""
     task_instance = context.get("ti")
     if task_instance is None:
         return None
-    return f"dag {task_instance.dag_id}, run {task_instance.run_id}, task {task_instance.task_id}"
+    user = getattr(context.get("dag_run"), "triggering_user_name", None)  # older versions do not give it
+    triggered = f", triggered by {user}" if user else ""
+    return f"dag {task_instance.dag_id}, run {task_instance.run_id}, task {task_instance.task_id}{triggered}"
 
 
 def as_order(

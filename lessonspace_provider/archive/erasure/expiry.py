@@ -3,14 +3,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import nullcontext
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
 from lessonspace_provider.api.times import read_time, write_time
 from lessonspace_provider.archive.entry import Entry
-from lessonspace_provider.archive.erasure.inventory import inventory_of
+from lessonspace_provider.archive.erasure.inventory import inventory_of, uuids_in
 from lessonspace_provider.archive.erasure.people import ErasedPeople
 from lessonspace_provider.archive.erasure.progress import ErasureProgress
 from lessonspace_provider.archive.erasure.rebuilt_tables import ErasedTables
@@ -22,6 +22,16 @@ from lessonspace_provider.output.files import files_below
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
+
+#: How many sessions a note names.
+MOST_NAMED = 20
+
+
+def _note_of(kept: Collection[str]) -> str:
+    """Name by their sessions the files that were kept since their age is not known; their paths may have names."""
+    uuids = sorted({uuid for path in kept for uuid in uuids_in(path)})
+    more = f" and {len(uuids) - MOST_NAMED} more" if len(uuids) > MOST_NAMED else ""
+    return f"{len(kept)} files of sessions that no manifest has were kept: {', '.join(uuids[:MOST_NAMED])}{more}"
 
 
 class Expirer:
@@ -73,11 +83,12 @@ class Expirer:
         :raises LessonspaceInputError: there is no archive.
         :raises LessonspaceError: a manifest can't be read, or an erasure is in progress; nothing was changed.
         """
-        if not (found := files_below(self._destination)):
+        if not files_below(self._destination):
             raise LessonspaceInputError(
                 f"There is no archive to expire: {self._destination} has no files. Check the destination."
             )
         with nullcontext() if self._dry_run else self._store.locked():
+            found = files_below(self._destination)
             inventory = inventory_of(found)
             sessions, has_marks = self._sessions.check(inventory.manifests)
             tombstones = self._store.opened(has_marks=has_marks, dry_run=self._dry_run)
@@ -86,7 +97,7 @@ class Expirer:
             people = ErasedPeople(tombstones.key)
             kept = self._sessions.run(inventory, people, self._has_expired)
             if kept:
-                self._receipt.notes.append(f"{len(kept)} files of sessions that no manifest has were kept")
+                self._receipt.notes.append(_note_of(kept))
             self._tables.rebuild(self._progress.unfinished, people)
             self._progress.end()
         return self._receipt

@@ -20,18 +20,23 @@ VERSION = 1
 
 #: What an archive still has of erased people and sessions.
 KEPT = (
-    "the account of each session in the manifests, without the person: uuid, times, status, roles of others",
+    "the account of each session in the manifests, without the person: uuid, space id, times, status, number of "
+    "participants, roles of others; with Lessonspace's lists or a timetable they can show who took part",
+    "in sessions that were redacted: the words that the person spoke, with their times, under the label [erased]",
+    "hashes of summaries as Lessonspace lists them, in the manifests: by these a run recognises another summary",
     "keyed hashes of ids and names, in erasures/tombstones.json and the manifests: later runs need them to honour it",
     "salted hashes in accounts of bulk tasks",
 )
 
 #: Where no erasure of an archive searches.
 NOT_SEARCHED = (
-    "files outside of the destination: copies, exports, other archives, accounts and lists of other tasks, mails",
-    "versions and backups of the destination's store",
-    "Airflow's database and logs: XCom, rendered fields, params of runs, events",
+    "files outside of the destination: copies, exports, other archives, databases that its tables were loaded into, "
+    "accounts and lists of other tasks, mails",
+    "versions and backups of the destination's store, and its access logs",
+    "Airflow's database and logs: XCom, rendered fields, params of runs, audit log, events, also those of OpenLineage",
     "Lessonspace: users, sessions, recordings, chats, transcripts, summaries",
-    "names in a form that was not given, such as a nickname or a misspelt one",
+    "names in a form that was not given, such as a nickname or a misspelt one, e-mail addresses without a name, "
+    "and other words that show who the person is",
 )
 
 #: ``nothing_found``: no file changed, and nothing was left. ``incomplete``: something could not be written or read; run
@@ -215,6 +220,8 @@ def redacted_receipt(data: bytes, people: ErasedPeople) -> bytes | None:
         for texts in (read["parameters"], *read["left"]):
             own = {key: texts[key] for key in ("reason", "reference") if texts.get(key)}
             texts.update({key: people.redacted(text, ids=True)[0] for key, text in own.items()})
+        if read.get("run"):
+            read["run"] = people.redacted(read["run"], ids=True)[0]
         read["notes"] = [people.redacted(note, ids=True)[0] for note in read["notes"]]
     except (ValueError, RecursionError, LookupError, TypeError, AttributeError):
         return None

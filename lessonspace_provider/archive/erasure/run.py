@@ -117,13 +117,13 @@ class Eraser:
         :raises LessonspaceError: a manifest or the tombstones can't be read, or another erasure is in progress; nothing
             was changed.
         """
-        found = files_below(self._destination)
-        if not found:
+        if not files_below(self._destination):
             raise LessonspaceInputError(
                 f"There is no archive to erase from: {self._destination} has no files. Check the destination."
             )
         with nullcontext() if self._dry_run else self._store.locked():
-            return self._run(found)
+            # Another erasure or expiry may have moved files and written its receipt while this one waited.
+            return self._run(files_below(self._destination))
 
     def _run(self, found: dict[str, str | None]) -> Receipt:
         inventory = inventory_of(found)
