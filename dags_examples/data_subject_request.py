@@ -18,9 +18,9 @@ Airflow Variables:
 - `lessonspace_archive`: the archive's folder, such as `s3://aws_default@my-bucket/transcripts`.
 - `lessonspace_privacy_address`: where receipts are mailed to, through the connection `smtp_default`.
 
-The receipt has no names and no ids. The form's entries are stored in the run's configuration: delete the run when the
-request is closed. Lessonspace itself, versions of objects and backups are not reached; see the
-page *Data inventory* of the documentation. Needs Airflow 3.1.
+The receipt has no names and no ids of the person. The form's entries are stored in the run's configuration and in the
+audit log: delete the run when the request is closed, and clean the audit log. Lessonspace itself, versions of objects
+and backups are not reached; see the page *Data inventory* of the documentation. Needs Airflow 3.1.
 """
 
 from __future__ import annotations
@@ -125,11 +125,13 @@ with DAG(
     # --8<-- [end:erase]
 
     @task(retries=3, retry_delay=timedelta(minutes=10))
-    def mail_receipt(result: dict[str, Any]) -> None:
-        """Mail the receipt as it was filed; it has no names."""
+    def mail_receipt(result: dict[str, Any], approval: dict[str, Any]) -> None:
+        """Mail the receipt as it was filed, which has no names, and who approved it."""
+        approver = (approval.get("responded_by_user") or {}).get("name", "an unknown user")
         receipt = ObjectStoragePath(result["receipt"]).read_text(encoding="utf-8")
         reference = get_current_context()["params"]["reference"]
-        send_mail(f"Erasure for request {reference}: {result['status']}", f"{result['receipt']}\n\n{receipt}")
+        text = f"{result['receipt']}\nApproved by {approver}.\n\n{receipt}"
+        send_mail(f"Erasure for request {reference}: {result['status']}", text)
 
     @task(trigger_rule="all_failed", retries=3, retry_delay=timedelta(minutes=10))
     def report_unanswered() -> None:
@@ -153,4 +155,4 @@ with DAG(
     ).expand(user_id=users_to_remove())
     search >> approve >> [erase, report_unanswered()]
     erase >> dag.get_task("users_to_remove") >> remove
-    mail_receipt(erase.output)
+    mail_receipt(erase.output, approve.output)

@@ -80,6 +80,13 @@ def test_airflow_has_the_option_that_the_inventory_names():
     assert any(conf.has_option("core", option) for option in options)
 
 
+def test_what_openlineage_gets_of_a_run_is_in_the_inventory():
+    utils = pytest.importorskip("airflow.providers.openlineage.utils.utils", reason="OpenLineage is not installed here")
+    row = next(line for line in PAGE.splitlines() if line.startswith("| OpenLineage events"))
+    assert ("conf" in utils.DagRunInfo.includes) == ("`conf`" in row)
+    assert conf.has_option("openlineage", "include_full_task_info") == ("`include_full_task_info`" in row)
+
+
 @pytest.mark.parametrize(
     "word", ["XCom", "rendered fields", "logs", "Redis", "mails", "Lessonspace", "Versions", "backups"]
 )

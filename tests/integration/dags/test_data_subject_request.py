@@ -4,8 +4,13 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime, timedelta, timezone
 
 import pytest
+import sqlalchemy
+from airflow.api_fastapi.core_api.routes.public.dag_run import delete_dag_run
+from airflow.utils.db_cleanup import run_cleanup
+from airflow.utils.session import create_session
 
 from lessonspace_provider.api.ids import user_id_of
 from lessonspace_provider.hooks.lessonspace import LessonspaceHook
@@ -58,6 +63,16 @@ def states(run):
     return {instance.task_id: instance.state for instance in run.get_task_instances()}
 
 
+def tables_with(*words):
+    """Give the tables of Airflow's database that have one of some words in any column."""
+    with create_session() as session:
+        tables = sqlalchemy.inspect(session.get_bind()).get_table_names()
+        every = sqlalchemy.literal_column("*")
+        queries = {table: sqlalchemy.select(every).select_from(sqlalchemy.table(table)) for table in tables}
+        rows = {table: session.execute(query).all() for table, query in queries.items()}
+    return {table for table, found in rows.items() if any(word in str(row) for row in found for word in words)}
+
+
 def removals(sandbox):
     return sandbox.control.calls(method="DELETE")
 
@@ -79,6 +94,7 @@ def test_approved_the_person_is_erased_and_the_receipt_is_mailed(
     assert address == ADDRESS
     (path,) = (path for path in folder.glob("erasures/2*.json"))
     assert json.loads(text[text.index("{") : text.rindex("}") + 1]) == json.loads(path.read_text())
+    assert "\nApproved by head.\n" in text
     for shown in (asked[0], text):
         assert not [word for word in (form["user_ids"][0], "Zoë", "Ångström") if word in shown]
     assert len(removals(lessonspace_sandbox)) == remove_user
@@ -121,3 +137,27 @@ def test_a_form_that_is_wrong_starts_nothing(run_dag, archive, wrong):
     _, form = archive
     with pytest.raises(ValueError, match=next(iter(wrong))):
         run_dag(load_dag("data_subject_request"), **{**form, **wrong})
+
+
+@pytest.mark.parametrize("way", ["run deleted", "db clean"])
+def test_airflow_keeps_the_form_with_its_run_and_forgets_it_with_it(run_dag, archive, mailbox, answer, way):
+    _, form = archive
+    answer("Approve")
+    run = run_dag(load_dag("data_subject_request"), **form, remove_user=True)
+    person = (*form["user_ids"], PERSON, "\\u00c5ngstr")
+    assert tables_with(*person) >= {"dag_run"}
+    assert tables_with(*person) <= {"dag_run", "xcom", "rendered_task_instance_fields", "task_map"}
+    assert tables_with(PERSON, "\\u00c5ngstr") == {"dag_run"}
+    with create_session() as session:
+        if way == "run deleted":
+            delete_dag_run("data_subject_request", run.run_id, session)
+        else:
+            before = datetime.now(timezone.utc) + timedelta(hours=1)
+            run_cleanup(
+                clean_before_timestamp=before,
+                dag_ids=["data_subject_request"],
+                skip_archive=True,
+                confirm=False,
+                session=session,
+            )
+    assert tables_with(*person) == set()
