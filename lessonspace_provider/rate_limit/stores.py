@@ -7,10 +7,11 @@ import fcntl
 import logging
 import os
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING
 
 from lessonspace_provider.local_files import lock_within, open_private_file
 from lessonspace_provider.rate_limit.pace import LONGEST_PACE, Pace, delay, slow_down, take
@@ -45,25 +46,37 @@ return false
 #: Seconds that the pace's file may be locked by another process, which needs it for less than a millisecond.
 LOCK_SECONDS = 10.0
 
-Answer = TypeVar("Answer")
+#: Takes a pace and the store's time; gives the pace as it becomes, and an answer.
+Change = Callable[[Pace, float], tuple[Pace, float]]
 
 _log = logging.getLogger(__name__)
 
 
-class PaceStore(Protocol):
+class PaceStore(ABC):
     """Changes the pace of a key, one caller at a time, under a clock of its own; see pace.py."""
 
     def take(self, per_second: float, host: str) -> float:
         """Ask for a permit: the seconds to wait before asking again, 0.0 is the permit."""
+        return self.update(lambda pace, now: take(pace, now, per_second=per_second, host=host))
 
     def delay(self, seconds: float) -> None:
         """Take note that a permit is used so much later than it was given."""
+        self.update(lambda pace, _: (delay(pace, seconds), 0.0))
 
     def slow_down(self, retry_after: float | None) -> None:
         """Take note of a 429."""
+        self.update(lambda pace, now: (slow_down(pace, now, retry_after=retry_after), 0.0))
+
+    @abstractmethod
+    def update(self, change: Change) -> float:
+        """
+        Apply a change.
+
+        :param change: takes the pace and the store's time; gives the new pace, and what this returns.
+        """
 
 
-class LocalPaceStore:
+class LocalPaceStore(PaceStore):
     """
     Keeps the pace in a small file, under the machine's monotonic clock, which no change of the time disturbs.
 
@@ -73,32 +86,12 @@ class LocalPaceStore:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def take(self, per_second: float, host: str) -> float:
+    def update(self, change: Change) -> float:
         """
-        Ask for a permit.
+        Apply a change; the file is locked for less than a millisecond.
 
         :raises OSError: when the file can't be used.
         """
-        return self._update(lambda pace, now: take(pace, now, per_second=per_second, host=host))
-
-    def delay(self, seconds: float) -> None:
-        """
-        Take note that a permit is used so much later than it was given.
-
-        :raises OSError: when the file can't be used.
-        """
-        self._update(lambda pace, _: (delay(pace, seconds), 0.0))
-
-    def slow_down(self, retry_after: float | None) -> None:
-        """
-        Take note of a 429.
-
-        :raises OSError: when the file can't be used.
-        """
-        self._update(lambda pace, now: (slow_down(pace, now, retry_after=retry_after), 0.0))
-
-    def _update(self, change: Callable[[Pace, float], tuple[Pace, float]]) -> float:
-        """Apply a change, and give back its answer; the file is locked for less than a millisecond."""
         with open_private_file(self._path) as file:
             lock_within(file, LOCK_SECONDS)
             try:
@@ -109,7 +102,7 @@ class LocalPaceStore:
         return answer
 
 
-class RedisPaceStore:
+class RedisPaceStore(PaceStore):
     """
     Keeps the pace in Redis, under Redis' own clock, so that the machines' clocks need not agree.
 
@@ -122,32 +115,12 @@ class RedisPaceStore:
         self._key = key
         self._compare_and_set = client.register_script(_COMPARE_AND_SET)
 
-    def take(self, per_second: float, host: str) -> float:
+    def update(self, change: Change) -> float:
         """
-        Ask for a permit.
+        Apply a change to the present pace, again if another machine has changed it meanwhile.
 
         :raises redis.RedisError: when Redis is unavailable.
         """
-        return self._update(lambda pace, now: take(pace, now, per_second=per_second, host=host))
-
-    def delay(self, seconds: float) -> None:
-        """
-        Take note that a permit is used so much later than it was given.
-
-        :raises redis.RedisError: when Redis is unavailable.
-        """
-        self._update(lambda pace, _: (delay(pace, seconds), 0.0))
-
-    def slow_down(self, retry_after: float | None) -> None:
-        """
-        Take note of a 429.
-
-        :raises redis.RedisError: when Redis is unavailable.
-        """
-        self._update(lambda pace, now: (slow_down(pace, now, retry_after=retry_after), 0.0))
-
-    def _update(self, change: Callable[[Pace, float], tuple[Pace, float]]) -> float:
-        """Apply a change to the present pace, again if another machine has changed it meanwhile."""
         stored, time_parts = self._read()
         for _ in range(CHANGES_TRIED):
             pace, answer = change(Pace.decode(stored), int(time_parts[0]) + int(time_parts[1]) / 1e6)
@@ -210,7 +183,7 @@ class RedisOutage:
         return 0 < left <= REDIS_RETRY_INTERVAL
 
 
-class FallbackPaceStore:
+class FallbackPaceStore(PaceStore):
     """
     Uses Redis while it is available, and the local file while it is not: a limit per machine is better than none.
 
@@ -232,19 +205,17 @@ class FallbackPaceStore:
             lambda store: store.take(per_second, host), when_it_goes=lambda: self._local.take(per_second, host)
         )
 
-    def delay(self, seconds: float) -> None:
-        """Take note of a late use in the shared pace, or else in the local one."""
-        self._ask(lambda store: store.delay(seconds))
-
     def slow_down(self, retry_after: float | None) -> None:
         """Take note of a 429, in the local pace as well: should Redis go now, the pause holds anyway."""
-        self._ask(lambda store: store.slow_down(retry_after))
+        super().slow_down(retry_after)
         with suppress(OSError):  # Redis knows of it
             self._local.slow_down(retry_after)
 
-    def _ask(
-        self, question: Callable[[PaceStore], Answer], when_it_goes: Callable[[], object] = lambda: None
-    ) -> Answer:
+    def update(self, change: Change) -> float:
+        """Apply a change to the shared pace, or else to the local one."""
+        return self._ask(lambda store: store.update(change))
+
+    def _ask(self, question: Callable[[PaceStore], float], when_it_goes: Callable[[], object] = lambda: None) -> float:
         from redis import RedisError
 
         if self._outage.lasts():
