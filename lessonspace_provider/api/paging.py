@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Generic, NamedTuple, Protocol, TypeVar, cast
+from typing import Generic, NamedTuple, TypeVar, cast
 
 from lessonspace_provider.api.errors import Call, unexpected
 from lessonspace_provider.api.ids import named, session_key, space_key, user_key
 from lessonspace_provider.api.json_list import JsonList, line_of
+from lessonspace_provider.api.log import Log
 from lessonspace_provider.api.plain_json import MOST_VALUES, values_in
 from lessonspace_provider.api.shapes import odd_session_fields, odd_texts
 from lessonspace_provider.exceptions import LessonspaceNotFoundError, LessonspaceReplyTooLargeError
@@ -39,16 +40,6 @@ LARGEST_LIST = 64 * 1024 * 1024
 
 #: How many entries of a page a warning names, and how many warnings a hook remembers.
 MOST_NAMED, MOST_WARNINGS = 10, 10_000
-
-
-class Logger(Protocol):
-    """The part of a logger that is used here."""
-
-    def info(self, message: str, /, *args: object) -> None:
-        """Log a line."""
-
-    def warning(self, message: str, /, *args: object) -> None:
-        """Log a line that a person should read."""
 
 
 class Kind(NamedTuple):
@@ -282,9 +273,7 @@ class Listing(Iterator[Item], Generic[Item]):
     :param memory: of the hook.
     """
 
-    def __init__(
-        self, kind: Kind, source: Callable[[], Source], query: Query, *, log: Logger, memory: ListMemory
-    ) -> None:
+    def __init__(self, kind: Kind, source: Callable[[], Source], query: Query, *, log: Log, memory: ListMemory) -> None:
         #: Entries whose ids are no ids, which are not given: nothing could be asked about them.
         self.left_out: list[Item] = []
         #: Why entries may be missing: the list changed each time that it was read. None: it did not.

@@ -20,7 +20,8 @@ from lessonspace_provider.api.connection import ConnectionSettings
 from lessonspace_provider.api.errors import Call, Reply, no_reply, no_whole_reply
 from lessonspace_provider.api.exchange import Deadline, Exchange, ExchangeAdapter, Permits, under_way
 from lessonspace_provider.api.foreign_words import clean_host, holds_key
-from lessonspace_provider.api.paging import Logger, Query, Source
+from lessonspace_provider.api.log import Log
+from lessonspace_provider.api.paging import Query, Source
 from lessonspace_provider.api.replaced_errors import ErrorsReplaced
 from lessonspace_provider.api.request_metrics import MeasuredRequest
 from lessonspace_provider.api.responses import (
@@ -97,7 +98,7 @@ class Transport:
         self,
         settings: ConnectionSettings,
         gate: Gate,
-        log: Logger,
+        log: Log,
         *,
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,

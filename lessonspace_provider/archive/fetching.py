@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from threading import Lock
 from typing import TYPE_CHECKING, Protocol
 
+from lessonspace_provider.api.log import Log
 from lessonspace_provider.archive.clock import Present
 from lessonspace_provider.archive.entry import Entries, Entry, count
 from lessonspace_provider.archive.files import TranscriptFiles
@@ -20,7 +21,6 @@ from lessonspace_provider.bulk.items import Item
 from lessonspace_provider.bulk.progress import repeated
 from lessonspace_provider.bulk.threads import WorkerThreads
 from lessonspace_provider.exceptions import LessonspaceError, LessonspaceTranscriptNotReady
-from lessonspace_provider.waiting.progress import Log
 
 if TYPE_CHECKING:
     from lessonspace_provider.api.types import Segment, Session

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
+from lessonspace_provider.api.log import Log
 from lessonspace_provider.api.plain_json import held
 from lessonspace_provider.api.times import write_time
 from lessonspace_provider.archive.entry import RETRY_FAILED_AFTER, Entries, Entry, by_session
@@ -23,7 +24,6 @@ from lessonspace_provider.archive.tables.run import RunTables
 from lessonspace_provider.archive.text_redaction import TextRedactor
 from lessonspace_provider.archive.windows import LOOK_BACK, Window, gaps, manifest_name, windows_of
 from lessonspace_provider.exceptions import LessonspaceError
-from lessonspace_provider.waiting.progress import Log
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
+from lessonspace_provider.api.log import Log
 from lessonspace_provider.archive.windows import LOOK_BACK, Window
 from lessonspace_provider.waiting.cursor import OVERLAP
-from lessonspace_provider.waiting.progress import Log
 
 if TYPE_CHECKING:
     from lessonspace_provider.api.types import FilterValue, Session

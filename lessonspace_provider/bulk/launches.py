@@ -18,9 +18,9 @@ from lessonspace_provider.exceptions import LessonspaceInputError
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from lessonspace_provider.api.log import TaskLog
     from lessonspace_provider.api.types import Launch
     from lessonspace_provider.exceptions import LessonspaceError
-    from lessonspace_provider.output.delivery import Logger
     from lessonspace_provider.output.launch_delivery import LaunchDelivery
 
 #: The parameters of one launch, and ``recipient``, which only ``deliver`` gets.
@@ -209,7 +209,7 @@ class LaunchJob:
     :param log: for settings that do not hold.
     """
 
-    def __init__(self, launcher: Launcher, delivery: LaunchDelivery, context: Context, log: Logger) -> None:
+    def __init__(self, launcher: Launcher, delivery: LaunchDelivery, context: Context, log: TaskLog) -> None:
         self._launcher = launcher
         self._delivery = delivery
         self._context = context
@@ -247,7 +247,7 @@ class LaunchJob:
 class _DebugLog:
     """Logs deliveries for debugging only: progress and account report them."""
 
-    def __init__(self, log: Logger) -> None:
+    def __init__(self, log: TaskLog) -> None:
         self.info = log.debug
         self.debug = log.debug
         self.warning = log.warning

@@ -10,6 +10,7 @@ from datetime import datetime, timezone
 from threading import Lock, RLock
 from typing import Generic, Protocol, TypeVar
 
+from lessonspace_provider.api.log import TaskLog
 from lessonspace_provider.api.times import write_time
 from lessonspace_provider.bulk.items import Item, Record, Refusal, Status, reason_of
 from lessonspace_provider.bulk.progress import outcome_lines, progress_line, repeated
@@ -21,7 +22,7 @@ from lessonspace_provider.exceptions import (
     LessonspaceError,
     LessonspaceInputError,
 )
-from lessonspace_provider.output.delivery import Logger, log_frames
+from lessonspace_provider.output.delivery import log_frames
 
 Task = TypeVar("Task")
 Made = TypeVar("Made")
@@ -76,7 +77,7 @@ class JobRun(Generic[Task, Made]):
         *,
         complete: Callable[[Sequence[tuple[Item[Task], Made]]], Sequence[Outcome]] | None = None,
         batch_size: int = 1,
-        log: Logger,
+        log: TaskLog,
         is_killed: Callable[[], bool] = lambda: False,
         workers: int = WORKERS,
         with_names: bool = False,

@@ -19,7 +19,8 @@ from lessonspace_provider.exceptions import (
 
 if TYPE_CHECKING:
     from lessonspace_provider.api.errors import Call
-    from lessonspace_provider.api.paging import Logger, Query
+    from lessonspace_provider.api.log import Log
+    from lessonspace_provider.api.paging import Query
     from lessonspace_provider.api.transport import Transport
     from lessonspace_provider.api.types import Segment
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 LINKS_PER_TRANSCRIPT = 3
 
 
-def open_transcript(transport: Transport, path: str, session_id: str, query: Query, log: Logger) -> Collection[Segment]:
+def open_transcript(transport: Transport, path: str, session_id: str, query: Query, log: Log) -> Collection[Segment]:
     """
     Get the transcript of a session, with a new link where one has expired.
 

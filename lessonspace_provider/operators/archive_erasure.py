@@ -18,6 +18,7 @@ from lessonspace_provider.api.arguments import (
     refuse,
     refuse_hidden,
 )
+from lessonspace_provider.api.log import Log
 from lessonspace_provider.archive.erasure.expiry import Expirer
 from lessonspace_provider.archive.erasure.people import MODES, MOST_WORDS, Mode, is_ambiguous, words_in
 from lessonspace_provider.archive.erasure.run import Eraser, ErasureOrder
@@ -27,7 +28,6 @@ from lessonspace_provider.archive.health.store import HEALTH, refresh_health
 from lessonspace_provider.archive.paths import as_archive
 from lessonspace_provider.bulk.rows import HiddenRows
 from lessonspace_provider.exceptions import LessonspaceError
-from lessonspace_provider.waiting.progress import Log
 
 if TYPE_CHECKING:
     from airflow.sdk import Context, ObjectStoragePath

@@ -11,11 +11,12 @@ from inspect import isasyncgen, isawaitable, isclass, iscoroutinefunction, isgen
 from itertools import dropwhile
 from pathlib import Path
 from traceback import walk_tb
-from typing import TYPE_CHECKING, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from airflow.sdk.bases.notifier import BaseNotifier
 
 from lessonspace_provider.api.arguments import refuse_hidden
+from lessonspace_provider.api.log import TaskLog
 from lessonspace_provider.exceptions import LessonspaceDeliveryError
 from lessonspace_provider.output.supervisor_calls import supervisor_calls
 
@@ -32,22 +33,6 @@ FRAMES_SHOWN = 20
 LONGEST_NAME = 300
 
 _OWN_FOLDER = f"{Path(__file__).parent}{os.sep}"
-
-
-class Logger(Protocol):
-    """The part of a logger that is used here."""
-
-    def debug(self, message: str, /, *args: object) -> None:
-        """Log a line for debugging."""
-
-    def info(self, message: str, /, *args: object) -> None:
-        """Log a line."""
-
-    def warning(self, message: str, /, *args: object) -> None:
-        """Log what a person should read."""
-
-    def error(self, message: str, /, *args: object) -> None:
-        """Log what failed."""
 
 
 def check_deliver(deliver: object, of: str, parameter: str = "deliver") -> None:
@@ -90,7 +75,7 @@ def deliver_link(
     called: str,
     what: str,
     then: str,
-    log: Logger,
+    log: TaskLog,
     parameter: str = "deliver",
 ) -> object:
     """
@@ -130,7 +115,7 @@ def name_of(deliver: object) -> str:
     return _printable(str(getattr(deliver, "__qualname__", type(deliver).__qualname__)))
 
 
-def log_frames(log: Logger, what: str, error: BaseException) -> None:
+def log_frames(log: TaskLog, what: str, error: BaseException) -> None:
     """
     Log where in the DAG author's code, and in the libraries below it, an error was raised.
 

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from airflow.sdk.bases.notifier import BaseNotifier
 
     from lessonspace_provider.api.launch import LaunchRequest
+    from lessonspace_provider.api.log import TaskLog
     from lessonspace_provider.api.types import Launch
-    from lessonspace_provider.output.delivery import Logger
 
 #: Delivers the link of one launch, inside the task.
 Deliver = Callable[["Launch", "Context"], object]
@@ -85,7 +85,7 @@ class LaunchDelivery:
         answer = {name: value for name, value in launch.items() if name != "secret" or self.deliver_secret}
         return cast("Launch", {**answer, "request": asked})
 
-    def run(self, launches: Sequence[Launch], context: Context, log: Logger) -> list[LessonspaceError | None]:
+    def run(self, launches: Sequence[Launch], context: Context, log: TaskLog) -> list[LessonspaceError | None]:
         """
         Deliver links, each by itself or together.
 
@@ -96,7 +96,7 @@ class LaunchDelivery:
             return self._run_many(launches, context, log)
         return [self._error_of(launch, context, log) for launch in launches]
 
-    def _error_of(self, launch: Launch, context: Context, log: Logger) -> LessonspaceError | None:
+    def _error_of(self, launch: Launch, context: Context, log: TaskLog) -> LessonspaceError | None:
         if self.deliver is None:
             return None
         try:
@@ -113,7 +113,7 @@ class LaunchDelivery:
             return error
         return None
 
-    def _run_many(self, launches: Sequence[Launch], context: Context, log: Logger) -> list[LessonspaceError | None]:
+    def _run_many(self, launches: Sequence[Launch], context: Context, log: TaskLog) -> list[LessonspaceError | None]:
         what, then = f"A batch of {len(launches)} links", "the spaces exist. Fix deliver_many and run the task again."
         try:
             returned = deliver_link(

@@ -4,22 +4,12 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Protocol
 
+from lessonspace_provider.api.log import Log
 from lessonspace_provider.api.times import write_time
 
 #: How often a wait is logged, at most.
 LOG_INTERVAL = timedelta(minutes=5)
-
-
-class Log(Protocol):
-    """The part of a task's logger that is used here."""
-
-    def info(self, message: str, /, *values: object) -> object:
-        """Write a line."""
-
-    def warning(self, message: str, /, *values: object) -> object:
-        """Write a warning."""
 
 
 class Progress:

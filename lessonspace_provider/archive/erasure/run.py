@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
+from lessonspace_provider.api.log import Log
 from lessonspace_provider.archive.entry import Entry
 from lessonspace_provider.archive.erasure.inventory import Inventory, inventory_of
 from lessonspace_provider.archive.erasure.names import (
@@ -30,7 +31,6 @@ from lessonspace_provider.archive.erasure.sessions import SessionPass
 from lessonspace_provider.archive.erasure.store import ErasureStore
 from lessonspace_provider.exceptions import LessonspaceInputError
 from lessonspace_provider.output.files import files_below
-from lessonspace_provider.waiting.progress import Log
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
+from lessonspace_provider.api.log import Log
 from lessonspace_provider.api.times import write_time
 from lessonspace_provider.archive.erasure.tombstones import ERASURES
 from lessonspace_provider.archive.fetching import reason_of
@@ -34,7 +35,6 @@ from lessonspace_provider.bulk.threads import WORKERS
 from lessonspace_provider.exceptions import LessonspaceError, LessonspaceInputError
 from lessonspace_provider.output.files import names_in, read_whole, write_whole
 from lessonspace_provider.output.updates import update_whole
-from lessonspace_provider.waiting.progress import Log
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath

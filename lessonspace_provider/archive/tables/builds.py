@@ -9,6 +9,7 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 from lessonspace_provider.api.foreign_words import clean_words
+from lessonspace_provider.api.log import Log
 from lessonspace_provider.archive.fetching import reason_of
 from lessonspace_provider.archive.manifest_store import ManifestStore
 from lessonspace_provider.archive.tables.parquet import check_pyarrow
@@ -16,7 +17,6 @@ from lessonspace_provider.archive.tables.store import ArchiveTables
 from lessonspace_provider.exceptions import LessonspaceError
 from lessonspace_provider.output.destinations import join_below
 from lessonspace_provider.transcripts.formats import WHOLE_FORMATS
-from lessonspace_provider.waiting.progress import Log
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath

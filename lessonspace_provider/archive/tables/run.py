@@ -8,11 +8,11 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from lessonspace_provider.api.foreign_words import clean_words
+from lessonspace_provider.api.log import Log
 from lessonspace_provider.archive.fetching import reason_of
 from lessonspace_provider.archive.manifest_store import ManifestStore
 from lessonspace_provider.archive.tables.columns import ROLES
 from lessonspace_provider.archive.tables.store import ArchiveTables
-from lessonspace_provider.waiting.progress import Log
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
