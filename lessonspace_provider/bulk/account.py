@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, TypedDict, TypeGuard, cast
 from lessonspace_provider.api.json_list import line_of
 from lessonspace_provider.bulk.account_lock import locked
 from lessonspace_provider.bulk.items import ALL_STATUSES, Record
-from lessonspace_provider.bulk.journal import Journal, open_journal, read_journals, remove_journals
+from lessonspace_provider.bulk.journal import LocalJournal, StoreJournal, open_journal, read_journals, remove_journals
 from lessonspace_provider.exceptions import LessonspaceAccountError
 from lessonspace_provider.output.files import read_whole, write_whole
 
@@ -76,7 +76,7 @@ class Account:
         folder: ObjectStoragePath,
         header: Header,
         records: dict[str, Record],
-        journal: Journal,
+        journal: LocalJournal | StoreJournal,
         is_lost: Callable[[], bool],
     ) -> None:
         self.path = folder / FILE_NAME
@@ -218,12 +218,6 @@ class Unrecorded:
     def write(self, records: Iterable[Record]) -> None:
         """Keep what became of items."""
         self._records.update({record["key"]: record for record in records})
-
-
-@contextmanager
-def without_account() -> Iterator[Unrecorded]:
-    """Open no account."""
-    yield Unrecorded()
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import os
 import re
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from lessonspace_provider.exceptions import LessonspaceDestinationError
 from lessonspace_provider.local_files import make_folder
@@ -22,25 +22,7 @@ MOST_SEGMENTS = 200
 _NAME = re.compile(r"journal-([0-9]{6,})-[0-9a-f]{8}\.jsonl")
 
 
-class Journal(Protocol):
-    """What is appended to an account before it is merged into its main file."""
-
-    @property
-    def last_number(self) -> int:
-        """The number of the newest file."""
-
-    @property
-    def is_full(self) -> bool:
-        """Whether there are so many files that they are to be merged."""
-
-    def append(self, data: bytes) -> None:
-        """Append lines; they are durable when this returns."""
-
-    def close(self) -> None:
-        """Free what is open."""
-
-
-def open_journal(folder: ObjectStoragePath, owner: str, after: int) -> Journal:
+def open_journal(folder: ObjectStoragePath, owner: str, after: int) -> LocalJournal | StoreJournal:
     """
     Begin a journal of a run's own.
 
@@ -48,7 +30,7 @@ def open_journal(folder: ObjectStoragePath, owner: str, after: int) -> Journal:
     :param owner: eight hexadecimal digits of this run, so that no two runs write one file.
     :param after: the number of the newest file that is there.
     """
-    return _LocalJournal(folder, owner, after + 1) if is_local(folder) else _StoreJournal(folder, owner, after)
+    return LocalJournal(folder, owner, after + 1) if is_local(folder) else StoreJournal(folder, owner, after)
 
 
 def read_journals(folder: ObjectStoragePath, merged: int) -> tuple[list[bytes], int]:
@@ -81,20 +63,25 @@ def _name(number: int, owner: str) -> str:
     return f"journal-{number:06d}-{owner}.jsonl"
 
 
-class _LocalJournal:
+class LocalJournal:
+    """A file that is appended to; never so long that it is merged before the run's end."""
+
     is_full = False
 
     def __init__(self, folder: ObjectStoragePath, owner: str, number: int) -> None:
+        #: The number of the newest file.
         self.last_number = number
         self._descriptor = _opened_to_append(folder / _name(number, owner))
 
     def append(self, data: bytes) -> None:
+        """Append lines; they are durable when this returns."""
         view = memoryview(data)
         while view:
             view = view[os.write(self._descriptor, view) :]
         os.fsync(self._descriptor)
 
     def close(self) -> None:
+        """Free what is open."""
         os.close(self._descriptor)
 
 
@@ -105,17 +92,22 @@ def _opened_to_append(file: ObjectStoragePath) -> int:
     return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_APPEND, 0o600)
 
 
-class _StoreJournal:
+class StoreJournal:
+    """Numbered files, one for each time that lines are appended."""
+
     def __init__(self, folder: ObjectStoragePath, owner: str, after: int) -> None:
         self._folder = folder
         self._owner = owner
+        #: The number of the newest file.
         self.last_number = after
 
     @property
     def is_full(self) -> bool:
+        """Whether there are so many files that they are to be merged."""
         return self.last_number % MOST_SEGMENTS == 0
 
     def append(self, data: bytes) -> None:
+        """Append lines; they are durable when this returns."""
         write_whole(self._folder / _name(self.last_number + 1, self._owner), data)
         self.last_number += 1
 

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from threading import Lock
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from lessonspace_provider.api.arguments import RENDERED_NONE, refuse_hidden, shown
 from lessonspace_provider.api.filters import refuse_unknown
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from lessonspace_provider.api.log import TaskLog
     from lessonspace_provider.api.types import Launch
     from lessonspace_provider.exceptions import LessonspaceError
+    from lessonspace_provider.hooks.lessonspace import LessonspaceHook
     from lessonspace_provider.output.launch_delivery import LaunchDelivery
 
 #: The parameters of one launch, and ``recipient``, which only ``deliver`` gets.
@@ -192,25 +193,18 @@ def _counted(warned: Counter[str]) -> Iterator[str]:
         yield f"{len(warned) - MOST_WARNINGS} more warnings of this kind"
 
 
-class Launcher(Protocol):
-    """The part of the hook that is used here."""
-
-    def send_launch(self, body: Mapping[str, object], *, client_ip: str | None = None) -> Launch:
-        """Send a launch that was checked."""
-
-
 class LaunchJob:
     """
     Attempts launches, in several threads at a time.
 
-    :param launcher: the hook.
+    :param hook: what the launches are sent with.
     :param delivery: how links are delivered.
     :param context: Airflow's, for ``deliver``.
     :param log: for settings that do not hold.
     """
 
-    def __init__(self, launcher: Launcher, delivery: LaunchDelivery, context: Context, log: TaskLog) -> None:
-        self._launcher = launcher
+    def __init__(self, hook: LessonspaceHook, delivery: LaunchDelivery, context: Context, log: TaskLog) -> None:
+        self._hook = hook
         self._delivery = delivery
         self._context = context
         self._log = log
@@ -224,7 +218,7 @@ class LaunchJob:
         :return: what its delivery gets.
         """
         request = request_of(item.task)
-        launch = self._launcher.send_launch(request.body, client_ip=request.client_ip)
+        launch = self._hook.send_launch(request.body, client_ip=request.client_ip)
         sentences = self._delivery.settings_to_warn_of(request, launch)
         with self._counting:
             self._refused_settings.update(sentences)

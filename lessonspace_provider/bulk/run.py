@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 from datetime import datetime, timezone
 from threading import Lock, RLock
-from typing import Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from lessonspace_provider.api.log import TaskLog
 from lessonspace_provider.api.times import write_time
@@ -24,6 +24,9 @@ from lessonspace_provider.exceptions import (
 )
 from lessonspace_provider.output.delivery import log_frames
 
+if TYPE_CHECKING:
+    from lessonspace_provider.bulk.account import Account, Unrecorded
+
 Task = TypeVar("Task")
 Made = TypeVar("Made")
 
@@ -37,27 +40,11 @@ PROGRESS_INTERVAL = 10.0
 OUTAGE = 3
 
 
-class Book(Protocol):
-    """The part of an account that a run uses."""
-
-    def record_of(self, key: str) -> Record | None:
-        """Give the newest record of an item."""
-
-    def records(self) -> list[Record]:
-        """Give the newest record of each item."""
-
-    def write(self, records: Iterable[Record]) -> None:
-        """Record what became of items."""
-
-    def check_open(self) -> None:
-        """Raise when nothing can be recorded any more."""
-
-
 class JobRun(Generic[Task, Made]):
     """
     One run of a job.
 
-    :param book: the account.
+    :param account: where what became of each item is recorded.
     :param attempt: does what an item asks for. What it raises is the item's failure, and a ``LessonspaceInputError``
         its refusal.
     :param complete: completes attempted items together, and returns the outcome of each; called only while the account
@@ -72,7 +59,7 @@ class JobRun(Generic[Task, Made]):
 
     def __init__(
         self,
-        book: Book,
+        account: Account | Unrecorded,
         attempt: Callable[[Item[Task]], Made],
         *,
         complete: Callable[[Sequence[tuple[Item[Task], Made]]], Sequence[Outcome]] | None = None,
@@ -83,7 +70,7 @@ class JobRun(Generic[Task, Made]):
         with_names: bool = False,
         now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
     ) -> None:
-        self._book = book
+        self._account = account
         self._attempt = attempt
         self._complete = complete
         self._batch_size = batch_size
@@ -133,7 +120,7 @@ class JobRun(Generic[Task, Made]):
         return self._stopped_because
 
     def _begin(self, items: Iterable[Item[Task]], refusals: Iterable[Refusal[Task]]) -> None:
-        new = [self._new_record(item, "not_attempted") for item in items if self._book.record_of(item.key) is None]
+        new = [self._new_record(item, "not_attempted") for item in items if self._account.record_of(item.key) is None]
         refused = [
             self._new_record(refusal.item, "refused", refusal.reason)
             for refusal in refusals
@@ -142,10 +129,10 @@ class JobRun(Generic[Task, Made]):
         present = {item.key for item in items} | {refusal.item.key for refusal in refusals}
         withdrawn: list[Record] = [
             {**record, "status": "withdrawn", "time": self._time()}
-            for record in self._book.records()
+            for record in self._account.records()
             if record["key"] not in present and record["status"] not in ("done", "withdrawn")
         ]
-        self._book.write([*new, *refused, *withdrawn])
+        self._account.write([*new, *refused, *withdrawn])
 
     def _work_on(self, todo: list[Item[Task]]) -> None:
         began = time.monotonic()
@@ -164,7 +151,7 @@ class JobRun(Generic[Task, Made]):
         return self._is_killed()
 
     def _work(self, item: Item[Task]) -> None:
-        self._book.check_open()
+        self._account.check_open()
         try:
             made = self._attempt(item)
         except (Exception, SystemExit) as error:
@@ -192,13 +179,13 @@ class JobRun(Generic[Task, Made]):
             return [made if isinstance(made, str) else None for _, made in batch]
         if self._batch_size > 1 and self._is_killed():
             return [LessonspaceError("It was sent, and the task was asked to end before its batch.")] * len(batch)
-        self._book.check_open()
+        self._account.check_open()
         return self._complete(batch)
 
     def _record(self, ended: Sequence[tuple[Item[Task], Outcome]]) -> None:
         records = [self._ended_record(item, outcome) for item, outcome in ended]
         try:
-            self._book.write(records)
+            self._account.write(records)
         except Exception as failure:
             (item, _), more = ended[0], f" and {len(ended) - 1} more" if len(ended) > 1 else ""
             raise LessonspaceAccountError(
@@ -231,11 +218,11 @@ class JobRun(Generic[Task, Made]):
         self._threads.stop()
 
     def _is_done(self, item: Item[Task]) -> bool:
-        record = self._book.record_of(item.key)
+        record = self._account.record_of(item.key)
         return record is not None and record["status"] == "done"
 
     def _record_of(self, item: Item[Task]) -> Record:
-        return self._book.record_of(item.key) or self._new_record(item, "not_attempted")
+        return self._account.record_of(item.key) or self._new_record(item, "not_attempted")
 
     def _new_record(self, item: Item[Task], status: Status, reason: str | None = None) -> Record:
         return Record(

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, cast
 
 from lessonspace_provider.api.arguments import as_session_update, as_uuid, refuse_hidden
 from lessonspace_provider.api.filters import refuse_unknown
@@ -15,6 +15,7 @@ from lessonspace_provider.sessions import check_policy_taken, fields_that_change
 
 if TYPE_CHECKING:
     from lessonspace_provider.api.types import Session, SessionUpdate
+    from lessonspace_provider.hooks.lessonspace import LessonspaceHook
 
 #: What an update may change.
 FIELDS = ("name", "recording_access_policy")
@@ -42,18 +43,6 @@ class Update:
     session_id: str
     wanted: SessionUpdate
     current: Session
-
-
-class Sessions(Protocol):
-    """The part of the hook that is used here."""
-
-    def get_session(self, session_id: str) -> Session:
-        """Get a session."""
-
-    def update_session(
-        self, session_id: str, *, name: str | None = None, recording_access_policy: list[str] | None = None
-    ) -> SessionUpdate:
-        """Update a session."""
 
 
 def as_update_defaults(defaults: object) -> Mapping[str, object]:
@@ -98,7 +87,7 @@ def plan_updates(
     return plan
 
 
-def send_update(sessions: Sessions, item: Item[Update | None]) -> str | None:
+def send_update(hook: LessonspaceHook, item: Item[Update | None]) -> str | None:
     """
     Update a session: one call, after one that reads its name where no name is known and none is given.
 
@@ -108,13 +97,13 @@ def send_update(sessions: Sessions, item: Item[Update | None]) -> str | None:
     update = cast("Update", item.task)
     current = update.current
     if "name" not in update.wanted and not current.get("name"):
-        current = sessions.get_session(update.session_id)
+        current = hook.get_session(update.session_id)
     changes = fields_that_change(current, update.wanted)
     if not changes:
         return UNCHANGED
     policy = update.wanted.get("recording_access_policy")
     name = update.wanted.get("name") or name_to_keep(update.session_id, current)
-    answer = sessions.update_session(update.session_id, name=name, recording_access_policy=policy)
+    answer = hook.update_session(update.session_id, name=name, recording_access_policy=policy)
     check_policy_taken(update.session_id, policy, answer)
     return f"updated {' and '.join(changes)}"
 

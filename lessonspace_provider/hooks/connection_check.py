@@ -6,46 +6,20 @@ from __future__ import annotations
 from contextlib import closing
 from copy import copy
 from dataclasses import replace
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING
 
 from lessonspace_provider.api.foreign_words import clean_words
 from lessonspace_provider.exceptions import LessonspaceError
 from lessonspace_provider.rate_limit.gate import scope_notice
 
 if TYPE_CHECKING:
-    from lessonspace_provider.api.connection import ConnectionSettings
-    from lessonspace_provider.api.transport import Transport
+    from lessonspace_provider.hooks.lessonspace import LessonspaceHook
 
 #: Retry budget in seconds: a user is waiting, and a proxy may time out.
 TEST_PATIENCE = 5.0
 
 
-class Checked(Protocol):
-    """The part of a hook that is used here."""
-
-    lessonspace_conn_id: str
-
-    @property
-    def settings(self) -> ConnectionSettings:
-        """The connection's settings."""
-
-    def get_conn(self) -> Transport:
-        """Give the hook's transport."""
-
-    def hello(self) -> str:
-        """Check the API key."""
-
-    def my_organisation_id(self) -> str:
-        """Ask for the key's organisation."""
-
-    def _make_transport(self, settings: ConnectionSettings) -> Transport:
-        """Make a transport with other settings, and the hook's gate."""
-
-
-Hook = TypeVar("Hook", bound=Checked)
-
-
-def check_connection(hook: Checked) -> tuple[bool, str]:
+def check_connection(hook: LessonspaceHook) -> tuple[bool, str]:
     """
     Check a hook's API key and organisation.
 
@@ -69,7 +43,7 @@ def check_connection(hook: Checked) -> tuple[bool, str]:
     return True, f"Connected to organisation {own_id}. Lessonspace replied: {words}{f' {notice}' if notice else ''}"
 
 
-def _hurried(hook: Hook) -> Hook:
+def _hurried(hook: LessonspaceHook) -> LessonspaceHook:
     """Copy a hook for a user who is waiting. Its gate is that of the connection."""
     settings = hook.settings
     patience = min(settings.rate_limit_max_wait, TEST_PATIENCE)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypedDict, TypeVar
 
 from lessonspace_provider.api.arguments import as_flag, as_one_of, as_positive, refuse
@@ -97,7 +98,7 @@ class LessonspaceBulkOperator(LessonspaceOperator):
         :param plan: plans the rows, with what makes keys.
         :param attempt: see ``JobRun``, as the other parameters.
         """
-        from lessonspace_provider.bulk.account import open_account, without_account
+        from lessonspace_provider.bulk.account import Unrecorded, open_account
         from lessonspace_provider.bulk.progress import not_done
         from lessonspace_provider.bulk.run import JobRun
 
@@ -112,7 +113,7 @@ class LessonspaceBulkOperator(LessonspaceOperator):
         what = self.rows_parameter if file is None else f"{self.rows_parameter} in {file}"
         rows = read_rows(self.rows_parameter, given, self.columns(), accept_incomplete_file=incomplete)
         _ = self.hook.settings  # a connection that can't be used is no item's fault
-        with without_account() if folder is None else open_account(folder, self.rows_parameter) as account:
+        with nullcontext(Unrecorded()) if folder is None else open_account(folder, self.rows_parameter) as account:
             planned = plan(rows, account.key_of)
             self._heed(planned, what)
             run = JobRun(
