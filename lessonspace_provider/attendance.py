@@ -44,19 +44,16 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal, cast
 
-from lessonspace_provider.api.arguments import LARGEST_NUMBER, as_aware_datetime, refuse
+from lessonspace_provider.api.arguments import LARGEST_NUMBER, as_aware_datetime, refuse, whole_number
 from lessonspace_provider.api.ids import named
 from lessonspace_provider.api.plain_json import held
-from lessonspace_provider.api.shapes import objects_in
+from lessonspace_provider.api.shapes import objects_in, text_or_none
 from lessonspace_provider.api.times import read_time
 from lessonspace_provider.exceptions import LessonspaceInputError
 from lessonspace_provider.sessions import has_readable_times
 
 if TYPE_CHECKING:
     from lessonspace_provider.api.types import LogRow, Profile, Session
-
-#: Digits of a number that is an id; Python refuses to read thousands of them.
-LONGEST_ID = 20
 
 #: What is not sure about a person's times; the module describes what is counted then.
 Doubt = Literal["join_missing", "leave_missing", "time_unreadable", "no_rows"]
@@ -194,7 +191,7 @@ def teacher_lateness(
     :param teacher_ids: Lessonspace user ids of the teachers; None: anyone who has the role ``teacher``.
     :raises LessonspaceInputError: for other times.
     """
-    teachers = [person for person in present.people if _is_teacher(person, teacher_ids)]
+    teachers = [person for person in present.people if _counts_as_teacher(person, teacher_ids)]
     found = lateness(teachers, lesson_start, lesson_end)
     if found.late_by is not None:
         return found
@@ -212,7 +209,7 @@ def profiles_by_user(session: Session) -> dict[int, Profile]:
 
     :param session: from a list or in detail.
     """
-    profiles = {_whole_number(profile.get("user")): profile for profile in objects_in(session.get("profiles"))}
+    profiles = {whole_number(profile.get("user")): profile for profile in objects_in(session.get("profiles"))}
     return {user_id: cast("Profile", profile) for user_id, profile in profiles.items() if user_id is not None}
 
 
@@ -253,7 +250,7 @@ def _add_session(people: dict[_Person, _Record], session: Session, now: datetime
     _add_people(people, session)
     rows_of_nobody = 0
     rows: dict[_Person, list[tuple[datetime, LogRow]]] = {}
-    for row in _rows(session):
+    for row in _joins_and_leaves(session):
         person = _person(row)
         if person is None:
             rows_of_nobody += 1
@@ -277,10 +274,10 @@ def _add_session(people: dict[_Person, _Record], session: Session, now: datetime
 def _add_people(people: dict[_Person, _Record], session: Session) -> None:
     for user_id, profile in profiles_by_user(session).items():
         record = people.setdefault(user_id, _Record())
-        record.role = _text(profile.get("role")) or record.role
+        record.role = text_or_none(profile.get("role")) or record.role
     for guest in objects_in(session.get("guests")):
-        guest_uuid = _text(guest.get("uuid"))
-        if guest_uuid is not None:
+        guest_uuid = text_or_none(guest.get("uuid"))
+        if guest_uuid:
             people.setdefault(guest_uuid, _Record())
 
 
@@ -294,7 +291,7 @@ def _with_logs(sessions: Iterable[Session]) -> list[Session]:
     return given
 
 
-def _rows(session: Session) -> list[LogRow]:
+def _joins_and_leaves(session: Session) -> list[LogRow]:
     """Give the rows about joining and leaving."""
     rows = cast("list[LogRow]", objects_in(session.get("logs")))
     return [row for row in rows if row.get("log_type") in ("user-joined", "user-left")]
@@ -303,25 +300,12 @@ def _rows(session: Session) -> list[LogRow]:
 def _order(timed: tuple[datetime, LogRow]) -> tuple[datetime, int, bool]:
     """Order rows by their times; at the same moment by their ids, and joins first where there are none."""
     moment, row = timed
-    return moment, _whole_number(row.get("id")) or 0, row.get("log_type") == "user-left"
+    return moment, whole_number(row.get("id")) or 0, row.get("log_type") == "user-left"
 
 
 def _person(row: LogRow) -> _Person | None:
-    user_id = _whole_number(row.get("profile"))
-    return user_id if user_id is not None else _text(row.get("guest_uuid"))
-
-
-def _whole_number(value: object) -> int | None:
-    """Read a user's id: the reference calls ``logs[].profile`` a string, and an integer was seen."""
-    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < LONGEST_ID:
-        return int(value)
-    if not isinstance(value, int) or isinstance(value, bool):
-        return None
-    return value if -LARGEST_NUMBER < value < LARGEST_NUMBER else None
-
-
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None
+    user_id = whole_number(row.get("profile"))  # the reference calls it a string, and an integer was seen
+    return user_id if user_id is not None else text_or_none(row.get("guest_uuid")) or None
 
 
 def _stays(
@@ -384,5 +368,5 @@ def _joined(stays: list[Stay]) -> list[Stay]:
     return joined
 
 
-def _is_teacher(person: Presence, teacher_ids: Collection[int] | None) -> bool:
+def _counts_as_teacher(person: Presence, teacher_ids: Collection[int] | None) -> bool:
     return person.role == "teacher" if teacher_ids is None else person.user_id in teacher_ids

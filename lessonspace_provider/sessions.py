@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypedDict
 from lessonspace_provider.api.arguments import shown
 from lessonspace_provider.api.foreign_words import clean_words
 from lessonspace_provider.api.ids import is_slug, named
-from lessonspace_provider.api.shapes import objects_in, whole_seconds
+from lessonspace_provider.api.shapes import objects_in, text_or_none, whole_seconds
 from lessonspace_provider.api.times import read_time, write_time
 from lessonspace_provider.exceptions import LessonspaceInputError, LessonspaceServerError
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 def start_time(session: Session) -> datetime | None:
     """When the session began, aware, in UTC; None when the API does not give it."""
-    return _time(session, "start_time")
+    return _checked_time(session, "start_time")
 
 
 def end_time(session: Session) -> datetime | None:
     """When the session ended, aware, in UTC; None while it runs."""
-    return _time(session, "end_time")
+    return _checked_time(session, "end_time")
 
 
 def known_start(session: Session) -> datetime | None:
@@ -32,7 +32,7 @@ def known_start(session: Session) -> datetime | None:
     return read_time(session.get("start_time"))
 
 
-def _time(session: Session, field: str) -> datetime | None:
+def _checked_time(session: Session, field: str) -> datetime | None:
     value = session.get(field)
     if value is None:
         return None
@@ -122,19 +122,15 @@ def summary(session: Session) -> SessionSummary:
     """
     start, end = read_time(session.get("start_time")), read_time(session.get("end_time"))
     return SessionSummary(
-        session_id=_text(session.get("uuid")) or "",
+        session_id=text_or_none(session.get("uuid")) or "",
         space_id=space_id_of(session),
-        name=_text(session.get("name")),
+        name=text_or_none(session.get("name")),
         start_time=write_time(start) if start else None,
         end_time=write_time(end) if end else None,
         duration_seconds=(end - start).total_seconds() if start and end else None,
         participants=participant_count(session),
         billable_seconds=whole_seconds(session.get("billable_seconds")),
     )
-
-
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) else None
 
 
 def fields_that_change(session: Session, wanted: SessionUpdate) -> list[str]:
@@ -159,7 +155,7 @@ def fields_that_change(session: Session, wanted: SessionUpdate) -> list[str]:
 def is_policy(answer: Session | SessionUpdate, policy: list[str]) -> bool:
     """Whether a session, or the answer to an update, has this recording access policy, in any order."""
     present: object = answer.get("recording_access_policy")
-    return isinstance(present, list) and all(map(_text, present)) and set(present) == set(policy)
+    return isinstance(present, list) and all(map(text_or_none, present)) and set(present) == set(policy)
 
 
 def name_to_keep(session_id: str, session: Session) -> str:
@@ -170,7 +166,7 @@ def name_to_keep(session_id: str, session: Session) -> str:
     :param session: as it is.
     :raises LessonspaceInputError: when it has none.
     """
-    name = _text(session.get("name"))
+    name = text_or_none(session.get("name"))
     if not name:
         raise LessonspaceInputError(
             f"Session {session_id} was not updated: it has no name, and the API takes no update without one. Give "

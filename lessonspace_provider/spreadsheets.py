@@ -89,15 +89,15 @@ def read_rows(data: bytes, file: str, columns: Sequence[str], *, optional: Seque
         makes it unsure where a row ends.
     """
     wanted = [*columns, *optional]
-    header, records = _table(data, file, wanted)
-    names = [_name(cell) for cell in header]
+    header, records = _content(data, file, wanted)
+    names = [_column_key(cell) for cell in header]
     places = {column: _place(file, names, column) for column in wanted}
     if missing := [column for column in columns if places[column] is None]:
         raise LessonspaceInputError(
             f"{file} lacks the columns {', '.join(missing)}: its first line has to name them, with commas, semicolons "
             f"or tabs between them."
         )
-    return [_row(file, line, record, names, places) for line, record in records]
+    return [_to_row(file, line, record, names, places) for line, record in records]
 
 
 def column_names(data: bytes, file: str, expected: Sequence[str]) -> list[str]:
@@ -110,7 +110,7 @@ def column_names(data: bytes, file: str, expected: Sequence[str]) -> list[str]:
     :return: the names without blanks around them; none for an empty file.
     :raises LessonspaceInputError: when it is no such file.
     """
-    header, _ = _table(data, file, expected)
+    header, _ = _content(data, file, expected)
     return [_tidy(cell) for cell in header if _tidy(cell)]
 
 
@@ -123,10 +123,10 @@ def unfinished_line(data: bytes, file: str, expected: Sequence[str]) -> int | No
     :param expected: see ``column_names``.
     :return: the line on which it begins; None for a file that ends with a line break or a row of all columns.
     """
-    header, records = _table(data, file, expected)
+    header, records = _content(data, file, expected)
     line, last = max(records, default=(0, header))
     is_whole = len(last) >= len(header) and not _LOST.search(last[-1] if last else "")
-    return None if is_whole or _decoded(data, file).endswith(("\n", "\r")) else line
+    return None if is_whole or _file_text(data, file).endswith(("\n", "\r")) else line
 
 
 def without_formulas(cell: str) -> str:
@@ -141,9 +141,9 @@ def without_formulas(cell: str) -> str:
     return _FORMULA.sub("'", cell)
 
 
-def _table(data: bytes, file: str, wanted: Sequence[str]) -> tuple[list[str], Iterator[tuple[int, list[str]]]]:
+def _content(data: bytes, file: str, wanted: Sequence[str]) -> tuple[list[str], Iterator[tuple[int, list[str]]]]:
     """Give the first record, and the others with the line on which each begins."""
-    text = _decoded(data, file)
+    text = _file_text(data, file)
     first_line, delimiter = 1, None
     if match := _SEPARATOR_LINE.match(text):
         text, first_line, delimiter = text[match.end() :], 2, match[1]
@@ -152,7 +152,7 @@ def _table(data: bytes, file: str, wanted: Sequence[str]) -> tuple[list[str], It
     return header, records
 
 
-def _decoded(data: bytes, file: str) -> str:
+def _file_text(data: bytes, file: str) -> str:
     if data.startswith(_WORKBOOKS):
         raise LessonspaceInputError(f"{file} is a workbook, and no CSV file. {SAVE_AGAIN}.")
     mark, encoding = next(((mark, name) for mark, name in _BYTE_ORDER_MARKS if data.startswith(mark)), (b"", "utf-8"))
@@ -175,7 +175,7 @@ def _delimiter(text: str, wanted: Sequence[str]) -> str:
             _, header = next(_records(text, "", 1, delimiter), (0, []))
         except LessonspaceInputError:
             return 0
-        return len({_name(cell) for cell in header} & {_name(column) for column in wanted})
+        return len({_column_key(cell) for cell in header} & {_column_key(column) for column in wanted})
 
     return max(DELIMITERS, key=found)
 
@@ -200,7 +200,7 @@ def _records(text: str, file: str, first_line: int, delimiter: str) -> Iterator[
 
 
 def _place(file: str, names: Sequence[str], column: str) -> int | None:
-    places = [place for place, name in enumerate(names) if name == _name(column)]
+    places = [place for place, name in enumerate(names) if name == _column_key(column)]
     if len(places) > 1:
         letters = " and ".join(_letters(place) for place in places)
         raise LessonspaceInputError(
@@ -209,7 +209,7 @@ def _place(file: str, names: Sequence[str], column: str) -> int | None:
     return places[0] if places else None
 
 
-def _row(file: str, line: int, record: Sequence[str], names: Sequence[str], places: Mapping[str, int | None]) -> Row:
+def _to_row(file: str, line: int, record: Sequence[str], names: Sequence[str], places: Mapping[str, int | None]) -> Row:
     cells = {
         column: _tidy(record[place]) if place is not None and place < len(record) else ""
         for column, place in places.items()
@@ -245,7 +245,7 @@ def _is_invisible(character: str) -> bool:
     return character == " " or character in _BLANK_LETTERS or unicodedata.category(character) == "Cf"
 
 
-def _name(cell: str) -> str:
+def _column_key(cell: str) -> str:
     return _tidy(cell).casefold()
 
 

@@ -214,7 +214,7 @@ def as_duration(parameter: str, value: object) -> timedelta:
     :return: the duration, which is above 0.
     :raises LessonspaceInputError: for anything else, and for more than a hundred years.
     """
-    duration = _duration(value)
+    duration = _as_timedelta(value)
     if not duration:
         raise refuse(parameter, value, "a timedelta or seconds, above 0 and at most a hundred years")
     return duration
@@ -244,13 +244,13 @@ def as_margin(parameter: str, value: object) -> timedelta:
     :return: the duration.
     :raises LessonspaceInputError: for anything else, and for more than a hundred years.
     """
-    duration = _duration(value)
+    duration = _as_timedelta(value)
     if duration is None:
         raise refuse(parameter, value, "a timedelta or seconds, 0 or more and at most a hundred years")
     return duration
 
 
-def _duration(value: object) -> timedelta | None:
+def _as_timedelta(value: object) -> timedelta | None:
     """Read a timedelta or seconds; None for anything else, below 0, and above a hundred years."""
     seconds = value if isinstance(value, (int, float)) and not isinstance(value, bool) else -1
     try:
@@ -320,16 +320,16 @@ def is_of_a_template(text: str) -> bool:
 
 def as_user_id(parameter: str, value: object) -> int:
     """Read a Lessonspace user id: a positive integer (``profiles[].user``), or its digits as a template renders."""
-    number = _whole_number(value)
+    number = whole_number(value)
     if number is None or number < 1:
         raise refuse(parameter, value, "a positive integer, the user_id of a launch or profiles[].user")
     return number
 
 
-def _whole_number(value: object) -> int | None:
-    """Read a whole number, or its digits as a template renders them; None for anything else."""
-    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < len(str(LARGEST_NUMBER)):
-        return int(value)
+def whole_number(value: object) -> int | None:
+    """Read a whole number that 64 bits hold, or its digits as a template or the API writes them; None for another."""
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= len(str(LARGEST_NUMBER)):
+        value = int(value)
     if not isinstance(value, int) or isinstance(value, bool):
         return None
     return value if -LARGEST_NUMBER < value < LARGEST_NUMBER else None

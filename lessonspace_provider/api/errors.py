@@ -211,13 +211,13 @@ def _detail(body: bytes, api_key: str) -> str:
     """
     try:
         parsed = json.loads(body)
-        words = _first(_messages(parsed)) if isinstance(parsed, Mapping) else ""
+        words = _bounded(_messages(parsed)) if isinstance(parsed, Mapping) else ""
     except (ValueError, RecursionError):
         return ""
     return clean_words(words, api_key=api_key)
 
 
-def _first(messages: Iterator[str]) -> str:
+def _bounded(messages: Iterator[str]) -> str:
     """Join messages up to the length that is read of them."""
     joined = ""
     for message in messages:
@@ -231,7 +231,7 @@ def _messages(body: Mapping[str, object], prefix: str = "", depth: int = 0) -> I
     for name, value in body.items():
         if name in _NEVER_QUOTED:
             continue
-        entries = list(_entries(value))
+        entries = list(_flattened(value))
         label = "" if name in ("detail", "non_field_errors") else f"{prefix}{name[:_LONGEST_NAME]}: "
         words = [str(entry) for entry in entries if not isinstance(entry, Mapping)]
         if words or not entries:
@@ -241,13 +241,13 @@ def _messages(body: Mapping[str, object], prefix: str = "", depth: int = 0) -> I
                 yield from _messages(entry, f"{prefix}{name[:_LONGEST_NAME]}.", depth + 1)
 
 
-def _entries(value: object, depth: int = 0) -> Iterator[object]:
+def _flattened(value: object, depth: int = 0) -> Iterator[object]:
     """Yield what is in a list and the lists in it; what is nested too deeply is left out."""
     if not isinstance(value, list):
         yield value
     elif depth < _DEEPEST_MESSAGE:
         for entry in value:
-            yield from _entries(entry, depth + 1)
+            yield from _flattened(entry, depth + 1)
 
 
 def _kind_and_reason(error: BaseException, call: Call) -> tuple[type[LessonspaceConnectionError], str]:

@@ -14,12 +14,10 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
 from functools import partial
 from types import MappingProxyType
-from typing import TYPE_CHECKING
 from uuid import UUID
 
 from lessonspace_provider.api.arguments import (
     ROLES,
-    _whole_number,
     as_api_time,
     as_launch_id,
     as_one_of,
@@ -31,17 +29,15 @@ from lessonspace_provider.api.arguments import (
     refuse,
     refuse_hidden,
     shown,
+    whole_number,
 )
 from lessonspace_provider.exceptions import LessonspaceInputError
-
-if TYPE_CHECKING:
-    pass
 
 #: Writes one value as the texts of one or several equal query parameters.
 Encoder = Callable[[str, object], list[str]]
 
 
-def _text(parameter: str, value: object) -> list[str]:
+def _encode_text(parameter: str, value: object) -> list[str]:
     text = str(value) if isinstance(value, UUID) else value
     if isinstance(text, str) and not is_text(text):
         raise refuse_hidden(parameter, text, "text of whole characters")
@@ -50,39 +46,37 @@ def _text(parameter: str, value: object) -> list[str]:
     return [text]
 
 
-def _launch_id(parameter: str, value: object) -> list[str]:
+def _encode_launch_id(parameter: str, value: object) -> list[str]:
     return [as_launch_id(parameter, str(value) if isinstance(value, UUID) else value)]
 
 
-def _count(parameter: str, value: object) -> list[str]:
-    number = _whole_number(value)
-    if number is None or number < 0:
-        raise refuse(parameter, value, "a whole number, 0 or more")
+def _encode_count(
+    parameter: str, value: object, least: int = 0, allowed: str = "a whole number, 0 or more"
+) -> list[str]:
+    number = whole_number(value)
+    if number is None or number < least:
+        raise refuse(parameter, value, allowed)
     return [str(number)]
 
 
-def _page(parameter: str, value: object) -> list[str]:
-    number = _whole_number(value)
-    if number is None or number < 1:
-        raise refuse(parameter, value, "a page number, 1 or more")
-    return [str(number)]
+_encode_page = partial(_encode_count, least=1, allowed="a page number, 1 or more")
 
 
-def _flag(parameter: str, value: object) -> list[str]:
+def _encode_flag(parameter: str, value: object) -> list[str]:
     return ["true" if as_rendered_flag(parameter, value) else "false"]
 
 
-def _time(parameter: str, value: object) -> list[str]:
+def _encode_time(parameter: str, value: object) -> list[str]:
     return [as_api_time(parameter, value)]
 
 
-def _day(parameter: str, value: object) -> list[str]:
+def _encode_day(parameter: str, value: object) -> list[str]:
     if isinstance(value, date) and not isinstance(value, datetime):
         return [value.isoformat()]
-    return _text(parameter, value)
+    return _encode_text(parameter, value)
 
 
-def _tags(parameter: str, value: object) -> list[str]:
+def _encode_tags(parameter: str, value: object) -> list[str]:
     """Tags travel as JSON text; a blank value tests that the key exists (reference)."""
     if (
         not isinstance(value, Mapping)
@@ -93,11 +87,11 @@ def _tags(parameter: str, value: object) -> list[str]:
     return [json.dumps(dict(value), ensure_ascii=False)]
 
 
-def _user_text(parameter: str, value: object) -> str:
+def _encode_user_id(parameter: str, value: object) -> str:
     return str(as_user_id(parameter, value))
 
 
-def _many(encode_one: Callable[[str, object], str]) -> Encoder:
+def _encode_many(encode_one: Callable[[str, object], str]) -> Encoder:
     """Allow one value or several: each becomes a parameter of its own, ``space=a&space=b``."""
 
     def encode(parameter: str, value: object) -> list[str]:
@@ -113,53 +107,53 @@ def _many(encode_one: Callable[[str, object], str]) -> Encoder:
 
 #: Query parameters of ``GET /spaces/{space}/sessions/`` (reference).
 SPACE_SESSION_FILTERS: Mapping[str, Encoder] = {
-    "search": _text,
-    "page": _page,
-    "include_single_user": _flag,
-    "duration_min": _count,
-    "duration_max": _count,
-    "start_time_after": _time,
-    "start_time_before": _time,
-    "end_time_after": _time,
-    "end_time_before": _time,
-    "date_after": _time,
-    "date_before": _time,
-    "user": _many(_user_text),
-    "launch_id": _launch_id,
-    "in_progress_only": _flag,
-    "tags": _tags,
-    "user_external_id": _text,
-    "user_name": _text,
+    "search": _encode_text,
+    "page": _encode_page,
+    "include_single_user": _encode_flag,
+    "duration_min": _encode_count,
+    "duration_max": _encode_count,
+    "start_time_after": _encode_time,
+    "start_time_before": _encode_time,
+    "end_time_after": _encode_time,
+    "end_time_before": _encode_time,
+    "date_after": _encode_time,
+    "date_before": _encode_time,
+    "user": _encode_many(_encode_user_id),
+    "launch_id": _encode_launch_id,
+    "in_progress_only": _encode_flag,
+    "tags": _encode_tags,
+    "user_external_id": _encode_text,
+    "user_name": _encode_text,
 }
 
 #: Query parameters of ``GET /organisations/{organisation}/sessions/`` (reference).
-SESSION_FILTERS: Mapping[str, Encoder] = {**SPACE_SESSION_FILTERS, "space": _many(as_space_id)}
+SESSION_FILTERS: Mapping[str, Encoder] = {**SPACE_SESSION_FILTERS, "space": _encode_many(as_space_id)}
 
 #: Query parameters of ``GET /organisations/{organisation}/spaces/`` (reference).
 SPACE_FILTERS: Mapping[str, Encoder] = {
-    "session": _many(as_uuid),
-    "date": _day,
-    "tag_key": _text,
-    "tag_value": _text,
-    "user": _many(_user_text),
-    "assigned_to": _many(_user_text),
-    "search": _text,
-    "page": _page,
-    "date_after": _time,
-    "date_before": _time,
+    "session": _encode_many(as_uuid),
+    "date": _encode_day,
+    "tag_key": _encode_text,
+    "tag_value": _encode_text,
+    "user": _encode_many(_encode_user_id),
+    "assigned_to": _encode_many(_encode_user_id),
+    "search": _encode_text,
+    "page": _encode_page,
+    "date_after": _encode_time,
+    "date_before": _encode_time,
 }
 
 #: Query parameters of ``GET /organisations/{organisation}/users/`` (reference).
 USER_FILTERS: Mapping[str, Encoder] = {
-    "role": _many(partial(as_one_of, allowed=ROLES)),
-    "space": _many(as_space_id),
-    "session": _many(as_uuid),
-    "search": _text,
-    "page": _page,
+    "role": _encode_many(partial(as_one_of, allowed=ROLES)),
+    "space": _encode_many(as_space_id),
+    "session": _encode_many(as_uuid),
+    "search": _encode_text,
+    "page": _encode_page,
 }
 
 #: Query parameters of the transcript and of the recording (reference).
-SEARCH_FILTERS: Mapping[str, Encoder] = {"search": _text, "page": _page}
+SEARCH_FILTERS: Mapping[str, Encoder] = {"search": _encode_text, "page": _encode_page}
 
 
 def refuse_unknown(

@@ -73,7 +73,7 @@ def write_object(parameter: str, value: object) -> dict[str, object]:
     """
     if not isinstance(value, Mapping) or not all(is_text(key) for key in value):
         raise refuse_hidden(parameter, value, "a mapping whose keys are text")
-    return {key: _plain(f"{parameter}.{key}", entry) for key, entry in value.items()}
+    return {key: _write_plain(f"{parameter}.{key}", entry) for key, entry in value.items()}
 
 
 def _writers(group: object) -> dict[str, Writer]:
@@ -85,7 +85,7 @@ def _writer(hint: object) -> Writer:
     """Choose how a field of a type is checked and written; null is every field's own matter."""
     kinds = [kind for kind in _alternatives(hint) if kind is not NoneType]
     if Literal[""] in kinds:
-        return partial(_or_empty, _writer(next(kind for kind in kinds if kind != Literal[""])))
+        return partial(_write_or_empty, _writer(next(kind for kind in kinds if kind != Literal[""])))
     if datetime in kinds:
         return as_api_time
     (kind,) = kinds
@@ -96,8 +96,8 @@ def _writer(hint: object) -> Writer:
     if get_origin(kind) is Literal:
         return partial(as_one_of, allowed=get_args(kind))
     if get_args(kind) == (str, str):
-        return _tags
-    return {bool: as_rendered_flag, str: _text}.get(cast("type", kind), write_object)
+        return _write_tags
+    return {bool: as_rendered_flag, str: _write_text}.get(cast("type", kind), write_object)
 
 
 def _alternatives(hint: object) -> tuple[object, ...]:
@@ -121,30 +121,30 @@ def _group(fields: Mapping[str, Writer], required: frozenset[str]) -> Writer:
     return write
 
 
-def _or_empty(writer: Writer, parameter: str, value: object) -> object:
+def _write_or_empty(writer: Writer, parameter: str, value: object) -> object:
     return value if value == "" else writer(parameter, value)
 
 
-def _text(parameter: str, value: object) -> object:
+def _write_text(parameter: str, value: object) -> object:
     if not is_text(value):
         raise refuse_hidden(parameter, value, "text")
     return value
 
 
-def _user_id(parameter: str, value: object) -> object:
+def _write_user_id(parameter: str, value: object) -> object:
     """Refuse what a template left: all launches under one id are one and the same user."""
     if is_text(value) and is_of_a_template(value):
         raise refuse(parameter, value, "your own id of the user, and no template that was not rendered")
-    return _text(parameter, value)
+    return _write_text(parameter, value)
 
 
-def _email(parameter: str, value: object) -> object:
+def _write_email(parameter: str, value: object) -> object:
     if not is_text(value) or not (value == "" or (len(value) <= LONGEST_EMAIL and _EMAIL.fullmatch(value))):
         raise refuse_hidden(parameter, value, "an e-mail address: a name, an @ and a host")
     return value
 
 
-def _url(parameter: str, value: object) -> object:
+def _write_url(parameter: str, value: object) -> object:
     if value == "":
         return value
     try:
@@ -156,20 +156,20 @@ def _url(parameter: str, value: object) -> object:
     return value
 
 
-def _tags(parameter: str, value: object) -> object:
+def _write_tags(parameter: str, value: object) -> object:
     if not isinstance(value, Mapping) or not all(is_text(key) and is_text(tag) for key, tag in value.items()):
         raise refuse_hidden(parameter, value, "a mapping of text to text")
     return dict(value)
 
 
-def _plain(parameter: str, value: object) -> object:
+def _write_plain(parameter: str, value: object) -> object:
     """Let JSON's own kinds through, and write times the API's way."""
     if isinstance(value, float) and not isfinite(value):
         raise refuse(parameter, value, "a finite number: JSON knows no other")
     if isinstance(value, int) and not -LARGEST_NUMBER < value < LARGEST_NUMBER:
         raise refuse_hidden(parameter, value, "a number of 64 bits at most")
     if isinstance(value, str):
-        return _text(parameter, value)
+        return _write_text(parameter, value)
     if value is None or isinstance(value, (bool, int, float)):
         return value
     if isinstance(value, datetime):
@@ -179,11 +179,11 @@ def _plain(parameter: str, value: object) -> object:
     if isinstance(value, Mapping):
         return write_object(parameter, value)
     if isinstance(value, (list, tuple)):
-        return [_plain(parameter, entry) for entry in value]
+        return [_write_plain(parameter, entry) for entry in value]
     raise refuse_hidden(parameter, value, "something JSON knows: text, numbers, flags, lists and mappings")
 
 
-_MARKED: Mapping[str, Writer] = {URL: _url, EMAIL: _email, USER_ID: _user_id}
+_MARKED: Mapping[str, Writer] = {URL: _write_url, EMAIL: _write_email, USER_ID: _write_user_id}
 
 
 @cache
@@ -204,7 +204,7 @@ def refuse_unknown_webhooks(webhooks: object) -> None:
     :raises LessonspaceInputError: naming the first unknown one, the nearest known one, and all that are known.
     """
     known = known_webhooks()
-    for name in _names_in(webhooks if isinstance(webhooks, Mapping) else {}):
+    for name in _webhook_names(webhooks if isinstance(webhooks, Mapping) else {}):
         if name not in known:
             nearest = difflib.get_close_matches(name.removeprefix("webhooks."), known, n=1)
             group, _, event = nearest[0].partition(".") if nearest else ("", "", "")
@@ -216,7 +216,7 @@ def refuse_unknown_webhooks(webhooks: object) -> None:
             )
 
 
-def _names_in(webhooks: Mapping[object, object]) -> Iterator[str]:
+def _webhook_names(webhooks: Mapping[object, object]) -> Iterator[str]:
     """Name each event that is given, and each unknown group that names none."""
     groups = {name.partition(".")[0] for name in known_webhooks()}
     for group, events in webhooks.items():
@@ -234,9 +234,9 @@ def unknown_features(features: object) -> list[str]:
     :return: the name, with a known one if that is close, such as ``'chatt' (did you mean 'chat'?)``.
     """
     names = features if isinstance(features, Mapping) else {}
-    return [_described(name) for name in names if name not in KNOWN_FEATURES]
+    return [_with_nearest(name) for name in names if name not in KNOWN_FEATURES]
 
 
-def _described(name: object) -> str:
+def _with_nearest(name: object) -> str:
     nearest = difflib.get_close_matches(str(name), sorted(KNOWN_FEATURES), n=1)
     return f"{str(name)[:100]!r} (did you mean {nearest[0]!r}?)" if nearest else f"{str(name)[:100]!r}"

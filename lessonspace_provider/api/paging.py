@@ -103,7 +103,7 @@ def pages_of(source: Source, query: Query, first: object = None) -> Iterator[Pag
     :raises LessonspaceServerError: for pages of another shape or without an end.
     """
     seen, limits = {tuple(query)}, _Limits(source.call)
-    page = _page(source.get(query) if first is None else first, source.call)
+    page = _parsed_page(source.get(query) if first is None else first, source.call)
     while True:
         limits.check(page, is_new=bool(page.items))
         yield page
@@ -114,7 +114,7 @@ def pages_of(source: Source, query: Query, first: object = None) -> Iterator[Pag
             raise unexpected(source.call, "pages that come to an end: a next link led back")
         seen.add(tuple(query))
         try:
-            page = _page(source.get(query), source.call)
+            page = _parsed_page(source.get(query), source.call)
         except LessonspaceNotFoundError as error:
             if PAGE_PAST_THE_END not in str(error):
                 raise
@@ -162,7 +162,7 @@ def is_from_start(query: Query) -> bool:
     return all(value == "1" for name, value in query if name == "page")
 
 
-def _page(body: object, call: Call) -> Page:
+def _parsed_page(body: object, call: Call) -> Page:
     """Read a page: an object with results, or the whole list as a bare array."""
     fields = {"results": body} if isinstance(body, list) else body
     results = fields.get("results") if isinstance(fields, dict) else None
@@ -320,7 +320,7 @@ class Listing(Iterator[Item], Generic[Item]):
             reading.left_out += left_out
             self._warn_once(
                 f"{call}: {len(left_out)} of {len(objects)} {self._kind.name} on a page were left out, since their ids "
-                f"are no ids: {_first(map(named, left_out))}"
+                f"are no ids: {_first_names(map(named, left_out))}"
             )
         usable: dict[Hashable, dict[str, object]] = {}
         for key, entry in zip(keys, objects):
@@ -332,7 +332,7 @@ class Listing(Iterator[Item], Generic[Item]):
         odd = [(_id_in(key), fields) for key, entry in entries.items() if (fields := self._kind.odd_fields(entry))]
         if odd:
             words = (f"{name} ({', '.join(fields)})" for name, fields in odd)
-            self._warn_once(f"{call}: fields of {self._kind.name} can't be read: {_first(words)}")
+            self._warn_once(f"{call}: fields of {self._kind.name} can't be read: {_first_names(words)}")
 
     def _warn_once(self, warning: str) -> None:
         if self._memory.is_new(warning):
@@ -364,7 +364,7 @@ def _id_in(key: Hashable) -> str:
     return str(key[0] if isinstance(key, tuple) else key)
 
 
-def _first(names: Iterator[str]) -> str:
+def _first_names(names: Iterator[str]) -> str:
     known = list(names)
     more = f" and {len(known) - MOST_NAMED} more" if len(known) > MOST_NAMED else ""
     return f"{', '.join(known[:MOST_NAMED])}{more}"

@@ -31,11 +31,11 @@ _NO_TEXT = re.compile("[\0\ud800-\udfff]")
 _MARK, _STRING_MARK = re.compile(r'["\[\]{}]'), re.compile(r'["\\]')
 
 
-def _whole_number(digits: str) -> int | None:
+def _short_number(digits: str) -> int | None:
     return int(digits) if len(digits.lstrip("-")) <= MOST_DIGITS else None
 
 
-def _number(digits: str) -> float | None:
+def _finite_number(digits: str) -> float | None:
     number = float(digits)
     return number if math.isfinite(number) else None
 
@@ -45,7 +45,7 @@ def _no_number(_name: str) -> None:
 
 
 #: How numbers are read: those become null that are not finite or have more than ``MOST_DIGITS`` digits.
-NUMBERS: dict[str, Any] = {"parse_int": _whole_number, "parse_float": _number, "parse_constant": _no_number}
+NUMBERS: dict[str, Any] = {"parse_int": _short_number, "parse_float": _finite_number, "parse_constant": _no_number}
 
 
 def parse(data: bytes) -> object:
@@ -63,7 +63,7 @@ def parse(data: bytes) -> object:
         value = json.loads(text, **NUMBERS)
     except RecursionError:
         value = json.loads(_shallow(text), **NUMBERS)
-    return _plain(value, DEEPEST)
+    return _holdable(value, DEEPEST)
 
 
 def _shallow(text: str) -> str:
@@ -93,7 +93,7 @@ def _behind_string(text: str, at: int) -> int:
     return len(text)
 
 
-def _plain(value: object, levels: int) -> object:
+def _holdable(value: object, levels: int) -> object:
     # In place: a copy beside the original would double the memory that a hostile reply takes.
     if isinstance(value, str):
         return _NO_TEXT.sub("\ufffd", value)
@@ -102,7 +102,7 @@ def _plain(value: object, levels: int) -> object:
     if not levels:
         return None
     for place, entry in value.items() if isinstance(value, dict) else enumerate(value):
-        value[place] = _plain(entry, levels - 1)
+        value[place] = _holdable(entry, levels - 1)
     if isinstance(value, dict) and any(map(_NO_TEXT.search, value)):
         return {_NO_TEXT.sub("\ufffd", name): entry for name, entry in value.items()}
     return value

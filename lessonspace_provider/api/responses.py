@@ -63,7 +63,7 @@ def read_reply(response: requests.Response, call: Call, largest: int, deadline: 
     :raises LessonspaceServerError: it is encoded otherwise than was asked for.
     """
     is_good, body = _is_good(response), io.BytesIO()
-    for piece in _decoded(response, call):
+    for piece in _decoded_body(response, call):
         body.write(piece)
         if deadline.has_passed:
             break
@@ -88,7 +88,7 @@ def _size(largest: int) -> str:
     return f"{largest >> 20} MB" if largest >= 1 << 20 else f"{largest >> 10} kB"
 
 
-def _decoded(response: requests.Response, call: Call) -> Iterator[bytes]:
+def _decoded_body(response: requests.Response, call: Call) -> Iterator[bytes]:
     named = (name.strip().lower() for name in response.headers.get("Content-Encoding", "").split(","))
     encodings = [name for name in named if name not in _NOT_ENCODED]
     if not encodings:

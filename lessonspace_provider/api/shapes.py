@@ -16,6 +16,11 @@ def objects_in(value: object) -> list[dict[str, object]]:
     return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
 
 
+def text_or_none(value: object) -> str | None:
+    """Give a text; None for anything else."""
+    return value if isinstance(value, str) else None
+
+
 def whole_seconds(value: object) -> int | None:
     """Read whole seconds of 0 or more; None for anything else, and for more than 64 bits hold."""
     if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 <= value < LARGEST_NUMBER:

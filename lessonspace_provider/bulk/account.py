@@ -232,7 +232,7 @@ def open_account(folder: ObjectStoragePath, job: str, *, timeout: float = LOCK_T
     """
     owner = secrets.token_hex(4)
     with locked(folder, owner, timeout) as is_lost:
-        header, records = _read(folder, job)
+        header, records = _read_account(folder, job)
         journal = open_journal(folder, owner, header["merged"])
         account = Account(folder, header, records, journal, is_lost)
         try:
@@ -241,7 +241,7 @@ def open_account(folder: ObjectStoragePath, job: str, *, timeout: float = LOCK_T
             account.close()
 
 
-def _read(folder: ObjectStoragePath, job: str) -> tuple[Header, dict[str, Record]]:
+def _read_account(folder: ObjectStoragePath, job: str) -> tuple[Header, dict[str, Record]]:
     path = folder / FILE_NAME
     data = read_whole(path)
     if data is None:
@@ -256,9 +256,9 @@ def _read(folder: ObjectStoragePath, job: str) -> tuple[Header, dict[str, Record
 
 
 def _header_in(line: bytes, path: ObjectStoragePath, job: str) -> Header:
-    header = _parsed(line)
+    header = _json_or_none(line)
     if not isinstance(header, dict) or header.get("lessonspace_account") != VERSION or not _is_typed(header, _HEADER):
-        raise _unreadable(path, 1)
+        raise _damaged(path, 1)
     if header.get("job") != job:
         raise LessonspaceAccountError(
             f"The account {path} is one of {header.get('job')}, not of {job}: give each job a folder of its own."
@@ -268,13 +268,13 @@ def _header_in(line: bytes, path: ObjectStoragePath, job: str) -> Header:
 
 def _records_in(lines: list[bytes], path: ObjectStoragePath) -> Iterator[Record]:
     for number, line in enumerate(lines, start=2):
-        record = _parsed(line)
+        record = _json_or_none(line)
         if not _is_record(record):
-            raise _unreadable(path, number)
+            raise _damaged(path, number)
         yield record
 
 
-def _parsed(line: bytes) -> object:
+def _json_or_none(line: bytes) -> object:
     try:
         return json.loads(line)
     except (ValueError, RecursionError):
@@ -290,7 +290,7 @@ def _is_typed(read: dict[str, object], types: Mapping[str, tuple[type, ...]]) ->
     return all(field in read and type(read[field]) in allowed for field, allowed in types.items())
 
 
-def _unreadable(path: ObjectStoragePath, line: int) -> LessonspaceAccountError:
+def _damaged(path: ObjectStoragePath, line: int) -> LessonspaceAccountError:
     return LessonspaceAccountError(
         f"The account {path} can't be read at line {line}, its journals included: restore it from a backup. To begin "
         f"again, give another folder; everything is then done again."

@@ -115,15 +115,15 @@ def _reader(column: str, columns: Columns) -> Reader:
 def launch_columns() -> Columns:
     """Give the columns of launches, by the types of their fields."""
     readers: dict[str, Reader] = {"launch_id": str, "lesson_start": str, "lesson_end": str, "client_ip": str}
-    readers |= {"join_early": _number, "join_late": _number}
+    readers |= {"join_early": _read_number, "join_late": _read_number}
     free: dict[str, Reader] = {"recipient.": str}
     for name, kind in _fields(LaunchOptions, ""):
         if kind in (Mapping[str, object], dict[str, object]):
-            free[f"{name}."] = _flag
+            free[f"{name}."] = _read_flag
         elif kind == Mapping[str, str]:
             free[f"{name}."] = str
         else:
-            readers[name] = _flag if kind is bool else str
+            readers[name] = _read_flag if kind is bool else str
     return Columns(("launch_id",), readers, free)
 
 
@@ -138,18 +138,18 @@ def _fields(group: object, beginning: str) -> Iterator[tuple[str, object]]:
             yield f"{beginning}{name}", kind
 
 
-def _flag(cell: str) -> object:
+def _read_flag(cell: str) -> object:
     return {"true": True, "false": False}.get(cell.casefold(), cell)
 
 
-def _number(cell: str) -> object:
+def _read_number(cell: str) -> object:
     try:
         return float(cell)
     except ValueError:
         return cell
 
 
-def _words(cell: str) -> list[str]:
+def _read_words(cell: str) -> list[str]:
     """Read several words; ``-`` means none of them, since an empty cell is a value that is left out."""
     return [] if cell == "-" else cell.replace(";", " ").replace(",", " ").split()
 
@@ -159,6 +159,6 @@ UPDATE_COLUMNS = Columns(
     ("session_id",),
     {
         **dict.fromkeys(("session_id", "name", "current.name"), str),
-        **dict.fromkeys(("recording_access_policy", "current.recording_access_policy"), _words),
+        **dict.fromkeys(("recording_access_policy", "current.recording_access_policy"), _read_words),
     },
 )

@@ -59,7 +59,7 @@ def _numbered(folder: ObjectStoragePath) -> list[tuple[int, str]]:
     return sorted((int(found[1]), found[0]) for name in names_in(folder) if (found := _NAME.fullmatch(name)))
 
 
-def _name(number: int, owner: str) -> str:
+def _file_name(number: int, owner: str) -> str:
     return f"journal-{number:06d}-{owner}.jsonl"
 
 
@@ -71,7 +71,7 @@ class LocalJournal:
     def __init__(self, folder: ObjectStoragePath, owner: str, number: int) -> None:
         #: The number of the newest file.
         self.last_number = number
-        self._descriptor = _opened_to_append(folder / _name(number, owner))
+        self._descriptor = _opened_to_append(folder / _file_name(number, owner))
 
     def append(self, data: bytes) -> None:
         """Append lines; they are durable when this returns."""
@@ -108,7 +108,7 @@ class StoreJournal:
 
     def append(self, data: bytes) -> None:
         """Append lines; they are durable when this returns."""
-        write_whole(self._folder / _name(self.last_number + 1, self._owner), data)
+        write_whole(self._folder / _file_name(self.last_number + 1, self._owner), data)
         self.last_number += 1
 
     def close(self) -> None:

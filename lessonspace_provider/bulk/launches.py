@@ -98,7 +98,7 @@ class _Checks:
         self.warned: Counter[str] = Counter()
 
     def add(self, row: Row, parameters: Parameters) -> None:
-        item = _new_item(row, parameters, self._key_of("refused", row.place))
+        item = _launch_item(row, parameters, self._key_of("refused", row.place))
         try:
             request = self._checked(row, parameters)
             key = self._key_of(*self._identity(request))
@@ -130,7 +130,7 @@ class _Checks:
         return (*lesson, "guest", str(self._guests["\0".join(lesson)]))
 
 
-def _new_item(row: Row, parameters: Parameters, key: str) -> Item[Parameters]:
+def _launch_item(row: Row, parameters: Parameters, key: str) -> Item[Parameters]:
     user = _mapping(parameters.get("user"))
     people = [user.get("name"), user.get("id"), user.get("email"), parameters.get(RECIPIENT)]
     return Item(

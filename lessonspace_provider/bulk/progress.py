@@ -57,7 +57,7 @@ def outcome_lines(records: Collection[Record]) -> Iterator[str]:
             continue
         yield f"::group::{status} ({counts[status]})"
         of_status = [record for record in records if record["status"] == status]
-        yield from (_described(record) for record in of_status[:MOST_LISTED])
+        yield from (_outcome_line(record) for record in of_status[:MOST_LISTED])
         if len(of_status) > MOST_LISTED:
             yield f"... and {len(of_status) - MOST_LISTED} more, which the account lists"
         yield "::endgroup::"
@@ -95,7 +95,7 @@ def not_done(what: str, records: Sequence[Record], path: str | None, stopped_bec
     )
 
 
-def _described(record: Record) -> str:
+def _outcome_line(record: Record) -> str:
     """Describe in a line of the log what became of an item."""
     # They may have come from an account's file, which others may have written since.
     reason = f": {clean_message(record['reason'])}" if record["reason"] else ""

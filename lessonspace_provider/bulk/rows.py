@@ -48,7 +48,7 @@ def read_rows(parameter: str, given: object, columns: Columns, *, accept_incompl
         given = given.rows
     if not isinstance(given, Iterable) or isinstance(given, (Mapping, bytes)):
         raise refuse_hidden(parameter, given, "a list of mappings, or the path of a .jsonl or .csv file")
-    return [_row(f"item {number}", entry) for number, entry in enumerate(given, start=1)]
+    return [_row_of(f"item {number}", entry) for number, entry in enumerate(given, start=1)]
 
 
 def file_of(parameter: str, given: object) -> ObjectStoragePath | None:
@@ -72,7 +72,7 @@ def file_of(parameter: str, given: object) -> ObjectStoragePath | None:
     return file
 
 
-def _row(place: str, entry: object) -> Row:
+def _row_of(place: str, entry: object) -> Row:
     if isinstance(entry, Mapping) and all(isinstance(name, str) for name in entry):
         return Row(place, entry)
     return Row(place, {}, f"it must be a mapping of parameters by their names, and is of type {type(entry).__name__}")
@@ -86,10 +86,10 @@ def _rows_of_file(parameter: str, file: ObjectStoragePath, columns: Columns, acc
         raise LessonspaceInputError(f"{parameter}: there is no file {file}. Nothing was sent.")
     if file.name.lower().endswith(".csv"):
         return csv_rows(data, str(file), columns, accept_incomplete=accept_incomplete)
-    return _json_rows(_decoded(data, file), file, accept_incomplete)
+    return _json_rows(_utf8_text(data, file), file, accept_incomplete)
 
 
-def _decoded(data: bytes, file: ObjectStoragePath) -> str:
+def _utf8_text(data: bytes, file: ObjectStoragePath) -> str:
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -106,7 +106,7 @@ def _json_rows(text: str, file: ObjectStoragePath, accept_incomplete: bool) -> l
             continue
         place = f"line {number}"
         try:
-            rows.append(_row(place, json.loads(line, object_pairs_hook=_without_repetition)))
+            rows.append(_row_of(place, json.loads(line, object_pairs_hook=_without_repetition)))
         except _RepeatedNameError as error:
             rows.append(Row(place, {}, str(error)))
         except (ValueError, RecursionError) as error:

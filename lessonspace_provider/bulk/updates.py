@@ -73,9 +73,9 @@ def plan_updates(
     places: dict[str, str] = {}
     for row in rows:
         given = {**defaults, **{name: value for name, value in row.values.items() if value is not None}}
-        item = _new_item(row, given, key_of("refused", row.place))
+        item = _update_item(row, given, key_of("refused", row.place))
         try:
-            update = _checked(row, given)
+            update = _checked_update(row, given)
             if update.session_id in places:
                 raise LessonspaceInputError(f"this session has an update already, see {places[update.session_id]}")
         except LessonspaceInputError as error:
@@ -108,7 +108,7 @@ def send_update(hook: LessonspaceHook, item: Item[Update | None]) -> str | None:
     return f"updated {' and '.join(changes)}"
 
 
-def _new_item(row: Row, given: Mapping[str, object], key: str) -> Item[Update | None]:
+def _update_item(row: Row, given: Mapping[str, object], key: str) -> Item[Update | None]:
     session_id = given.get("session_id")
     current = given.get("current")
     names = [given.get("name"), current.get("name") if isinstance(current, Mapping) else None]
@@ -125,7 +125,7 @@ def _new_item(row: Row, given: Mapping[str, object], key: str) -> Item[Update | 
     )
 
 
-def _checked(row: Row, given: Mapping[str, object]) -> Update:
+def _checked_update(row: Row, given: Mapping[str, object]) -> Update:
     if row.problem is not None:
         raise LessonspaceInputError(row.problem)
     refuse_unknown(given, PARAMETERS, "field of an update", _HINTS)

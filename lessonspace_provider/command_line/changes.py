@@ -51,7 +51,7 @@ def erase(options: argparse.Namespace) -> int:
     from lessonspace_provider.archive.erasure.run import Eraser
 
     destination = as_archive(options.destination)
-    names = [] if options.names_file is None else _names_in(options.names_file)
+    names = [] if options.names_file is None else _names_in_file(options.names_file)
     order = as_order(options.user_id, names, mode=options.mode, force=options.force)
     receipt = Eraser(destination, order, log=StandardError(), dry_run=True).run()
     result = result_of(receipt, destination, dry_run=True)
@@ -68,7 +68,7 @@ def erase(options: argparse.Namespace) -> int:
     return int(result["status"] != "nothing_found")
 
 
-def _names_in(path: str) -> list[str]:
+def _names_in_file(path: str) -> list[str]:
     """Read the names of a file, - for standard input."""
     try:
         with nullcontext(sys.stdin.buffer) if path == "-" else Path(path).open("rb") as file:

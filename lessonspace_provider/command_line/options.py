@@ -22,7 +22,7 @@ def add_gaps(parser: argparse.ArgumentParser) -> None:
     add_destination(parser)
     parser.add_argument(
         "--until",
-        type=_moment,
+        type=_iso_time,
         default=None,
         help="ISO 8601 with an offset: count what is missing until then; until the last manifest if left out",
     )
@@ -34,7 +34,7 @@ def add_build_tables(parser: argparse.ArgumentParser) -> None:
     add_destination(parser)
     for name, which in (("--window-start", "end after"), ("--window-end", "start before")):
         parser.add_argument(
-            name, type=_moment, default=None, help=f"ISO 8601 with an offset: only windows that {which} it"
+            name, type=_iso_time, default=None, help=f"ISO 8601 with an offset: only windows that {which} it"
         )
 
 
@@ -62,7 +62,7 @@ def add_erase(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _moment(text: str) -> datetime:
+def _iso_time(text: str) -> datetime:
     moment = read_time(text)
     if moment is None:
         raise argparse.ArgumentTypeError(f"{text!r} is no ISO 8601 time")

@@ -88,7 +88,7 @@ def print_tables(tables: Sequence[Table]) -> None:
         for column in table.columns:
             shown.add_column(Text(column), overflow="fold")
         for row in table.rows:
-            shown.add_row(*(Text(_shown(value)) for value in row))  # Text: a value is no markup
+            shown.add_row(*(Text(_cell_text(value)) for value in row))  # Text: a value is no markup
         console.print(shown)
 
 
@@ -119,7 +119,7 @@ def print_error(text: object) -> None:
     sys.stderr.write(f"{clean_message(text)}\n")
 
 
-def _shown(value: object) -> str:
+def _cell_text(value: object) -> str:
     return "" if value is None else clean_message(value)
 
 

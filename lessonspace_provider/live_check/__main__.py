@@ -42,10 +42,10 @@ def check(account: Account, *, write: bool) -> Iterator[tuple[Assumption, Findin
     """
     for assumption in ASSUMPTIONS.values():
         is_skipped = assumption.writes and not write
-        yield assumption, unknown("needs --write") if is_skipped else _checked(assumption, account)
+        yield assumption, unknown("needs --write") if is_skipped else _finding_of(assumption, account)
 
 
-def _checked(assumption: Assumption, account: Account) -> Finding:
+def _finding_of(assumption: Assumption, account: Account) -> Finding:
     """Check; an answer that a check can't read is not as assumed."""
     try:
         return assumption.check(account)

@@ -142,11 +142,11 @@ class LessonspaceBulkOperator(LessonspaceOperator):
         if planned.refusals and self.on_refused == "fail":
             raise LessonspaceInputError(
                 f"{len(planned.refusals)} of {len(planned.items) + len(planned.refusals)} {what} are refused, and none "
-                f"was sent, as on_refused='fail': {_named(planned.refusals)}."
+                f"was sent, as on_refused='fail': {_first_refusals(planned.refusals)}."
             )
 
 
-def _named(refusals: Sequence[Refusal[Task]]) -> str:
+def _first_refusals(refusals: Sequence[Refusal[Task]]) -> str:
     named = [f"{refusal.item.label} ({refusal.item.place}): {refusal.reason}" for refusal in refusals[:MOST_NAMED]]
     more = len(refusals) - len(named)
     return "; ".join([*named, f"and {more} more"] if more else named)

@@ -68,7 +68,7 @@ def tables_lineage(destination: str, days: Sequence[str]) -> OperatorLineage[Any
     try:
         from airflow.providers.common.compat.openlineage.facet import InputDataset
 
-        namespace, name = _named(_folder(destination))
+        namespace, name = _dataset_name(_folder(destination))
         return _lineage(
             InputDataset(namespace=namespace, name=name), destination, days, with_archive=False, tables=True
         )
@@ -84,14 +84,14 @@ def _lineage(
     from airflow.providers.openlineage.extractors import OperatorLineage
 
     folder = _folder(destination)
-    namespace, name = _named(folder)
+    namespace, name = _dataset_name(folder)
     outputs: list[Dataset] = [OutputDataset(namespace=namespace, name=name)] if with_archive else []
     if tables:
-        outputs += [_table(folder, table, columns, days) for table, columns in TABLES.items()]
+        outputs += [_dataset(folder, table, columns, days) for table, columns in TABLES.items()]
     return OperatorLineage(inputs=[source], outputs=outputs)
 
 
-def _table(archive: ObjectStoragePath, table: str, columns: Iterable[Column], days: Sequence[str]) -> OutputDataset:
+def _dataset(archive: ObjectStoragePath, table: str, columns: Iterable[Column], days: Sequence[str]) -> OutputDataset:
     from airflow.providers.common.compat.openlineage.facet import (
         OutputDataset,
         OutputStatisticsOutputDatasetFacet,
@@ -100,18 +100,18 @@ def _table(archive: ObjectStoragePath, table: str, columns: Iterable[Column], da
     )
 
     folder = archive / "tables" / table
-    namespace, name = _named(folder)
+    namespace, name = _dataset_name(folder)
     fields = [SchemaDatasetFacetFields(name=column.name, type=column.type) for column in columns]
     day = SchemaDatasetFacetFields(name="day", type="date")
     dataset = OutputDataset(
         namespace=namespace, name=name, facets={"schema": SchemaDatasetFacet(fields=[*fields, day])}
     )
     if len(days) <= MOST_DAYS:
-        dataset.outputFacets = {"outputStatistics": OutputStatisticsOutputDatasetFacet(rowCount=_rows(folder, days))}
+        dataset.outputFacets = {"outputStatistics": OutputStatisticsOutputDatasetFacet(rowCount=_count(folder, days))}
     return dataset
 
 
-def _rows(folder: ObjectStoragePath, days: Sequence[str]) -> int:
+def _count(folder: ObjectStoragePath, days: Sequence[str]) -> int:
     """Count the rows of some days of a table, from its files."""
     from pyarrow.parquet import read_metadata
 
@@ -128,7 +128,7 @@ def _folder(destination: str) -> ObjectStoragePath:
     return as_place(destination, "a folder")
 
 
-def _named(folder: ObjectStoragePath) -> tuple[str, str]:
+def _dataset_name(folder: ObjectStoragePath) -> tuple[str, str]:
     """Name a folder as OpenLineage does: without the id of its connection."""
     place = place_of(folder)
     if place.protocol in LOCAL:

@@ -15,6 +15,7 @@ from lessonspace_provider.api.foreign_words import clean_words
 from lessonspace_provider.api.ids import is_slug
 from lessonspace_provider.api.launch import DEFAULT_MARGIN, LAUNCH_PARAMETERS, launch_request
 from lessonspace_provider.api.replaced_errors import ErrorsReplaced
+from lessonspace_provider.api.shapes import text_or_none
 from lessonspace_provider.api.times import read_time, write_time
 from lessonspace_provider.api.types import Space
 from lessonspace_provider.bulk.cells import Columns, launch_columns
@@ -381,11 +382,11 @@ class LessonspaceListSpacesOperator(LessonspaceListOperator[Space]):
         return self.hook.list_spaces(**filters)
 
     def _short(self, entry: Space) -> SpaceSummary:
-        space_id, room_id, name = entry.get("id"), entry.get("slug"), entry.get("name")
+        space_id, room_id = entry.get("id"), entry.get("slug")
         created_at = read_time(entry.get("created_at"))
         return SpaceSummary(
             space_id=space_id if is_slug(space_id) else None,
             room_id=room_id if is_slug(room_id) else None,
-            name=name if isinstance(name, str) else None,
+            name=text_or_none(entry.get("name")),
             created_at=write_time(created_at) if created_at else None,
         )

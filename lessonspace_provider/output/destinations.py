@@ -86,7 +86,7 @@ def as_place(destination: object, allowed: str, parameter: str = "destination") 
         return destination
     # Checked before Airflow does, which makes a relative path absolute and searches for the connection.
     if _is_absolute(destination):
-        _check(_place_in(destination))
+        _check_place(_place_in(destination))
         with suppress(ValueError):  # a store that no one knows
             return ObjectStoragePath(_with_one_slash(destination))
     raise refuse(parameter, _without_secrets(destination) if is_text(destination) else destination, allowed)
@@ -102,10 +102,10 @@ def check_store(path: ObjectStoragePath) -> None:
 
     :raises LessonspaceInputError: naming the package to install.
     """
-    _check(place_of(path))
+    _check_place(place_of(path))
 
 
-def _check(place: Place) -> None:
+def _check_place(place: Place) -> None:
     if place.protocol in LOCAL:
         return
     host, _, _ = place.path.partition("/")
@@ -132,7 +132,7 @@ def _check(place: Place) -> None:
 
 
 def _refusal(place: Place, why: str) -> LessonspaceInputError:
-    return LessonspaceInputError(f"The destination {_shown(place)} was refused: {why}. Nothing was sent.")
+    return LessonspaceInputError(f"The destination {_url_of(place)} was refused: {why}. Nothing was sent.")
 
 
 def has_filesystem(protocol: str) -> bool:
@@ -159,7 +159,7 @@ def _missing_library(protocol: str) -> str | None:
     return None
 
 
-def _shown(place: Place) -> str:
+def _url_of(place: Place) -> str:
     """Write a place for a message: with the id of its connection, and without what could be a secret."""
     if place.protocol in LOCAL:
         return place.path
@@ -193,7 +193,7 @@ def join_below(folder: ObjectStoragePath, path: object) -> ObjectStoragePath:
             if joined.path == f"{folder.path.rstrip('/')}/{path}":
                 return joined
     raise LessonspaceDestinationError(
-        f"The path {shown(path)} leads out of the destination {_shown(place_of(folder))}: nothing was read or written "
+        f"The path {shown(path)} leads out of the destination {_url_of(place_of(folder))}: nothing was read or written "
         f"there. Correct the file that names it, or restore that file from a backup."
     )
 
@@ -209,11 +209,11 @@ def destination_error(path: ObjectStoragePath, error: Exception) -> LessonspaceD
     place = place_of(path)
     if not isinstance(error, ImportError) and _is_missing(place):
         return LessonspaceDestinationError(
-            f"The destination {_shown(place)} can't be written or read, since the connection {place.conn_id} was not "
+            f"The destination {_url_of(place)} can't be written or read, since the connection {place.conn_id} was not "
             f"found ({_detail_of(error)}). Create it in Airflow, or correct the destination."
         )
     return LessonspaceDestinationError(
-        f"The destination {_shown(place)} can't be written or read ({_detail_of(error)}). {_advice(error)}."
+        f"The destination {_url_of(place)} can't be written or read ({_detail_of(error)}). {_advice(error)}."
     )
 
 

@@ -64,11 +64,11 @@ def create_app(
         archive = chosen(listed, place)
         links = _links(request, listed, archive)
         if archive is None:
-            return _page(_nothing_to_show(listed, place, links), 404 if place else 200)
+            return _html(_nothing_to_show(listed, place, links), 404 if place else 200)
         try:
             health = await healths.get(archive.place)
         except LessonspaceError as error:
-            return _page(message_page("The health can't be shown", str(error), links, archive.place), 503)
+            return _html(message_page("The health can't be shown", str(error), links, archive.place), 503)
         text = health_page(
             health,
             place=archive.place,
@@ -77,7 +77,7 @@ def create_app(
             links=links,
             night_address=lambda name: health_query(archive.place, name),
         )
-        return _page(text)
+        return _html(text)
 
     @app.get("/health.json")
     async def data(place: _Place = None) -> Response:
@@ -94,7 +94,7 @@ def create_app(
     return app
 
 
-def _page(text: str, status: int = 200) -> HTMLResponse:
+def _html(text: str, status: int = 200) -> HTMLResponse:
     return HTMLResponse(text, status, HEADERS)
 
 

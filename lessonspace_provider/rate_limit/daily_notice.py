@@ -29,7 +29,7 @@ def is_first_today(stamp: Path, clock: Callable[[], float] = time.time) -> bool:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             try:
                 now = clock()
-                if 0 <= now - _seconds(file.read()) < DAY:
+                if 0 <= now - _time_written(file.read()) < DAY:
                     return False
                 os.ftruncate(file.fileno(), os.pwrite(file.fileno(), b"%d" % now, 0))
             finally:
@@ -41,7 +41,7 @@ def is_first_today(stamp: Path, clock: Callable[[], float] = time.time) -> bool:
     return True
 
 
-def _seconds(written: bytes) -> float:
+def _time_written(written: bytes) -> float:
     try:
         return float(written)
     except ValueError:  # an empty file

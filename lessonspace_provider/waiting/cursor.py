@@ -46,7 +46,7 @@ class EndedSessions:
     @property
     def newest_end(self) -> datetime | None:
         """The latest end, aware; None without sessions."""
-        return max((_end(session) for session in self.by_id.values()), default=None)
+        return max((_end_of(session) for session in self.by_id.values()), default=None)
 
 
 @dataclass(frozen=True)
@@ -66,9 +66,9 @@ class Cursor:
         new = [
             session
             for session in ended.by_id.values()
-            if _end(session) >= self.reported_from and session.session_id not in self.reported
+            if _end_of(session) >= self.reported_from and session.session_id not in self.reported
         ]
-        return sorted(new, key=_end)
+        return sorted(new, key=_end_of)
 
     def after(self, fresh: Iterable[ParsedSession], began: datetime) -> Cursor:
         """
@@ -77,7 +77,7 @@ class Cursor:
         :param fresh: sessions.
         :param began: when reading the list began, aware: what ended while it was read may be before that place.
         """
-        reported = {**self.reported, **{session.session_id: _end(session) for session in fresh}}
+        reported = {**self.reported, **{session.session_id: _end_of(session) for session in fresh}}
         reported_from = max([self.reported_from, *(min(end, began) - OVERLAP for end in reported.values())])
         return Cursor(reported_from, {name: end for name, end in reported.items() if end >= reported_from})
 
@@ -96,6 +96,6 @@ class Cursor:
         return cls(reported_from, {session_id: end for session_id, end in ends.items() if end is not None})
 
 
-def _end(session: ParsedSession) -> datetime:
+def _end_of(session: ParsedSession) -> datetime:
     """Give the end of a session in ``EndedSessions``, which all have one."""
     return cast("datetime", session.end)

@@ -175,14 +175,14 @@ def lesson_verdict(
 def _found(lesson: Lesson, sessions: Sequence[ParsedSession], now: datetime, unreadable: Collection[str]) -> str:
     """List the sessions nearest to the window, and why they are not the lesson."""
     nearest = sorted(sessions, key=lambda session: (_distance(lesson, session, now), session.session_id))
-    entries = [_described(session, lesson.obstacle(session, now)) for session in nearest[:MOST_LISTED]]
+    entries = [_session_and_obstacle(session, lesson.obstacle(session, now)) for session in nearest[:MOST_LISTED]]
     entries += [problem.rstrip(".") for problem in islice(unreadable, MOST_LISTED - len(entries))]
     total = len(sessions) + len(unreadable)
     more = [f"and {total - len(entries)} more"] if total > len(entries) else []
     return f"found {'; '.join(entries + more)}" if entries else "none at all"
 
 
-def _described(session: ParsedSession, obstacle: str | None) -> str:
+def _session_and_obstacle(session: ParsedSession, obstacle: str | None) -> str:
     start = write_time(session.start.replace(microsecond=0)) if session.start else "an unknown time"
     end = f"to {write_time(session.end.replace(microsecond=0))}" if session.end else "on, running"
     return f"session {session.session_id} from {start} {end}, {session.participants} people: {obstacle}"

@@ -84,7 +84,7 @@ def _parsed(session_id: str, session: Session) -> ParsedSession:
         **summary(session),
         "session_id": session_id,
         "space_id": spaces[0] if spaces else None,
-        "name": _name(session.get("name")),
+        "name": _short_name(session.get("name")),
     }
     return ParsedSession(session_id, spaces, known_start(session), end, brief["participants"], brief)
 
@@ -97,7 +97,7 @@ def _uuid(value: object) -> str | None:
     return value.lower() if is_uuid(value) else None
 
 
-def _name(value: object) -> str | None:
+def _short_name(value: object) -> str | None:
     if not isinstance(value, str):
         return None
     return "".join(char if char.isprintable() else "\ufffd" for char in value[:LONGEST_NAME])

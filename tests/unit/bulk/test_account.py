@@ -14,7 +14,7 @@ import pytest
 from airflow.sdk import ObjectStoragePath
 
 from lessonspace_provider.bulk import account_lock, journal
-from lessonspace_provider.bulk.account import Account, _read, open_account
+from lessonspace_provider.bulk.account import Account, _read_account, open_account
 from lessonspace_provider.exceptions import LessonspaceDestinationError, LessonspaceError
 from tests.airflow_version import needs_airflow
 from tests.unit.bulk.test_items import a_record
@@ -90,7 +90,7 @@ def test_what_was_recorded_is_durable_before_the_account_is_closed(folder, monke
     monkeypatch.setattr(account_lock, "LEASE_DURATION", 0.05)
     _, first = abandoned(folder, *records("a"), *records("b", status="failed"))
     first._is_lost = lambda: False
-    header, left = _read(folder, "launches")
+    header, left = _read_account(folder, "launches")
     assert {key: record["status"] for key, record in left.items()} == {"a": "done", "b": "failed"}
     assert header["merged"] >= 1
 
