@@ -17,8 +17,7 @@ from lessonspace_provider.rate_limit.gate import RateLimitSettings
 DEFAULT_BASE_URL = "https://api.thelessonspace.com/v2"
 DEFAULT_CONNECT_TIMEOUT = 10.0
 DEFAULT_READ_TIMEOUT = 60.0
-DEFAULT_RATE = 5.0
-DEFAULT_MAX_WAIT = 600.0
+DEFAULT_RATE_LIMIT = RateLimitSettings(per_second=5.0, max_wait=600.0)
 
 #: No number in a connection is larger: an operating system can't wait for any number of seconds, but for these.
 LARGEST_NUMBER = 1_000_000
@@ -65,12 +64,8 @@ class ConnectionSettings:
     :param organisation_id: None means: ask ``/my-organisation/``.
     :param connect_timeout: seconds, for each address of the host.
     :param read_timeout: seconds without a byte; a whole reply, with its connection, may take five times that.
-    :param rate_limit_per_second: what all calls of the key together may make; 0 turns the gate off. Connections with
-        the same key share one queue, so a lower figure in one of them holds up the calls behind its own.
-    :param rate_limit_max_wait: seconds after which a wait for the rate limit ends in an error.
-    :param rate_limit_backend: ``local`` for the processes of one machine, ``redis`` for several machines.
-    :param rate_limit_redis_conn_id: for ``redis``: the id of an Airflow connection of type ``redis``.
-    :param rate_limit_dir: folder on a local disk for this machine's queue; None chooses one.
+    :param rate_limit: what decides which gate the key passes. Connections with the same key share one queue, so a lower
+        figure in one of them holds up the calls behind its own.
     :param warnings: sentences about fields that are ignored.
     """
 
@@ -80,11 +75,7 @@ class ConnectionSettings:
     organisation_id: str | None = None
     connect_timeout: float = DEFAULT_CONNECT_TIMEOUT
     read_timeout: float = DEFAULT_READ_TIMEOUT
-    rate_limit_per_second: float = DEFAULT_RATE
-    rate_limit_max_wait: float = DEFAULT_MAX_WAIT
-    rate_limit_backend: str = "local"
-    rate_limit_redis_conn_id: str | None = None
-    rate_limit_dir: str | None = None
+    rate_limit: RateLimitSettings = DEFAULT_RATE_LIMIT
     warnings: tuple[str, ...] = ()
 
     @classmethod
@@ -106,22 +97,8 @@ class ConnectionSettings:
             organisation_id=fields.organisation_id(),
             connect_timeout=fields.number("connect_timeout", DEFAULT_CONNECT_TIMEOUT),
             read_timeout=fields.number("timeout", DEFAULT_READ_TIMEOUT),
-            rate_limit_per_second=fields.number("rate_limit_per_second", DEFAULT_RATE, zero_allowed=True),
-            rate_limit_max_wait=fields.number("rate_limit_max_wait", DEFAULT_MAX_WAIT),
-            rate_limit_backend=fields.backend(),
-            rate_limit_redis_conn_id=fields.text("rate_limit_redis_conn_id"),
-            rate_limit_dir=fields.directory("rate_limit_dir"),
+            rate_limit=fields.rate_limit(),
             warnings=(*fields.warnings(), *_warnings(connection, base_url)),
-        )
-
-    @property
-    def rate_limit(self) -> RateLimitSettings:
-        """The part that decides which gate the key passes."""
-        return RateLimitSettings(
-            per_second=self.rate_limit_per_second,
-            max_wait=self.rate_limit_max_wait,
-            directory=self.rate_limit_dir,
-            redis_conn_id=self.rate_limit_redis_conn_id if self.rate_limit_backend == "redis" else None,
         )
 
 
@@ -199,20 +176,28 @@ class _Extra:
             )
         return folder
 
-    def backend(self) -> str:
-        """Read where the rate limit is kept."""
-        backend = self.text("rate_limit_backend") or "local"
+    def rate_limit(self) -> RateLimitSettings:
+        """Read how fast calls may be made, and where that is kept."""
+        return RateLimitSettings(
+            per_second=self.number("rate_limit_per_second", DEFAULT_RATE_LIMIT.per_second, zero_allowed=True),
+            max_wait=self.number("rate_limit_max_wait", DEFAULT_RATE_LIMIT.max_wait),
+            directory=self.directory("rate_limit_dir"),
+            redis_conn_id=self._redis_conn_id(),
+        )
+
+    def _redis_conn_id(self) -> str | None:
+        conn_id, backend = self.text("rate_limit_redis_conn_id"), self.text("rate_limit_backend") or "local"
         if backend not in BACKENDS:
             raise LessonspaceInputError(
                 f"Connection {self._conn_id!r}: rate_limit_backend={_hidden_if_key(backend)} was refused: it must be "
                 f"one of {', '.join(BACKENDS)}."
             )
-        if backend == "redis" and self.text("rate_limit_redis_conn_id") is None:
+        if backend == "redis" and conn_id is None:
             raise LessonspaceInputError(
                 f"Connection {self._conn_id!r}: rate_limit_backend 'redis' needs rate_limit_redis_conn_id: the id of "
                 f"an Airflow connection of type redis."
             )
-        return backend
+        return conn_id if backend == "redis" else None
 
     def organisation_id(self) -> str | None:
         """Read the organisation's id, an integer in practice."""

@@ -255,7 +255,7 @@ class Transport:
     def _pause_all_callers(self, retry_after: float | None) -> None:
         # Half of what any caller would wait: an absurd Retry-After must neither stop the key for good nor let the waits
         # of all who queue run out.
-        longest = self._settings.rate_limit_max_wait / 2
+        longest = self._settings.rate_limit.max_wait / 2
         self._gate.pause(None if retry_after is None else min(retry_after, longest))
 
     def _prepare(self, request: requests.Request, call: Call) -> requests.PreparedRequest:
@@ -289,7 +289,7 @@ class Transport:
         return reply
 
     def _retried(self, attempt: Callable[[], Result]) -> Result:
-        longest = self._settings.rate_limit_max_wait
+        longest = self._settings.rate_limit.max_wait
         policy = retry_policy(longest=longest, sleep=self._sleep, before_sleep=self._report)
         return policy(attempt)
 

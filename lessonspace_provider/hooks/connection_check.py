@@ -46,9 +46,10 @@ def check_connection(hook: LessonspaceHook) -> tuple[bool, str]:
 def _hurried(hook: LessonspaceHook) -> LessonspaceHook:
     """Copy a hook for a user who is waiting. Its gate is that of the connection."""
     settings = hook.settings
-    patience = min(settings.rate_limit_max_wait, TEST_PATIENCE)
+    limit = settings.rate_limit
+    hurried_limit = replace(limit, max_wait=min(limit.max_wait, TEST_PATIENCE))
     hurried = copy(hook)
-    vars(hurried)["_transport"] = hook._make_transport(replace(settings, rate_limit_max_wait=patience))
+    vars(hurried)["_transport"] = hook._make_transport(replace(settings, rate_limit=hurried_limit))
     return hurried
 
 

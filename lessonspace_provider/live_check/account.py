@@ -86,12 +86,13 @@ class Account:
     """
 
     def __init__(self, hook: LessonspaceHook) -> None:
-        own = hook.settings
-        hook.settings = replace(
+        own = hook.settings.rate_limit
+        limit = replace(
             own,
-            rate_limit_per_second=min(own.rate_limit_per_second or REQUESTS_PER_SECOND, REQUESTS_PER_SECOND),
-            rate_limit_max_wait=min(own.rate_limit_max_wait, LONGEST_WAIT),
+            per_second=min(own.per_second or REQUESTS_PER_SECOND, REQUESTS_PER_SECOND),
+            max_wait=min(own.max_wait, LONGEST_WAIT),
         )
+        hook.settings = replace(hook.settings, rate_limit=limit)
         self.hook = hook
         self.organisation = f"/organisations/{hook.organisation_id}"
         with suppress(*PASSING_ERRORS):

@@ -317,7 +317,7 @@ def test_a_lower_limit_of_the_connection_is_kept(lessonspace_sandbox, monkeypatc
     for own, kept in [(0.5, 0.5), (5, AS_SHIPPED), (0, AS_SHIPPED)]:
         connection = a_connection(lessonspace_sandbox, lessonspace_sandbox.api_key, rate_limit_per_second=own)
         monkeypatch.setenv("AIRFLOW_CONN_LESSONSPACE_DEFAULT", connection)
-        assert checked_account.Account(LessonspaceHook()).hook.settings.rate_limit_per_second == kept
+        assert checked_account.Account(LessonspaceHook()).hook.settings.rate_limit.per_second == kept
 
 
 def test_nothing_personal_or_secret_is_printed(control, lessonspace_sandbox, capsys):

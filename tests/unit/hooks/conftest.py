@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from lessonspace_provider.api.connection import ConnectionSettings
 from lessonspace_provider.api.transport import Transport
 from lessonspace_provider.hooks.lessonspace import LessonspaceHook
+from lessonspace_provider.rate_limit.gate import RateLimitSettings
 from tests.unit.hooks.known import KEY, connection_json
 from tests.unit.hooks.servers import Proxy, Server
 
@@ -130,8 +131,9 @@ def transport_to():
     """Make a transport to a server, with a gate."""
     transports = []
 
-    def make(url, gate, **settings):
-        connection = ConnectionSettings("lessonspace_default", f"{url}/v2", KEY, **settings)
+    def make(url, gate, max_wait=600.0, **settings):
+        limit = RateLimitSettings(per_second=0, max_wait=max_wait)
+        connection = ConnectionSettings("lessonspace_default", f"{url}/v2", KEY, rate_limit=limit, **settings)
         transports.append(Transport(connection, gate, logging.getLogger("quiet")))
         return transports[-1]
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from operator import attrgetter
 from unittest.mock import Mock
 from uuid import UUID
 
@@ -40,8 +41,7 @@ def test_a_key_is_all_a_connection_needs(settings_of):
         organisation_id=None,
         connect_timeout=10.0,
         read_timeout=60.0,
-        rate_limit_per_second=5.0,
-        rate_limit_max_wait=600.0,
+        rate_limit=RateLimitSettings(per_second=5.0, max_wait=600.0),
     )
 
 
@@ -57,8 +57,7 @@ def test_a_uri_gives_everything_as_text(settings_of):
         organisation_id="42",
         connect_timeout=2.5,
         read_timeout=30.0,
-        rate_limit_per_second=0.5,
-        rate_limit_max_wait=60.0,
+        rate_limit=RateLimitSettings(per_second=0.5, max_wait=60.0),
     )
 
 
@@ -222,18 +221,18 @@ def test_what_can_not_be_a_key_is_refused_without_repeating_it(settings_of, key)
     [
         ("timeout", "read_timeout", 60.0),
         ("connect_timeout", "connect_timeout", 10.0),
-        ("rate_limit_per_second", "rate_limit_per_second", 5.0),
-        ("rate_limit_max_wait", "rate_limit_max_wait", 600.0),
+        ("rate_limit_per_second", "rate_limit.per_second", 5.0),
+        ("rate_limit_max_wait", "rate_limit.max_wait", 600.0),
     ],
 )
 class TestNumbers:
     @pytest.mark.parametrize(("value", "number"), [(7, 7.0), (0.5, 0.5), ("7", 7.0), (" 7.5 ", 7.5)])
     def test_a_number_may_be_written_as_text(self, settings_of, field, attribute, default, value, number):
-        assert getattr(settings_of(connection_json(**{field: value})), attribute) == number
+        assert attrgetter(attribute)(settings_of(connection_json(**{field: value}))) == number
 
     @pytest.mark.parametrize("value", [None, "", "  "])
     def test_a_blank_field_is_not_given(self, settings_of, field, attribute, default, value):
-        assert getattr(settings_of(connection_json(**{field: value})), attribute) == default
+        assert attrgetter(attribute)(settings_of(connection_json(**{field: value}))) == default
 
     @pytest.mark.parametrize(
         "value", ["30s", "-1", -1, "nan", "inf", float("inf"), True, False, [], {"s": 1}, "1e400", 1e12, "1000001"]
@@ -257,8 +256,8 @@ class TestNumbers:
 
     def test_zero_turns_only_the_rate_limit_off(self, settings_of, field, attribute, default):
         if field == "rate_limit_per_second":
-            assert settings_of(connection_json(**{field: 0})).rate_limit_per_second == 0
-            assert settings_of(connection_json(**{field: "0"})).rate_limit_per_second == 0
+            assert settings_of(connection_json(**{field: 0})).rate_limit.per_second == 0
+            assert settings_of(connection_json(**{field: "0"})).rate_limit.per_second == 0
         else:
             with pytest.raises(LessonspaceInputError, match=f"{field}=0 was refused: it must be a number above 0"):
                 settings_of(connection_json(**{field: 0}))
@@ -300,12 +299,8 @@ def test_the_connection_is_read_once_and_only_when_it_is_needed(monkeypatch):
 
 
 def test_the_rate_limit_is_kept_on_this_machine_by_default(settings_of):
-    settings = settings_of(connection_json())
-    assert (settings.rate_limit_backend, settings.rate_limit_redis_conn_id, settings.rate_limit_dir) == (
-        "local",
-        None,
-        None,
-    )
+    limit = settings_of(connection_json()).rate_limit
+    assert (limit.redis_conn_id, limit.directory) == (None, None)
 
 
 def test_the_rate_limit_may_be_kept_in_redis_or_in_a_folder(settings_of):
@@ -313,9 +308,8 @@ def test_the_rate_limit_may_be_kept_in_redis_or_in_a_folder(settings_of):
         f"lessonspace://:{KEY}@/?rate_limit_backend=redis&rate_limit_redis_conn_id=shared_redis"
         "&rate_limit_dir=+%2Fvar%2Flessonspace+"
     )
-    assert settings.rate_limit_backend == "redis"
-    assert settings.rate_limit_redis_conn_id == "shared_redis"
-    assert settings.rate_limit_dir == "/var/lessonspace"
+    assert settings.rate_limit.redis_conn_id == "shared_redis"
+    assert settings.rate_limit.directory == "/var/lessonspace"
     assert KEY not in repr(settings)
 
 

@@ -154,7 +154,7 @@ def test_a_handshake_without_an_end_ends_with_the_connect_timeout(impatient):
             yield b"\x02"
 
     with dripping(hello_of_a_server, waits_for_request=False) as base:
-        transport = impatient(base.replace("http", "https"), rate_limit_max_wait=0.001)
+        transport = impatient(base.replace("http", "https"), max_wait=0.001)
         _, taken = deadlines_taken(lambda: transport.call("GET", "/hello/"))
     assert taken < LATEST
 
@@ -165,7 +165,7 @@ def test_a_request_that_the_server_does_not_read_ends_with_the_deadline(impatien
             yield b""
 
     with dripping(silence, reads=False) as base:
-        transport = impatient(base, connect_timeout=100 * DEADLINE, rate_limit_max_wait=0.001)
+        transport = impatient(base, connect_timeout=100 * DEADLINE, max_wait=0.001)
         _, taken = deadlines_taken(lambda: transport.call("POST", "/spaces/launch/", body={"id": "x" * (1 << 24)}))
     assert taken < LATEST
 

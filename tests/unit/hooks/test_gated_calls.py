@@ -23,7 +23,7 @@ def test_one_absurd_retry_after_does_not_stop_the_key_for_good(serve, transport_
     gate = Gate()
     server = serve(too_many(99999999))
     with pytest.raises(LessonspaceRateLimitedError):
-        transport_to(server.url, gate, rate_limit_max_wait=60).call("GET", "/hello/")
+        transport_to(server.url, gate, max_wait=60).call("GET", "/hello/")
     assert gate.events == ["permit", ("pause", 30)]
 
 
@@ -47,7 +47,7 @@ def test_but_queues_between_its_attempts_count(serve, transport_to, clock):
         clock.now += next(queues)
 
     with pytest.raises(LessonspaceRateLimitedError):
-        transport_to(server.url, Gate(wait), rate_limit_max_wait=60).call("GET", "/hello/")
+        transport_to(server.url, Gate(wait), max_wait=60).call("GET", "/hello/")
     assert server.requests == 2
 
 

@@ -24,7 +24,7 @@ from lessonspace_provider.exceptions import (
     LessonspaceReplyTooLargeError,
     LessonspaceServerError,
 )
-from lessonspace_provider.rate_limit.gate import OpenGate
+from lessonspace_provider.rate_limit.gate import OpenGate, RateLimitSettings
 from tests.endless_replies import head
 from tests.unit.hooks.known import KEY
 
@@ -57,7 +57,7 @@ def server(*pieces):
 
 
 def transport_to(base):
-    settings = ConnectionSettings("lessonspace_default", f"{base}/v2", KEY, rate_limit_max_wait=0.001)
+    settings = ConnectionSettings("lessonspace_default", f"{base}/v2", KEY, rate_limit=RateLimitSettings(0, 0.001))
     return Transport(settings, OpenGate(), logging.getLogger("quiet"))
 
 
