@@ -111,6 +111,8 @@ class LessonspaceLaunchSpaceOperator(LessonspaceOperator):
 
     template_fields: Sequence[str] = ("lessonspace_conn_id", *_TEMPLATED)
     operator_extra_links = (LessonspaceSpaceLink(),)
+    launch_id: str
+    auth_external: AuthExternal | None
 
     def __init__(
         self,
@@ -148,38 +150,14 @@ class LessonspaceLaunchSpaceOperator(LessonspaceOperator):
         auth_external: AuthExternal | None = None,
         **kwargs: Any,
     ) -> None:
+        given = locals()
         super().__init__(**kwargs)
-        self.launch_id = launch_id
+        for parameter in LAUNCH_PARAMETERS:  # attributes, since Airflow renders those
+            setattr(self, parameter, given[parameter])
         self.deliver = deliver
         self.deliver_secret = deliver_secret
         self.push_client_url = push_client_url
         self.on_setting_refused = on_setting_refused
-        self.lesson_start = lesson_start
-        self.lesson_end = lesson_end
-        self.join_early = join_early
-        self.join_late = join_late
-        self.client_ip = client_ip
-        self.extra_options = extra_options
-        self.name = name
-        self.allow_guests = allow_guests
-        self.record_av = record_av
-        self.record_content = record_content
-        self.transcribe = transcribe
-        self.summarise = summarise
-        self.user = user
-        self.webhooks = webhooks
-        self.timeouts = timeouts
-        self.features = features
-        self.theme = theme
-        self.video_layout_mode = video_layout_mode
-        self.locale = locale
-        self.server = server
-        self.session_tags = session_tags
-        self.space_tags = space_tags
-        self.invite_url = invite_url
-        self.resource_url = resource_url
-        self.holodeck_parameters = holodeck_parameters
-        self.auth_external = auth_external
         self.space_page: str | None = None
 
     def execute(self, context: Context) -> LaunchResult:
