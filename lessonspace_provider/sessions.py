@@ -173,19 +173,3 @@ def name_to_keep(session_id: str, session: Session) -> str:
             f"name together with recording_access_policy."
         )
     return name
-
-
-def check_policy_taken(session_id: str, policy: list[str] | None, answer: SessionUpdate) -> None:
-    """
-    Check that the API took a policy. The form of its answer to ``[]`` is unknown, so that is not checked.
-
-    :param policy: what was sent; None for none.
-    :param answer: the answer to the update.
-    :raises LessonspaceServerError: when the answer has another policy.
-    """
-    if policy and answer.get("recording_access_policy") is not None and not is_policy(answer, policy):
-        taken = clean_words(answer.get("recording_access_policy")) or "empty"
-        raise LessonspaceServerError(
-            f"Session {session_id}: the recording access policy {policy} was sent, and the API answers that it is "
-            f"{taken}. Check in Lessonspace who may watch, and run the task again."
-        )

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, cast
 
 from lessonspace_provider.api.arguments import as_session_update, as_uuid, refuse_hidden
 from lessonspace_provider.api.filters import refuse_unknown
+from lessonspace_provider.api.foreign_words import clean_words
 from lessonspace_provider.bulk.items import Item, Plan, Refusal, Row, reason_of
-from lessonspace_provider.exceptions import LessonspaceInputError
-from lessonspace_provider.sessions import check_policy_taken, fields_that_change, name_to_keep
+from lessonspace_provider.exceptions import LessonspaceInputError, LessonspaceServerError
+from lessonspace_provider.sessions import fields_that_change, is_policy, name_to_keep
 
 if TYPE_CHECKING:
     from lessonspace_provider.api.types import Session, SessionUpdate
@@ -101,11 +102,30 @@ def send_update(hook: LessonspaceHook, item: Item[Update | None]) -> str | None:
     changes = fields_that_change(current, update.wanted)
     if not changes:
         return UNCHANGED
-    policy = update.wanted.get("recording_access_policy")
-    name = update.wanted.get("name") or name_to_keep(update.session_id, current)
-    answer = hook.update_session(update.session_id, name=name, recording_access_policy=policy)
-    check_policy_taken(update.session_id, policy, answer)
+    send_changes(hook, update.session_id, update.wanted, current)
     return f"updated {' and '.join(changes)}"
+
+
+def send_changes(hook: LessonspaceHook, session_id: str, wanted: SessionUpdate, current: Session) -> SessionUpdate:
+    """
+    Send an update, with the session's present name where none is wanted: the API requires one.
+
+    :param current: has the name.
+    :return: name and policy as they are now.
+    :raises LessonspaceInputError: when there is no name to send.
+    :raises LessonspaceServerError: when the API took the update and answers with another policy.
+    """
+    policy = wanted.get("recording_access_policy")
+    name = wanted.get("name") or name_to_keep(session_id, current)
+    answer = hook.update_session(session_id, name=name, recording_access_policy=policy)
+    # The form of the answer to [] is unknown.
+    if policy and answer.get("recording_access_policy") is not None and not is_policy(answer, policy):
+        taken = clean_words(answer.get("recording_access_policy")) or "empty"
+        raise LessonspaceServerError(
+            f"Session {session_id}: the recording access policy {policy} was sent, and the API answers that it is "
+            f"{taken}. Check in Lessonspace who may watch, and run the task again."
+        )
+    return answer
 
 
 def _update_item(row: Row, given: Mapping[str, object], key: str) -> Item[Update | None]:

@@ -13,11 +13,11 @@ from lessonspace_provider.api.filters import SPACE_SESSION_FILTERS, refuse_unkno
 from lessonspace_provider.api.shapes import odd_session_fields
 from lessonspace_provider.api.types import Recording, Session
 from lessonspace_provider.bulk.cells import UPDATE_COLUMNS, Columns
-from lessonspace_provider.bulk.updates import as_update_defaults, plan_updates, send_update
+from lessonspace_provider.bulk.updates import as_update_defaults, plan_updates, send_changes, send_update
 from lessonspace_provider.operators.base import LessonspaceListOperator, LessonspaceOperator
 from lessonspace_provider.operators.bulk import JobResult, LessonspaceBulkOperator
 from lessonspace_provider.output.delivery import check_deliver, deliver_link
-from lessonspace_provider.sessions import check_policy_taken, fields_that_change, name_to_keep, summary
+from lessonspace_provider.sessions import fields_that_change, summary
 
 if TYPE_CHECKING:
     from airflow.sdk import Context, ObjectStoragePath
@@ -168,11 +168,7 @@ class LessonspaceUpdateSessionOperator(LessonspaceOperator):
         if not changes and not self.force:
             self.log.info("Session %s already has these values: nothing was sent (force=True sends them).", session_id)
             return SessionChange(session_id=session_id, updated=False, old=old, new=old)
-        policy = wanted.get("recording_access_policy")
-        answer = self.hook.update_session(
-            session_id, name=wanted.get("name") or name_to_keep(session_id, session), recording_access_policy=policy
-        )
-        check_policy_taken(session_id, policy, answer)
+        answer = send_changes(self.hook, session_id, wanted, session)
         self.log.info("Session %s was updated: %s.", session_id, " and ".join(changes) or "all as before")
         return SessionChange(session_id=session_id, updated=True, old=old, new=_name_and_policy(answer))
 
