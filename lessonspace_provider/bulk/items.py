@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Generic, Literal, TypedDict, TypeVar
 
+from lessonspace_provider.api.arguments import LARGEST_NUMBER, MAX_LAUNCH_ID
 from lessonspace_provider.api.foreign_words import clean_message
 from lessonspace_provider.exceptions import LessonspaceError
 
@@ -109,6 +110,19 @@ class Plan(Generic[Task]):
     items: list[Item[Task]]
     refusals: list[Refusal[Task]]
     warnings: list[str]
+
+
+def label_of(parameter: str, value: object) -> str:
+    """
+    Name an item of the input by its id; what can't be an id is described by its type.
+
+    :param parameter: that has the id.
+    """
+    if value is None:
+        return f"<no {parameter}>"
+    is_number = isinstance(value, int) and -LARGEST_NUMBER < value < LARGEST_NUMBER
+    is_short = isinstance(value, str) and len(value) <= MAX_LAUNCH_ID
+    return str(value) if is_number or is_short else f"<{type(value).__name__}>"
 
 
 def count(records: Iterable[Record]) -> dict[Status, int]:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from lessonspace_provider.api.arguments import RENDERED_NONE, refuse_hidden, shown
 from lessonspace_provider.api.filters import refuse_unknown
 from lessonspace_provider.api.launch import LAUNCH_PARAMETERS, LaunchRequest, launch_request
-from lessonspace_provider.bulk.items import Item, Plan, Refusal, Row, reason_of, without_private
+from lessonspace_provider.api.shapes import text_or_none
+from lessonspace_provider.bulk.items import Item, Plan, Refusal, Row, label_of, reason_of, without_private
 from lessonspace_provider.exceptions import LessonspaceInputError
 
 if TYPE_CHECKING:
@@ -135,23 +136,16 @@ def _launch_item(row: Row, parameters: Parameters, key: str) -> Item[Parameters]
     people = [user.get("name"), user.get("id"), user.get("email"), parameters.get(RECIPIENT)]
     return Item(
         key=key,
-        label=shown_id(parameters.get("launch_id")),
+        label=label_of("launch_id", parameters.get("launch_id")),
         place=row.place,
         task=parameters,
-        name=str(user["name"]) if user.get("name") else None,
+        name=text_or_none(user.get("name")) or None,
         private=tuple(_texts(people)),
     )
 
 
 def _mapping(value: object) -> Mapping[str, object]:
     return value if isinstance(value, Mapping) else {}
-
-
-def shown_id(launch_id: object) -> str:
-    """Write a launch's id as a label; one that can't be used is described by its type."""
-    if launch_id is None:
-        return "<no launch_id>"
-    return launch_id if isinstance(launch_id, str) and len(launch_id) <= 64 else f"<{type(launch_id).__name__}>"
 
 
 def _texts(value: object) -> Iterator[str]:

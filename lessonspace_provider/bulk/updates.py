@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, cast
 from lessonspace_provider.api.arguments import as_session_update, as_uuid, refuse_hidden
 from lessonspace_provider.api.filters import refuse_unknown
 from lessonspace_provider.api.foreign_words import clean_words
-from lessonspace_provider.bulk.items import Item, Plan, Refusal, Row, reason_of
+from lessonspace_provider.bulk.items import Item, Plan, Refusal, Row, label_of, reason_of
 from lessonspace_provider.exceptions import LessonspaceInputError, LessonspaceServerError
 from lessonspace_provider.sessions import fields_that_change, is_policy, name_to_keep
 
@@ -129,16 +129,11 @@ def send_changes(hook: LessonspaceHook, session_id: str, wanted: SessionUpdate, 
 
 
 def _update_item(row: Row, given: Mapping[str, object], key: str) -> Item[Update | None]:
-    session_id = given.get("session_id")
     current = given.get("current")
     names = [given.get("name"), current.get("name") if isinstance(current, Mapping) else None]
     return Item(
         key=key,
-        label="<no session_id>"
-        if session_id is None
-        else str(session_id)[:64]
-        if isinstance(session_id, (str, int))
-        else f"<{type(session_id).__name__}>",
+        label=label_of("session_id", given.get("session_id")),
         place=row.place,
         task=None,
         private=tuple(name for name in names if isinstance(name, str) and len(name) > 2),

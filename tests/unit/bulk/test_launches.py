@@ -57,6 +57,13 @@ def test_without_a_teacher_the_first_makes_the_room():
     assert (ann.place, ann.after, ben.after) == ("item 1", None, ann.key)
 
 
+@pytest.mark.parametrize("launch", [person(10**5000), {"launch_id": 10**5000}], ids=["name", "launch_id"])
+def test_a_number_of_thousands_of_digits_is_refused_and_the_others_are_planned(launch):
+    planned = plan(launch, person("Ann"))
+    assert [refusal.item.place for refusal in planned.refusals] == ["item 1"]
+    assert places(planned.items) == ["item 2"]
+
+
 def test_a_person_is_in_a_lesson_once_and_in_another_lesson_again():
     later = {"lesson_start": START + timedelta(days=1), "lesson_end": START + timedelta(days=1, hours=1)}
     planned = plan(

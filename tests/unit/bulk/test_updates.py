@@ -100,6 +100,12 @@ def test_a_bad_update_is_refused_and_the_others_are_planned(update, reason):
     assert reason in refusal.reason
 
 
+def test_a_session_id_of_thousands_of_digits_is_refused_and_the_others_are_planned():
+    planned = plan({"session_id": 10**5000, "name": "x"}, {"session_id": OTHER, "name": "Geometry"})
+    assert [(refusal.item.label, refusal.item.place) for refusal in planned.refusals] == [("<int>", "item 1")]
+    assert [item.label for item in planned.items] == [OTHER]
+
+
 def test_a_reason_has_no_name_of_a_session():
     (refusal,) = plan({"session_id": 7, "name": "Ann and Ben", "recording_access_policy": ["Ann and Ben"]}).refusals
     assert "Ann" not in refusal.reason
