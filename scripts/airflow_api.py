@@ -29,6 +29,13 @@ class DagRun(TypedDict):
     data_interval_end: str
 
 
+class TaskInstance(TypedDict):
+    """One task of a run; its state is None before it is scheduled."""
+
+    task_id: str
+    state: str | None
+
+
 class AirflowApiError(Exception):
     """Airflow answered a request with an error."""
 
@@ -56,7 +63,7 @@ class AirflowApi:
 
     def log_in(self) -> str:
         """Get the token that the other calls need, and give it."""
-        answer = cast("dict[str, str]", self._request("POST", "/auth/token", self._login))
+        answer = cast("dict[str, str]", self.request("POST", "/auth/token", self._login))
         self._session.headers["Authorization"] = f"Bearer {answer['access_token']}"
         return answer["access_token"]
 
@@ -65,7 +72,7 @@ class AirflowApi:
 
         :param connection: connection_id, conn_type, and what else the API knows; `extra` as JSON text.
         """
-        self._request("POST", "/api/v2/connections", connection)
+        self.request("POST", "/api/v2/connections", connection)
 
     def set_variables(self, variables: Mapping[str, tuple[str, str]]) -> None:
         """Store Airflow Variables in the metadata database, in one request, replacing those that are there.
@@ -74,12 +81,12 @@ class AirflowApi:
         """
         entities = [{"key": name, "value": value, "description": about} for name, (value, about) in variables.items()]
         action = {"action": "create", "action_on_existence": "overwrite", "entities": entities}
-        self._request("PATCH", "/api/v2/variables", {"actions": [action]})
+        self.request("PATCH", "/api/v2/variables", {"actions": [action]})
 
     def has_dag(self, dag_id: str) -> bool:
         """Whether the DAG processor has loaded this DAG."""
         try:
-            self._request("GET", f"/api/v2/dags/{quote(dag_id)}")
+            self.request("GET", f"/api/v2/dags/{quote(dag_id)}")
         except AirflowApiError as error:
             if error.status == http.client.NOT_FOUND:
                 return False
@@ -88,55 +95,27 @@ class AirflowApi:
 
     def import_problems(self) -> list[ImportProblem]:
         """The DAG files that could not be loaded."""
-        answer = cast("dict[str, list[ImportProblem]]", self._request("GET", "/api/v2/importErrors"))
+        answer = cast("dict[str, list[ImportProblem]]", self.request("GET", "/api/v2/importErrors"))
         return answer["import_errors"]
 
     def unpause(self, dag_id: str) -> None:
         """Let the scheduler run this DAG."""
-        self._request("PATCH", f"/api/v2/dags/{quote(dag_id)}?update_mask=is_paused", {"is_paused": False})
-
-    def trigger(self, dag_id: str, conf: dict[str, str]) -> str:
-        """Start a run of this DAG now, and give its id.
-
-        :param conf: the run's parameters.
-        """
-        answer = self._request("POST", f"/api/v2/dags/{quote(dag_id)}/dagRuns", {"logical_date": None, "conf": conf})
-        return cast("DagRun", answer)["dag_run_id"]
-
-    def clear(self, dag_id: str, run_id: str) -> None:
-        """Let all tasks of a run run again."""
-        body = {"dag_run_id": run_id, "dry_run": False, "only_failed": False, "reset_dag_runs": True}
-        self._request("POST", f"/api/v2/dags/{quote(dag_id)}/clearTaskInstances", body)
+        self.request("PATCH", f"/api/v2/dags/{quote(dag_id)}?update_mask=is_paused", {"is_paused": False})
 
     def latest_run(self, dag_id: str) -> DagRun | None:
         """The DAG's latest run, or None before its first."""
         query = urlencode({"order_by": "-run_after", "limit": 1})
-        answer = self._request("GET", f"/api/v2/dags/{quote(dag_id)}/dagRuns?{query}")
+        answer = self.request("GET", f"/api/v2/dags/{quote(dag_id)}/dagRuns?{query}")
         runs = cast("dict[str, list[DagRun]]", answer)["dag_runs"]
         return runs[0] if runs else None
 
-    def task_states(self, dag_id: str, run_id: str) -> dict[str, str | None]:
-        """The state of each task of a run: task id -> state, None before it is scheduled."""
-        return {str(task["task_id"]): task["state"] for task in self._task_instances(dag_id, run_id)}
+    def task_instances(self, dag_id: str, run_id: str) -> list[TaskInstance]:
+        """List the task instances of a run, those of mapped tasks one by one."""
+        answer = self.request("GET", f"/api/v2/dags/{quote(dag_id)}/dagRuns/{quote(run_id)}/taskInstances?limit=1000")
+        return cast("dict[str, list[TaskInstance]]", answer)["task_instances"]
 
-    def mapped_states(self, dag_id: str, run_id: str) -> list[str | None]:
-        """The state of each task instance of a run, those of mapped tasks one by one."""
-        return [task["state"] for task in self._task_instances(dag_id, run_id)]
-
-    def extra_links(self, dag_id: str, run_id: str, task_id: str, map_index: int = -1) -> dict[str, str | None]:
-        """The links that the UI shows beside a task: name -> address, None for one that leads nowhere.
-
-        :param map_index: which one of a mapped task; -1 for a task that is not mapped.
-        """
-        path = f"/api/v2/dags/{quote(dag_id)}/dagRuns/{quote(run_id)}/taskInstances/{quote(task_id)}/links"
-        answer = self._request("GET", f"{path}?map_index={map_index}")
-        return cast("dict[str, dict[str, str | None]]", answer)["extra_links"]
-
-    def _task_instances(self, dag_id: str, run_id: str) -> list[dict[str, str | None]]:
-        path = f"/api/v2/dags/{quote(dag_id)}/dagRuns/{quote(run_id)}/taskInstances?limit=1000"
-        return cast("dict[str, list[dict[str, str | None]]]", self._request("GET", path))["task_instances"]
-
-    def _request(self, method: str, path: str, body: object = None) -> object:
+    def request(self, method: str, path: str, body: object = None) -> object:
+        """Make any call, with a body of JSON, and give the JSON of its answer."""
         url = f"http://127.0.0.1:{self._port}{self._base_path}{path}"
         answer = self._session.request(method, url, json=body, timeout=REQUEST_SECONDS, allow_redirects=False)
         if not answer.ok:

@@ -211,16 +211,32 @@ def configure_airflow(
     processes: tuple[GuardedProcess, ...],
     progress: Progress,
 ) -> None:
-    """Store what the example DAGs need, as soon as Airflow takes it.
+    """Store what the example DAGs need where the UI shows it, as soon as Airflow takes it.
 
     :raises DemoError: something ended or did not come.
     """
-    progress.wait_for("Airflow's API server to answer", lambda: _done(airflow.log_in), processes)
-    progress.wait_for(
-        f"the connection {CONNECTION_ID} and the examples' variables to be stored",
-        lambda: _done(lambda: configure(airflow, sandbox, run)),
-        processes,
-    )
+    connection: dict[str, str | int] = {
+        "connection_id": CONNECTION_ID,
+        "conn_type": "lessonspace",
+        "description": "The demo's sandbox",
+        "host": sandbox["base_url"],
+        "port": urlsplit(sandbox["base_url"]).port or 80,  # without it, the UI can't test the connection
+        "password": sandbox["api_key"],
+        "extra": json.dumps({"rate_limit_per_second": REQUESTS_PER_SECOND}),
+    }
+
+    def store() -> bool:
+        try:
+            airflow.add_connection(connection)
+        except AirflowApiError as error:
+            # An earlier attempt may have stored it although its answer was an error.
+            if error.status != http.client.CONFLICT:
+                raise
+        airflow.set_variables(variables(run))
+        return True
+
+    progress.wait_for("Airflow's API server to answer", airflow.log_in, processes)
+    progress.wait_for(f"the connection {CONNECTION_ID} and the examples' variables to be stored", store, processes)
 
 
 def start_waiting_dags(airflow: AirflowApi, processes: tuple[GuardedProcess, ...], progress: Progress) -> None:
@@ -247,33 +263,6 @@ def archive_one_night(airflow: AirflowApi, processes: tuple[GuardedProcess, ...]
     progress.say(f"archived the sessions of {interval}")
 
 
-def configure(airflow: AirflowApi, sandbox: SandboxReady, run: RunFolder) -> None:
-    """Store the connection to the sandbox, and the example DAGs' Variables, where the UI shows them."""
-    _store(
-        lambda: airflow.add_connection(
-            {
-                "connection_id": CONNECTION_ID,
-                "conn_type": "lessonspace",
-                "description": "The demo's sandbox",
-                "host": sandbox["base_url"],
-                "port": urlsplit(sandbox["base_url"]).port or 80,  # without it, the UI can't test the connection
-                "password": sandbox["api_key"],
-                "extra": json.dumps({"rate_limit_per_second": REQUESTS_PER_SECOND}),
-            }
-        )
-    )
-    airflow.set_variables(variables(run))
-
-
-def _store(add: Callable[[], None]) -> None:
-    try:
-        add()
-    except AirflowApiError as error:
-        # An earlier attempt may have stored it although its answer was an error.
-        if error.status != http.client.CONFLICT:
-            raise
-
-
 def _done(act: Callable[[], object]) -> bool:
     act()
     return True
@@ -296,9 +285,9 @@ def _run_ended(airflow: AirflowApi) -> DagRun | None:
     run = airflow.latest_run(DAG_ID)
     if run is None:
         return None
-    for task, state in airflow.task_states(DAG_ID, run["dag_run_id"]).items():
-        if state == "up_for_retry":  # a school waits for the next attempt; anyone who watches a demo does not
-            raise DemoError(f"an attempt of the task {task} failed")
+    for task in airflow.task_instances(DAG_ID, run["dag_run_id"]):
+        if task["state"] == "up_for_retry":  # a school waits for the next attempt; anyone who watches a demo does not
+            raise DemoError(f"an attempt of the task {task['task_id']} failed")
     return run if run["state"] in {"success", "failed"} else None
 
 

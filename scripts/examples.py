@@ -34,10 +34,8 @@ def what_to_trigger(space_id: str) -> str:
 
     :param space_id: of a space with transcripts.
     """
-    hints = {
-        "space_transcripts": f"space_transcripts (takes a space, such as {space_id})",
-    }
-    names = [hints.get(dag_id, dag_id) for dag_id in example_dags() if dag_id not in WAITING_DAGS]
+    names = [dag_id for dag_id in example_dags() if dag_id not in WAITING_DAGS]
+    names[names.index("space_transcripts")] += f" (takes a space, such as {space_id})"
     return f"trigger {', '.join(names)}; {' and '.join(WAITING_DAGS)} run by themselves"
 
 
@@ -51,20 +49,21 @@ def variables(run: RunFolder) -> dict[str, tuple[str, str]]:
 
     :return: name -> value and description.
     """
+    files = f"file://{run.root}"
     return {
-        "lessonspace_accounts": (f"file://{run.accounts}", "Where bulk tasks record what became of each item"),
-        "lessonspace_alerts": (f"file://{run.alerts}", "What alerts about lessons remember from run to run"),
-        "lessonspace_analytics": (f"file://{run.analytics}", "Where the analytics of lessons are written"),
+        "lessonspace_accounts": (f"{files}/accounts", "Where bulk tasks record what became of each item"),
+        "lessonspace_alerts": (f"{files}/alerts", "What alerts about lessons remember from run to run"),
+        "lessonspace_analytics": (f"{files}/analytics", "Where the analytics of lessons are written"),
         "lessonspace_archive": (f"file://{run.archive}", "Where transcripts are archived"),
-        "lessonspace_attendance": (f"file://{run.attendance}", "Where attendance reports are written"),
-        "lessonspace_inventory": (f"file://{run.inventory}", "Where users and spaces are listed"),
+        "lessonspace_attendance": (f"{files}/attendance", "Where attendance reports are written"),
+        "lessonspace_inventory": (f"{files}/inventory", "Where users and spaces are listed"),
         "lessonspace_leavers": (f"file://{run.leavers}", "The list of users to remove"),
-        "lessonspace_links_folder": (str(run.links), "Where links to classes are written"),
+        "lessonspace_links_folder": (f"{run.root}/links", "Where links to classes are written"),
         "lessonspace_organisations": (
             json.dumps([{"lessonspace_conn_id": "lessonspace_default", "destination": f"file://{run.archive}_of_all"}]),
             "The archives of several organisations",
         ),
         "lessonspace_privacy_address": ("privacy@school.example", "Where receipts of erasures are mailed to"),
-        "lessonspace_review_folder": (str(run.review), "Where links to recordings are written"),
-        "lessonspace_space_transcripts": (f"file://{run.space_transcripts}", "Where a space's transcripts are written"),
+        "lessonspace_review_folder": (f"{run.root}/review", "Where links to recordings are written"),
+        "lessonspace_space_transcripts": (f"{files}/space_transcripts", "Where a space's transcripts are written"),
     }

@@ -12,7 +12,7 @@ from lessonspace_provider.local_files import make_private_folder
 
 
 class RunFolder:
-    """The places in the folder `root`: those of the programs, and one for each example DAG that writes files."""
+    """The places in the folder `root`: those of the programs, and of the example DAGs that write files."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -20,19 +20,11 @@ class RunFolder:
         self.task_logs = self.airflow_home / "logs"
         self.launcher = root / "bin"  # where `airflow standalone` finds its `airflow`
         self.archive = root / "archive"
-        self.accounts = root / "accounts"
-        self.links = root / "links"  # class_launch makes it itself, for its owner only
-        self.alerts = root / "alerts"
-        self.attendance = root / "attendance"
-        self.inventory = root / "inventory"
-        self.review = root / "review"  # recordings_review makes it itself, for its owner only
-        self.space_transcripts = root / "space_transcripts"
         self.leavers = root / "leavers.csv"  # the list that the DAG leavers reads
         self.sandbox_ready = root / "sandbox.json"  # the file that appears when the sandbox serves
         self.sandbox_calls = root / "sandbox-calls.log"  # the sandbox's line per call
         self.sandbox_log = root / "sandbox.log"
         self.standalone_log = root / "standalone.log"
-        self.analytics = root / "analytics"
 
     def claim(self) -> IO[str] | None:
         """Keep other runs out of this folder, for as long as the returned file is open in any process.

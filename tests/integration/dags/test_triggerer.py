@@ -55,7 +55,7 @@ def airflow(tmp_path, lessonspace_sandbox, waited_for):
 
 def states(airflow, dag_id) -> list[str | None]:
     run = airflow.api.latest_run(dag_id)
-    return list(airflow.api.mapped_states(dag_id, run["dag_run_id"])) if run else []
+    return [task["state"] for task in airflow.api.task_instances(dag_id, run["dag_run_id"])] if run else []
 
 
 def followed_up(airflow, sessions) -> bool:
