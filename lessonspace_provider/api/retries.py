@@ -128,9 +128,7 @@ class _StopBeforeDelay(stop_base):
         return failure + retry_state.upcoming_sleep - self._first_failure >= self._seconds
 
 
-def retry_policy(
-    *, longest: float, sleep: Callable[[float], None], before_sleep: Callable[[RetryCallState], None]
-) -> Retrying:
+def retry_policy(*, longest: float, before_sleep: Callable[[RetryCallState], None]) -> Retrying:
     """
     Make the policy of one call: faults are tried again some times, a 429 as often as it takes.
 
@@ -139,7 +137,6 @@ def retry_policy(
     failed, though it may still queue at the gate then.
 
     :param longest: seconds, ``rate_limit_max_wait`` of the connection; a Retry-After beyond that ends the call at once.
-    :param sleep: waits that many seconds.
     :param before_sleep: called with each failure that will be retried.
     :return: a policy for one call only, as it counts.
     """
@@ -147,7 +144,6 @@ def retry_policy(
         retry=retry_if_exception(lambda error: _is_fault(error) or _is_429(error)),
         stop=_StopAfterFaults() | _StopBeforeDelay(longest),
         wait=_wait,
-        sleep=sleep,
         before_sleep=before_sleep,
         reraise=True,
     )

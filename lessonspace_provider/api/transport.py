@@ -90,7 +90,6 @@ class Transport:
     :param settings: the connection.
     :param gate: what every call to the API host passes.
     :param log: where retries are reported, without queries, headers or bodies.
-    :param sleep: waits that many seconds.
     :param clock: monotonic seconds.
     """
 
@@ -100,13 +99,11 @@ class Transport:
         gate: Gate,
         log: Log,
         *,
-        sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._settings = settings
         self._gate = gate
         self._log = log
-        self._sleep = sleep
         self._clock = clock
         self._session = _Session()
         self._server_date: tuple[datetime, float] | None = None
@@ -289,9 +286,7 @@ class Transport:
         return reply
 
     def _retried(self, attempt: Callable[[], Result]) -> Result:
-        longest = self._settings.rate_limit.max_wait
-        policy = retry_policy(longest=longest, sleep=self._sleep, before_sleep=self._report)
-        return policy(attempt)
+        return retry_policy(longest=self._settings.rate_limit.max_wait, before_sleep=self._report)(attempt)
 
     def _report(self, state: RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None

@@ -68,7 +68,7 @@ COMMANDS = (
     Command(
         "live-check",
         "test the assumptions of this provider about the live API",
-        "lessonspace_provider.live_check.options:add_options",
+        "lessonspace_provider.command_line.options:add_live_check",
         "lessonspace_provider.live_check.__main__:run",
     ),
     Command(

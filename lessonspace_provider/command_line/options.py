@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The options of the commands that read an archive."""
+"""The options of the commands that read an archive, and of the live check."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from lessonspace_provider.api.times import read_time
 
 
 def add_destination(parser: argparse.ArgumentParser) -> None:
-    """Add what all of these commands take."""
+    """Add what all commands take that read an archive."""
     parser.add_argument("destination", help="the archive's folder, such as s3://aws_default@bucket/transcripts")
     parser.add_argument(
         "-o", "--output", choices=("table", "json"), default="table", help="how to print; the default is table"
@@ -60,6 +60,12 @@ def add_erase(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--force", action="store_true", help="search names of one letter and common words, too, as in the operator"
     )
+
+
+def add_live_check(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``live-check``."""
+    parser.add_argument("--conn-id", default="lessonspace_default", help="the Airflow connection to use")
+    parser.add_argument("--write", action="store_true", help="launch a space too")
 
 
 def _iso_time(text: str) -> datetime:

@@ -22,13 +22,13 @@ from contextlib import contextmanager
 
 from airflow.providers.common.compat.sdk import AirflowNotFoundException
 
+from lessonspace_provider.command_line.options import add_live_check
 from lessonspace_provider.exceptions import LessonspaceError
 
 # Each of them registers its assumptions.
 from lessonspace_provider.live_check import launches, lists, sessions, transcripts, untestable  # noqa: F401
 from lessonspace_provider.live_check.account import Account, QuietHook
 from lessonspace_provider.live_check.assumptions import ASSUMPTIONS, Assumption, Finding, Verdict, unknown
-from lessonspace_provider.live_check.options import add_options
 
 #: A connection as an environment variable.
 EXAMPLE = '{"conn_type": "lessonspace", "password": "<API key>"}'
@@ -95,7 +95,7 @@ def main(arguments: list[str] | None = None) -> int:
         description="Tests against the live API what this provider assumes of it. Reads only, unless --write is given.",
         epilog=f"The connection is read from the environment: AIRFLOW_CONN_LESSONSPACE_DEFAULT='{EXAMPLE}'",
     )
-    add_options(parser)
+    add_live_check(parser)
     return run(parser.parse_args(arguments))
 
 
@@ -103,7 +103,7 @@ def run(options: argparse.Namespace) -> int:
     """
     Check, and print a line for each assumption.
 
-    :param options: see ``add_options``.
+    :param options: see ``add_live_check``.
     :return: exit status, see above.
     """
     verdicts: list[Verdict] = []

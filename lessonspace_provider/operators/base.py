@@ -119,9 +119,9 @@ def as_filters(filters: object) -> dict[str, FilterValue | None]:
     return dict(filters)
 
 
-def as_folder(destination: object) -> ObjectStoragePath:
+def as_folder(destination: object, parameter: str = "destination") -> ObjectStoragePath:
     """Check the folder that a task writes to."""
-    return as_place(destination, "an absolute folder or a URL, such as 's3://aws_default@bucket/folder'")
+    return as_place(destination, "an absolute folder or a URL, such as 's3://aws_default@bucket/folder'", parameter)
 
 
 def time_zone_of(dag: object) -> tzinfo | None:

@@ -13,8 +13,7 @@ from lessonspace_provider.bulk.items import count
 from lessonspace_provider.bulk.rows import HiddenRows, file_of, read_rows
 from lessonspace_provider.bulk.threads import MOST_WORKERS, WORKERS
 from lessonspace_provider.exceptions import LessonspaceInputError, LessonspaceJobError
-from lessonspace_provider.operators.base import LessonspaceOperator
-from lessonspace_provider.output.destinations import as_place
+from lessonspace_provider.operators.base import LessonspaceOperator, as_folder
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
@@ -106,7 +105,7 @@ class LessonspaceBulkOperator(LessonspaceOperator):
         with_names = as_flag("account_names", self.account_names)
         if (workers := as_positive("max_threads", self.max_threads)) > MOST_WORKERS:
             raise refuse("max_threads", workers, f"a whole number from 1 to {MOST_WORKERS}")
-        folder = self._account_folder()
+        folder = None if self.account is None else as_folder(self.account, "account")
         incomplete = as_flag("accept_incomplete_file", self.accept_incomplete_file)
         given = getattr(self, self.rows_parameter)
         file = file_of(self.rows_parameter, given)
@@ -131,10 +130,6 @@ class LessonspaceBulkOperator(LessonspaceOperator):
         if problem := not_done(what, records, path, run.stopped_because):
             raise LessonspaceJobError(problem)
         return JobResult(counts=count(records), account=path)
-
-    def _account_folder(self) -> ObjectStoragePath | None:
-        allowed = "an absolute folder or a URL, such as 's3://aws_default@bucket/folder'"
-        return None if self.account is None else as_place(self.account, allowed, "account")
 
     def _heed(self, planned: Plan[Task], what: str) -> None:
         for warning in planned.warnings:

@@ -167,10 +167,6 @@ class AwaitedSession:
         """Find what concerns it."""
         return [ended.by_id[self.session_id]] if self.session_id in ended.by_id else []
 
-    def may_be_among(self, sessions: Iterable[ParsedSession], now: datetime) -> bool:
-        """Whether it may be one of some sessions in spaces that are not known to be waited for."""
-        return False
-
     def is_unreadable(self, ended: EndedSessions) -> bool:
         """Whether it is listed, but can't be read there."""
         return self.session_id in ended.unreadable

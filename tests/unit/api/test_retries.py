@@ -65,6 +65,7 @@ class Calls:
         self.made, self.waits, self.reports = 0, [], []
         self.now = 0.0
         monkeypatch.setattr(tenacity, "time", SimpleNamespace(monotonic=lambda: self.now))
+        monkeypatch.setattr("tenacity.nap.time", self)
 
     def __call__(self):
         self.made += 1
@@ -77,7 +78,7 @@ class Calls:
         self.now += seconds
 
     def run(self):
-        policy = retry_policy(longest=self.longest, sleep=self.sleep, before_sleep=self.reports.append)
+        policy = retry_policy(longest=self.longest, before_sleep=self.reports.append)
         return policy(self)
 
 

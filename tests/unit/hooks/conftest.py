@@ -46,7 +46,7 @@ class Clock:
 def clock(monkeypatch):
     """Every transport made in these tests sleeps on this clock, and tenacity reads it."""
     clock = Clock()
-    monkeypatch.setitem(Transport.__init__.__kwdefaults__, "sleep", clock.sleep)
+    monkeypatch.setattr("tenacity.nap.time", clock)
     monkeypatch.setattr(tenacity, "time", clock)
     return clock
 

@@ -216,7 +216,6 @@ def test_sessions_in_unknown_rooms_may_be_a_lesson_whose_room_is_not_known():
     assert unknown.may_be_among(sessions, TEN)
     assert not unknown.may_be_among(sessions[1:], TEN), "it ended before the window"
     assert not AwaitedLesson(LESSON, "room-1", "maths").may_be_among(sessions, TEN)
-    assert not AwaitedSession(S).may_be_among(sessions, TEN)
 
 
 def test_one_odd_session_of_a_room_stops_no_lesson():
