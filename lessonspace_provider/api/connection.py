@@ -7,12 +7,15 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from math import nan
-from typing import Protocol
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from lessonspace_provider.api.arguments import shown
 from lessonspace_provider.exceptions import LessonspaceInputError
 from lessonspace_provider.rate_limit.gate import RateLimitSettings
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Connection
 
 DEFAULT_BASE_URL = "https://api.thelessonspace.com/v2"
 DEFAULT_CONNECT_TIMEOUT = 10.0
@@ -36,21 +39,6 @@ _KEY = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 #: One that was spelled in another way, or pasted into a field that is not for it.
 _ANY_KEY = re.compile(r"(?<!\w)[0-9a-f]{8}(-?[0-9a-f]{4}){3}-?[0-9a-f]{12}(?!\w)")
-
-
-class AirflowConnection(Protocol):
-    """The part of Airflow's Connection that is read here."""
-
-    conn_id: str
-    host: str | None
-    port: int | None
-    schema: str | None
-    login: str | None
-    password: str | None
-
-    @property
-    def extra_dejson(self) -> dict[str, object]:
-        """The extra fields."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +67,7 @@ class ConnectionSettings:
     warnings: tuple[str, ...] = ()
 
     @classmethod
-    def from_connection(cls, connection: AirflowConnection) -> ConnectionSettings:
+    def from_connection(cls, connection: Connection) -> ConnectionSettings:
         """
         Read an Airflow connection.
 
@@ -107,7 +95,7 @@ def is_organisation_id(text: str) -> bool:
     return 0 < len(text) <= LONGEST_ORGANISATION_ID and text.isascii() and all(c.isalnum() or c in "-_" for c in text)
 
 
-def _extra_fields(connection: AirflowConnection) -> dict[str, object]:
+def _extra_fields(connection: Connection) -> dict[str, object]:
     """Take the extra, which Airflow gives as whatever JSON it holds."""
     extra: object = connection.extra_dejson
     if not isinstance(extra, dict):
@@ -219,7 +207,7 @@ def _hidden_if_key(value: object) -> str:
     return "<an API key>" if _ANY_KEY.search(shown(value).lower()) else shown(value)
 
 
-def _base_url(connection: AirflowConnection) -> str:
+def _base_url(connection: Connection) -> str:
     host = (connection.host or "").strip() or DEFAULT_BASE_URL
     host = (host if "://" in host else f"https://{host}").rstrip("/")
     path = _path_of_base_url(host)
@@ -232,7 +220,7 @@ def _base_url(connection: AirflowConnection) -> str:
     return host if path else f"{host}/v2"
 
 
-def _warnings(connection: AirflowConnection, base_url: str) -> Iterator[str]:
+def _warnings(connection: Connection, base_url: str) -> Iterator[str]:
     """Warn of port and schema where they contradict the host, which alone is the base URL."""
     parts, schema = urlsplit(base_url), str(connection.schema or "").strip().strip("/").lower()
     ignored = []
@@ -269,7 +257,7 @@ def _path_of_base_url(host: str) -> str | None:
     return parts.path if good else None
 
 
-def _api_key(connection: AirflowConnection) -> str:
+def _api_key(connection: Connection) -> str:
     key = (connection.password or "").strip()
     if not key:
         raise LessonspaceInputError(

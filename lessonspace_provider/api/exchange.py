@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection
@@ -106,23 +106,16 @@ def _shut_down(used: object) -> None:
             socket.socket.shutdown(used, socket.SHUT_RDWR)
 
 
-class Permits(Protocol):
-    """The part of a gate that is used here."""
-
-    def acquire(self) -> None:
-        """Wait until the next request may be sent."""
-
-
 @dataclass(frozen=True)
 class Exchange:
     """
     One request and its reply.
 
-    :param permits: where the request waits for its permit.
+    :param acquire: waits until the request may be sent.
     :param deadline: runs from the connection's beginning until the exchange ends, except while waiting for the permit.
     """
 
-    permits: Permits
+    acquire: Callable[[], None]
     deadline: Deadline
 
 
@@ -184,7 +177,7 @@ class _Connection(HTTPConnection):
         exchange = _exchange.get()
         if self.is_closed:
             self.connect()
-        exchange.permits.acquire()
+        exchange.acquire()
         if _has_ended(self.sock):
             self._connect_again()
         used = self.sock  # http.client drops its own reference where the server announces to close the connection

@@ -360,7 +360,6 @@ class Listing(Iterator[Item], Generic[Item]):
 
 
 def _id_in(key: Hashable) -> str:
-    """Take the id of an entry from its key."""
     return str(key[0] if isinstance(key, tuple) else key)
 
 

@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable
 from types import TracebackType
 
-from lessonspace_provider.api.exchange import Permits
 from lessonspace_provider.metrics import names, sending
+from lessonspace_provider.rate_limit.gate import Gate
 
 
 class MeasuredRequest:
@@ -21,7 +21,7 @@ class MeasuredRequest:
     :param clock: monotonic seconds.
     """
 
-    def __init__(self, gate: Permits, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, gate: Gate, clock: Callable[[], float] = time.monotonic) -> None:
         self._gate = gate
         self._clock = clock
         self._waited: float | None = None

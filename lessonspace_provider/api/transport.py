@@ -18,7 +18,7 @@ from urllib3.exceptions import HTTPError
 from lessonspace_provider import __version__
 from lessonspace_provider.api.connection import ConnectionSettings
 from lessonspace_provider.api.errors import Call, Reply, no_reply, no_whole_reply
-from lessonspace_provider.api.exchange import Deadline, Exchange, ExchangeAdapter, Permits, under_way
+from lessonspace_provider.api.exchange import Deadline, Exchange, ExchangeAdapter, under_way
 from lessonspace_provider.api.foreign_words import clean_host, holds_key
 from lessonspace_provider.api.log import Log
 from lessonspace_provider.api.paging import Query, Source
@@ -156,7 +156,7 @@ class Transport:
 
         def attempt() -> Answer:
             with MeasuredRequest(self._gate) as measured:
-                reply = self._send(prepared, call, measured, largest)
+                reply = self._send(prepared, call, measured.acquire, largest)
                 measured.status = reply.status
             self._keep_date(reply)
             try:
@@ -200,7 +200,7 @@ class Transport:
                 f"it.",
             )
         prepared = self._prepare(requests.Request("GET", url, auth=_no_authorisation), call)
-        return self._retried(lambda: read_file(self._send(prepared, call, OpenGate(), LARGEST_FILE), call))
+        return self._retried(lambda: read_file(self._send(prepared, call, OpenGate().acquire, LARGEST_FILE), call))
 
     def pages(self, path: str) -> Source:
         """
@@ -266,12 +266,12 @@ class Transport:
         with ErrorsReplaced(failure, requests.RequestException, ValueError):  # which hold the URL or the body
             return self._session.prepare_request(request)
 
-    def _send(self, prepared: requests.PreparedRequest, call: Call, permits: Permits, largest: int) -> Reply:
+    def _send(self, prepared: requests.PreparedRequest, call: Call, acquire: Callable[[], None], largest: int) -> Reply:
         environment = self._session.merge_environment_settings(prepared.url, {}, True, None, None)
         timeouts = (self._settings.connect_timeout, self._settings.read_timeout)
         seconds = READ_TIMEOUTS_PER_REPLY * self._settings.read_timeout
         deadline, failure = Deadline(seconds), None
-        with under_way(Exchange(permits, deadline)):
+        with under_way(Exchange(acquire, deadline)):
             try:
                 with self._session.send(prepared, timeout=timeouts, allow_redirects=False, **environment) as response:
                     reply = read_reply(response, call, largest, deadline)

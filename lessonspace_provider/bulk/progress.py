@@ -96,7 +96,6 @@ def not_done(what: str, records: Sequence[Record], path: str | None, stopped_bec
 
 
 def _outcome_line(record: Record) -> str:
-    """Describe in a line of the log what became of an item."""
     # They may have come from an account's file, which others may have written since.
     reason = f": {clean_message(record['reason'])}" if record["reason"] else ""
     return f"{clean_words(record['item'])} ({clean_words(record['place'])}){reason}"

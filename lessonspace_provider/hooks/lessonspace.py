@@ -387,7 +387,6 @@ class LessonspaceHook(BaseHook):
         return cast("Launch", {**answer.fields, "created": answer.status == 201})
 
     def _session_path(self, session_id: str) -> str:
-        """Give the path of a session whose uuid was checked."""
         return f"/organisations/{self.organisation_id}/sessions/{session_id}/"
 
     def _organisation_list(self, kind: Kind, query: Query) -> Listing[Any]:

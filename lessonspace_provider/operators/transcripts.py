@@ -123,7 +123,6 @@ class LessonspaceGetTranscriptOperator(LessonspaceOperator):
         return super().resume_execution(next_method, next_kwargs, context)
 
     def _id(self) -> str:
-        """Give the session's uuid."""
         if self.session is None:
             return as_uuid("session_id", self.session_id)
         if self.session_id is not None and self.session_id != self._id_in_session():
