@@ -35,8 +35,9 @@ from lessonspace_provider.operators.transcripts import LessonspaceGetTranscriptO
 from lessonspace_provider.operators.users import LessonspaceListUsersOperator, LessonspaceRemoveUserOperator
 from lessonspace_provider.sensors.sessions import LessonspaceSessionEndSensor
 from lessonspace_provider.sensors.transcripts import LessonspaceTranscriptSensor
+from lessonspace_provider.triggers import sessions as session_triggers
 from lessonspace_provider.triggers import shared_poll as shared
-from lessonspace_provider.triggers.sessions import LessonspaceSessionEndTrigger
+from lessonspace_provider.triggers.sessions import LessonspaceSessionEndedEventTrigger, LessonspaceSessionEndTrigger
 from lessonspace_provider.triggers.transcripts import LessonspaceTranscriptTrigger
 from tests.unit.hooks.known import (
     API,
@@ -277,6 +278,25 @@ def test_no_task_repeats_hostile_words(connect, serve, caplog, capfd, tmp_path, 
     assert leaks_of(caplog.text + "".join(capfd.readouterr())) == []
 
 
+class WatchedOnceError(Exception):
+    """The second poll of a watch has come, and the first one found nothing."""
+
+
+class CursorStore:
+    """An asset's store, with a cursor from before the session's end; it ends the watch with the second poll."""
+
+    def __init__(self):
+        self.writes = 0
+
+    async def aget(self, key):
+        return {"reported_from": START.isoformat(), "reported": {}}
+
+    async def aset(self, key, value):
+        self.writes += 1
+        if self.writes > 1:
+            raise WatchedOnceError
+
+
 @pytest.mark.parametrize("words", HOSTILE.values(), ids=list(HOSTILE))
 def test_no_trigger_repeats_hostile_words(connect, serve, caplog, capfd, monkeypatch, words):
     connect(rate_limit_max_wait=0.5)
@@ -293,8 +313,9 @@ def test_no_trigger_repeats_hostile_words(connect, serve, caplog, capfd, monkeyp
     monkeypatch.setattr("lessonspace_provider.hooks.lessonspace.get_async_connection", get_connection)
     monkeypatch.setattr(shared, "FAILURES_ALLOWED", 1)
     monkeypatch.setattr(shared, "OUTAGE_ALLOWED", 0.0)
+    monkeypatch.setattr(session_triggers, "PASSING_ERRORS", ())  # or a watch would outlast them
     caplog.set_level(logging.INFO)
-    found = {}
+    found, reported = {}, []
 
     async def first_event(trigger):
         async for event in trigger.run():
@@ -320,7 +341,14 @@ def test_no_trigger_repeats_hostile_words(connect, serve, caplog, capfd, monkeyp
             leaks = leaks_of(str(event["message"])) + (["the key"] if holds_key(repr(event), KEY) else [])
             if leaks:
                 found[f"{type(trigger).__name__} {name}"] = leaks
+        watch = LessonspaceSessionEndedEventTrigger()
+        watch.asset_state_store = CursorStore()
+        said, payload = outcome_of(lambda watch=watch: asyncio.run(event_of(watch)))
+        reported += [session["session_id"] for session in (payload or {}).get("sessions", [])]
+        if leaks := leaks_of(said) + leaks_of(repr(payload)):
+            found[f"{type(watch).__name__} {name}"] = leaks
     assert found == {}
+    assert SESSION in reported, "the watch has seen sessions"
     assert leaks_of(caplog.text + "".join(capfd.readouterr())) == []
 
 

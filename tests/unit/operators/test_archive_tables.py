@@ -8,6 +8,8 @@ from types import SimpleNamespace
 
 import pytest
 from airflow.sdk import Asset, AssetAlias
+from airflow.sdk.execution_time import task_runner
+from airflow.sdk.execution_time.context import OutletEventAccessor, OutletEventAccessors
 
 from lessonspace_provider.exceptions import LessonspaceError, LessonspaceInputError
 from lessonspace_provider.operators.archive import LessonspaceBuildTablesOperator
@@ -159,6 +161,15 @@ def test_older_airflow_and_aliases_get_the_days_in_extra_only():
     report_days(context, [Asset("a"), AssetAlias("b")], {"days": [ENDED]}, [ENDED])
     assert older.extra == alias.extra == {"days": [ENDED]}
     assert alias.partition_keys == set()
+
+
+@pytest.mark.skipif(not hasattr(OutletEventAccessor, "add_partitions"), reason="this Airflow has no partitions")
+def test_airflow_sends_an_event_of_each_day_and_one_of_the_asset_as_a_whole():
+    asset, accessors = Asset("archive"), OutletEventAccessors()
+    report_days({"outlet_events": accessors}, [asset], {"days": [ENDED]}, [ENDED])
+    sent = list(task_runner._serialize_outlet_events(accessors))
+    assert {event["partition_key"] for event in sent} == {ENDED, None}
+    assert [event["extra"] for event in sent] == [{"days": [ENDED]}] * 2
 
 
 def said(user_id, start, end):
