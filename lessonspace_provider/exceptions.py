@@ -150,12 +150,7 @@ class LessonspaceJobError(LessonspaceError):
 
 
 #: What a later call may not meet any more: an outage, not a mistake. A certificate may be renewed.
-PASSING_ERRORS = (
-    LessonspaceConnectionError,
-    LessonspaceTlsError,
-    LessonspaceRateLimitedError,
-    LessonspaceServerError,
-)
+PASSING_ERRORS = (LessonspaceConnectionError, LessonspaceRateLimitedError, LessonspaceServerError)
 
 
 class LessonspaceLinkExpiredError(LessonspaceError):

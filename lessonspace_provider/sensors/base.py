@@ -22,6 +22,7 @@ from airflow.providers.common.compat.sdk import (
     conf,
 )
 
+from lessonspace_provider import exceptions
 from lessonspace_provider.api.arguments import as_flag, as_margin
 from lessonspace_provider.api.foreign_words import clean_message, clean_words
 from lessonspace_provider.exceptions import PASSING_ERRORS, LessonspaceError, LessonspaceInputError
@@ -56,6 +57,12 @@ class Check:
 
     message: str
     result: object | None = None
+
+
+def _is_outage(reason: object) -> bool:
+    """Whether an error, whose kind an event names, may be over at the next try."""
+    kind = vars(exceptions).get(reason) if isinstance(reason, str) else None
+    return isinstance(kind, type) and issubclass(kind, PASSING_ERRORS)
 
 
 class LessonspaceSensor(HookOnWorker, BaseSensorOperator):
@@ -159,8 +166,8 @@ class LessonspaceSensor(HookOnWorker, BaseSensorOperator):
         if event.get("status") == "error":
             reason = event.get("reason")
             message = f"{clean_message(event.get('message'))} ({clean_words(reason)} in the triggerer)"
-            if reason in [kind.__name__ for kind in PASSING_ERRORS]:
-                raise LessonspaceError(message)  # an outage may be over at the next try
+            if _is_outage(reason):
+                raise LessonspaceError(message)
             raise LessonspaceWaitFailed(message)
         result = self.result_of(event)
         if result is None:

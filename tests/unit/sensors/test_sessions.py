@@ -18,8 +18,10 @@ from airflow.providers.common.compat.sdk import (
     TaskDeferred,
 )
 
+from lessonspace_provider import exceptions
 from lessonspace_provider.api.arguments import as_window
 from lessonspace_provider.exceptions import (
+    PASSING_ERRORS,
     LessonspaceAuthError,
     LessonspaceBadRequestError,
     LessonspaceConnectionError,
@@ -459,7 +461,10 @@ def test_the_session_of_the_event_is_the_result():
     assert sensor.execute_complete({}, event("ended", session=kept)) == kept
 
 
-@pytest.mark.parametrize("reason", ["LessonspaceServerError", "LessonspaceConnectionError", "LessonspaceTlsError"])
+PASSING = [kind for kind in vars(exceptions).values() if isinstance(kind, type) and issubclass(kind, PASSING_ERRORS)]
+
+
+@pytest.mark.parametrize("reason", [kind.__name__ for kind in PASSING])
 def test_an_outage_that_the_trigger_met_leaves_the_task_its_retries(reason):
     sensor = a_sensor(session_id=SESSION_ID)
     with pytest.raises(LessonspaceError, match="what happened") as ended:
@@ -471,6 +476,12 @@ def test_an_error_of_the_trigger_ends_the_wait_with_its_kind_and_message():
     sensor = a_sensor(session_id=SESSION_ID)
     with pytest.raises(LessonspaceWaitFailed, match=r"what happened.*LessonspaceAuthError"):
         sensor.execute_complete({}, event("error", reason="LessonspaceAuthError"))
+
+
+@pytest.mark.parametrize("reason", [None, 7, [], "PASSING_ERRORS", "__builtins__", "LessonspaceError"])
+def test_an_event_that_names_no_outage_ends_the_wait(reason):
+    with pytest.raises(LessonspaceWaitFailed, match="what happened"):
+        a_sensor(session_id=SESSION_ID).execute_complete({}, event("error", reason=reason))
 
 
 @pytest.mark.parametrize(
