@@ -83,7 +83,7 @@ def _writers(group: object) -> dict[str, Writer]:
 
 def _writer(hint: object) -> Writer:
     """Choose how a field of a type is checked and written; null is every field's own matter."""
-    kinds = [kind for kind in _alternatives(hint) if kind is not NoneType]
+    kinds = [kind for kind in alternatives(hint) if kind is not NoneType]
     if Literal[""] in kinds:
         return partial(_write_or_empty, _writer(next(kind for kind in kinds if kind != Literal[""])))
     if datetime in kinds:
@@ -100,7 +100,8 @@ def _writer(hint: object) -> Writer:
     return {bool: as_rendered_flag, str: _write_text}.get(cast("type", kind), write_object)
 
 
-def _alternatives(hint: object) -> tuple[object, ...]:
+def alternatives(hint: object) -> tuple[object, ...]:
+    """Give the kinds of values that a type hint allows."""
     return get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
 
 

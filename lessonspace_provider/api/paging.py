@@ -17,6 +17,7 @@ from lessonspace_provider.api.ids import named, session_key, space_key, user_key
 from lessonspace_provider.api.json_list import JsonList, line_of
 from lessonspace_provider.api.log import Log
 from lessonspace_provider.api.plain_json import MOST_VALUES, values_in
+from lessonspace_provider.api.replaced_errors import ErrorsReplaced
 from lessonspace_provider.api.shapes import odd_session_fields, odd_texts
 from lessonspace_provider.exceptions import LessonspaceNotFoundError, LessonspaceReplyTooLargeError
 
@@ -150,11 +151,8 @@ def read_whole_list(source: Source, query: Query, first: object) -> JsonList:
     if is_short or is_past_end or len(counts) > 1:
         count = " or ".join(map(str, sorted(counts))) or "nothing"
         raise unexpected(source.call, f"all entries of a list: {len(entries)} came, and count is {count}")
-    try:
+    with ErrorsReplaced(lambda _: unexpected(source.call, "a list of fewer and smaller entries"), ValueError):
         return JsonList(b"[" + b",".join(entries) + b"]")
-    except ValueError:
-        reason = unexpected(source.call, "a list of fewer and smaller entries")
-    raise reason
 
 
 def is_from_start(query: Query) -> bool:

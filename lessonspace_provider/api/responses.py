@@ -110,11 +110,8 @@ def _unpacked(response: requests.Response, call: Call) -> Iterator[bytes]:
     try:
         yield from unpack(_received(response))
     except zlib.error:
-        pass
-    else:
-        return
-    if _is_good(response):
-        raise _undecodable(response, call, "is marked as gzip and is not gzip")
+        if _is_good(response):
+            raise _undecodable(response, call, "is marked as gzip and is not gzip") from None
 
 
 def unpack(pieces: Iterable[bytes]) -> Iterator[bytes]:

@@ -6,11 +6,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from types import NoneType, UnionType
-from typing import Union, get_args, get_origin, get_type_hints, is_typeddict
+from types import NoneType
+from typing import get_type_hints, is_typeddict
 
 from lessonspace_provider import spreadsheets
 from lessonspace_provider.api.filters import refuse_unknown
+from lessonspace_provider.api.launch_fields import alternatives
 from lessonspace_provider.api.types import LaunchOptions
 from lessonspace_provider.bulk.items import Row
 from lessonspace_provider.exceptions import LessonspaceInputError
@@ -130,8 +131,7 @@ def launch_columns() -> Columns:
 def _fields(group: object, beginning: str) -> Iterator[tuple[str, object]]:
     """Give the fields of a TypedDict and of those within it, with their types."""
     for name, hint in get_type_hints(group).items():
-        kinds = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
-        kind = next(kind for kind in kinds if kind is not NoneType)
+        kind = next(kind for kind in alternatives(hint) if kind is not NoneType)
         if is_typeddict(kind):
             yield from _fields(kind, f"{beginning}{name}.")
         else:

@@ -33,12 +33,6 @@ _Place = Annotated[str | None, Query(alias="archive", max_length=2000)]
 _Night = Annotated[date | None, Query()]
 
 
-@once
-def application() -> FastAPI:
-    """Make the application of this process."""
-    return create_app()
-
-
 def create_app(
     archives: Callable[[], list[Archive]] = configured_archives, cache: HealthCache | None = None
 ) -> FastAPI:
@@ -92,6 +86,10 @@ def create_app(
         return Response(health.to_json(), media_type="application/json", headers=HEADERS)
 
     return app
+
+
+#: Makes the application of this process.
+application = once(create_app)
 
 
 def _html(text: str, status: int = 200) -> HTMLResponse:

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from lessonspace_provider.api.foreign_words import clean_words
-from lessonspace_provider.api.ids import is_slug, is_uuid
+from lessonspace_provider.api.ids import is_slug, session_key
 from lessonspace_provider.exceptions import LessonspaceError
 from lessonspace_provider.sessions import SessionSummary, end_time, known_start, space_of, summary
 
@@ -49,7 +49,7 @@ def parse_session(session: Session, session_id: str | None = None) -> ParsedSess
     :param session_id: its uuid, if it was asked for by that.
     :raises LessonspaceError: it has no uuid, or its end can't be read; the message names it.
     """
-    session_id = session_id or _uuid(session.get("uuid"))
+    session_id = session_id or session_key(session)
     if session_id is None:
         raise LessonspaceError(f"A session has {_shown_id(session)!r} in place of a uuid: ask Lessonspace about it.")
     try:
@@ -73,7 +73,7 @@ def parse_sessions(sessions: Iterable[Session]) -> tuple[list[ParsedSession], di
         try:
             parsed.append(parse_session(session))
         except LessonspaceError as error:
-            problems[_uuid(session.get("uuid")) or _shown_id(session)] = str(error)
+            problems[session_key(session) or _shown_id(session)] = str(error)
     return parsed, problems
 
 
@@ -91,10 +91,6 @@ def _parsed(session_id: str, session: Session) -> ParsedSession:
 
 def _shown_id(session: Session) -> str:
     return clean_words(session.get("uuid"), longest=80)
-
-
-def _uuid(value: object) -> str | None:
-    return value.lower() if is_uuid(value) else None
 
 
 def _short_name(value: object) -> str | None:
