@@ -7,6 +7,7 @@ import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from airflow.providers.common.compat.sdk import AirflowSkipException, AirflowTaskTimeout
@@ -89,7 +90,7 @@ class LessonspaceGetTranscriptOperator(LessonspaceOperator):
     def execute(self, context: Context) -> list[Segment] | list[str] | None:
         """Fetch the transcript, and write it if there is a destination; or go and wait for it."""
         self._began = time.monotonic()
-        self.session_id = self._id()
+        session_id = self._uuid
         formats = transcripts.check_formats(self.formats)
         give_up_after = as_duration("give_up_after", self.give_up_after)
         as_flag("wait", self.wait)
@@ -97,7 +98,7 @@ class LessonspaceGetTranscriptOperator(LessonspaceOperator):
         if self.destination is not None:
             as_folder(self.destination)
         try:
-            segments = self.hook.open_transcript(self._id())
+            segments = self.hook.open_transcript(session_id)
         except LessonspaceTranscriptNotReady:
             self._without_transcript(give_up_after)
             return None
@@ -109,40 +110,38 @@ class LessonspaceGetTranscriptOperator(LessonspaceOperator):
         if event.get("status") == "timeout":
             raise self._timed_out(message)
         if event.get("status") == "ready":
-            return self._keep(self.hook.open_transcript(self._id()), transcripts.check_formats(self.formats))
+            return self._keep(self.hook.open_transcript(self._uuid), transcripts.check_formats(self.formats))
         if event.get("status") in ("not_eligible", "given_up"):
             self._go_without(message)
             return None
-        raise LessonspaceError(f"Waiting for the transcript of session {self.session_id} failed: {message}")
+        raise LessonspaceError(f"Waiting for the transcript of session {self._uuid} failed: {message}")
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> object:
         """Come back from the triggerer."""
-        self.session_id = self._id()
         if ended_without_report(next_method, next_kwargs):
             raise self._timed_out(NO_REPORT)
         return super().resume_execution(next_method, next_kwargs, context)
 
-    def _id(self) -> str:
+    @cached_property
+    def _uuid(self) -> str:
+        """The session's uuid."""
         if self.session is None:
             return as_uuid("session_id", self.session_id)
-        if self.session_id is not None and self.session_id != self._id_in_session():
+        if self.session_id is not None:
             raise refuse("session_id", self.session_id, "left out where session is given")
-        return as_uuid("session['session_id']", self._id_in_session())
-
-    def _id_in_session(self) -> object:
         if not isinstance(self.session, Mapping):
             raise refuse_hidden("session", self.session, "one session of a list: map over it with .expand(session=...)")
-        return self.session.get("session_id") or self.session.get("uuid")
+        return as_uuid("session['session_id']", self.session.get("session_id") or self.session.get("uuid"))
 
     def _known_session(self) -> Session | None:
         """Give what a file's path is made of; None where the caller's session does not have it."""
         end = read_time(self.session.get("end_time")) if self.session is not None else None
-        return None if end is None else {"uuid": self._id(), "end_time": write_time(end)}
+        return None if end is None else {"uuid": self._uuid, "end_time": write_time(end)}
 
     def _without_transcript(self, give_up_after: timedelta) -> None:
         """Ask the session why a transcript is 404; then wait for it, or act by ``on_missing``."""
         now = datetime.now(timezone.utc)
-        awaited = AwaitedTranscript(self._id(), give_up_after, began_at=now)
+        awaited = AwaitedTranscript(self._uuid, give_up_after, began_at=now)
         verdict = awaited.prospect(self.hook, now)
         message = asked_with(self.lessonspace_conn_id, verdict.message)
         if verdict.status != "pending":
@@ -167,7 +166,7 @@ class LessonspaceGetTranscriptOperator(LessonspaceOperator):
     def _timed_out(self, found: str) -> AirflowTaskTimeout:
         message = (
             f"Timed out after {self.execution_timeout} (execution_timeout). It waited for the transcript of session "
-            f"{self.session_id}. {found}"
+            f"{self._uuid}. {found}"
         )
         return AirflowTaskTimeout(asked_with(self.lessonspace_conn_id, message))
 
@@ -179,11 +178,11 @@ class LessonspaceGetTranscriptOperator(LessonspaceOperator):
         self.log.warning("%s", message)
 
     def _keep(self, segments: Collection[Segment], formats: Sequence[str]) -> list[Segment] | list[str]:
-        written = f"{len(segments)} segment(s) of session {self.session_id}"
+        written = f"{len(segments)} segment(s) of session {self._uuid}"
         if self.destination is None:
             self.log.info("Returned %s as the task's result.", written)
-            return in_memory(self._id(), segments)
-        path = transcript_path(self._known_session() or self.hook.get_session(self._id()))
+            return in_memory(self._uuid, segments)
+        path = transcript_path(self._known_session() or self.hook.get_session(self._uuid))
         files = [as_folder(self.destination) / f"{path}.{format_name}" for format_name in formats]
         for file, format_name in zip(files, formats):
             write_pieces(file, transcripts.pieces_of(segments, format_name))

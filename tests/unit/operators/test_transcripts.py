@@ -119,6 +119,13 @@ def test_a_session_of_a_list_needs_no_second_call_for_its_path(tmp_path, shape):
     assert operator.execute({}) == by_id
 
 
+def test_a_session_of_a_list_may_have_its_uuid_in_capitals(tmp_path):
+    session = a_session(0xABC) | {"uuid": "00000000-0000-4000-8000-000000000abc"}
+    given = {**summary(session), "session_id": session["uuid"].upper()}
+    paths = of_a_list(session, session=given, destination=f"file://{tmp_path}").execute({})
+    assert paths[0].endswith(f"/{session['uuid']}.json")
+
+
 def test_a_session_without_its_end_is_read(tmp_path):
     session = a_session(1)
     operator = of_a_list(session, session={"session_id": session["uuid"]}, destination=f"file://{tmp_path}")
