@@ -37,7 +37,7 @@ from lessonspace_provider.api.responses import (
 from lessonspace_provider.api.retries import http_date, retry_policy
 from lessonspace_provider.api.times import read_time
 from lessonspace_provider.exceptions import (
-    LessonspaceError,
+    LessonspaceConnectionError,
     LessonspaceInputError,
     LessonspaceRateLimitedError,
     LessonspaceServerError,
@@ -270,19 +270,19 @@ class Transport:
         environment = self._session.merge_environment_settings(prepared.url, {}, True, None, None)
         timeouts = (self._settings.connect_timeout, self._settings.read_timeout)
         seconds = READ_TIMEOUTS_PER_REPLY * self._settings.read_timeout
-        deadline, failure = Deadline(seconds), None
-        with under_way(Exchange(acquire, deadline)):
-            try:
-                with self._session.send(prepared, timeout=timeouts, allow_redirects=False, **environment) as response:
-                    reply = read_reply(response, call, largest, deadline)
-            except LessonspaceError:
-                raise
-            except (OSError, ValueError, HTTPError) as error:  # all of requests' own are OSErrors
-                failure = no_reply(error, call)
+        deadline = Deadline(seconds)
+
+        def failure(error: Exception) -> LessonspaceConnectionError:
+            return no_whole_reply(call, seconds) if deadline.has_passed else no_reply(error, call)
+
+        with (
+            ErrorsReplaced(failure, OSError, ValueError, HTTPError),  # all of requests' own are OSErrors
+            under_way(Exchange(acquire, deadline)),
+            self._session.send(prepared, timeout=timeouts, allow_redirects=False, **environment) as response,
+        ):
+            reply = read_reply(response, call, largest, deadline)
         if deadline.has_passed:
-            failure = no_whole_reply(call, seconds)
-        if failure:
-            raise failure
+            raise no_whole_reply(call, seconds)
         return reply
 
     def _retried(self, attempt: Callable[[], Result]) -> Result:
