@@ -52,23 +52,19 @@ LAUNCH_PARAMETERS = (
 @dataclass(frozen=True, repr=False)
 class LaunchRequest:
     """
-    A launch that was checked: the arguments of ``LessonspaceHook.launch_space``.
+    A launch that was checked: the arguments of ``LessonspaceHook.send_launch``, and more.
 
     It has no repr of its fields, since they may hold a token and personal data.
 
     :param launch_id: the caller's id of the space.
-    :param options: the fields of the body, None left out.
-    :param extra_options: further fields of the body.
-    :param client_ip: address for ``X-Forwarded-For``.
     :param body: what is sent.
+    :param client_ip: address for ``X-Forwarded-For``.
     :param warnings: sentences about what is allowed, and more likely a mistake.
     """
 
     launch_id: str
-    options: LaunchOptions
-    extra_options: Mapping[str, object] | None
-    client_ip: str | None
     body: Mapping[str, object]
+    client_ip: str | None
     warnings: tuple[str, ...]
 
 
@@ -100,14 +96,11 @@ def launch_request(parameters: Mapping[str, object]) -> LaunchRequest:
         options["timeouts"] = _link_window(launch_id, given)
     if "user" in given:
         options["user"] = _given_of_user(launch_id, given["user"])
-    extra_options = cast("Mapping[str, object] | None", given.get("extra_options"))
-    body = launch_body(launch_id, options, extra_options)
+    body = launch_body(launch_id, options, cast("Mapping[str, object] | None", given.get("extra_options")))
     return LaunchRequest(
         launch_id=launch_id,
-        options=cast("LaunchOptions", options),
-        extra_options=extra_options,
-        client_ip=as_ip_address("client_ip", given["client_ip"]) if "client_ip" in given else None,
         body=body,
+        client_ip=as_ip_address("client_ip", given["client_ip"]) if "client_ip" in given else None,
         warnings=tuple(_doubts(body)),
     )
 

@@ -212,7 +212,7 @@ class LaunchJob:
         :return: what its delivery gets.
         """
         request = request_of(item.task)
-        launch = self._hook.send_launch(request.body, client_ip=request.client_ip)
+        launch = self._hook.send_launch(request.body, client_ip=request.client_ip, is_one_of_many=True)
         sentences = self._delivery.settings_to_warn_of(request, launch)
         with self._counting:
             self._refused_settings.update(sentences)

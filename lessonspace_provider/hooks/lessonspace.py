@@ -364,26 +364,26 @@ class LessonspaceHook(BaseHook):
             ``secret`` and ``client_url`` open the classroom to anyone who holds them: keep them out of XCom and logs.
         """
         body = launch_body(launch_id, cast("Mapping[str, object]", options), extra_options)
-        launch = self.send_launch(
-            body, client_ip=None if client_ip is None else arguments.as_ip_address("client_ip", client_ip)
-        )
-        for secret in (launch.get("secret"), launch.get("client_url")):
-            if isinstance(secret, str):
-                mask_secret(secret)
-        return launch
+        client_ip = None if client_ip is None else arguments.as_ip_address("client_ip", client_ip)
+        return self.send_launch(body, client_ip=client_ip)
 
-    def send_launch(self, body: Mapping[str, object], *, client_ip: str | None = None) -> Launch:
+    def send_launch(
+        self, body: Mapping[str, object], *, client_ip: str | None = None, is_one_of_many: bool = False
+    ) -> Launch:
         """
-        Send a launch that was checked, one of many: what it returns is not masked in logs.
-
-        Airflow rebuilds its one pattern of all masks for each, which takes minutes for thousands of links.
+        Send a launch that was checked.
 
         :param body: see ``launch_body``.
         :param client_ip: address for ``X-Forwarded-For``.
+        :param is_one_of_many: do not mask in logs what it returns: Airflow rebuilds its one pattern of all masks for
+            each, which takes minutes for thousands of links.
         :return: see ``launch_space``.
         """
         headers = {"X-Forwarded-For": client_ip} if client_ip is not None else {}
         answer = self._transport.call("POST", "/spaces/launch/", body=body, headers=headers)
+        for secret in () if is_one_of_many else (answer.fields.get("secret"), answer.fields.get("client_url")):
+            if isinstance(secret, str):
+                mask_secret(secret)
         return cast("Launch", {**answer.fields, "created": answer.status == 201})
 
     def _session_path(self, session_id: str) -> str:

@@ -177,12 +177,7 @@ class LessonspaceLaunchSpaceOperator(LessonspaceOperator):
         request = launch_request({**given, "auth_external": self._rendered_auth_external(context)})
         for warning in request.warnings:
             self.log.warning("Space %r: %s.", request.launch_id, warning)
-        launch = self.hook.launch_space(
-            request.launch_id,
-            client_ip=request.client_ip,
-            extra_options=request.extra_options,
-            **request.options,
-        )
+        launch = self.hook.send_launch(request.body, client_ip=request.client_ip)
         self.space_page = space_page(launch)
         room_id = clean_words(launch.get("room_id"), longest=100)
         self.log.info("Space %r is room %s, created: %s", self.launch_id, room_id, launch["created"])

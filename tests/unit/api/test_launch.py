@@ -10,6 +10,7 @@ from types import MappingProxyType
 import pytest
 
 from lessonspace_provider.api.launch import LAUNCH_PARAMETERS, launch_body, launch_request, refused_settings
+from lessonspace_provider.api.times import write_time
 from lessonspace_provider.api.types import LaunchOptions
 from lessonspace_provider.exceptions import LessonspaceInputError
 from lessonspace_provider.operators.spaces import LessonspaceLaunchSpaceOperator
@@ -177,17 +178,16 @@ def test_none_is_the_same_as_left_out():
         {**dict.fromkeys(LAUNCH_PARAMETERS), "launch_id": "maths", "user": {"name": "Ann", "id": None}}
     )
     assert request.body == {"id": "maths", "user": {"name": "Ann"}}
-    assert request.options == {"user": {"name": "Ann"}}
-    assert (request.extra_options, request.client_ip, request.warnings) == (None, None, ())
+    assert (request.client_ip, request.warnings) == (None, ())
 
 
 def test_a_lesson_becomes_the_window_of_the_link():
     request = launch_request(
         {"launch_id": "maths", "lesson_start": START.isoformat(), "lesson_end": END, "join_early": 60}
     )
-    assert request.options["timeouts"] == {
-        "not_before": START - timedelta(minutes=1),
-        "not_after": END + timedelta(minutes=15),
+    assert request.body["timeouts"] == {
+        "not_before": write_time(START - timedelta(minutes=1)),
+        "not_after": write_time(END + timedelta(minutes=15)),
     }
 
 

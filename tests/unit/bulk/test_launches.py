@@ -200,7 +200,7 @@ class Hook:
     def __init__(self, **settings):
         self.bodies, self.settings = [], settings
 
-    def send_launch(self, body, *, client_ip=None):
+    def send_launch(self, body, *, client_ip=None, is_one_of_many):
         self.bodies.append((body, client_ip))
         return {"client_url": LINK, "secret": "s3cret", "room_settings": self.settings, "created": True}
 

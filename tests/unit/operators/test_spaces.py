@@ -11,6 +11,7 @@ import pytest
 from airflow.sdk import task
 from airflow.sdk.bases.notifier import BaseNotifier
 
+from lessonspace_provider.api.times import write_time
 from lessonspace_provider.api.types import LaunchOptions
 from lessonspace_provider.exceptions import LessonspaceBadRequestError, LessonspaceError, LessonspaceInputError
 from lessonspace_provider.links import LessonspaceSpaceLink
@@ -40,8 +41,8 @@ class Hook:
     def __init__(self):
         self.launches = []
 
-    def launch_space(self, launch_id, **options):
-        self.launches.append((launch_id, options))
+    def send_launch(self, body, *, client_ip):
+        self.launches.append(body)
         return dict(LAUNCH)
 
 
@@ -52,8 +53,8 @@ def an_operator(**parameters):
 
 
 def sent(operator):
-    ((_, options),) = operator.hook.launches
-    return {name: value for name, value in options.items() if name not in ("client_ip", "extra_options")}
+    (body,) = operator.hook.launches
+    return {name: value for name, value in body.items() if name != "id"}
 
 
 def test_neither_the_secret_nor_the_link_is_in_the_result():
@@ -79,8 +80,8 @@ def test_a_lessons_times_become_the_links_window():
     )
     operator.execute({})
     assert sent(operator)["timeouts"] == {
-        "not_before": SOON - timedelta(minutes=10),
-        "not_after": SOON + timedelta(hours=1),
+        "not_before": write_time(SOON - timedelta(minutes=10)),
+        "not_after": write_time(SOON + timedelta(hours=1)),
     }
 
 
@@ -128,7 +129,7 @@ class HookThatFails:
     def __init__(self, error):
         self.error = error
 
-    def launch_space(self, launch_id, **options):
+    def send_launch(self, body, *, client_ip):
         raise self.error
 
 
@@ -330,7 +331,7 @@ def test_an_odd_answer_is_delivered_anyway(odd):
     delivered = []
     operator = an_operator(deliver=lambda launch, context: delivered.append(launch))
     answer = {**LAUNCH, **odd} if odd else {"client_url": LINK, "created": True}
-    operator.hook.launch_space = lambda launch_id, **options: answer
+    operator.hook.send_launch = lambda body, **_: answer
     operator.execute({})
     assert [launch["client_url"] for launch in delivered] == [answer["client_url"]]
 
@@ -338,7 +339,7 @@ def test_an_odd_answer_is_delivered_anyway(odd):
 def test_what_opens_a_room_is_not_in_the_settings_of_the_result():
     operator = an_operator()
     settings = {"record_av": True, "room": {"secret": "s3cret", "name": "Algebra"}}
-    operator.hook.launch_space = lambda launch_id, **options: {**LAUNCH, "room_settings": settings}
+    operator.hook.send_launch = lambda body, **_: {**LAUNCH, "room_settings": settings}
     assert operator.execute({})["room_settings"] == {"record_av": True, "room": {"name": "Algebra"}}
 
 
@@ -384,7 +385,7 @@ def test_it_can_be_mapped():
 
 def answering(operator, **settings):
     """Let the hook answer with these settings of the room."""
-    operator.hook.launch_space = lambda launch_id, **options: {**LAUNCH, "room_settings": settings}
+    operator.hook.send_launch = lambda body, **_: {**LAUNCH, "room_settings": settings}
     return operator
 
 
