@@ -42,6 +42,10 @@ class Row:
     values: Mapping[str, object]
     problem: str | None = None
 
+    def with_defaults(self, defaults: Mapping[str, object]) -> dict[str, object]:
+        """Give the fields, and the defaults of those that are None or not there."""
+        return {**defaults, **{name: value for name, value in self.values.items() if value is not None}}
+
 
 @dataclass(frozen=True, repr=False)
 class Item(Generic[Task]):

@@ -9,8 +9,7 @@ from dataclasses import replace
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from lessonspace_provider.api.arguments import RENDERED_NONE, refuse_hidden, shown
-from lessonspace_provider.api.filters import refuse_unknown
+from lessonspace_provider.api.arguments import RENDERED_NONE, shown
 from lessonspace_provider.api.launch import LAUNCH_PARAMETERS, LaunchRequest, launch_request
 from lessonspace_provider.api.shapes import text_or_none
 from lessonspace_provider.bulk.items import Item, Plan, Refusal, Row, label_of, reason_of, without_private
@@ -31,6 +30,9 @@ Parameters = Mapping[str, object]
 #: A field beside the launch parameters: whatever ``deliver`` needs and Lessonspace does not, as a parent's address.
 RECIPIENT = "recipient"
 
+#: What launches may have in common; Airflow would show the token of ``auth_external``.
+DEFAULTS = tuple(name for name in LAUNCH_PARAMETERS if name not in ("launch_id", "auth_external"))
+
 #: Warnings that are logged, each with the number of its launches.
 MOST_WARNINGS = 20
 
@@ -48,22 +50,6 @@ def request_of(parameters: Parameters) -> LaunchRequest:
     return launch_request({name: value for name, value in parameters.items() if name != RECIPIENT})
 
 
-def as_defaults(defaults: object) -> Parameters:
-    """
-    Check what all launches have in common; its values are checked with each launch.
-
-    :raises LessonspaceInputError: for anything but launch parameters by their names, and for ``auth_external``, whose
-        token Airflow would show.
-    """
-    if defaults is None:
-        return {}
-    if not isinstance(defaults, Mapping):
-        raise refuse_hidden("defaults", defaults, "a mapping of launch parameters")
-    known = [name for name in LAUNCH_PARAMETERS if name not in ("launch_id", "auth_external")]
-    refuse_unknown(defaults, known, "field of defaults")
-    return defaults
-
-
 def plan_launches(
     rows: Iterable[Row], key_of: Callable[..., str], *, defaults: Parameters, max_links_per_space: int
 ) -> Plan[Parameters]:
@@ -77,7 +63,7 @@ def plan_launches(
     """
     checks = _Checks(key_of)
     for row in rows:
-        checks.add(row, {**defaults, **{name: value for name, value in row.values.items() if value is not None}})
+        checks.add(row, row.with_defaults(defaults))
     links = Counter(item.label for item in checks.passed)
     crowded = [item for item in checks.passed if links[item.label] > max_links_per_space]
     return Plan(

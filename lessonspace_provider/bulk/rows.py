@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sized
+from collections.abc import Iterable, Mapping, Sequence, Sized
 from typing import TYPE_CHECKING
 
 from lessonspace_provider.api.arguments import refuse, refuse_hidden
+from lessonspace_provider.api.filters import refuse_unknown
 from lessonspace_provider.bulk.cells import Columns, breaks_off, csv_rows
 from lessonspace_provider.bulk.items import Row
 from lessonspace_provider.exceptions import LessonspaceInputError
@@ -70,6 +71,21 @@ def file_of(parameter: str, given: object) -> ObjectStoragePath | None:
     if not file.name.lower().endswith((".jsonl", ".csv")):
         raise refuse(parameter, str(file), allowed)
     return file
+
+
+def as_defaults(defaults: object, known: Sequence[str]) -> Mapping[str, object]:
+    """
+    Check what all rows have in common; its values are checked with each row.
+
+    :param known: the fields that it may have.
+    :raises LessonspaceInputError: for anything but a mapping of these; None is an empty one.
+    """
+    if defaults is None:
+        return {}
+    if not isinstance(defaults, Mapping):
+        raise refuse_hidden("defaults", defaults, "a mapping of parameters by their names")
+    refuse_unknown(defaults, known, "field of defaults")
+    return defaults
 
 
 def _row_of(place: str, entry: object) -> Row:

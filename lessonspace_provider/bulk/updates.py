@@ -46,20 +46,6 @@ class Update:
     current: Session
 
 
-def as_update_defaults(defaults: object) -> Mapping[str, object]:
-    """
-    Check what all updates have in common; its values are checked with each update.
-
-    :raises LessonspaceInputError: for anything but a mapping of the fields of an update.
-    """
-    if defaults is None:
-        return {}
-    if not isinstance(defaults, Mapping):
-        raise refuse_hidden("defaults", defaults, f"a mapping with {' or '.join(FIELDS)}")
-    refuse_unknown(defaults, FIELDS, "field of defaults")
-    return defaults
-
-
 def plan_updates(
     rows: Iterable[Row], key_of: Callable[..., str], *, defaults: Mapping[str, object]
 ) -> Plan[Update | None]:
@@ -73,7 +59,7 @@ def plan_updates(
     plan: Plan[Update | None] = Plan(items=[], refusals=[], warnings=[])
     places: dict[str, str] = {}
     for row in rows:
-        given = {**defaults, **{name: value for name, value in row.values.items() if value is not None}}
+        given = row.with_defaults(defaults)
         item = _update_item(row, given, key_of("refused", row.place))
         try:
             update = _checked_update(row, given)

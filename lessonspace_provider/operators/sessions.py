@@ -13,7 +13,8 @@ from lessonspace_provider.api.filters import SPACE_SESSION_FILTERS, refuse_unkno
 from lessonspace_provider.api.shapes import odd_session_fields
 from lessonspace_provider.api.types import Recording, Session
 from lessonspace_provider.bulk.cells import UPDATE_COLUMNS, Columns
-from lessonspace_provider.bulk.updates import as_update_defaults, plan_updates, send_changes, send_update
+from lessonspace_provider.bulk.rows import as_defaults
+from lessonspace_provider.bulk.updates import FIELDS, plan_updates, send_changes, send_update
 from lessonspace_provider.operators.base import LessonspaceListOperator, LessonspaceOperator
 from lessonspace_provider.operators.bulk import JobResult, LessonspaceBulkOperator
 from lessonspace_provider.output.delivery import check_deliver, deliver_link
@@ -219,7 +220,7 @@ class LessonspaceUpdateSessionsOperator(LessonspaceBulkOperator):
 
     def execute(self, context: Context) -> JobResult:
         """Check all updates, then send those that are not done and change something."""
-        plan = partial(plan_updates, defaults=as_update_defaults(self.defaults))
+        plan = partial(plan_updates, defaults=as_defaults(self.defaults, FIELDS))
         return self._run_job(plan, partial(send_update, self.hook))
 
 

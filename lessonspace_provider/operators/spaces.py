@@ -19,7 +19,8 @@ from lessonspace_provider.api.shapes import text_or_none
 from lessonspace_provider.api.times import read_time, write_time
 from lessonspace_provider.api.types import Space
 from lessonspace_provider.bulk.cells import Columns, launch_columns
-from lessonspace_provider.bulk.launches import LaunchJob, as_defaults, plan_launches
+from lessonspace_provider.bulk.launches import DEFAULTS, LaunchJob, plan_launches
+from lessonspace_provider.bulk.rows import as_defaults
 from lessonspace_provider.exceptions import LessonspaceError, begin_with
 from lessonspace_provider.links import LessonspaceSpaceLink
 from lessonspace_provider.operators.base import LessonspaceListOperator, LessonspaceOperator
@@ -290,7 +291,7 @@ class LessonspaceLaunchSpacesOperator(LessonspaceBulkOperator):
         batch_size = as_positive("deliver_batch_size", self.deliver_batch_size)
         if self.account is None:
             raise refuse("account", None, "a folder: without one, a retry would deliver every link again")
-        defaults = as_defaults(self.defaults)
+        defaults = as_defaults(self.defaults, DEFAULTS)
         most = as_positive("max_links_per_space", self.max_links_per_space)
         job = LaunchJob(self.hook, delivery, context, self.log)
         try:

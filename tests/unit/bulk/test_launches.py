@@ -6,7 +6,8 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from lessonspace_provider.bulk.items import Item, Row
-from lessonspace_provider.bulk.launches import MOST_SENTENCES, LaunchJob, as_defaults, plan_launches
+from lessonspace_provider.bulk.launches import DEFAULTS, MOST_SENTENCES, LaunchJob, plan_launches
+from lessonspace_provider.bulk.rows import as_defaults
 from lessonspace_provider.exceptions import (
     LessonspaceDeliveryError,
     LessonspaceInputError,
@@ -181,12 +182,12 @@ def test_a_warning_that_many_launches_share_is_given_once():
 )
 def test_bad_defaults_are_refused(defaults, message):
     with pytest.raises(LessonspaceInputError) as caught:
-        as_defaults(defaults)
+        as_defaults(defaults, DEFAULTS)
     assert message in str(caught.value)
 
 
 def test_no_defaults_are_none():
-    assert as_defaults(None) == {}
+    assert as_defaults(None, DEFAULTS) == {}
 
 
 # Sending and delivering

@@ -4,7 +4,8 @@ from __future__ import annotations
 import pytest
 
 from lessonspace_provider.bulk.items import Row
-from lessonspace_provider.bulk.updates import UNCHANGED, as_update_defaults, plan_updates, send_update
+from lessonspace_provider.bulk.rows import as_defaults
+from lessonspace_provider.bulk.updates import FIELDS, UNCHANGED, plan_updates, send_update
 from lessonspace_provider.exceptions import LessonspaceInputError, LessonspaceServerError
 
 SESSION, OTHER = "5b5f1a2c-3d4e-4f5a-8b9c-0d1e2f3a4b5c", "6c6f1a2c-3d4e-4f5a-8b9c-0d1e2f3a4b5c"
@@ -117,7 +118,7 @@ def test_another_wanted_value_is_another_item():
 
 
 def test_defaults_hold_where_an_update_gives_nothing():
-    defaults = as_update_defaults({"recording_access_policy": []})
+    defaults = as_defaults({"recording_access_policy": []}, FIELDS)
     planned = plan(
         {"session_id": SESSION}, {"session_id": OTHER, "recording_access_policy": ["admin"]}, defaults=defaults
     )
@@ -127,4 +128,4 @@ def test_defaults_hold_where_an_update_gives_nothing():
 @pytest.mark.parametrize("defaults", [["x"], {"session_id": SESSION}, {"policy": []}])
 def test_bad_defaults_are_refused(defaults):
     with pytest.raises(LessonspaceInputError, match="defaults"):
-        as_update_defaults(defaults)
+        as_defaults(defaults, FIELDS)
