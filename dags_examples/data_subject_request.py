@@ -81,6 +81,9 @@ FIGURES = """
 Mode: {{ params.mode }}. In future lessons too: {{ params.for_future }}.
 User ids to remove from Lessonspace: {{ params.user_ids | length if params.remove_user else 0 }}.
 {% if found.not_found %}Found nowhere: {{ found.not_found | join(', ') }}.{% endif %}
+{% for note in found.notes %}
+- {{ note }}
+{% endfor %}
 """
 
 

@@ -57,7 +57,7 @@ def erase(options: argparse.Namespace) -> int:
     result = result_of(receipt, destination, dry_run=True)
     fail_if_incomplete(receipt, None)
     if options.output == "json":
-        print_json({**result, "left": receipt.left, "notes": receipt.notes})
+        print_json({**result, "left": receipt.left})
     else:
         print_tables([Table("What an erasure would change", ("what", "number"), list(result["counts"].items()))])
         print_tables(

@@ -47,13 +47,14 @@ class ErasureResult(TypedDict):
 
     ``status`` is ``done``, or ``nothing_found``; ``counts`` has ``sessions_erased``, ``sessions_redacted``,
     ``files_rewritten``, ``files_deleted``, ``tables_rebuilt``, ``lines``, ``names`` and ``left``; ``not_found`` are the
-    places in the parameters of ids and names that were found nowhere, such as ``user_ids[0]``; ``receipt`` is its path,
-    None for a dry run.
+    places in the parameters of ids and names that were found nowhere, such as ``user_ids[0]``; ``notes`` are what was
+    decided, such as how many ids were found by a name; ``receipt`` is its path, None for a dry run.
     """
 
     status: ReceiptStatus
     counts: dict[str, int]
     not_found: list[str]
+    notes: list[str]
     receipt: str | None
 
 
@@ -289,6 +290,7 @@ def result_of(receipt: Receipt, destination: ObjectStoragePath, *, dry_run: bool
         status=receipt.status,
         counts=receipt.figures,
         not_found=[searched["given"] for searched in receipt.searched if not searched["sessions"]],
+        notes=receipt.notes,
         receipt=None if dry_run else str(ErasureStore(destination).receipt_path(receipt.name)),
     )
 

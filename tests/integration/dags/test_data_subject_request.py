@@ -129,6 +129,7 @@ def test_a_person_who_is_not_in_the_archive_is_reported_before_the_approval(run_
     asked = answer("Reject")
     run_dag(load_dag("data_subject_request"), user_ids=["999999"], names=[], reference="18")
     assert "Nothing was found in the archive" in asked[0]
+    assert "- no name of the user ids is known" in asked[0]
     assert "user_ids[0]" in asked[0]
 
 

@@ -51,7 +51,7 @@ def test_rows_of_an_erased_person_are_in_no_table(archiver, source, tmp_path, mo
 def test_the_result_has_counts_and_the_receipt(archiver, source, tmp_path):
     archived(archiver, source)
     result = erase(tmp_path, user_ids=[str(BEN), 99_999], reference="request 17")
-    assert (result["status"], result["not_found"]) == ("done", ["user_ids[1]"])
+    assert (result["status"], result["not_found"], result["notes"]) == ("done", ["user_ids[1]"], [])
     assert result["counts"]["sessions_redacted"] == 2
     receipt = json.loads((tmp_path / "erasures" / result["receipt"].rpartition("/")[2]).read_text())
     assert receipt["parameters"]["reference"] == "request 17"

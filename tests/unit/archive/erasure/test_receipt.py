@@ -15,6 +15,7 @@ from airflow.sdk import ObjectStoragePath
 
 from lessonspace_provider.archive.erasure.expiry import MOST_NAMED, Expirer
 from lessonspace_provider.archive.erasure.store import ErasureStore
+from lessonspace_provider.exceptions import LessonspaceError
 from lessonspace_provider.operators.archive import LessonspaceEraseOperator
 from tests.unit.archive.erased import (
     ANN,
@@ -145,3 +146,15 @@ def test_a_person_who_returns_is_archived_again_after_the_request_is_withdrawn(a
     assert {entry.rpartition("/")[2].partition(".")[0] for entry in traces_in(tree(tmp_path))} >= {good(9)}
     archived(archiver, source, SESSIONS)
     assert not [entry for entry in traces_in(tree(tmp_path)) if good(9) not in entry and "manifests/" not in entry]
+
+
+@pytest.mark.parametrize("act", [erase, expire])
+def test_an_erasure_beside_another_one_fails_and_changes_nothing(archiver, source, tmp_path, monkeypatch, act):
+    archived(archiver, source)
+    monkeypatch.setattr("lessonspace_provider.archive.erasure.store.LOCK_TIMEOUT", 0.1)
+    with ErasureStore(ObjectStoragePath(f"file://{tmp_path}")).locked():
+        before = tree(tmp_path)
+        with pytest.raises(LessonspaceError, match=r"Another erasure or expiry .* Nothing was changed"):
+            act(tmp_path)
+        assert tree(tmp_path) == before
+    assert act(tmp_path).status == "done"
