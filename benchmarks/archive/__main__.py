@@ -47,17 +47,16 @@ MEGABYTE = 1_000_000
 
 EXPLAINED = """\
 {sessions} sessions of a day: {ready} with a transcript, and {others} each whose transcript is pending, never comes, or
-cannot be because one person was alone. The sandbox accepts {rate} calls per second; each {fault_every}th call to the
-API and to the store is answered with 503, each {rarer_fault_every}th is reset. LocalExecutor with {tasks_at_once} tasks
-at once, PostgreSQL, everything on this one machine, whose CPU the tasks share with all servers. Both DAGs have
-retries=3, retry_delay=5 s, doubling. The ideal is {ideal:.1f} s: {fewest_calls} calls, which is the fewest, at the full
-rate.
+cannot exist because one person was alone. The sandbox accepts {rate} calls per second. Each {fault_every}th call to the
+API and to the store gets a 503, each {rarer_fault_every}th is reset. LocalExecutor with {tasks_at_once} tasks at once,
+PostgreSQL, everything on this one machine, whose CPU the tasks share with all servers. Both DAGs have retries=3,
+retry_delay=5 s, doubling. The ideal is {ideal:.1f} s: {fewest_calls} calls, which is the fewest, at the full rate.
 
-The http provider's DAG is a careful one: it pauses between two pages of the list, skips a 404 at once, checks that what
-it downloads is JSON, and a task that fails or is skipped does not stop the downloads of the others. It has a process
-per call, so that on a machine with few cores the CPU limits its rate, and the 429s it gets are fewer than on a larger
-machine. This provider's DAG writes JSON and text, the other one JSON. Lines of code are those that are not blank,
-comment or docstring."""
+The http provider's DAG is a careful one. It pauses between two pages of the list, skips a 404 at once, and checks that
+what it downloads is JSON. A task that fails or is skipped does not stop the downloads of the others. It has a process
+per call. On a machine with few cores the CPU therefore limits its rate, and it gets fewer 429 responses than on a
+larger machine. This provider's DAG writes JSON and text, the other one JSON. Lines of code are those that are not
+blank, comment or docstring."""
 
 EXPLAINED_MEMORY = """\
 Resident memory of a process that runs the archive operator on one window. The JSON files are those in the archive; what
@@ -135,7 +134,7 @@ def figures(outcome: Outcome, size: Size) -> dict[str, str]:
         "seconds from the first call to the last": f"{outcome.call_seconds:.1f}",
         "the same as a multiple of the ideal": f"{outcome.call_seconds / size.ideal_seconds:.2f}",
         "calls to the API": str(outcome.api_calls),
-        "answers of 429": str(outcome.refused),
+        "429 responses": str(outcome.refused),
         "calls that a fault spoiled": str(outcome.spoiled),
         "tasks": str(outcome.dag_run.tasks),
         "tasks tried again": str(outcome.dag_run.retries),
@@ -169,7 +168,7 @@ def judged(outcome: Outcome, size: Size, *, in_time: bool) -> list[Target]:
         Target(
             "no task failed, none was tried again", not outcome.dag_run.failed_tasks and not outcome.dag_run.retries
         ),
-        Target("no answer of 429", outcome.refused == 0),
+        Target("no 429 response", outcome.refused == 0),
         Target("no signed link in Airflow's database", outcome.stored_links == 0),
     ]
     if in_time:

@@ -82,7 +82,7 @@ class Night:
 
     @property
     def refused(self) -> int:
-        """Answers of 429."""
+        """Responses of status 429."""
         return refused(self.calls)
 
     @property
@@ -143,7 +143,7 @@ def figures(many: Night) -> str:
         ("what became of them", counted),
         ("calls to the API", f"{len(many.calls)}: one for each of {many.eligible} transcripts, and the pages"),
         ("downloads from the store", str(many.downloads)),
-        ("answers of 429", str(many.refused)),
+        ("429 responses", str(many.refused)),
         ("share of the rate", f"{many.share:.3f}"),
         ("memory of the idle process, at the peak, above idle", in_megabytes(many.idle, many.peak, many.above_idle)),
     ]
@@ -162,7 +162,7 @@ def judged(many: Night) -> list[Target]:
         Target("every session in the manifest", many.accounted == many.sessions),
         Target("every transcript archived", many.counts["archived"] == many.eligible),
         Target(f"at most {most_calls} calls", len(many.calls) <= most_calls),
-        Target("no answer of 429", many.refused == 0),
+        Target("no 429 response", many.refused == 0),
         Target(f"over {LEAST_SHARE:.0%} of the rate", many.share > LEAST_SHARE),
         Target(f"under {in_megabytes(MOST_BYTES)} above idle", many.above_idle < MOST_BYTES),
     ]

@@ -80,7 +80,7 @@ class Outcome:
     :param dag_run: as Airflow has it.
     :param call_seconds: from the first call to the last, the store's included.
     :param api_calls: calls that count against the limit.
-    :param refused: answers of 429.
+    :param refused: responses of status 429.
     :param spoiled: calls that a fault spoiled.
     :param lost: sessions whose transcript was ready, and is not in the archive as whole JSON.
     :param accounted: sessions without a transcript of which the archive says why.

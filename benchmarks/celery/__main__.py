@@ -301,11 +301,11 @@ def described(outcome: Outcome, size: Size) -> str:
     """Write the tables and what belongs to them."""
     engine = (
         f"CeleryExecutor, Redis as broker, PostgreSQL, two workers of {size.concurrency} tasks at once and a "
-        f"triggerer, with a state directory each, the gate's redis backend, the sandbox at {RATE} calls per second; "
-        f"everything on one machine, whose CPU Airflow shares with all servers, at a lower priority (nice 10): the "
-        f"API's server would not be late because a task is busy. One DAG's mapped tasks fetch transcripts; another's "
-        f"mapped sensors wait in the triggerer for sessions that end as soon as all sensors are deferred, one each "
-        f"{BETWEEN_ENDS:g} s."
+        f"triggerer, with a state directory each. The rate limit is kept in Redis; the sandbox accepts {RATE} calls "
+        f"per second. Everything is on one machine, whose CPU Airflow shares with all servers, at a lower priority "
+        f"(nice 10): the API's server would not be late because a task is busy. One DAG's mapped tasks fetch "
+        f"transcripts; another's mapped sensors wait in the triggerer for sessions that end as soon as all sensors are "
+        f"deferred, one each {BETWEEN_ENDS:g} s."
     )
     both = [[call for call in outcome.calls if call.caller == dag_id] for dag_id in DAG_IDS]
     callers = [*both, outcome.calls]
@@ -313,7 +313,7 @@ def described(outcome: Outcome, size: Size) -> str:
         ("mapped tasks", str(size.sessions), str(size.waits), str(size.sessions + size.waits)),
         ("tasks per state", *(written(states) for states in (*outcome.states.values(), all_states(outcome)))),
         ("API calls accepted", *(str(len(calls) - refused(calls)) for calls in callers)),
-        ("answers of 429", *(str(refused(calls)) for calls in callers)),
+        ("429 responses", *(str(refused(calls)) for calls in callers)),
         ("seconds from the first call to the last", *(f"{seconds(calls):.0f}" for calls in callers)),
         (f"share of the limit of {RATE} per second", *(f"{share_of(RATE, calls):.2f}" for calls in callers)),
         ("the same in the busiest minute", *(f"{share_of_busiest_minute(calls):.2f}" for calls in callers)),
@@ -357,7 +357,7 @@ def judged(outcome: Outcome, size: Size) -> list[Target]:
         Target("every transcript archived", outcome.transcripts == size.sessions),
         Target("both workers took part", all(outcome.per_worker)),
         Target("the sessions ended while transcripts were fetched", outcome.unfinished > 0),
-        Target("no answer of 429", refused(outcome.calls) == 0),
+        Target("no 429 response", refused(outcome.calls) == 0),
     ]
 
 

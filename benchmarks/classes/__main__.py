@@ -29,11 +29,11 @@ LEAST_SHARE = 0.9
 
 EXPLAINED = """\
 {lessons} lessons of {people} people, each a mapped task with one launch: first the teachers', which make the rooms,
-then the students'. The sandbox accepts {rates} calls in any second and answers 429 to more; the connection says the
-same. LocalExecutor with {tasks_at_once} tasks at once, PostgreSQL, everything on this one machine, whose CPU Airflow
-shares with all servers, at a lower priority (nice 10): the API's server would not be late because a task is busy. The
+then the students'. The sandbox accepts {rates} calls in any second and answers 429 to more; the connection has the same
+limit. LocalExecutor with {tasks_at_once} tasks at once, PostgreSQL, everything on this one machine. Airflow shares the
+CPU with all servers, at a lower priority (nice 10): the API's server would not be late because a task is busy. The
 share of the limit is that between the first call and the last, the pause between teachers and students included. Where
-the CPU is used up, the share tells how many tasks Airflow can start on this machine, and nothing of the limit."""
+the CPU is used up, the share shows how many tasks Airflow can start on this machine, and nothing of the limit."""
 
 
 #: Calls per second: what the API usually allows, and what a machine with two cores can start as many tasks as.
@@ -79,7 +79,7 @@ def figures(outcome: Outcome, rate: int, size: Size) -> dict[str, str]:
         "links delivered": f"{outcome.links} of {size.launches}",
         "rooms": f"{outcome.rooms} of {size.lessons}",
         "calls": str(len(outcome.calls)),
-        "answers of 429": str(refused(outcome.calls)),
+        "429 responses": str(refused(outcome.calls)),
         "seconds from the first call to the last": f"{outcome.call_seconds:.1f}",
         "share of the limit": f"{share_of(rate, outcome.calls):.2f}",
         "CPU time used of the machine's": f"{outcome.cpu_busy:.0%}",
@@ -99,12 +99,12 @@ def judged(outcomes: Mapping[int, Outcome], size: Size, *, used: bool) -> list[T
     """
     both = outcomes.values()
     targets = [
-        Target("everybody has a link of their own", all(outcome.links == size.launches for outcome in both)),
+        Target("every person has a link of their own", all(outcome.links == size.launches for outcome in both)),
         Target("a room for each lesson", all(outcome.rooms == size.lessons for outcome in both)),
         Target(
             "no task failed, none was tried again", not any(o.dag_run.failed_tasks or o.dag_run.retries for o in both)
         ),
-        Target("no answer of 429", not any(refused(outcome.calls) for outcome in both)),
+        Target("no 429 response", not any(refused(outcome.calls) for outcome in both)),
     ]
     if used:
         met = share_of(LOW, outcomes[LOW].calls) >= LEAST_SHARE

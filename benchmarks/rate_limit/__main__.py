@@ -70,7 +70,7 @@ class Size:
     :param waiters: on the event loop, one call each.
     :param lower_processes: that call where the limit is lower than configured.
     :param lower_calls: of each of those.
-    :param kills: of the file_lock's holder.
+    :param kills: of the lock's holder.
     """
 
     rate: int
@@ -287,7 +287,7 @@ def lower_limit(what: str, run: Run, rate: float, arrivals: Sequence[Arrival]) -
     few = refused(run.arrivals) <= MOST_REFUSED_AT_A_LOWER_LIMIT
     targets = [
         Target(f"{what}: over {LEAST_SHARE_OF_A_LOWER_LIMIT:.0%} of it", share > LEAST_SHARE_OF_A_LOWER_LIMIT),
-        Target(f"{what}: at most {MOST_REFUSED_AT_A_LOWER_LIMIT} answers of 429 in {calls} calls", few),
+        Target(f"{what}: at most {MOST_REFUSED_AT_A_LOWER_LIMIT} responses of status 429 in {calls} calls", few),
         Target(f"{what}: every call made in the end", run.complete),
     ]
     return [[what, str(calls), *row(run, rate, arrivals)]], targets
@@ -361,10 +361,10 @@ def two_machines(bench: Bench, redis_url: str) -> list[Caller]:
 
 
 def kills(bench: Bench) -> Scenario:
-    """Kill whoever stands in the file_lock."""
+    """Kill the process that holds the lock."""
     waited = seconds_until_next(bench.place().directory / "file_lock", bench.size.kills)
     figures = f"median {median(waited) * 1000:.1f} ms, most {max(waited) * 1000:.1f} ms until the next one has it"
-    what = f"the file_lock's holder killed {len(waited)} times: {figures}"
+    what = f"the lock's holder killed {len(waited)} times: {figures}"
     return [[what, *["-"] * 7]], [
         Target(f"{what}: under {LONGEST_AFTER_A_KILL * 1000:.0f} ms", max(waited) < LONGEST_AFTER_A_KILL)
     ]
@@ -379,7 +379,7 @@ def steady_targets(what: str, run: Run, rate: float) -> list[Target]:
     """Judge a run of the gate under an honest, steady limit."""
     first_calls = all_served_after(run.arrivals, run.processes)
     return [
-        Target(f"{what}: at most {MOST_REFUSED} answer of 429", refused(run.arrivals) <= MOST_REFUSED),
+        Target(f"{what}: at most {MOST_REFUSED} response of status 429", refused(run.arrivals) <= MOST_REFUSED),
         Target(f"{what}: over {LEAST_SHARE:.0%} of the rate", share_of(rate, run.arrivals) > LEAST_SHARE),
         Target(f"{what}: Jain's fairness over {LEAST_JAIN}", jain(run.served) > LEAST_JAIN),
         Target(f"{what}: every process served within {LATEST_FIRST_CALL:g} s", first_calls <= LATEST_FIRST_CALL),

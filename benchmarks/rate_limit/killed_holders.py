@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How long others wait when the process that stands in the file_lock is killed."""
+"""How long others wait when the process that holds the lock is killed."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ LONGEST = 60.0
 
 def seconds_until_next(path: Path, kills: int) -> list[float]:
     """
-    Let processes queue in a file_lock, and kill the one that stands in it, again and again.
+    Let processes queue for a lock, and kill the one that holds it, again and again.
 
-    :param path: of the file_lock.
+    :param path: of the lock's file.
     :param kills: how many.
-    :return: seconds from each SIGKILL until the next process stood in the file_lock.
+    :return: seconds from each SIGKILL until the next process held the lock.
     """
     processes = {}
     try:
@@ -31,7 +31,7 @@ def seconds_until_next(path: Path, kills: int) -> list[float]:
             processes[passed] = process
         for passed in processes:
             if not passed.poll(LONGEST):
-                raise RuntimeError("a process did not reach the file_lock")
+                raise RuntimeError("a process did not reach the lock")
             passed.recv()
         holder, _ = _next_holder(list(processes))
         waited = []
@@ -51,7 +51,7 @@ def seconds_until_next(path: Path, kills: int) -> list[float]:
 def _next_holder(waiting: list[Connection]) -> tuple[Connection, float]:
     ready = wait(waiting, LONGEST)
     if not ready:
-        raise RuntimeError("nobody passed the file_lock after its holder was killed")
+        raise RuntimeError("no process got the lock after its holder was killed")
     holder = next(connection for connection in ready if isinstance(connection, Connection))
     return holder, holder.recv()
 

@@ -41,30 +41,30 @@ MOST_CALLS_OF_ONE = 2.0
 
 EXPLAINED = """\
 {sessions} sessions run at first and end during {ends:.0f} s: {burst} of them within {burst_seconds:g} s, the others at
-random moments. Every run has the same ends, and a server of its own, which accepts {rate} calls in any second, answers
-others with 429, and lists {page} sessions a page. Every trigger looks each {interval:.0f} s. All triggers of a run wait
-in one event loop, in a process of its own that has loaded what a triggerer has, made from what Airflow stores of them.
-They begin one after another during an interval, before the first end. Fewer waiters wait for some of the sessions, that
-of the last end among them; these runs are made at the same time, the others one by one. Not part of it: the first look
-that sensors make on the worker.
+random moments. Every run has the same ends, and a server of its own. The server accepts {rate} calls in any second,
+answers 429 to more, and lists {page} sessions a page. Every trigger checks each {interval:.0f} s. All triggers of a run
+wait in one event loop, in a process of its own that has loaded what a triggerer has. They are made from what Airflow
+stores of them, and start one after another during an interval, before the first end. Fewer waiters wait for some of the
+sessions, the one that ends last included. Their runs are made at the same time, the others one by one. The first check,
+which sensors make on the worker, is not measured.
 
-Calls a minute: to the API, from the begin to the last end. 429: in all. CPU and lag: of the waiters' process, what
-measures them included; lag is the longest time that its event loop was late, in the first {loading:.0f} s, when the
-code of the first trigger is loaded, and later. Delay: from a session's end to its event. Too early: events of sessions
-that were running. Lost: waiters that failed, or had no event {patience:g} intervals after the last end.
+Calls a minute: to the API, from the start to the last end. 429: in all. CPU and lag: of the waiters' process, the
+measurement included. Lag is the longest time that the event loop was late: in the first {loading:.0f} s, when the code
+of the first trigger is loaded, and later. Delay: from a session's end to its event. Too early: events of sessions that
+were running. Lost: waiters that failed, or had no event {patience:g} intervals after the last end.
 
-This provider's waiters share one poll, which lists again what ended in the {overlap:.0f} minutes before the newest end
-it knows, for sessions that the API might list late. That takes many pages where hundreds of sessions end within
-minutes, as they do here, and as many for one waiter as for all.
+This provider's waiters share one poll. The poll lists again what ended in the {overlap:.0f} minutes before the newest
+known end, for sessions that the API might list late. That takes many pages where hundreds of sessions end within
+minutes, as they do here. It takes as many for one waiter as for all.
 
-The http provider has no sensor that waits for a session's end in the triggerer: `HttpSensor` pokes on the worker as
-soon as it is given a `response_check`, deferrable or not, and its trigger takes any answer but 404 for the end. That
-trigger is shown on the session, and on the recording's link, which the sandbox answers with 404 while a session runs
-(the real API may not). `HttpEventTrigger` checks the answer with a function that the user writes; for a task to wait
+The http provider has no sensor that waits for a session's end in the triggerer. `HttpSensor` pokes on the worker as
+soon as it is given a `response_check`, deferrable or not, and its trigger takes any status but 404 for the end. That
+trigger is shown on the session, and on the recording's link, for which the sandbox returns 404 while a session runs
+(the real API may not). `HttpEventTrigger` checks the response with a function that the user writes. For a task to wait
 with it, the user has to write the sensor as well."""
 
 RESTARTED = """\
-The process of {waiters} of this provider's waiters is killed (SIGKILL) when the burst begins, and another one started
+The process of {waiters} of this provider's waiters is killed (SIGKILL) when the burst begins. Another process starts
 {seconds:.0f} s later, with the triggers that had not fired, as Airflow stores them, all at once."""
 
 
@@ -184,7 +184,7 @@ def restart_table(outcome: Outcome) -> str:
         ("events before the kill", str(outcome.told_before_kill)),
         ("sessions that ended while no process was there", str(len(outcome.ended_meanwhile))),
         ("delay s of those, most", f"{longest:.1f}"),
-        ("answers of 429", str(outcome.refused)),
+        ("429 responses", str(outcome.refused)),
         ("lost", str(outcome.lost)),
     ]
     return table(("what", "figure"), rows)
@@ -199,7 +199,7 @@ def judged(outcomes: Sequence[Outcome], size: Size) -> list[Target]:
     in_time = not many.lost and max(many.delays) <= PATIENCE * size.world.interval
     return [
         *(Target(f"waiters {number}: none too early, none lost", all_told(run)) for number, run in shared.items()),
-        Target(f"{of_many}: no answer of 429", not many.refused),
+        Target(f"{of_many}: no 429 response", not many.refused),
         Target(f"{of_many}: at most {MOST_CALLS_OF_ONE:g} times the calls of one", few_calls),
         Target(f"{of_many}: every event within {PATIENCE:g} intervals of the end", in_time),
         Target(f"{of_many}: lag under {LONGEST_LAG * 1000:.0f} ms once loaded", many.measured.loop_lag < LONGEST_LAG),
@@ -212,7 +212,7 @@ def judged_restart(outcome: Outcome) -> list[Target]:
         Target(
             "restart: sessions ended meanwhile, and none was lost", bool(outcome.ended_meanwhile) and all_told(outcome)
         ),
-        Target("restart: no answer of 429", not outcome.refused),
+        Target("restart: no 429 response", not outcome.refused),
     ]
 
 

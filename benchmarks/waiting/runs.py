@@ -86,7 +86,7 @@ class Outcome:
     :param ended: when each session that was waited for ended.
     :param told: what waiters told, by session.
     :param calls_a_minute: API calls, from the begin to the last end.
-    :param refused: answers of 429, in all.
+    :param refused: responses of status 429, in all.
     :param measured: by the process of the waiters; of two, by the later one.
     :param killed_at: when the process was killed; infinity for never.
     :param back_at: when its successor was started.

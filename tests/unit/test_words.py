@@ -15,6 +15,9 @@ ROOT = Path(__file__).parent.parent.parent
 DOCS = sorted((ROOT / "docs").rglob("*.md"))
 PAGES = [*DOCS, *(ROOT / f"{name}.md" for name in ("README", "CHANGELOG", "CONTRIBUTING", "SECURITY"))]
 
+#: What the page of figures includes.
+RESULTS = sorted((ROOT / "benchmarks").rglob("results*.md"))
+
 #: Modules whose docstrings, comments and messages are checked, and the tests whose names are.
 SOURCES = [
     path for folder in ("lessonspace_provider", "dags_examples") for path in sorted((ROOT / folder).rglob("*.py"))
@@ -66,7 +69,7 @@ def unused_words_in(text: str) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+@pytest.mark.parametrize("page", [*PAGES, *RESULTS], ids=lambda page: str(page.relative_to(ROOT)))
 def test_a_page_uses_the_words_of_the_field(page):
     assert unused_words_in(page.read_text()) == []
 
