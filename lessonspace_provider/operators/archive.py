@@ -68,14 +68,14 @@ class ArchiveResult(TypedDict):
     """
     What the archive operator returns, and the ``extra`` of the event of each of its outlet assets.
 
-    ``counts`` are the window's sessions per status, ``manifest`` is the path of their account (None for a dry run), and
-    ``updated_manifests`` are those of other windows in which a run has changed something, or would. ``earlier`` are
-    the sessions of those windows whose status has changed in this run, by what it is now: what came late is in
-    ``earlier["archived"]``, what is not waited for any longer in ``earlier["given_up"]``. ``days`` are those whose
-    tables were changed by this run or a try of it before, as ISO dates; ``talk_seconds`` is the talk time in the
-    window's sessions by role (``teacher``, ``student``, ``admin``, ``unknown``); both are empty without ``tables``.
-    ``connection`` is the connection's id, ``organisation`` its organisation's id at Lessonspace, ``destination`` the
-    archive's folder; ``window_start`` and ``window_end`` are ISO 8601 in UTC.
+    ``counts``: the window's sessions per status. ``manifest``: the path of the window's manifest, None for a dry run.
+    ``updated_manifests``: the manifests of earlier windows that this run changed, or would change in a dry run.
+    ``earlier``: the sessions of these manifests whose status this run changed, per new status. Late transcripts are in
+    ``earlier["archived"]``, transcripts that were given up in ``earlier["given_up"]``. ``days``: ISO dates of the days
+    whose tables changed in this run or in an earlier try of it. ``talk_seconds``: talk time in the window's sessions
+    per role (``teacher``, ``student``, ``admin``, ``unknown``). Without ``tables``, both are empty. ``connection``: the
+    connection's id. ``organisation``: the organisation's id at Lessonspace. ``destination``: the archive's folder.
+    ``window_start`` and ``window_end``: ISO 8601 in UTC.
     """
 
     counts: dict[TranscriptStatus, int]
@@ -93,47 +93,50 @@ class ArchiveResult(TypedDict):
 
 class LessonspaceArchiveTranscriptsOperator(LessonspaceOperator):
     """
-    Archive the transcripts of all sessions that ended in a window, and account for every one of them.
+    Archive the transcripts of all sessions that ended in a window, with a manifest that gives each a status.
 
     Transcripts are written to ``<destination>/YYYY/MM/DD/<session uuid>.<format>`` (day of the session's end, UTC),
-    the account to ``<destination>/manifests/<window>.json``. A transcript that is not there yet is pending and no
-    failure. Each run also checks what earlier windows have left open, however long ago, and files sessions whose end
-    became known late.
-    A retry downloads only what is missing. When a session fails, the others are archived anyway; the task then fails at
-    its end and names those that did. Each archive needs a destination of its own.
+    the manifest to ``<destination>/manifests/<window>.json``. A transcript that is not ready yet is pending, which is
+    not a failure. Each run also checks the open sessions of earlier windows, however old they are, and files sessions
+    whose end became known late.
+    If a session fails, the others are archived anyway; the task then fails at its end and lists the failed sessions. A
+    retry downloads only what is missing. Each archive needs a destination of its own.
 
     Guide: docs/how-to/archive.md#the-archive
 
     :param destination: a folder as ``ObjectStoragePath`` takes it, e.g. ``s3://aws_default@bucket/transcripts``.
     :param window_start: aware datetime or ISO 8601 text; sessions that ended at this moment belong to the window. None:
         the start of the run's data interval.
-    :param window_end: likewise, its end; sessions that ended at this moment belong to the next window.
-    :param formats: files per session: ``json``, ``jsonl``, ``txt``, ``vtt``, ``srt``, ``csv``. With ``json``
-        among them, what a killed run has left is completed without fetching it again; without, it is fetched again.
-    :param path_template: where a transcript is written, of ``{session_id}`` (required), ``{name}``,
-        ``{space_id}``, ``{space_name}``, ``{start}`` and ``{end}``.
-    :param redact_speakers: write roles or numbers in place of speakers' names.
+    :param window_end: likewise; sessions that ended at this moment belong to the next window. None: the end of the
+        run's data interval.
+    :param formats: files per session: ``json``, ``jsonl``, ``txt``, ``vtt``, ``srt``, ``csv``. With ``json`` among
+        them, the other files are rebuilt after a killed run, and the transcript is not downloaded again.
+    :param path_template: path of a transcript, made of ``{session_id}`` (required), ``{name}``, ``{space_id}``,
+        ``{space_name}``, ``{start}`` and ``{end}``.
+    :param redact_speakers: write roles and numbers, such as ``Student 2``, in place of speakers' names.
     :param redact_spoken_names: write ``[name]`` in the text where the name of a person of the session is spoken.
     :param extra_names: further names to redact in all sessions: a list, or the path of a ``.jsonl`` or ``.csv`` file
         with the field ``name``, such as a list of users with ``fields=["name"]``.
     :param diminutives: further forms of names, such as ``{"Elizabeth": ["Liz", "Beth"]}``.
-    :param redact: called with the text of each segment, one at a time; returns what is kept of it.
-    :param summaries: archive the sessions' summaries, too, as ``<path>.summary.txt``. They come with the list, and are
-        archived also where no transcript comes. A newer one replaces it while the list has the session.
+    :param redact: a function that is called with the text of each segment, and returns the text to write.
+    :param summaries: also archive the sessions' summaries, as ``<path>.summary.txt``. They come with the list of
+        sessions, and are archived also if no transcript comes. A changed summary replaces the archived one while the
+        session is listed.
     :param space_id: archive this space's sessions only; UUID, or slug (launch's ``room_id``).
     :param filters: further filters of ``LessonspaceHook.list_sessions``, such as ``tags`` or ``space``.
-    :param include_single_user: whether sessions of one person are accounted for too (they have no transcript).
-    :param give_up_after: how long after its end a session's transcript is waited for: timedelta, or 86400 s or more.
+    :param include_single_user: whether the manifest has sessions of one person, too. They have no transcript.
+    :param give_up_after: how long after a session's end its transcript is given up; timedelta, or seconds from 86400.
     :param tables: write tables as Parquet files below ``<destination>/tables``; needs pyarrow, and ``json`` or
         ``jsonl`` among the formats.
-    :param dry_run: log what would be done, in earlier windows too, and do nothing. Sessions with files to
-        fetch or to write count as pending.
-    :return: see ``ArchiveResult``. The same is the ``extra`` of the event of each outlet asset, which has a partition
-        for each of its days where Airflow has partitions. A dry run has such events, too, with None as the manifest.
-    :raises LessonspaceInputError: for a parameter that can't be used, before any request.
-    :raises LessonspaceDestinationError: when the destination's store refuses, before any transcript is asked for.
-    :raises LessonspaceError: at the end, when sessions failed, or an earlier window's manifest can't be brought up to
-        date.
+    :param dry_run: log what would be done, also for earlier windows, and write nothing. Sessions whose files would be
+        downloaded or written count as pending.
+    :return: see ``ArchiveResult``. The event of each outlet asset has the same as its ``extra``, and on Airflow 3.3 a
+        partition for each day in ``days``. A dry run has such events, too; their ``manifest`` is None.
+    :raises LessonspaceInputError: for a wrong parameter, before any request.
+    :raises LessonspaceDestinationError: if the destination can't be written or read, before any transcript is
+        requested.
+    :raises LessonspaceError: at the end, if sessions failed, or if a manifest of an earlier window can't be read or
+        written.
     """
 
     operator_extra_links = (LessonspaceArchiveHealthLink(),)

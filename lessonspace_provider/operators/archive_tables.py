@@ -25,8 +25,8 @@ class BuildTablesResult(TypedDict):
     """
     What the operator returns, and the ``extra`` of the event of each of its outlet assets.
 
-    ``days`` are those whose rows have changed (ISO dates), ``manifests`` and ``sessions`` how many the tables are made
-    from, ``destination`` the archive's folder.
+    ``days``: ISO dates of the days whose rows changed. ``manifests``, ``sessions``: how many of each the tables are
+    built from. ``destination``: the archive's folder.
     """
 
     days: list[str]
@@ -37,20 +37,20 @@ class BuildTablesResult(TypedDict):
 
 class LessonspaceBuildTablesOperator(BaseOperator):
     """
-    Build the tables of an archive that exists, from its manifests and its ``json`` or ``jsonl`` files.
+    Build the tables of an existing archive from its manifests and its ``json`` or ``jsonl`` files.
 
-    It needs no connection and makes no call to the API. The rows are those that the archive operator writes with
-    ``tables=True``. A file whose rows have not changed is not written again.
+    The operator needs no connection to Lessonspace and makes no call to the API. The rows are the same as those of the
+    archive operator with ``tables=True``. A file whose rows have not changed is not written again.
 
     Guide: docs/how-to/tables.md
 
-    :param destination: the archive's folder, as the archive operator has it.
-    :param window_start: aware datetime or ISO 8601 text: only manifests whose windows overlap the time from then on.
-        None: from the first manifest.
-    :param window_end: likewise, until then. None: until the last manifest.
+    :param destination: the archive's folder, as given to the archive operator.
+    :param window_start: aware datetime or ISO 8601 text; manifests whose windows end before it are left out. None:
+        begin with the first manifest.
+    :param window_end: likewise; manifests whose windows start after it are left out. None: end with the last manifest.
     :return: see ``BuildTablesResult``.
-    :raises LessonspaceInputError: for a parameter that can't be used, and when pyarrow is missing.
-    :raises LessonspaceError: when there is no manifest; at the end, when a manifest or a transcript could not be read.
+    :raises LessonspaceInputError: for a wrong parameter, and if pyarrow is missing.
+    :raises LessonspaceError: if there is no manifest; at the end, if a manifest or a transcript could not be read.
     """
 
     template_fields: Sequence[str] = ("destination", "window_start", "window_end")

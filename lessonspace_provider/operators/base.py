@@ -38,7 +38,7 @@ class LessonspaceOperator(HookOnWorker, BaseOperator):
 
 class LessonspaceListOperator(LessonspaceOperator, Generic[Entry]):
     """
-    Base of the operators that list something: they define what, and the short form of an entry.
+    Base of the operators that list sessions, spaces or users.
 
     :param filters: the API's own names.
     :param fields: see ``fields.as_fields``.

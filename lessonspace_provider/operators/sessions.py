@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Operators for sessions: list, get and update them, and hand on the link to a recording."""
+"""Operators for sessions: list, get and update them, and deliver the link to a recording."""
 
 from __future__ import annotations
 
@@ -37,19 +37,19 @@ class LessonspaceListSessionsOperator(LessonspaceListOperator[Session]):
 
     Guide: docs/how-to/lists.md#sessions
 
-    :param space_id: list this space's sessions; UUID, or slug (launch's ``room_id``). None: the organisation's.
+    :param space_id: list the sessions of this space; UUID, or slug (launch's ``room_id``). None: all sessions of the
+        organisation.
     :param filters: the API's own names, as for ``LessonspaceHook.list_sessions``; times as aware datetimes or ISO
         8601 text with an offset.
-    :param fields: None for ids, name, times and counts (no people, see ``SessionSummary``), a list of the API's
-        field names, or ``"all"`` for whole sessions, personal data included. What opens a recording or a space
-        (``playback_url``, ``playback_password``, ``space.url`` and the like) is left out in any case.
-    :param destination: a ``.jsonl`` file as ``ObjectStoragePath`` takes it, for an entry per line; whole, or not at
-        all. None: the list becomes the task's result, which must fit XCom.
-    :param chunk_size: return lists of so many entries, to map tasks over: Airflow maps over 1,024 at most
-        (``[core] max_map_length``). None: entries, not chunks.
-    :return: a list with an entry per session, or see ``WrittenList``.
-    :raises LessonspaceInputError: for a parameter that can't be used, before any request; and for a list that is too
-        large for XCom.
+    :param fields: None for ids, name, times and counts, without people (see ``SessionSummary``); a list of the API's
+        field names; or ``"all"`` for whole sessions with personal data. Fields that open a recording or a space
+        (``playback_url``, ``playback_password``, ``space.url`` and the like) are always left out.
+    :param destination: a ``.jsonl`` file as ``ObjectStoragePath`` takes it, with one entry per line, written
+        atomically. None: the list is the task's result, and must fit into XCom.
+    :param chunk_size: return a list of lists with this many entries each, to map tasks over. Airflow maps over 1,024
+        at most (``[core] max_map_length``). None: one list of entries.
+    :return: a list with one entry per session; with ``destination``, see ``WrittenList``.
+    :raises LessonspaceInputError: for a wrong parameter, before any request; and for a list that is too large for XCom.
     """
 
     template_fields: Sequence[str] = (*LessonspaceListOperator.template_fields, "space_id")
@@ -84,12 +84,12 @@ class LessonspaceGetSessionOperator(LessonspaceOperator):
     Guide: docs/how-to/lists.md#one-session
 
     :param session_id: its uuid.
-    :param fields: None for ids, name, times and counts (no people, see ``SessionSummary``), a list of the API's
-        field names, or ``"all"`` for the whole session, personal data included. What opens a recording or a space
-        (``playback_url``, ``playback_password``, ``space.url`` and the like) is left out in any case.
+    :param fields: None for ids, name, times and counts, without people (see ``SessionSummary``); a list of the API's
+        field names; or ``"all"`` for the whole session with personal data. Fields that open a recording or a space
+        (``playback_url``, ``playback_password``, ``space.url`` and the like) are always left out.
     :return: the session.
-    :raises LessonspaceInputError: for a parameter that can't be used, before any request.
-    :raises LessonspaceNotFoundError: no such session, or launched and not yet joined by anybody.
+    :raises LessonspaceInputError: for a wrong parameter, before any request.
+    :raises LessonspaceNotFoundError: if there is no such session. A launched session exists after a person has joined.
     """
 
     template_fields: Sequence[str] = ("lessonspace_conn_id", "session_id", "fields")
@@ -113,7 +113,7 @@ class LessonspaceGetSessionOperator(LessonspaceOperator):
 
 
 class SessionChange(TypedDict):
-    """What an update did: ``old`` and ``new`` hold name and recording_access_policy; equal if ``updated`` is False."""
+    """What an update did: name and recording_access_policy before (``old``) and after it (``new``)."""
 
     session_id: str
     updated: bool
@@ -125,20 +125,20 @@ class LessonspaceUpdateSessionOperator(LessonspaceOperator):
     """
     Rename a session, or change who may watch its recording, or both.
 
-    The session is read first, once: for the old values, and because the API requires the name even when only the policy
-    is to change. What another user renames between reading and sending gets its old name back.
+    The operator reads the session once before the update: for the old values, and because the API requires a name even
+    if only the policy changes. A session that another user renames at the same moment gets its old name back.
 
     Guide: docs/how-to/update-sessions.md#update-a-session
 
     :param session_id: its uuid.
-    :param name: the new name; None leaves it.
-    :param recording_access_policy: any of participant, admin, teacher, student, public; ``[]`` is the organisation's
-        policy; None leaves it.
+    :param name: the new name; None keeps the present one.
+    :param recording_access_policy: who may watch: any of participant, admin, teacher, student, public. ``[]`` restores
+        the organisation's policy; None keeps the present one.
     :param force: send the update even if it would change nothing.
     :return: old and new values, see ``SessionChange``.
-    :raises LessonspaceInputError: for a parameter that can't be used, before any request; or after the session was
-        read, when only the policy is given and it has no name.
-    :raises LessonspaceServerError: when the API took the update and answers with another policy.
+    :raises LessonspaceInputError: for a wrong parameter, before any request. Also if only the policy is given and the
+        session has no name, after the session was read.
+    :raises LessonspaceServerError: if the API accepts the update and returns a different policy.
     """
 
     template_fields: Sequence[str] = ("lessonspace_conn_id", "session_id", "name", "recording_access_policy")
@@ -178,24 +178,24 @@ class LessonspaceUpdateSessionsOperator(LessonspaceBulkOperator):
     """
     Rename many sessions, or change who may watch their recordings, in one task.
 
-    An update costs one call. Where only the policy is to change and the session's name is not known, a second one reads
-    it, since the API requires a name. Nothing is sent to a session that is known to have the wanted values. A retry
-    updates only what is not done.
+    An update costs one call. The API requires a name: if only the policy changes and the name is not known, a second
+    call reads it. A session that is known to have the wanted values costs no call. A retry updates only what is not
+    done.
 
     Guide: docs/how-to/update-sessions.md#update-many-sessions
 
     :param updates: a list of mappings with ``session_id``, ``name`` and ``recording_access_policy``, also from another
-        task; or the path of a ``.jsonl`` or ``.csv`` file with these, as ``ObjectStoragePath`` takes it. With
-        ``current``, a mapping of the session's present ``name`` and ``recording_access_policy``, no session is read.
-    :param account: a folder as ``ObjectStoragePath`` takes it, one for each run of the DAG, with what became of each
-        session in ``account.jsonl``. None: a retry does all updates again.
-    :param defaults: ``name`` and ``recording_access_policy`` of all updates that do not give their own.
-    :param on_refused: ``"continue"`` sends the others when some updates can't be sent; ``"fail"`` sends none.
-    :param accept_incomplete_file: read what can be read of a file that breaks off in its last line.
-    :param max_threads: updates at a time. All pass the rate limit of the API key.
+        task; or the path of a ``.jsonl`` or ``.csv`` file with these fields, as ``ObjectStoragePath`` takes it. The
+        field ``current``, a mapping of the present ``name`` and ``recording_access_policy``, saves reading the session.
+    :param account: a folder as ``ObjectStoragePath`` takes it, one for each run of the DAG. Its file ``account.jsonl``
+        has the result for each session. None: a retry repeats all updates.
+    :param defaults: ``name`` and ``recording_access_policy`` for updates without their own.
+    :param on_refused: if some updates can't be sent, ``"continue"`` sends the others, ``"fail"`` sends none.
+    :param accept_incomplete_file: if a file breaks off in its last line, use the lines before.
+    :param max_threads: number of updates at a time. They share the rate limit of the API key.
     :return: see ``JobResult``.
-    :raises LessonspaceInputError: for a parameter that can't be used, and for a file that can't be read to its end.
-    :raises LessonspaceJobError: at the end, when updates are not done.
+    :raises LessonspaceInputError: for a wrong parameter, and for a file that can't be read to its end.
+    :raises LessonspaceJobError: at the end, if updates are not done.
     """
 
     rows_parameter = "updates"
@@ -225,7 +225,7 @@ class LessonspaceUpdateSessionsOperator(LessonspaceBulkOperator):
 
 
 class RecordingResult(TypedDict, total=False):
-    """What the task leaves in XCom; ``recording_url`` only with ``push_recording_url``."""
+    """The task's result in XCom; ``recording_url`` only with ``push_recording_url``."""
 
     session_id: str
     delivered: bool
@@ -234,22 +234,22 @@ class RecordingResult(TypedDict, total=False):
 
 class LessonspaceGetRecordingUrlOperator(LessonspaceOperator):
     """
-    Get the link to a session's recording, and hand it on inside the task.
+    Get the link to a session's recording, and deliver it inside the task.
 
     Anyone with the link can watch for about 3 hours, so it stays out of XCom. With neither ``deliver`` nor
-    ``push_recording_url``, the task only reports that there is a recording.
+    ``push_recording_url``, the task only reports that a recording exists.
 
     Guide: docs/how-to/recordings.md#recordings
 
     :param session_id: its uuid.
-    :param deliver: ``deliver(recording, context)`` with ``session_id`` and ``recording_url`` (see ``Recording``); or an
-        Airflow notifier, rendered with ``recording`` in its context. When it fails the task fails; a retry gets another
-        link and delivers that.
-    :param push_recording_url: push the link to XCom, where all who may read XCom can watch.
+    :param deliver: a function ``deliver(recording, context)``, where ``recording`` has ``session_id`` and
+        ``recording_url`` (see ``Recording``); or an Airflow notifier, rendered with ``recording`` in its context. If
+        the delivery fails, the task fails, and its retry delivers a new link.
+    :param push_recording_url: push the link to XCom. Every user who may read XCom can then watch.
     :return: see ``RecordingResult``.
-    :raises LessonspaceInputError: for a parameter that can't be used, before any request.
-    :raises LessonspaceNotFoundError: no such session, or no recording of it.
-    :raises LessonspaceDeliveryError: when the delivery failed.
+    :raises LessonspaceInputError: for a wrong parameter, before any request.
+    :raises LessonspaceNotFoundError: if there is no such session, or no recording of it.
+    :raises LessonspaceDeliveryError: if the delivery failed.
     """
 
     template_fields: Sequence[str] = ("lessonspace_conn_id", "session_id")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class UserSummary(TypedDict):
-    """What is worth keeping of a user in XCom: neither name nor e-mail; ``role`` is None for what is no word."""
+    """A user without name and e-mail; ``role`` is None if the API returns something else than a word."""
 
     user_id: int | None
     role: str | None
@@ -32,15 +32,14 @@ class LessonspaceListUsersOperator(LessonspaceListOperator[User]):
     Guide: docs/how-to/lists.md#users
 
     :param filters: the API's own names, as for ``LessonspaceHook.list_users``: role, space, session, search, page.
-    :param fields: None for id and role (see ``UserSummary``), a list of the API's field names, or ``"all"`` for whole
-        users, personal data included.
-    :param destination: a ``.jsonl`` file as ``ObjectStoragePath`` takes it, for an entry per line; whole, or not at
-        all. None: the list becomes the task's result, which must fit XCom.
-    :param chunk_size: return lists of so many entries, to map tasks over: Airflow maps over 1,024 at most
-        (``[core] max_map_length``). None: entries, not chunks.
-    :return: a list with an entry per user, or see ``WrittenList``.
-    :raises LessonspaceInputError: for a parameter that can't be used, before any request; and for a list that is too
-        large for XCom.
+    :param fields: None for id and role (see ``UserSummary``); a list of the API's field names; or ``"all"`` for whole
+        users with personal data.
+    :param destination: a ``.jsonl`` file as ``ObjectStoragePath`` takes it, with one entry per line, written
+        atomically. None: the list is the task's result, and must fit into XCom.
+    :param chunk_size: return a list of lists with this many entries each, to map tasks over. Airflow maps over 1,024
+        at most (``[core] max_map_length``). None: one list of entries.
+    :return: a list with one entry per user; with ``destination``, see ``WrittenList``.
+    :raises LessonspaceInputError: for a wrong parameter, before any request; and for a list that is too large for XCom.
     """
 
     def _list(self, filters: dict[str, FilterValue | None]) -> Iterator[User]:
@@ -52,7 +51,7 @@ class LessonspaceListUsersOperator(LessonspaceListOperator[User]):
 
 
 class RemovedUser(TypedDict):
-    """What became of a user."""
+    """The result of a removal."""
 
     user_id: int
     status: Literal["removed", "already_gone", "dry_run"]
@@ -60,20 +59,20 @@ class RemovedUser(TypedDict):
 
 class LessonspaceRemoveUserOperator(LessonspaceOperator):
     """
-    Remove a user from the organisation. There is no way back.
+    Remove a user from the organisation, irreversibly.
 
-    A user who was removed already is a success, so a retry after a lost answer does no harm. The API answers 404
-    then (an assumption: the reference names 204 only), and also when the connection leads elsewhere: so the list of
-    users is asked for once, and has to be there.
+    A user who is removed already is a success, so a retry after a lost response does no harm. The API then returns 404
+    (assumption ``removed-user``). A wrong connection has the same result, so the operator then requests the list of
+    users once, and fails if there is none.
 
     Guide: docs/how-to/delete-personal-data.md#remove-a-user
 
     :param user_id: the integer of ``profiles[].user``, which launch calls ``user_id``; or its digits, as a template
-        renders. It has to be given: there is no way to remove by name or e-mail.
+        renders them. A user can't be removed by name or e-mail.
     :param dry_run: log what would be done, and send nothing.
     :return: see ``RemovedUser``.
     :raises LessonspaceInputError: for anything but a positive integer, before any request.
-    :raises LessonspaceNotFoundError: the organisation itself is not there.
+    :raises LessonspaceNotFoundError: if the organisation is not found.
     """
 
     template_fields: Sequence[str] = ("lessonspace_conn_id", "user_id")
