@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What can go wrong between Airflow and Lessonspace: one base, LessonspaceError, and its kinds."""
+"""The provider's errors: LessonspaceError and its subclasses."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import ClassVar
 
 class LessonspaceError(Exception):
     """
-    Base of everything this provider raises.
+    Base class of the provider's errors.
 
-    ``code`` is a stable name of the kind, for programs and for docs/reference/errors.md, where it is an anchor.
+    ``code`` is a stable name of the class, for programs. Each code is an anchor in docs/reference/errors.md.
 
-    :param message: what happened, to which session or space, and what to do; never a URL's query, a header,
-        a key or a body.
-    :param status: HTTP status of the last answer; None when there was no answer.
-    :param method: HTTP method of the call, None when no call was made.
+    :param message: what failed, for which session or space, and what to do. It contains no query of a URL, header, key
+        or body.
+    :param status: HTTP status of the last response; None without a response.
+    :param method: HTTP method of the call; None if no call was made.
     :param path: path of the call without its query, e.g. ``/organisations/1/sessions/``.
-    :param retry_after: seconds the server asked to wait, None when it named none.
+    :param retry_after: seconds that the server asked to wait; None if it did not.
     """
 
     code: ClassVar[str] = "lessonspace_error"
@@ -49,13 +49,13 @@ def begin_with(subject: str, error: LessonspaceError) -> None:
 
 
 class LessonspaceInputError(LessonspaceError, ValueError):
-    """A parameter was refused before any request: the message names it, its value and what is allowed."""
+    """A parameter was refused before any request. The message has its name, its value and what is allowed."""
 
     code = "invalid_argument"
 
 
 class LessonspaceAuthError(LessonspaceError):
-    """401 or 403: the API key is wrong, or not allowed to do this."""
+    """401 or 403: the API key is wrong, or the call is not allowed with it."""
 
     code = "authentication_failed"
 
@@ -67,49 +67,49 @@ class LessonspaceNotFoundError(LessonspaceError):
 
 
 class LessonspaceBadRequestError(LessonspaceError):
-    """Any other 4xx: the server refused the request, its field messages are in the text."""
+    """Any other 4xx: the server refused the request. The message contains the server's own."""
 
     code = "bad_request"
 
 
 class LessonspaceRateLimitedError(LessonspaceError):
-    """The key's requests per second are used up, and waiting longer than ``rate_limit_max_wait`` is not allowed."""
+    """The call got no permit, or 429 responses, for ``rate_limit_max_wait``."""
 
     code = "rate_limit_timeout"
 
 
 class LessonspaceServerError(LessonspaceError):
-    """5xx, or an answer that is not what the API documents, after all retries."""
+    """5xx, or a response that the API does not document, after all retries."""
 
     code = "server_error"
 
 
 class LessonspaceReplyTooLargeError(LessonspaceServerError):
-    """A reply was larger than any of its kind should be, and was not read to its end; it is not retried at once."""
+    """A reply exceeded its size limit and was not read to its end. The call is not retried."""
 
     code = "reply_too_large"
 
 
 class LessonspaceConnectionError(LessonspaceError):
-    """No answer: connection refused, broken or timed out, after all retries."""
+    """No response: the connection was refused, broken or timed out, after all retries."""
 
     code = "connection_failed"
 
 
 class LessonspaceReplyTimeoutError(LessonspaceConnectionError):
-    """A reply had not ended after five times the connection's ``timeout``; it is not retried at once."""
+    """A reply had not ended after five times the connection's ``timeout``. The call is not retried."""
 
     code = "reply_timeout"
 
 
 class LessonspaceTlsError(LessonspaceConnectionError):
-    """No answer, and none at once on another try: the server's certificate was refused, or it speaks no TLS."""
+    """The server's certificate was refused, or the server does not speak TLS. The call is not retried."""
 
     code = "tls_failed"
 
 
 class LessonspaceDestinationError(LessonspaceError, OSError):
-    """A destination can't be written or read: its store refused, or is not there."""
+    """A destination can't be written or read: its store refused, or can't be reached."""
 
     code = "destination_failed"
 
@@ -118,42 +118,41 @@ class LessonspaceTranscriptNotReady(LessonspaceError):  # noqa: N818 - the desig
     """
     404 for a transcript: not ready yet, never to come, or no such session.
 
-    The API does not distinguish the three: ``sessions.transcript_obstacle`` works out the second
-    from the session's detail.
+    The API does not distinguish the three cases. ``LessonspaceTranscriptSensor`` reads the session to do so.
     """
 
     code = "transcript_not_ready"
 
 
 class LessonspaceDeliveryError(LessonspaceError):
-    """The DAG author's ``deliver`` failed, or was never run: its link went nowhere."""
+    """Your ``deliver`` or ``deliver_many`` failed, did not run, or returned the launch as not delivered."""
 
     code = "delivery_failed"
 
 
 class LessonspaceSettingRefusedError(LessonspaceError):
-    """A launch asked for a setting, the space has another one, and ``on_setting_refused`` is ``"fail"``."""
+    """The space does not have a setting that the launch asked for, and ``on_setting_refused`` is ``"fail"``."""
 
     code = "setting_refused"
 
 
 class LessonspaceAccountError(LessonspaceError):
-    """The account of a job is used by another run, or can't be read or written."""
+    """The account of a bulk task is used by another run, or can't be read or written."""
 
     code = "account_unusable"
 
 
 class LessonspaceJobError(LessonspaceError):
-    """Items of a job are not done; the account lists them."""
+    """Items of a bulk task are not done. The account lists them."""
 
     code = "items_not_done"
 
 
-#: What a later call may not meet any more: an outage, not a mistake. A certificate may be renewed.
+#: Errors that may be over at a later call: outages, not mistakes. A certificate may be renewed.
 PASSING_ERRORS = (LessonspaceConnectionError, LessonspaceRateLimitedError, LessonspaceServerError)
 
 
 class LessonspaceLinkExpiredError(LessonspaceError):
-    """The store refused a signed link: it works for a limited time, about 12 hours for transcripts."""
+    """The store refused a signed link. A link to a transcript works for about 12 hours."""
 
     code = "link_expired"

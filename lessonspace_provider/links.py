@@ -21,17 +21,17 @@ HAS_PAGE = not airflow_version.startswith("3.0.")
 
 
 class LessonspaceSpaceLink(BaseOperatorLink):
-    """Leads to the page of the space that a task launched. It lets no one in: it is no one's personal link."""
+    """Leads to the page of the space that a task launched. It is not a join link: it lets no one in."""
 
     name = "Open in Lessonspace"
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
         """
-        Give the link; Airflow asks on the worker, when the task has run, and keeps it for the UI.
+        Return the link. Airflow calls this on the worker after the task, and stores the link for the UI.
 
         :param operator: the task that ran; its ``space_page`` is the address.
         :param ti_key: not used.
-        :return: blank when the task did not come as far.
+        :return: blank if the task ended before the launch.
         """
         return getattr(operator, "space_page", None) or ""
 
@@ -43,11 +43,11 @@ class LessonspaceArchiveHealthLink(BaseOperatorLink):
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
         """
-        Give the link; Airflow asks on the worker, when the task has run, and keeps it for the UI.
+        Return the link. Airflow calls this on the worker after the task, and stores the link for the UI.
 
         :param operator: the task that ran; its ``health_page`` is the address.
         :param ti_key: not used.
-        :return: relative to Airflow's base URL; blank when the task did not come as far.
+        :return: relative to Airflow's base URL; blank if the task ended before the archive began.
         """
         address = getattr(operator, "health_page", None)
         return f"{PAGE}/{address}" if address and HAS_PAGE else ""

@@ -29,10 +29,10 @@ from lessonspace_provider.exceptions import (
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-#: A server that asks for a longer wait than this many seconds (a day) is not believed.
+#: The longest wait in seconds that a server can ask for: a day.
 LONGEST_DELAY = 86_400.0
 
-#: What a person has to correct first: a parameter, the connection, an id, a certificate, the plan.
+#: Errors that need a correction first: of a parameter, the connection, an id, a certificate or the plan.
 NOT_RETRIED = (
     LessonspaceInputError,
     LessonspaceAuthError,
@@ -49,13 +49,12 @@ RETRIED_STATUSES = (408, 425)
 
 class LessonspaceRetryPolicy(RetryPolicy):
     """
-    Retries a task at the server's time, and not at all when a retry can't help.
+    Retries a task when the server asks for it, and not at all if a retry can't help.
 
-    A failure that names a ``retry_after`` is retried after so many seconds, or after the task's ``retry_delay`` when
-    that is longer: a server asks for the shortest wait that makes sense, and an outage may last longer. It does not
-    consider what ``retry_exponential_backoff`` makes of the delay. The errors in ``NOT_RETRIED``, and a redirect, fail
-    the task at once: the next try would end the same way. Everything else is left to the task's own ``retries`` and
-    ``retry_delay``. The number of ``retries`` holds in any case.
+    If the server asked for a wait (``Retry-After``), the task waits that long, or its ``retry_delay`` if that is
+    longer. ``retry_exponential_backoff`` does not change this wait. The errors in ``NOT_RETRIED``, and redirects, fail
+    the task at once, because a retry would end the same way. All other errors are retried after ``retry_delay``. A task
+    is never retried more often than its ``retries``.
     """
 
     def evaluate(
@@ -66,9 +65,9 @@ class LessonspaceRetryPolicy(RetryPolicy):
         context: Context | None = None,
     ) -> RetryDecision:
         """
-        Decide about one failure.
+        Decide whether and when to retry one failure.
 
-        :param exception: what the task raised.
+        :param exception: the task's exception.
         :param try_number: not used.
         :param max_tries: not used.
         :param context: of the task, for its ``retry_delay``.

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-The shapes the API sends and takes, for editors and type checkers.
+The shapes of the API's objects, for editors and type checkers.
 
-Every type is open: a field that the vendor adds tomorrow stays in the dictionary, and a field named here may
-be missing or null unless the reference calls it required. Times are ISO 8601 text as the API writes it.
+Dictionaries keep fields that are not listed here. A listed field may be missing or null, unless the reference requires
+it. Times are ISO 8601 text, as the API sends them.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Profile(TypedDict, total=False):
 
 
 class LogRow(TypedDict, total=False):
-    """Something that happened in a session; ``profile`` holds the integer of ``profiles[].user``."""
+    """A row of a session's logs. ``profile`` is the integer of ``profiles[].user``."""
 
     id: int
     log_type: str
@@ -52,7 +52,7 @@ class LogRow(TypedDict, total=False):
 
 
 class Guest(TypedDict, total=False):
-    """A person who joined by an invitation, without a user of their own."""
+    """A person who joined without a user account."""
 
     id: int
     uuid: str
@@ -93,7 +93,7 @@ class Session(TypedDict, total=False):
 
 
 class SessionUpdate(TypedDict, total=False):
-    """What an update sends, and its answer: these two fields, no more."""
+    """The fields of an update and of its response."""
 
     name: str | None
     recording_access_policy: list[str] | None
@@ -107,7 +107,7 @@ class Speaker(TypedDict, total=False):
 
 
 class Recording(TypedDict):
-    """What ``deliver`` gets of a recording: anyone who holds the link can watch for about 3 hours."""
+    """The argument of ``deliver`` for a recording. Anyone with the link can watch for about 3 hours."""
 
     session_id: str
     recording_url: str
@@ -124,7 +124,7 @@ class Segment(TypedDict, total=False):
 
 
 class Space(TypedDict, total=False):
-    """An entry of the space list; the reference names no fields for it, these are those of a session's space."""
+    """An entry of the space list. Its fields are assumed to be those of a session's space (``space-list``)."""
 
     id: str
     slug: str
@@ -133,7 +133,7 @@ class Space(TypedDict, total=False):
 
 
 class UserAccount(TypedDict, total=False):
-    """Who an entry of the user list is about: ``id`` is the integer of ``profiles[].user``."""
+    """The user of an entry of the user list. ``id`` is the integer of ``profiles[].user``."""
 
     id: int
     username: str | None
@@ -141,10 +141,10 @@ class UserAccount(TypedDict, total=False):
 
 class User(TypedDict, total=False):
     """
-    An entry of the user list, of which the reference names no fields.
+    An entry of the user list. Its fields are not in the reference.
 
-    One client reads ``user`` as an object; the integer in ``user`` or ``id`` is an assumption.
-    ``ids.user_id_of`` reads each of them.
+    The user's id is in ``user.id``, or in ``user`` or ``id`` itself (assumption ``user-list``). ``ids.user_id_of``
+    reads all three.
     """
 
     id: int
@@ -159,10 +159,10 @@ class User(TypedDict, total=False):
 
 class Launch(TypedDict, total=False):
     """
-    The answer to a launch, with ``created``: True for 201 (a new space), False for 200.
+    The response to a launch, and ``created``: True for 201 (a new space), False for 200.
 
-    ``secret`` and ``client_url`` open the classroom to anyone who holds them. ``deliver`` gets ``request``, too: the
-    parameters of the launch, such as ``launch_id`` and ``user``.
+    Anyone with ``secret`` or ``client_url`` can enter the space. ``deliver`` also gets ``request``: the parameters of
+    the launch, such as ``launch_id`` and ``user``.
     """
 
     client_url: str
@@ -177,7 +177,7 @@ class Launch(TypedDict, total=False):
 
 
 class LaunchUser(TypedDict, total=False):
-    """Who the link is for. ``role`` is in the guides, not in the reference."""
+    """The person whom a join link is for. ``role`` is in Lessonspace's guides, not in its reference."""
 
     name: str
     id: UserId
@@ -194,7 +194,7 @@ class LaunchUser(TypedDict, total=False):
 
 
 class SessionWebhooks(TypedDict, total=False):
-    """URLs to call on what happens to a session."""
+    """URLs to call when a session starts, idles or ends."""
 
     start: Url | None
     idle: Url | None
@@ -202,7 +202,7 @@ class SessionWebhooks(TypedDict, total=False):
 
 
 class UserWebhooks(TypedDict, total=False):
-    """URLs to call on what people do."""
+    """URLs to call when a user joins, idles or leaves."""
 
     join: Url | None
     idle: Url | None
@@ -210,7 +210,7 @@ class UserWebhooks(TypedDict, total=False):
 
 
 class TranscriptionWebhooks(TypedDict, total=False):
-    """URL to call when a transcription is there."""
+    """URL to call when a transcription is ready."""
 
     finish: Url | None
 
@@ -237,13 +237,13 @@ class KnockWebhooks(TypedDict, total=False):
 
 
 class SummaryWebhooks(TypedDict, total=False):
-    """URL to call when a summary is there."""
+    """URL to call when a summary is ready."""
 
     finish: Url | None
 
 
 class Webhooks(TypedDict, total=False):
-    """All webhooks of a space: a launch that sends this key replaces them all; None and ``""`` remove."""
+    """All webhooks of a space. A launch that sends them replaces all; None and ``""`` remove them."""
 
     session: SessionWebhooks | None
     user: UserWebhooks | None
@@ -255,7 +255,7 @@ class Webhooks(TypedDict, total=False):
 
 
 class Timeouts(TypedDict, total=False):
-    """The window in which the link works: aware datetimes or ISO 8601 text, at most 7 days."""
+    """The time in which the link works, at most 7 days: aware datetimes or ISO 8601 text."""
 
     not_before: datetime | str
     not_after: datetime | str
@@ -268,16 +268,16 @@ class _AuthExternalRequired(TypedDict):
 
 
 class AuthExternal(_AuthExternalRequired, total=False):
-    """Who else has to agree before a person may join; the first three fields are required (reference)."""
+    """An external check before a person may join. The first three fields are required (reference)."""
 
     ephemeral: bool
 
 
 class LaunchOptions(TypedDict, total=False):
     """
-    Every body field of a launch beside ``id``. What is left out is not sent; None is sent as null.
+    Every body field of a launch except ``id``. Fields that are left out are not sent; None is sent as null.
 
-    This is the one list of them: the checks, the operators' parameters and templates follow from it.
+    The checks, the operators' parameters and their templates are derived from this list.
     """
 
     name: str | None

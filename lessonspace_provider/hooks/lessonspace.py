@@ -59,8 +59,8 @@ class LessonspaceHook(BaseHook):
     """
     Calls the Lessonspace API v2 with one Airflow connection.
 
-    All calls of all hooks with the same API key pass one gate, and are retried as long as the connection's
-    ``rate_limit_max_wait`` allows. A session is always named by its ``uuid``.
+    All calls with the same API key share one rate limit. Failed calls are retried within the connection's
+    ``rate_limit_max_wait``. Sessions are always identified by their ``uuid``.
 
     :param lessonspace_conn_id: a connection of type ``lessonspace``: password = API key, host = base URL.
     """
@@ -98,7 +98,7 @@ class LessonspaceHook(BaseHook):
         """
         The connection's settings, read once.
 
-        :raises LessonspaceInputError: naming the field of the connection that can't be used.
+        :raises LessonspaceInputError: for a wrong field of the connection.
         """
         return self._read(self.get_connection(self.lessonspace_conn_id))
 
@@ -110,9 +110,9 @@ class LessonspaceHook(BaseHook):
 
     async def load_settings(self) -> None:
         """
-        Read the connection without holding up the event loop: for triggers, before they use the hook in a thread.
+        Read the connection without blocking the event loop: for triggers, before they use the hook in a thread.
 
-        :raises LessonspaceInputError: naming the field of the connection that can't be used.
+        :raises LessonspaceInputError: for a wrong field of the connection.
         """
         # In a thread: while an extra is read, Airflow 3.0 sends the triggerer what to mask in it.
         self.settings = await sync_to_async(self._read)(await get_async_connection(self.lessonspace_conn_id))
@@ -120,17 +120,17 @@ class LessonspaceHook(BaseHook):
 
     def get_conn(self) -> Transport:
         """
-        Give what makes the calls, for an operation this hook does not have yet.
+        Return the object that makes the calls, for an operation that this hook does not have.
 
-        :return: the transport of this hook, always the same.
+        :return: the hook's transport, always the same object.
         """
         return self._transport
 
     def server_time(self) -> datetime | None:
         """
-        Give the present by the API's clock, without a request: see ``Transport.server_time``.
+        Return the present time by the API's clock, without a request.
 
-        :return: aware, in UTC; None before the first reply of the API, and while no reply had a ``Date``.
+        :return: aware, in UTC; None if no response of the API so far had a ``Date``.
         """
         return self._transport.server_time()
 
@@ -149,11 +149,11 @@ class LessonspaceHook(BaseHook):
 
     def test_connection(self) -> tuple[bool, str]:
         """
-        Check the key by ``GET /hello/``, and the organisation by ``GET /my-organisation/``.
+        Check the API key with ``GET /hello/``, and the organisation with ``GET /my-organisation/``.
 
-        It retries for a few seconds only, and waits at the gate like any call.
+        Both calls wait for the rate limit. They are retried for a few seconds only.
 
-        :return: success, and a sentence with the result or what to do.
+        :return: success, and a sentence with the result or with what to do.
         """
         return check_connection(self)
 
@@ -161,15 +161,15 @@ class LessonspaceHook(BaseHook):
         """
         Check the API key: ``GET /hello/``.
 
-        :return: the server's greeting, with the organisation's name in it.
+        :return: the server's greeting, which contains the organisation's name.
         """
         return str(self._transport.call("GET", "/hello/").fields.get("response", ""))
 
     def my_organisation_id(self) -> str:
         """
-        Ask which organisation the API key belongs to: ``GET /my-organisation/``.
+        Get the id of the organisation that the API key belongs to: ``GET /my-organisation/``.
 
-        :return: its integer id as text; the name of the field, ``id``, is an assumption.
+        :return: the integer id as text (assumption ``own-organisation``).
         """
         own_id = self._transport.call("GET", "/my-organisation/").fields.get("id")
         # It becomes part of paths, and messages quote paths.
@@ -184,35 +184,35 @@ class LessonspaceHook(BaseHook):
 
     @cached_property
     def organisation_id(self) -> str:
-        """The connection's organisation id, else the one the key belongs to, requested once."""
+        """The organisation's id: from the connection, or else requested once with the key."""
         return self.settings.organisation_id or self.my_organisation_id()
 
     def list_sessions(self, /, **filters: FilterValue | None) -> Listing[Session]:
         """
-        List the organisation's sessions, all pages, one request per page as they are read.
+        List the organisation's sessions. Pages are requested one by one, as you iterate.
 
-        A list that loses entries while it is read is read again. Lists seem to be newest first: sort by
-        ``start_time`` where it matters. Whether sessions of one user are among them by default is unknown:
-        give ``include_single_user`` where it matters.
+        If entries are removed while the list is read, the hook reads the list again. The order is not documented: sort
+        by ``start_time`` if it matters. Set ``include_single_user`` if sessions of one person matter: the API's default
+        is not known.
 
-        :param filters: the reference's query parameters: search, page (to begin at), include_single_user,
-            duration_min and duration_max (seconds), start_time_after/before, end_time_after/before and
-            date_after/before (aware datetimes), user, space, launch_id, in_progress_only, tags,
-            user_external_id, user_name. None means "not given".
-        :return: the sessions as the API sends them, each once; those without a uuid that is one are in its
-            ``left_out``, and ``incomplete`` has the reason why sessions may be missing.
-        :raises LessonspaceInputError: at once, before any request.
+        :param filters: the API's query parameters: search, page (to begin at), include_single_user, duration_min and
+            duration_max (seconds), start_time_after/before, end_time_after/before and date_after/before (aware
+            datetimes), user, space, launch_id, in_progress_only, tags, user_external_id, user_name. A filter that is
+            None is not sent.
+        :return: the sessions as the API sends them, each once. Sessions without a proper uuid are in the list's
+            ``left_out``. If sessions may be missing, ``incomplete`` has the reason.
+        :raises LessonspaceInputError: for a wrong filter, at once and before any request.
         """
         return self._organisation_list(SESSIONS, encode_filters(filters, SESSION_FILTERS))
 
     def list_space_sessions(self, space_id: str, **filters: FilterValue | None) -> Listing[Session]:
         """
-        List the sessions of one space, all pages; only this list has ``logs`` and ``connected_users``.
+        List the sessions of one space. Only this list has ``logs`` and ``connected_users``.
 
         :param space_id: the space's UUID, or its slug, which launch calls ``room_id``.
         :param filters: as for ``list_sessions``, without ``space``.
         :return: as for ``list_sessions``.
-        :raises LessonspaceInputError: at once, before any request.
+        :raises LessonspaceInputError: for a wrong argument, at once and before any request.
         """
         path = f"/spaces/{quote(arguments.as_space_id('space_id', space_id), safe='')}/sessions/"
         return self._list(SESSIONS, lambda: path, encode_filters(filters, SPACE_SESSION_FILTERS))
@@ -223,7 +223,7 @@ class LessonspaceHook(BaseHook):
 
         :param session_id: its uuid.
         :return: the session as the API sends it.
-        :raises LessonspaceNotFoundError: no such session, or launched and not joined yet.
+        :raises LessonspaceNotFoundError: if there is no such session, or no person has joined it yet.
         """
         path = self._session_path(arguments.as_uuid("session_id", session_id))
         return cast("Session", self._transport.call("GET", path).fields)
@@ -234,14 +234,15 @@ class LessonspaceHook(BaseHook):
         """
         Rename a session, or change who may watch its recording, or both.
 
-        The API requires a name: when only the policy is given, the present name is read and sent.
+        The API requires a name: if only the policy is given, the hook reads the present name and sends it.
 
         :param session_id: its uuid.
-        :param name: the new name; None leaves it.
-        :param recording_access_policy: any of participant, admin, teacher, student, public; ``[]`` is the
-            organisation's policy; None leaves it.
-        :return: name and recording_access_policy as they are now.
-        :raises LessonspaceInputError: before any request; or after the session was read, when it has no name.
+        :param name: the new name; None keeps the present one.
+        :param recording_access_policy: any of participant, admin, teacher, student, public; ``[]`` restores the
+            organisation's policy; None keeps the present one.
+        :return: name and recording_access_policy after the update.
+        :raises LessonspaceInputError: for a wrong argument, before any request. Also if only the policy is given and
+            the session has no name, after the session was read.
         """
         session_id = arguments.as_uuid("session_id", session_id)
         body = arguments.as_session_update(session_id, name, recording_access_policy)
@@ -253,14 +254,14 @@ class LessonspaceHook(BaseHook):
 
     def get_transcript(self, session_id: str, *, search: str | None = None, page: int | None = None) -> list[Segment]:
         """
-        Get a session's transcript: its link from the API, then the file from the store, without the API key.
+        Get a session's transcript: the link from the API, then the file from the store, without the API key.
 
         :param session_id: its uuid.
-        :param search: the reference's query parameter; whether the API uses it is unknown.
+        :param search: a query parameter of the API. Whether the API uses it is not known.
         :param page: likewise.
-        :return: the segments, in the file's order, times in seconds.
-        :raises LessonspaceTranscriptNotReady: 404, not ready, never to come, or no such session.
-        :raises LessonspaceReplyTooLargeError: it is too large for a list: use ``open_transcript``.
+        :return: the segments in the order of the file, with times in seconds.
+        :raises LessonspaceTranscriptNotReady: for a 404: not ready, never to come, or no such session.
+        :raises LessonspaceReplyTooLargeError: if it is too large for a list in memory: use ``open_transcript``.
         """
         return in_memory(session_id, self.open_transcript(session_id, search=search, page=page))
 
@@ -268,9 +269,10 @@ class LessonspaceHook(BaseHook):
         self, session_id: str, *, search: str | None = None, page: int | None = None
     ) -> Collection[Segment]:
         """
-        Get a session's transcript as ``get_transcript`` does, to be parsed segment by segment as it is read.
+        Get a session's transcript as a collection that parses one segment at a time, as you iterate.
 
-        It takes its file's size of memory, however often it is read through.
+        It uses as much memory as the file has bytes, however often you iterate. For the parameters, see
+        ``get_transcript``.
         """
         session_id = arguments.as_uuid("session_id", session_id)
         query = encode_filters({"search": search, "page": page}, SEARCH_FILTERS)
@@ -293,13 +295,13 @@ class LessonspaceHook(BaseHook):
 
     def get_recording_url(self, session_id: str, *, search: str | None = None, page: int | None = None) -> str:
         """
-        Get the link to a session's recording: anyone who holds it can watch for about 3 hours.
+        Get the link to a session's recording. Anyone with the link can watch for about 3 hours.
 
         :param session_id: its uuid.
-        :param search: the reference's query parameter; whether the API uses it is unknown.
+        :param search: a query parameter of the API. Whether the API uses it is not known.
         :param page: likewise.
         :return: the link. Keep it out of XCom and logs.
-        :raises LessonspaceNotFoundError: no such session, or no recording of it.
+        :raises LessonspaceNotFoundError: if there is no such session, or no recording of it.
         """
         path = f"/sessions/{arguments.as_uuid('session_id', session_id)}/playback/"
         query = encode_filters({"search": search, "page": page}, SEARCH_FILTERS)
@@ -312,32 +314,32 @@ class LessonspaceHook(BaseHook):
 
     def list_spaces(self, /, **filters: FilterValue | None) -> Listing[Space]:
         """
-        List the organisation's spaces, all pages, one request per page as they are read.
+        List the organisation's spaces. Pages are requested one by one, as you iterate.
 
-        :param filters: the reference's query parameters: session, date (deprecated), tag_key with tag_value,
-            user, assigned_to, search, page (to begin at), date_after, date_before (aware datetimes).
-        :return: the spaces as the API sends them, as for ``list_sessions``; their ids are UUIDs or slugs.
-        :raises LessonspaceInputError: at once, before any request.
+        :param filters: the API's query parameters: session, date (deprecated), tag_key with tag_value, user,
+            assigned_to, search, page (to begin at), date_after, date_before (aware datetimes).
+        :return: as for ``list_sessions``; ids of spaces are UUIDs or slugs.
+        :raises LessonspaceInputError: for a wrong filter, at once and before any request.
         """
         return self._organisation_list(SPACES, encode_filters(filters, SPACE_FILTERS))
 
     def list_users(self, /, **filters: FilterValue | None) -> Listing[User]:
         """
-        List the organisation's users, all pages, one request per page as they are read.
+        List the organisation's users. Pages are requested one by one, as you iterate.
 
-        :param filters: the reference's query parameters: role (teacher, student, admin), space, session,
-            search, page (to begin at).
-        :return: the users as the API sends them, as for ``list_sessions``; ``ids.user_id_of`` gives their ids.
-        :raises LessonspaceInputError: at once, before any request.
+        :param filters: the API's query parameters: role (teacher, student, admin), space, session, search, page (to
+            begin at).
+        :return: as for ``list_sessions``; ``ids.user_id_of`` returns the id of a user.
+        :raises LessonspaceInputError: for a wrong filter, at once and before any request.
         """
         return self._organisation_list(USERS, encode_filters(filters, USER_FILTERS))
 
     def remove_user(self, user_id: int) -> None:
         """
-        Remove a user from the organisation. There is no way back.
+        Remove a user from the organisation, irreversibly.
 
         :param user_id: the integer of ``profiles[].user``, which launch calls ``user_id``.
-        :raises LessonspaceNotFoundError: no such user; also after a retry, when the first answer was lost.
+        :raises LessonspaceNotFoundError: if there is no such user; also after a retry, if the first response was lost.
         """
         user_id = arguments.as_user_id("user_id", user_id)
         self._transport.call("DELETE", f"/organisations/{self.organisation_id}/users/{user_id}/")
@@ -351,17 +353,17 @@ class LessonspaceHook(BaseHook):
         **options: Unpack[LaunchOptions],
     ) -> Launch:
         """
-        Make a space, or another link to the space with this id: ``POST /spaces/launch/``.
+        Create a space if it does not exist, and a join link: ``POST /spaces/launch/``.
 
-        Launching again is safe: the same id gives the same space, so a lost answer is retried.
+        The same ``launch_id`` always leads to the same space, so a launch whose response was lost is retried.
 
         :param launch_id: your own id of the space, 1 to 64 characters.
-        :param extra_options: body fields that the vendor added since.
-        :param client_ip: address for ``X-Forwarded-For``, which the region follows (reference).
-        :param options: every documented body field; see ``LaunchOptions``. ``transcribe`` must be sent on
-            every launch: one that leaves it out turns transcription off for the space.
-        :return: the API's answer, with ``created``: True for a new space, but False after a retry.
-            ``secret`` and ``client_url`` open the classroom to anyone who holds them: keep them out of XCom and logs.
+        :param extra_options: further body fields, such as fields that Lessonspace added later. They are not checked.
+        :param client_ip: an IP address, sent as ``X-Forwarded-For``. The space is created in its region (reference).
+        :param options: every documented body field; see ``LaunchOptions``. Send ``transcribe`` on every launch: a
+            launch without it turns transcription off for the space.
+        :return: the API's response, and ``created``: True for a new space; False after a retry, also for a new one.
+            Anyone with ``secret`` or ``client_url`` can enter the space: keep both out of XCom and logs.
         """
         body = launch_body(launch_id, cast("Mapping[str, object]", options), extra_options)
         client_ip = None if client_ip is None else arguments.as_ip_address("client_ip", client_ip)
@@ -371,12 +373,12 @@ class LessonspaceHook(BaseHook):
         self, body: Mapping[str, object], *, client_ip: str | None = None, is_one_of_many: bool = False
     ) -> Launch:
         """
-        Send a launch that was checked.
+        Send a checked launch.
 
         :param body: see ``launch_body``.
-        :param client_ip: address for ``X-Forwarded-For``.
-        :param is_one_of_many: do not mask in logs what it returns: Airflow rebuilds its one pattern of all masks for
-            each, which takes minutes for thousands of links.
+        :param client_ip: an IP address, sent as ``X-Forwarded-For``.
+        :param is_one_of_many: do not mask the link in logs: Airflow rebuilds one pattern for each masked text, which
+            takes minutes for thousands of links.
         :return: see ``launch_space``.
         """
         headers = {"X-Forwarded-For": client_ip} if client_ip is not None else {}

@@ -30,7 +30,7 @@ MOST_NAMED = 10
 
 
 class JobResult(TypedDict):
-    """What became of a job's items: ``counts`` per status, and the path of the account, None for none."""
+    """The result of a bulk task: the number of items per status, and the path of the account; None without one."""
 
     counts: dict[Status, int]
     account: str | None

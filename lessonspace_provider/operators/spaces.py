@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Operators for spaces: launch them, deliver a link for each person, and list them."""
+"""Operators for spaces: launch spaces, deliver a link to each person, and list spaces."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _TEMPLATED = tuple(name for name in LAUNCH_PARAMETERS if name not in ("join_earl
 
 
 class LaunchResult(TypedDict, total=False):
-    """What a launch leaves in XCom; ``client_url`` only with ``push_client_url``, ``secret`` never."""
+    """The result of a launch in XCom; ``client_url`` only with ``push_client_url``, ``secret`` never."""
 
     room_id: str
     session_id: str
@@ -52,62 +52,63 @@ class LaunchResult(TypedDict, total=False):
 
 class LessonspaceLaunchSpaceOperator(LessonspaceOperator):
     """
-    Make a space and a link to it for one person, or only the link when the space is there.
+    Create a space, if it does not exist, and a join link for one person.
 
-    Launch once per person: the link is the identity. The same ``launch_id`` is always the same space, so a retry makes
-    no second room. The link and the space's secret stay out of XCom: ``deliver`` hands the link on inside the task.
-    What is None is not sent; every field has the API's own name and shape.
-    Airflow renders templates in all fields, also in values that ``expand_kwargs()`` takes from another task: refuse
-    ``{`` in text that others may have written, or a person called ``{{ conn... }}`` is mailed the API key.
+    Launch once per person: anyone with the link enters as that person. The same ``launch_id`` always leads to the same
+    space, so a retry creates no second room. The link and the space's secret stay out of XCom: ``deliver`` gets the
+    link inside the task. Every field has the API's name and shape. A field that is None is not sent.
+    Airflow renders templates in all fields, also in values that ``expand_kwargs()`` takes from another task. Refuse
+    ``{`` in text that others can write: otherwise a person called ``{{ conn... }}`` would receive the API key.
 
     Guide: docs/how-to/launch-one.md#launching
 
     :param launch_id: your own id of the space, 1 to 64 characters.
-    :param deliver: ``deliver(launch, context)`` with the API's answer, the link in ``client_url``, and the launch's own
-        parameters in ``request``; or an Airflow notifier, rendered with ``launch`` in its context. When it fails the
-        task fails; a retry launches again (same room, another link) and delivers that, so what was half delivered may
-        come twice.
-    :param deliver_secret: hand ``secret`` to ``deliver`` too: it gives full control over the space.
-    :param push_client_url: push ``client_url`` to XCom, where all who may read XCom can join in that name.
-    :param on_setting_refused: what to do when the answer's ``room_settings`` report another value of a setting than was
-        sent, such as ``transcribe``, which a plan may lack: ``"warn"`` logs what follows from it and delivers the link;
-        ``"fail"`` fails the task before the delivery, and the space exists.
-    :param lesson_start: with ``lesson_end``, the link works from ``join_early`` before it; aware datetime or ISO 8601.
-    :param lesson_end: and until ``join_late`` after this. Not together with ``timeouts``.
+    :param deliver: a function ``deliver(launch, context)``, where ``launch`` is the API's response with the link in
+        ``client_url`` and the launch's parameters in ``request``; or an Airflow notifier, rendered with ``launch`` in
+        its context. If the delivery fails, the task fails. Its retry delivers another link to the same room, so a
+        person may get two.
+    :param deliver_secret: also pass ``secret`` to ``deliver``. It gives full control over the space.
+    :param push_client_url: push ``client_url`` to XCom. Every user who may read XCom can then join as that person.
+    :param on_setting_refused: what to do if the space has another value of a setting than was sent, such as
+        ``transcribe`` without the add-on. ``"warn"`` logs the effect and delivers the link. ``"fail"`` fails the task:
+        the space exists, and the link is not delivered.
+    :param lesson_start: with ``lesson_end``, limits when the link works: from ``join_early`` before ``lesson_start`` to
+        ``join_late`` after ``lesson_end``. Aware datetime or ISO 8601 text. Not together with ``timeouts``.
+    :param lesson_end: see ``lesson_start``.
     :param join_early: timedelta or seconds.
     :param join_late: timedelta or seconds.
-    :param client_ip: address whose region the class is to be in, sent as ``X-Forwarded-For`` (reference).
-    :param extra_options: body fields that the vendor added since, or webhooks: these are not checked, and replace
-        fields of the same name.
-    :param name: the space's name; when left out, a new space is called by its ``launch_id``.
-    :param allow_guests: let in people who know the room, without a link of their own.
+    :param client_ip: an IP address, sent as ``X-Forwarded-For``. The space is created in its region (reference).
+    :param extra_options: further body fields, such as fields or webhooks that Lessonspace added later. They are not
+        checked, and replace fields of the same name.
+    :param name: the space's name; default ``launch_id``.
+    :param allow_guests: let people join without a link of their own.
     :param record_av: record audio and video; a transcript needs it.
-    :param record_content: record what is on the board.
-    :param transcribe: make a transcript. Give it on every launch: one that leaves it out turns it off.
-    :param summarise: make a summary; needs ``transcribe``.
-    :param user: who the link is for, see ``LaunchUser``; without it, the link is a guest's. What is None in it is not
-        sent either; all of it must not be.
-    :param webhooks: URLs to call, see ``Webhooks``; they replace all that were there, and ``""`` removes them. Unknown
-        names are refused.
-    :param timeouts: when the link works, see ``Timeouts``: at most 7 days, and 7 days from now by default.
-    :param features: see the vendor's guides; the API drops invalid ones. A name that is not known here is warned of.
-    :param theme: likewise.
+    :param record_content: record the board.
+    :param transcribe: create a transcript. Set it on every launch: a launch without it turns transcription off.
+    :param summarise: create a summary; needs ``transcribe``.
+    :param user: the person whom the link is for, see ``LaunchUser``. Without it, the link is for a guest. Fields that
+        are None are not sent; if all are None, the launch is refused.
+    :param webhooks: URLs to call, see ``Webhooks``. They replace all webhooks of the space; ``""`` removes them.
+        Unknown names are refused.
+    :param timeouts: when the link works, see ``Timeouts``: at most 7 days, by default 7 days from now.
+    :param features: see Lessonspace's guides. The API drops unknown features; the task logs a warning.
+    :param theme: see Lessonspace's guides. The API drops invalid values.
     :param video_layout_mode: ``grid``, ``sidebar`` or ``floating``.
     :param locale: ``en``, ``fr``, ``it`` or ``pl``.
     :param server: the region.
-    :param session_tags: text by text.
-    :param space_tags: text by text.
-    :param invite_url: where the button "Invite others" leads.
+    :param session_tags: a mapping of text to text.
+    :param space_tags: a mapping of text to text.
+    :param invite_url: the address behind the button "Invite others".
     :param resource_url: your resource library.
-    :param holodeck_parameters: only if Lessonspace advised you to.
-    :param auth_external: who else has to agree, see ``AuthExternal``. Templated, but kept out of what Airflow shows as
-        rendered, since it holds a token.
-    :return: see ``LaunchResult``. ``created`` can be False for a space that this task made: when the launch's answer
-        was lost or its delivery failed, the next launch finds the space there.
-    :raises LessonspaceInputError: for a value that can't be right, before any request.
-    :raises LessonspaceDeliveryError: when the delivery failed.
+    :param holodeck_parameters: only if Lessonspace advised you to use it.
+    :param auth_external: an external check before a person may join, see ``AuthExternal``. Templated, but not among
+        Airflow's rendered fields, because it contains a token.
+    :return: see ``LaunchResult``. ``created`` can be False for a space that this task created: after a lost response or
+        a failed delivery, the next launch finds the space.
+    :raises LessonspaceInputError: for a wrong parameter, before any request.
+    :raises LessonspaceDeliveryError: if the delivery failed.
     :raises LessonspaceSettingRefusedError: see ``on_setting_refused``.
-    :raises LessonspaceError: when the launch failed.
+    :raises LessonspaceError: if the launch failed.
     """
 
     template_fields: Sequence[str] = ("lessonspace_conn_id", *_TEMPLATED)
@@ -217,39 +218,39 @@ class LessonspaceLaunchSpaceOperator(LessonspaceOperator):
 
 class LessonspaceLaunchSpacesOperator(LessonspaceBulkOperator):
     """
-    Make many spaces and links in one task, and deliver each link as it is made.
+    Create many spaces and join links in one task, and deliver each link as soon as it exists.
 
-    All launches are checked before the first is sent. A launch that can't be sent is named, with its place in the
+    All launches are checked before the first is sent. A launch that can't be sent is reported with its place in the
     input, and the others are sent. The task fails at its end if any launch is not done. A retry launches only what is
-    not done, also after a kill; a launch that was in flight during the kill is repeated.
+    not done. After a kill, it also repeats the launches that were in flight.
 
     Guide: docs/how-to/launch-many.md#many-launches
 
     :param launches: a list of mappings with the parameters of ``LessonspaceLaunchSpaceOperator``, also from another
         task; or the path of a ``.jsonl`` file with a mapping per line, or of a ``.csv`` file with columns such as
-        ``launch_id`` and ``user.name``, as ``ObjectStoragePath`` takes it. A further field ``recipient`` is not sent:
-        ``deliver`` finds it in ``launch["request"]``.
+        ``launch_id`` and ``user.name``, as ``ObjectStoragePath`` takes it. The field ``recipient`` is not sent:
+        ``deliver`` gets it in ``launch["request"]``.
     :param account: a folder as ``ObjectStoragePath`` takes it, one for each run of the DAG, such as
-        ``s3://aws_default@bucket/launches/{{ ds }}``. Its file ``account.jsonl`` has a line per launch: status, reason,
-        tries and time, see ``bulk.items.Record``. No link, secret or e-mail address is in it.
-    :param defaults: parameters of all launches that do not give their own, ``auth_external`` excepted.
+        ``s3://aws_default@bucket/launches/{{ ds }}``. Its file ``account.jsonl`` has one line per launch: status,
+        reason, tries and time. It contains no link, secret or e-mail address.
+    :param defaults: parameters for launches without their own; ``auth_external`` is not allowed here.
     :param deliver: see ``LessonspaceLaunchSpaceOperator``. It is called from several threads at a time.
     :param deliver_many: ``deliver_many(launches, context)`` for a mailing API that takes batches, in place of
-        ``deliver``: a list of what ``deliver`` gets. It returns None, or a list of those that it could not deliver;
-        these fail, and if it raises, the whole batch does. It is called in one thread at a time. A notifier is rendered
-        with ``launches`` in its context.
-    :param deliver_batch_size: links of each call of ``deliver_many``; the last has what is left. After a kill, the
-        batch that was being delivered is repeated.
-    :param deliver_secret: hand ``secret`` to ``deliver`` too: it gives full control over the space.
+        ``deliver``. ``launches`` is a list of what ``deliver`` gets. The function returns None, or a list of the
+        launches that it could not deliver: these fail. If it raises, the whole batch fails. Calls never overlap. A
+        notifier is rendered with ``launches`` in its context.
+    :param deliver_batch_size: number of links per call of ``deliver_many``; the last call has the rest. After a kill,
+        the batch that was being delivered is repeated.
+    :param deliver_secret: also pass ``secret`` to ``deliver``. It gives full control over the space.
     :param on_setting_refused: see ``LessonspaceLaunchSpaceOperator``.
-    :param on_refused: ``"continue"`` launches the others when some launches can't be sent; ``"fail"`` launches none.
-    :param accept_incomplete_file: launch what can be read of a file that breaks off in its last line.
-    :param max_links_per_space: all launches of a space that has more of them are refused.
-    :param account_names: write ``user.name`` into the account, too.
-    :param max_threads: launches and deliveries at a time. All pass the rate limit of the API key.
+    :param on_refused: if some launches can't be sent, ``"continue"`` sends the others, ``"fail"`` sends none.
+    :param accept_incomplete_file: if a file breaks off in its last line, use the lines before.
+    :param max_links_per_space: if a space has more launches than this, all its launches are refused.
+    :param account_names: also write ``user.name`` into the account.
+    :param max_threads: number of launches and deliveries at a time. They share the rate limit of the API key.
     :return: see ``JobResult``.
-    :raises LessonspaceInputError: for a parameter that can't be used, and for a file that can't be read to its end.
-    :raises LessonspaceJobError: at the end, when launches are not done.
+    :raises LessonspaceInputError: for a wrong parameter, and for a file that can't be read to its end.
+    :raises LessonspaceJobError: at the end, if launches are not done.
     """
 
     rows_parameter = "launches"
@@ -325,7 +326,7 @@ def space_page(launch: Launch) -> str | None:
 
 
 class SpaceSummary(TypedDict):
-    """What is worth keeping of a space in XCom; ``room_id`` is its slug, as launch calls it."""
+    """A space without its link; ``room_id`` is its slug, as launch calls it."""
 
     space_id: str | None
     room_id: str | None
@@ -341,15 +342,14 @@ class LessonspaceListSpacesOperator(LessonspaceListOperator[Space]):
 
     :param filters: the API's own names, as for ``LessonspaceHook.list_spaces``; times as aware datetimes or ISO 8601
         text with an offset.
-    :param fields: None for ids, name and time (see ``SpaceSummary``), a list of the API's field names, or ``"all"`` for
-        whole spaces. What opens a space (``url``) is left out in any case.
-    :param destination: a ``.jsonl`` file as ``ObjectStoragePath`` takes it, for an entry per line; whole, or not at
-        all. None: the list becomes the task's result, which must fit XCom.
-    :param chunk_size: return lists of so many entries, to map tasks over: Airflow maps over 1,024 at most
-        (``[core] max_map_length``). None: entries, not chunks.
-    :return: a list with an entry per space, or see ``WrittenList``.
-    :raises LessonspaceInputError: for a parameter that can't be used, before any request; and for a list that is too
-        large for XCom.
+    :param fields: None for ids, name and time (see ``SpaceSummary``); a list of the API's field names; or ``"all"`` for
+        whole spaces. ``url``, which opens a space, is always left out.
+    :param destination: a ``.jsonl`` file as ``ObjectStoragePath`` takes it, with one entry per line, written
+        atomically. None: the list is the task's result, and must fit into XCom.
+    :param chunk_size: return a list of lists with this many entries each, to map tasks over. Airflow maps over 1,024
+        at most (``[core] max_map_length``). None: one list of entries.
+    :return: a list with one entry per space; with ``destination``, see ``WrittenList``.
+    :raises LessonspaceInputError: for a wrong parameter, before any request; and for a list that is too large for XCom.
     """
 
     def _list(self, filters: dict[str, FilterValue | None]) -> Iterator[Space]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Operators for transcripts: one session's, and the archive of a window's."""
+"""Operators for transcripts: of one session, and the archive of all in a window."""
 
 from __future__ import annotations
 
@@ -41,26 +41,26 @@ ON_MISSING = ("fail", "skip", "none")
 
 class LessonspaceGetTranscriptOperator(LessonspaceOperator):
     """
-    Fetch the transcript of one session, into XCom or into files.
+    Download the transcript of one session, into XCom or into files.
 
     Guide: docs/how-to/transcripts.md#get-one-transcript
 
     :param session_id: the session's uuid.
-    :param session: in place of it, a session from ``LessonspaceListSessionsOperator``, for ``.expand(session=...)``.
-        Files then cost one call, not two: their path follows from its ``end_time``. It is never rendered, so its name
-        may hold anything.
+    :param session: in place of ``session_id``, a session from ``LessonspaceListSessionsOperator``, for
+        ``.expand(session=...)``. Files then cost one call instead of two, because their path is made of the session's
+        ``end_time``. Airflow does not render this parameter, so the session's name can't be a template.
     :param destination: a folder as ``ObjectStoragePath`` takes it, e.g. ``s3://aws_default@bucket/transcripts``.
-        None: the segments become the task's result. A transcript of an hour has over 100 kB and people's names,
-        so a destination is the better choice.
-    :param formats: which files to write: ``json``, ``jsonl``, ``txt``, ``vtt``, ``srt``, ``csv``.
-    :param wait: wait in the triggerer until the transcript is there, at most for ``execution_timeout`` if that is set;
-        see ``LessonspaceTranscriptTrigger``. A session that can't have one is not waited for.
-    :param give_up_after: how long after the session's end it is waited for; timedelta or seconds.
-    :param on_missing: what a transcript that is not there does, or that never came: ``fail`` the task (which its
-        retries try again), ``skip`` the task, or ``none``: the task succeeds with None.
+        None: the segments are the task's result in XCom, with people's names. A transcript of an hour has over 100 kB:
+        prefer a destination.
+    :param formats: files to write: ``json``, ``jsonl``, ``txt``, ``vtt``, ``srt``, ``csv``.
+    :param wait: wait in the triggerer until the transcript is ready, at most for ``execution_timeout`` if it is set;
+        see ``LessonspaceTranscriptTrigger``. If the session can't have a transcript, the task does not wait.
+    :param give_up_after: how long after the session's end to wait; timedelta or seconds.
+    :param on_missing: what to do without a transcript: ``fail`` the task, which has its retries; ``skip`` the task; or
+        ``none``: the task succeeds and returns None.
     :return: the segments, or the paths of the written files in the order of ``formats``.
-    :raises LessonspaceTranscriptNotReady: it is not there, and ``on_missing`` is ``fail``. The message has the reason:
-        no such session, not ready yet, not eligible, or given up.
+    :raises LessonspaceTranscriptNotReady: if there is no transcript and ``on_missing`` is ``fail``. The message has the
+        reason: no such session, not ready yet, not eligible, or given up.
     """
 
     template_fields: Sequence[str] = ("lessonspace_conn_id", "session_id", "destination", "formats")

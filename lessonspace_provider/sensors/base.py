@@ -38,9 +38,9 @@ if TYPE_CHECKING:
 
 class LessonspaceWaitFailed(LessonspaceError, AirflowFailException):  # noqa: N818 - Airflow's own naming
     """
-    There is nothing to wait for any more, and a retry would not change that.
+    The wait can't succeed any more, and a retry would not change that.
 
-    Airflow's sensors heed ``soft_fail`` and ``never_fail`` only for exceptions of its own.
+    It is also an ``AirflowFailException``, so that ``soft_fail`` and ``never_fail`` apply.
     """
 
     code = "wait_failed"
@@ -70,12 +70,12 @@ class LessonspaceSensor(HookOnWorker, BaseSensorOperator):
     Base of the sensors.
 
     :param lessonspace_conn_id: the connection to use.
-    :param deferrable: wait in the triggerer, which takes no worker slot; by default as the configuration
-        ``[operators] default_deferrable``. The first check is made on the worker in any case. A deferred sensor
-        ends at ``timeout`` or ``execution_timeout``, whichever comes first.
-    :param poke_interval: seconds between two checks, or timedelta, at least 5 s.
-    :param timeout: as for any sensor of Airflow, seconds or timedelta; None is what Airflow is configured to.
-    :param max_wait: likewise, of ``poke_interval`` with ``exponential_backoff``; None is no limit.
+    :param deferrable: wait in the triggerer, without a worker slot; default ``[operators] default_deferrable`` of
+        Airflow's configuration. The first check always runs on the worker. A deferred sensor ends at ``timeout`` or
+        ``execution_timeout``, whichever comes first.
+    :param poke_interval: seconds between two checks, or timedelta; at least 5 s.
+    :param timeout: seconds or timedelta; None: ``[sensors] default_timeout`` of Airflow's configuration.
+    :param max_wait: the longest pause between two checks with ``exponential_backoff``; None: no limit.
     """
 
     def __init__(

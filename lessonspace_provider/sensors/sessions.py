@@ -26,33 +26,33 @@ ON_NO_SESSION = ("fail", "skip", "wait")
 
 class LessonspaceSessionEndSensor(LessonspaceSensor):
     """
-    Wait until a session has ended, or a lesson of the timetable, whichever of its room's sessions that was.
+    Wait until one session has ended, or a lesson of the timetable.
 
-    Rooms are used every week, and one lesson often makes several sessions: a person waits alone and gives up, the real
-    lesson opens another. The lesson is the session with enough people that covers most of its window. A session that
-    is mostly outside of the window belongs to the lesson before or after it, unless it covers more than half of the
-    window, or began in it in time (``max_delay``). The lesson counts as over no earlier than ``window_end``, since
-    people who lost their connection come back in another session; a session that overruns is waited for.
+    A space is used every week, and one lesson often produces several sessions: a person waits alone and leaves, and the
+    real lesson opens another session. The lesson is the session with enough people that covers most of the window. A
+    session that is mostly outside of the window is another lesson, unless it covers more than half of the window, or
+    began early enough in it (``max_delay``). The lesson ends no earlier than ``window_end``, because people who lost
+    their connection return in another session. If a session overruns, the sensor waits for its end.
 
     Guide: docs/how-to/wait.md#for-a-session-to-end
 
-    :param session_id: wait for this session, by its uuid; one that no one has joined yet is waited for. Or, for a
-        lesson:
-    :param space_id: the room; UUID, or slug (launch's ``room_id``).
-    :param launch_id: the room by your own id, when you don't have its ``room_id``.
-    :param window_start: when the lesson was to begin; aware datetime or ISO 8601 text with an offset.
-    :param window_end: when it was to end, likewise. Give the times of the timetable.
+    :param session_id: wait for this session, by its uuid. The session need not exist yet. For a lesson, use the
+        parameters below instead:
+    :param space_id: the lesson's space; UUID, or slug (launch's ``room_id``).
+    :param launch_id: your own id of the space, in place of ``space_id``.
+    :param window_start: start of the lesson in the timetable; aware datetime or ISO 8601 text with an offset.
+    :param window_end: end of the lesson in the timetable; likewise.
     :param min_participants: how many people make a session the lesson.
-    :param max_delay: how late the lesson may begin: a session that begins at most so long after ``window_start`` is the
-        lesson even if it is mostly after the window; timedelta or seconds. None: two thirds of the window, since
-        later people may have come early for the next lesson. Give less where lessons follow each other and begin on
-        time. It may be longer than the window.
-    :param on_no_session: what happens when ``grace`` has passed since the window (or ``max_delay``) and no session was
-        the lesson: ``fail`` the task, ``skip`` it with a warning, or ``wait`` for a later session, until ``timeout``.
-        The message lists the sessions that were found, and why they do not count.
+    :param max_delay: how late after ``window_start`` the lesson may begin. A session that begins by then is the lesson,
+        even if it is mostly after the window. Timedelta or seconds, also longer than the window. None: two thirds of
+        the window, because later people may have come early for the next lesson. Use less if lessons follow each other
+        and begin on time.
+    :param on_no_session: what to do if no session was the lesson when ``grace`` has passed since the window or
+        ``max_delay``: ``fail`` the task, ``skip`` it with a warning, or ``wait`` for a later session until ``timeout``.
+        The message lists the sessions that were found, and why each is not the lesson.
     :param grace: timedelta or seconds.
-    :return: what ended, see ``SessionSummary``: ids, name, times, counts; no people.
-    :raises LessonspaceWaitFailed: when no session was the lesson, and for errors that no later check can fix.
+    :return: the session that ended, see ``SessionSummary``: ids, name, times and counts, without people.
+    :raises LessonspaceWaitFailed: if no session was the lesson, and for errors that no later check can fix.
     """
 
     template_fields: Sequence[str] = (

@@ -20,22 +20,22 @@ if TYPE_CHECKING:
 
 class LessonspaceTranscriptSensor(LessonspaceSensor):
     """
-    Wait until the transcript of a session is there.
+    Wait until the transcript of a session is ready.
 
-    It is checked ever more rarely. Deferred: about 5 minutes after the session's end, then after twice as long each
-    time, up to 12 hours, with the connection's one poll for the end. Poked or rescheduled: after 5 minutes at first,
-    then by Airflow's own backoff; a session that never existed is then waited for until ``timeout``. That a session
-    can't have a transcript (too short, one person only, not recorded) is known from the session itself, and ends the
-    wait at once; that it was launched without ``transcribe`` is not, and ends it after ``give_up_after``.
+    A deferred sensor checks about 5 minutes after the session's end, and doubles the interval up to 12 hours. Until the
+    session ends, it shares the connection's poll. A sensor in another mode checks after 5 minutes, and then uses
+    Airflow's backoff; if the session never exists, it waits until ``timeout``. If the session can't have a transcript
+    (too short, one person only, not recorded), the wait ends at once. A launch without ``transcribe`` can't be seen in
+    the session: that wait ends after ``give_up_after``.
 
     Guide: docs/how-to/wait.md#for-a-transcript
 
-    :param session_id: the session's uuid; one that no one has joined yet is waited for.
-    :param give_up_after: how long after the session's end, timedelta or seconds. ``timeout``, counted from the task's
-        beginning, ends the wait too; unless you give it, it is a day longer.
+    :param session_id: the session's uuid. The session need not exist yet.
+    :param give_up_after: how long after the session's end to wait; timedelta or seconds. ``timeout``, counted from the
+        task's start, also ends the wait; its default is a day longer than ``give_up_after``.
     :return: the session's uuid.
-    :raises LessonspaceWaitFailed: when there will be no transcript, with the reason, and for errors that no later check
-        can fix. With ``soft_fail`` the task is skipped instead.
+    :raises LessonspaceWaitFailed: if there will be no transcript, with the reason, and for errors that no later check
+        can fix. With ``soft_fail``, the task is skipped instead.
     """
 
     template_fields: Sequence[str] = ("lessonspace_conn_id", "session_id")

@@ -35,9 +35,10 @@ if TYPE_CHECKING:
 
 class SessionEndEvent(TypedDict):
     """
-    What ``LessonspaceSessionEndTrigger`` fires.
+    The event of ``LessonspaceSessionEndTrigger``.
 
-    ``reason`` is the kind of the error; ``message`` one sentence; ``session`` what ended, without people.
+    ``reason``: the class of the error, for ``status="error"``. ``message``: one sentence. ``session``: the session that
+    ended, without people.
     """
 
     status: Literal["ended", "no_session", "timeout", "error"]
@@ -50,27 +51,28 @@ class SessionEndEvent(TypedDict):
 @dataclass(kw_only=True, eq=False, repr=False)
 class LessonspaceSessionEndTrigger(OneEventTrigger):
     """
-    Waits for a session, or for a lesson, to end, and fires one ``SessionEndEvent``.
+    Waits until a session or a lesson has ended, and fires one ``SessionEndEvent``.
 
-    All triggers of a connection in a triggerer share one poll: the list of sessions that ended since the last one.
+    All triggers of a connection in a triggerer share one poll, which lists the sessions that ended since the last poll.
 
     Guide: docs/how-to/wait.md#for-a-session-to-end
 
     :param lessonspace_conn_id: the connection to use.
     :param poll_interval: seconds between two polls, at least 5.
-    :param session_id: wait for this session, by its uuid. Or, for a lesson:
-    :param space_id: the room, UUID or slug (launch's ``room_id``).
-    :param launch_id: the room by your own id. The list names no launch ids: until the room was used once, the trigger
-        checks by itself when a session has ended in a room that no wait is known for, and every ten minutes.
+    :param session_id: wait for this session, by its uuid. For a lesson, use the parameters below instead:
+    :param space_id: the lesson's space; UUID, or slug (launch's ``room_id``).
+    :param launch_id: your own id of the space, in place of ``space_id``. The list of sessions has no launch ids. Until
+        the space has had a session, the trigger makes a call of its own every ten minutes, and whenever a session ends
+        in a space that no task waits for.
     :param window_start: see ``Lesson``; aware datetime or ISO 8601 text.
     :param window_end: likewise.
     :param min_participants: see ``Lesson``.
     :param max_delay: see ``Lesson``; seconds.
     :param give_up_at: see ``Lesson``; epoch seconds, None for never.
-    :param asked_at: epoch seconds at which it was checked and had not ended: what ended since is found in the list.
+    :param asked_at: epoch seconds of a check that found no end; the trigger begins with the sessions that ended since.
         None: the trigger checks first.
-    :param timeout_at: epoch seconds at which the wait ends with the status ``timeout`` and what was found last; None
-        for never.
+    :param timeout_at: epoch seconds at which the wait ends, with the status ``timeout`` and the last poll result; None:
+        never.
     """
 
     lessonspace_conn_id: str
@@ -118,18 +120,18 @@ class LessonspaceSessionEndTrigger(OneEventTrigger):
 @dataclass(kw_only=True, eq=False, repr=False)
 class LessonspaceSessionEndedEventTrigger(BaseEventTrigger):
     """
-    Fires whenever sessions have ended, for an ``AssetWatcher``: once per poll, with all that ended since the last.
+    Fires when sessions have ended, for an ``AssetWatcher``: at most once per poll, with all sessions since the last.
 
-    The event's payload is ``{"sessions": [...]}``: ids, times and counts of each as in ``SessionSummary``, and no name.
-    Airflow may give one run several events: read all of ``triggering_asset_events``. The first event shows what ended
-    after the trigger was first started. On Airflow 3.3 and newer it resumes after a restart, and may then report a
-    session twice. Before Airflow 3.3 it starts again from the present.
+    The event's payload is ``{"sessions": [...]}``: ids, times and counts as in ``SessionSummary``, without names. One
+    DAG run may have several events: read all of ``triggering_asset_events``. Sessions that ended before the trigger
+    first started are not reported. On Airflow 3.3 and newer, the trigger continues after a restart, and may then report
+    a session twice. On older versions, it starts again from the present.
 
     Guide: docs/how-to/wait.md#dags-that-run-when-sessions-end
 
     :param lessonspace_conn_id: the connection to use.
     :param poll_interval: seconds between two polls, at least 5.
-    :param min_participants: leave out sessions of fewer people; 1 reports all of them.
+    :param min_participants: leave out sessions with fewer people; 1 reports all sessions.
     """
 
     lessonspace_conn_id: str = "lessonspace_default"

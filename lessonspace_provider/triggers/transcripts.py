@@ -27,7 +27,7 @@ EventStatus = Literal[MissingStatus, "ready", "timeout", "error"]
 
 
 class TranscriptEvent(TypedDict):
-    """What ``LessonspaceTranscriptTrigger`` fires; ``reason`` is the kind of the error, ``message`` one sentence."""
+    """The event of ``LessonspaceTranscriptTrigger``; ``reason`` is the class of an error, ``message`` one sentence."""
 
     status: EventStatus
     reason: str | None
@@ -38,23 +38,22 @@ class TranscriptEvent(TypedDict):
 @dataclass(kw_only=True, eq=False, repr=False)
 class LessonspaceTranscriptTrigger(OneEventTrigger):
     """
-    Waits until a session's transcript is there, will never come, or is given up; fires one ``TranscriptEvent``.
+    Waits until a session's transcript is ready, will never come, or is given up; fires one ``TranscriptEvent``.
 
-    While the session runs, its end is waited for with the connection's one poll. Then the transcript is checked 5
-    minutes after the end, and after twice as long each time, up to 12 hours.
+    While the session runs, the trigger shares the connection's poll. The first check of the transcript is 5 minutes
+    after the session's end. The interval then doubles, up to 12 hours.
 
     Guide: docs/how-to/wait.md#for-a-transcript
 
     :param session_id: the session's uuid.
     :param lessonspace_conn_id: the connection to use.
     :param give_up_after: seconds after the session's end.
-    :param began_at: epoch seconds at which it was checked and was not there: the trigger waits before it checks again.
-        A session that no one ever joined is given up ``give_up_after`` later. None: it checks at once, and waits since
-        then.
-    :param ended_at: epoch seconds of the session's end, if it had ended at that time.
+    :param began_at: epoch seconds of a check that found no transcript: the trigger waits before the next check. If the
+        session never exists, it is given up ``give_up_after`` later. None: the trigger checks at once.
+    :param ended_at: epoch seconds of the session's end, if it had ended at that check.
     :param poll_interval: seconds between two polls for the session's end, at least 5.
-    :param timeout_at: epoch seconds at which the wait ends with the status ``timeout`` and what was found last; None
-        for never.
+    :param timeout_at: epoch seconds at which the wait ends, with the status ``timeout`` and the last poll result; None:
+        never.
     """
 
     session_id: str
