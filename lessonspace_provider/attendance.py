@@ -1,40 +1,40 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-Who was there, from when to when, and what is to be paid: what schools compute from sessions. Pure.
+Compute from sessions who was present, from when to when, and the billed minutes. Pure.
 
-What is read of a session, and where:
+The functions read these fields of a session:
 
 ``logs[].log_type``, ``.date``
-    what happened, and when: ``user-joined`` and ``user-left``, ISO 8601 (reference). Only the session list of a space
-    has logs: ``LessonspaceHook.list_space_sessions``.
+    ``user-joined`` or ``user-left``, and its time, ISO 8601 (reference). Only the session list of a space has logs:
+    ``LessonspaceHook.list_space_sessions``.
 ``logs[].profile``, ``.guest_uuid``
-    whose row it is: the integer of ``profiles[].user``, or the uuid of ``guests[]`` (reference).
+    the person of the row: the integer of ``profiles[].user``, or the uuid of ``guests[]`` (reference).
 ``logs[].id``
-    rows of the same moment happened in the order of their ids (assumption).
+    the order of rows with the same time (assumption ``rows-in-order``).
 ``logs[].user_socket_id``
-    one connection, so that a person on two devices has two (assumption, from its name).
+    one connection: a person on two devices has two (assumption ``one-socket-a-connection``).
 ``profiles[].role``
     teacher, student or admin (reference); may be null.
 ``start_time``, ``end_time``
-    of the session, ISO 8601; the end is null while it runs.
+    of the session, ISO 8601; the end is null while the session runs.
 ``billable_seconds``
-    an integer (reference), in seconds by its name; how Lessonspace counts them is unknown.
+    an integer (reference). How Lessonspace counts them is not known.
 
-Odd data has these results, each with a doubt (see ``Doubt``) where it makes a difference:
+Unusual data is read as follows. If it makes a person's times uncertain, the result has a doubt (see ``Doubt``).
 
-- A leave without a join adds no time: since when a person was there is unknown.
-- A join without a leave counts up to the session's end, which is 30 s after the last person left; in a
-  running session up to ``now``, without a doubt.
-- A person on several devices is there once, from the first join to the last leave. A leave whose connection is unknown
-  closes one of those that are open. A second join of an open connection is none.
-- Of a session whose own start or end can't be read, joins without a leave add no time, and all times are unsure
-  (``time_unreadable``). Where others have logs, it is taken for one without rows if its own are no list.
-- A row whose time can't be read is left out. A row of no one is left out and counted.
+- A leave without a join adds no time, because the time of the join is unknown.
+- A join without a leave counts until the session's end, which is 30 s after the last person left. In a running session
+  it counts until ``now``, without a doubt.
+- A person on several devices counts once, from the first join to the last leave. A leave with an unknown connection
+  closes one of the open connections. A second join of an open connection is ignored.
+- If the start or the end of a session can't be read, joins without a leave add no time, and all its times are uncertain
+  (``time_unreadable``). If the logs of a session are not a list, it counts as a session without rows, unless no session
+  has logs.
+- A row without a readable time is left out. A row without a person is left out and counted.
 - Time before the session's start or after its end is cut off.
-- What is no object among ``profiles`` or ``guests`` is left out.
-- A person who is among ``profiles`` or ``guests`` and in no row was there for 0 s.
-- ``user-idled`` ends no presence: anyone who is idle is still in the room (assumption). Other rows, and kinds that the
-  vendor adds tomorrow, are left out.
+- Entries of ``profiles`` and ``guests`` that are not objects are left out.
+- A person in ``profiles`` or ``guests`` without a row was present for 0 s.
+- ``user-idled`` does not end a presence (assumption ``idle-is-present``). Rows of other kinds are left out.
 """
 
 from __future__ import annotations
@@ -55,16 +55,16 @@ from lessonspace_provider.sessions import has_readable_times
 if TYPE_CHECKING:
     from lessonspace_provider.api.types import LogRow, Profile, Session
 
-#: What is not sure about a person's times; the module describes what is counted then.
+#: Why a person's times are uncertain; the module's description has the rules.
 Doubt = Literal["join_missing", "leave_missing", "time_unreadable", "no_rows"]
 
-#: Why no one can be sure that no teacher came.
+#: Why it is uncertain that no teacher came.
 TeacherDoubt = Literal["role_unknown", "rows_of_nobody"]
 
 
 @dataclass(frozen=True)
 class Stay:
-    """A person was there without a break, on one device or several; aware datetimes in UTC."""
+    """A time without a break in which a person was present, on one device or several; aware datetimes in UTC."""
 
     start: datetime
     end: datetime
@@ -73,13 +73,13 @@ class Stay:
 @dataclass(frozen=True)
 class Presence:
     """
-    When one person was there. Either ``user_id`` or ``guest_uuid`` is set; names stay in ``profiles``.
+    When one person was present. Either ``user_id`` or ``guest_uuid`` is set; names are in ``profiles`` only.
 
     :param user_id: the integer of ``profiles[].user``.
     :param guest_uuid: of a guest.
-    :param role: of a user, when the API gives it.
-    :param stays: in their order; they do not overlap. More than one: the person came back.
-    :param doubts: empty when all is plain.
+    :param role: of a user, if the API returns it.
+    :param stays: in order of time, without overlaps. More than one if the person came back.
+    :param doubts: why the times are uncertain; empty if they are certain.
     """
 
     user_id: int | None
@@ -90,7 +90,7 @@ class Presence:
 
     @property
     def duration(self) -> timedelta:
-        """How long they were there, breaks left out."""
+        """The time present, without breaks."""
         return sum((stay.end - stay.start for stay in self.stays), timedelta(0))
 
     @property
@@ -102,10 +102,10 @@ class Presence:
 @dataclass(frozen=True)
 class Attendance:
     """
-    Who was there.
+    Who was present.
 
-    :param people: each person once; those who came first are first, those without a time last.
-    :param rows_of_nobody: how many rows name neither user nor guest.
+    :param people: each person once, in the order of arrival; people without a time are last.
+    :param rows_of_nobody: number of rows without a user or guest.
     """
 
     people: tuple[Presence, ...]
@@ -117,10 +117,10 @@ class Lateness:
     """
     How late the first of some people came.
 
-    :param late_by: 0 for who was there in time; None: no one came, or, when there are ``doubts``, it is unknown.
-    :param user_id: who came first; None for a guest.
-    :param doubts: what is not sure about anybody's times, and when no teacher came, why one may have: a person has no
-        role (``role_unknown``), or rows are no one's.
+    :param late_by: 0 if the first person was on time. None if no one came; with ``doubts``, if it is unknown.
+    :param user_id: the first person; None for a guest.
+    :param doubts: why people's times are uncertain. If no teacher came, also why one may have come: a person has no
+        role (``role_unknown``), or rows have no person (``rows_of_nobody``).
     """
 
     late_by: timedelta | None
@@ -130,12 +130,12 @@ class Lateness:
 
 def attendance(sessions: Iterable[Session], *, now: datetime | None = None) -> Attendance:
     """
-    Work out who was there, from the logs of one lesson's session or sessions.
+    Compute who was present, from the logs of the sessions of one lesson.
 
-    :param sessions: with ``logs``; one lesson may have several, and then they are taken together.
-    :param now: aware; up to when those count who are still there. Needed when a session still runs.
-    :raises LessonspaceInputError: for one session in place of a list, sessions of which none has logs, one that runs
-        without ``now``, or a ``now`` without a time zone.
+    :param sessions: a list of sessions with ``logs``. Several sessions of a lesson are added up.
+    :param now: aware; people who are still present are counted until then. Required if a session still runs.
+    :raises LessonspaceInputError: for one session in place of a list, for sessions without logs, for a running session
+        without ``now``, and for a ``now`` without a time zone.
     """
     if isinstance(sessions, Mapping):
         raise refuse("sessions", sessions.get("uuid"), "a list of sessions, or of one")
@@ -153,12 +153,13 @@ def lateness(people: Iterable[Presence], lesson_start: datetime | str, lesson_en
     """
     Compare the first arrival with the timetable.
 
-    Who was there before the lesson and stayed is in time; who had left before it began was there for another one.
+    A person who came before the lesson and stayed is on time. A person who left before the lesson, or came after it,
+    was there for another lesson.
 
-    :param people: whose coming is asked about, such as one person, in one session or several.
-    :param lesson_start: by the timetable; aware datetime or ISO 8601 text.
-    :param lesson_end: likewise, later; who comes after it came for another lesson.
-    :raises LessonspaceInputError: for other times.
+    :param people: one or more people, such as the teachers.
+    :param lesson_start: in the timetable; aware datetime or ISO 8601 text.
+    :param lesson_end: likewise, after ``lesson_start``.
+    :raises LessonspaceInputError: for wrong times.
     """
     begins, ends = as_aware_datetime("lesson_start", lesson_start), as_aware_datetime("lesson_end", lesson_end)
     if begins >= ends:
@@ -183,13 +184,13 @@ def teacher_lateness(
     teacher_ids: Collection[int] | None = None,
 ) -> Lateness:
     """
-    Compare the first teacher's coming with the timetable, as ``lateness`` does.
+    Compare the arrival of the first teacher with the timetable, as ``lateness`` does.
 
-    :param present: who was there.
-    :param lesson_start: by the timetable; aware datetime or ISO 8601 text.
-    :param lesson_end: likewise, later.
-    :param teacher_ids: Lessonspace user ids of the teachers; None: anyone who has the role ``teacher``.
-    :raises LessonspaceInputError: for other times.
+    :param present: the result of ``attendance``.
+    :param lesson_start: in the timetable; aware datetime or ISO 8601 text.
+    :param lesson_end: likewise, after ``lesson_start``.
+    :param teacher_ids: Lessonspace user ids of the teachers; None: all people with the role ``teacher``.
+    :raises LessonspaceInputError: for wrong times.
     """
     teachers = [person for person in present.people if _counts_as_teacher(person, teacher_ids)]
     found = lateness(teachers, lesson_start, lesson_end)
@@ -205,7 +206,7 @@ def teacher_lateness(
 
 def profiles_by_user(session: Session) -> dict[int, Profile]:
     """
-    Give a session's fields of its users, by the ids that ``Presence`` has: a number also where the API sends text.
+    Return the profiles of a session by user id. Ids are numbers, as in ``Presence``, also if the API sends text.
 
     :param session: from a list or in detail.
     """
@@ -215,11 +216,11 @@ def profiles_by_user(session: Session) -> dict[int, Profile]:
 
 def billable_minutes(session: Session) -> float | None:
     """
-    Give the minutes of a session that Lessonspace bills: ``billable_seconds`` / 60, not rounded.
+    Return the minutes of a session that Lessonspace bills: ``billable_seconds`` / 60, not rounded.
 
     :param session: from a list or in detail.
-    :return: None while it runs, when more may be added (an assumption), when its end can't be read, and when the API
-        gives no number of 0 or more that 64 bits hold.
+    :return: None while the session runs, if its end can't be read, and if ``billable_seconds`` is not a number from 0
+        that fits into 64 bits.
     """
     seconds: object = session.get("billable_seconds")
     if read_time(session.get("end_time")) is None or not isinstance(seconds, (int, float)) or isinstance(seconds, bool):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a session's fields mean. Pure: operators, sensors and triggers all ask these functions."""
+"""Read a session's fields. Pure: operators, sensors and triggers use the same functions."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 
 
 def start_time(session: Session) -> datetime | None:
-    """When the session began, aware, in UTC; None when the API does not give it."""
+    """Return the start of a session, aware, in UTC; None if the API returns none."""
     return _checked_time(session, "start_time")
 
 
 def end_time(session: Session) -> datetime | None:
-    """When the session ended, aware, in UTC; None while it runs."""
+    """Return the end of a session, aware, in UTC; None while it runs."""
     return _checked_time(session, "end_time")
 
 
 def known_start(session: Session) -> datetime | None:
-    """When the session began, aware, in UTC; None when the API sends none, or something else."""
+    """Return the start of a session, aware, in UTC; None if the API returns none that can be read."""
     return read_time(session.get("start_time"))
 
 
@@ -52,28 +52,28 @@ def has_readable_times(session: Session) -> bool:
 
 
 def space_of(session: Session) -> SpaceRef:
-    """Give the space of a session; an empty one when the API does not give it, or in another shape."""
+    """Return the space of a session; an empty dictionary if the API returns none, or another type."""
     space = session.get("space")
     return space if isinstance(space, dict) else {}
 
 
 def space_id_of(session: Session) -> str | None:
-    """Give the id of a session's space; None when the API gives none that is one."""
+    """Return the id of a session's space; None if the API returns no proper id."""
     space_id = space_of(session).get("id")
     return space_id if is_slug(space_id) else None
 
 
 def has_ended(session: Session) -> bool:
-    """Whether the session is over: ``end_time`` is null while it runs."""
+    """Whether the session has ended: ``end_time`` is null while it runs."""
     return end_time(session) is not None
 
 
 def ended_within(session: Session, window_start: datetime, window_end: datetime) -> bool:
     """
-    Whether the session belongs to a window.
+    Whether the session ended in a window.
 
-    :param window_start: aware; a session that ended at this very moment belongs to the window.
-    :param window_end: aware; one that ended at this very moment belongs to the next.
+    :param window_start: aware; a session that ended at this moment belongs to the window.
+    :param window_end: aware; a session that ended at this moment belongs to the next window.
     """
     end = end_time(session)
     return end is not None and window_start <= end < window_end
@@ -81,10 +81,9 @@ def ended_within(session: Session, window_start: datetime, window_end: datetime)
 
 def participant_count(session: Session) -> int:
     """
-    Count the people who were in the session: users and guests, each once however often they joined.
+    Count the people in the session: users and guests, each once.
 
-    Whether the API counts guests as users when it decides about transcripts is unknown; here they count. What is no
-    object in these lists is left out.
+    Guests count as people (assumption ``guests-count``). Entries that are not objects are left out.
     """
     users = {_plain_id(profile.get("user")) for profile in objects_in(session.get("profiles"))}
     guests = {_plain_id(guest.get("uuid")) for guest in objects_in(session.get("guests"))}
@@ -97,10 +96,9 @@ def _plain_id(value: object) -> str:
 
 class SessionSummary(TypedDict):
     """
-    What is worth keeping of a session in XCom: no names, e-mails or links of people.
+    A session without people and links: ids, name, times and counts.
 
-    A field that the API does not give, or not in a shape that can be read, is None; ``odd_session_fields`` names the
-    latter.
+    A field that the API does not return, or that can't be read, is None.
     """
 
     session_id: str
@@ -115,9 +113,9 @@ class SessionSummary(TypedDict):
 
 def summary(session: Session) -> SessionSummary:
     """
-    Reduce a session to what is worth keeping in XCom.
+    Reduce a session to a result for XCom, without people and links.
 
-    :param session: from a list or in detail, whatever its fields hold.
+    :param session: from a list or in detail.
     :return: ids, name, times (ISO 8601 in UTC) and counts.
     """
     start, end = read_time(session.get("start_time")), read_time(session.get("end_time"))

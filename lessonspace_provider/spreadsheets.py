@@ -49,10 +49,10 @@ class Row:
     A row of a CSV file.
 
     :param file: the file's name.
-    :param line: the line on which the row begins, the file's first line being 1.
-    :param cells: column -> text without blanks around it, line breaks and runs of blanks being one blank; empty where
-        the row has none.
-    :param problem: why the row can't be read, with file, line, column and what to do; None when it can.
+    :param line: the line on which the row begins, from 1.
+    :param cells: text by column, without blanks around it, and with one blank for line breaks and runs of blanks. Empty
+        if the row has no such cell.
+    :param problem: why the row can't be read, with file, line, column and what to do; None if it can.
     """
 
     file: str
@@ -61,32 +61,33 @@ class Row:
     problem: str | None
 
     def __getitem__(self, column: str) -> str:
-        """Give a cell's text."""
+        """Return a cell's text."""
         return self.cells[column]
 
     def error(self, reason: str, column: str | None = None) -> LessonspaceInputError:
         """
-        Make the error for a row that can't be used.
+        Create the error for a row that can't be used.
 
         :param reason: what is wrong and what to write instead.
-        :param column: where, if it is one cell.
+        :param column: of the wrong cell, if it is one cell.
         """
         return LessonspaceInputError(_at(self.file, self.line, column, reason))
 
 
 def read_rows(data: bytes, file: str, columns: Sequence[str], *, optional: Sequence[str] = ()) -> list[Row]:
     """
-    Read the rows of a CSV file: UTF-8 or UTF-16, separated by comma, semicolon or tab, or as ``sep=`` in a line.
+    Read the rows of a CSV file in UTF-8 or UTF-16.
 
-    Names of columns are matched however their letters are written. Other columns are left out, and so are empty rows.
+    Cells are separated by commas, semicolons or tabs, or as the first line (``sep=``) defines.
+    Names of columns match in upper and lower case. Other columns and empty rows are left out.
 
     :param data: the whole file.
     :param file: its name, for messages.
-    :param columns: those that it must have.
-    :param optional: those that it may have; their cells are empty where it has not.
+    :param columns: required columns.
+    :param optional: optional columns; their cells are empty if the file does not have them.
     :return: the rows in their order, also those with a ``problem``.
-    :raises LessonspaceInputError: when it is no such file, a column is missing or there twice, or a quotation mark
-        makes it unsure where a row ends.
+    :raises LessonspaceInputError: if the file is not such a file, if a column is missing or occurs twice, or if a
+        quotation mark makes it uncertain where a row ends.
     """
     wanted = [*columns, *optional]
     header, records = _content(data, file, wanted)

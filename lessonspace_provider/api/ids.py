@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which of a server's values are ids: nothing else of its words may reach a URL or a rendered field. Pure."""
+"""Check which values of a server are ids: no other text of a server may reach a URL or a rendered field. Pure."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ def is_number(value: object) -> TypeGuard[int]:
 
 def user_id_of(user: Mapping[str, object]) -> int | None:
     """
-    Give the id of an entry of the list of users, by which they are removed.
+    Return the id of an entry of the user list.
 
-    :param user: ``{user: {id, ...}, ...}`` as one client reads it, or with the integer in ``user`` or ``id`` itself.
-    :return: None when there is none.
+    :param user: with the integer in ``user.id``, or in ``user`` or ``id`` itself.
+    :return: None if there is none.
     """
     inner = user.get("user")
     ids = (inner.get("id") if isinstance(inner, Mapping) else inner, user.get("id"))

@@ -260,21 +260,21 @@ class ListMemory:
 
 class Listing(Iterator[Item], Generic[Item]):
     """
-    The entries of a list, each once, read page by page as they are taken.
+    The entries of a list, each once. Pages are requested as you iterate.
 
-    What is true of the whole list is known when its end has been reached.
+    ``left_out`` and ``incomplete`` are complete at the end of the iteration.
 
-    :param kind: what it lists.
-    :param source: makes what gives its pages.
+    :param kind: sessions, spaces or users.
+    :param source: returns the source of the pages.
     :param query: of the first page.
-    :param log: where entries are reported that can't be used or read.
+    :param log: gets warnings about entries that can't be used or read.
     :param memory: of the hook.
     """
 
     def __init__(self, kind: Kind, source: Callable[[], Source], query: Query, *, log: Log, memory: ListMemory) -> None:
-        #: Entries whose ids are no ids, which are not given: nothing could be asked about them.
+        #: Entries without a proper id. They are not among the entries of the iteration.
         self.left_out: list[Item] = []
-        #: Why entries may be missing: the list changed each time that it was read. None: it did not.
+        #: Why entries may be missing: the list changed each time it was read. None: no entry is missing.
         self.incomplete: str | None = None
         self._kind = kind
         self._make_source = source
@@ -284,7 +284,7 @@ class Listing(Iterator[Item], Generic[Item]):
         self._entries = self._read()
 
     def __next__(self) -> Item:
-        """Give the next entry; this may ask for a page."""
+        """Return the next entry; this may request a page."""
         return next(self._entries)
 
     def _read(self) -> Iterator[Item]:

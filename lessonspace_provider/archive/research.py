@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Export transcripts for research from an archive that exists, without a call to the API."""
+"""Export transcripts of an archive for research, without a call to the API."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ _PATH = re.compile(r"\d{4}-\d{2}-\d{2}/([^/]+)\.jsonl")
 
 class ResearchExport(TypedDict):
     """
-    What was exported.
+    The result of an export.
 
     :param path: of the folder.
-    :param sessions: how many files there are of the window.
-    :param utterances: how many there are in them.
-    :param left_out: ids of sessions that have a transcript, but no ``json`` or ``jsonl`` file as it was written.
-    :param removed: ids of sessions that were erased since an earlier export, whose files were removed; of any window.
+    :param sessions: number of sessions of the window that were written.
+    :param utterances: number of their utterances.
+    :param left_out: ids of sessions with a transcript, but without an undamaged ``json`` or ``jsonl`` file.
+    :param removed: ids of sessions of any window that were erased since an earlier export. Their files were removed.
     """
 
     path: str
@@ -55,17 +55,17 @@ def export_research(
     """
     Write ``<folder>/YYYY-MM-DD/<session uuid>.jsonl`` for each archived transcript of a window.
 
-    The lines are those of ``ResearchSession`` and ``ResearchUtterance``: roles and labels in place of names and user
-    ids. The day is that of the session's end in UTC; if that has moved to another day, the file moves, too. Run again
-    after an erasure, it removes what was erased.
+    The lines are ``ResearchSession`` and ``ResearchUtterance``, with roles and labels in place of names and user ids.
+    The day is that of the session's end in UTC. If the end moves to another day, the file moves, too. An export after
+    an erasure removes the files of erased sessions.
 
     :param destination: the archive's folder.
-    :param folder: where to write, not shared with anything else.
+    :param folder: where to write. Use it for nothing else.
     :param window_start: aware datetime or ISO 8601 text; sessions that ended at this moment belong to the window.
     :param window_end: likewise; sessions that ended at this moment do not.
-    :raises LessonspaceInputError: for an argument that can't be used.
-    :raises LessonspaceDestinationError: when a store refuses.
-    :raises LessonspaceError: when a manifest can't be read.
+    :raises LessonspaceInputError: for a wrong argument.
+    :raises LessonspaceDestinationError: if the archive or the folder can't be read or written.
+    :raises LessonspaceError: if a manifest can't be read.
     """
     archive = as_archive(destination)
     target = as_place(folder, "an absolute folder or a URL, such as 's3://aws_default@bucket/research'", "folder")

@@ -28,7 +28,7 @@ LARGEST_FILE = 256 * 1024 * 1024
 
 
 class WrittenList(TypedDict):
-    """Where a list was written: ``path`` is the file, ``count`` how many entries (lines) it has."""
+    """The result of a list with ``destination``: the file's ``path``, and the number of its lines in ``count``."""
 
     path: str
     count: int

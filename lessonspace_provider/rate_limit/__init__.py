@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-One queue per API key, over all threads, processes and machines that use it.
+One queue per API key, for all threads, processes and machines that use the key.
 
-Code that calls the API without the hook passes the same queue with what is exported here:
+Code that calls the API without the hook can use the same queue:
 
     settings = LessonspaceHook().settings
     gate_for(settings.api_key, settings.base_url, settings.rate_limit).acquire()

@@ -47,18 +47,18 @@ ASKED_AHEAD = 0.8
 
 
 class Gate(Protocol):
-    """What every call to the API host passes."""
+    """The rate limit of one API key: each call to the API waits for a permit."""
 
     def acquire(self) -> None:
         """Wait for a permit."""
 
     def pause(self, retry_after: float | None) -> None:
-        """Take note of a 429."""
+        """Record a 429 response, so that all callers slow down."""
 
 
 class RateGate:
     """
-    Lets calls pass at the pace of their key.
+    Grants permits at the rate of one key.
 
     :param file_lock: the machine's queue for the key.
     :param store: where the key's pace is stored.
@@ -92,8 +92,8 @@ class RateGate:
         """
         Wait for a permit.
 
-        :raises LessonspaceRateLimitedError: when there was none within ``max_wait``, or there will be none.
-        :raises LessonspaceError: when the files in ``rate_limit_dir`` can't be used.
+        :raises LessonspaceRateLimitedError: if there is no permit within ``max_wait``.
+        :raises LessonspaceError: if the files in ``rate_limit_dir`` can't be used.
         """
         began = self._clock()
         problem = "other callers on this machine were ahead in the queue all of this time"
@@ -116,10 +116,10 @@ class RateGate:
 
     def pause(self, retry_after: float | None) -> None:
         """
-        Take note of a 429: all callers with this key pause, and continue more slowly for a while.
+        Record a 429 response: all callers with this key pause, and continue more slowly for a while.
 
-        :param retry_after: seconds the server asked for, None when it named none.
-        :raises LessonspaceError: when the files in ``rate_limit_dir`` can't be used.
+        :param retry_after: seconds that the server asked to wait; None if it did not.
+        :raises LessonspaceError: if the files in ``rate_limit_dir`` can't be used.
         """
         with self._usable_files():
             self._store.slow_down(retry_after)
@@ -170,12 +170,12 @@ class OpenGate:
 @dataclass(frozen=True)
 class RateLimitSettings:
     """
-    What decides which gate a key passes.
+    The rate limit's settings in a connection.
 
-    :param per_second: the key's limit, may be a fraction; 0 turns the gate off.
-    :param max_wait: seconds that one caller may be made to wait.
-    :param directory: where this machine's queue and pace are stored; None chooses, see ``state_directory``.
-    :param redis_conn_id: Airflow connection to the Redis that several machines share; None for one machine.
+    :param per_second: the key's limit, may be a fraction; 0 disables the rate limit.
+    :param max_wait: seconds after which a wait ends in an error.
+    :param directory: folder of this machine's queue and state; None: in Airflow's home or the temporary directory.
+    :param redis_conn_id: Airflow connection to the Redis that several machines share; None: one machine.
     """
 
     per_second: float
@@ -189,14 +189,14 @@ _gates: dict[tuple[str, str, RateLimitSettings], Gate] = {}
 
 def gate_for(api_key: str, base_url: str, settings: RateLimitSettings, redis: Redis | None = None) -> Gate:
     """
-    Find the gate for a key: every thread, process and machine that uses it passes the same queue.
+    Return the gate of a key. All threads, processes and machines that use the key share one queue.
 
-    :param api_key: the key whose limit is guarded; it is written nowhere, only a hash of it.
-    :param base_url: the API it is used at.
-    :param settings: see RateLimitSettings.
-    :param redis: client of the Redis that ``redis_conn_id`` names.
+    :param api_key: the key. It is never stored; files and Redis keys have a hash of it.
+    :param base_url: base URL of the API.
+    :param settings: see ``RateLimitSettings``.
+    :param redis: client for the connection ``redis_conn_id``.
     :return: the gate.
-    :raises LessonspaceInputError: when the directory can't be used.
+    :raises LessonspaceInputError: if the directory can't be used.
     """
     known = (api_key, base_url, settings)
     if known not in _gates:

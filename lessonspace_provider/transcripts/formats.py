@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-Writes a transcript's segments in the formats people read and programs take, and reads them again. Pure.
+Write a transcript's segments in each format, and read them again. Pure.
 
-``json``, ``jsonl`` and ``csv`` are for programs: a record per segment, in the API's order, with the API's values.
-``txt``, ``vtt`` and ``srt`` are for people and players: ordered by start time, each segment's text on one line,
-times that make no sense corrected. No segment is left out of any of them, one without text neither.
+``json``, ``jsonl`` and ``csv`` are for programs: one record per segment, in the API's order, with the API's values.
+``txt``, ``vtt`` and ``srt`` are for people and players: ordered by start time, with each segment's text on one line and
+impossible times corrected. Every format has all segments, also those without text.
 
-Each format is written piece by piece, since a transcript can have tens of megabytes: as Python's objects they are many
-times as many.
+Each format is written piece by piece, because a transcript can have tens of megabytes, and many times that as Python
+objects.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 
 def to_json(segments: Iterable[Segment]) -> Iterator[bytes]:
     """
-    Write the segments as the API gave them, unknown fields included; the same segments make the same bytes.
+    Write the segments as the API returned them, with unknown fields. The same segments give the same bytes.
 
     NaN and infinity become null, because JSON has no such numbers (RFC 8259).
     """
@@ -67,11 +67,11 @@ def to_csv(segments: Iterable[Segment]) -> Iterator[bytes]:
     """
     Write CSV after RFC 4180, in UTF-8 without a byte order mark: ``CSV_HEADER``, then a row per segment.
 
-    Times are in seconds as the API gave them; what is missing is an empty cell, and so is NaN. Control characters
-    other than tabs and line breaks are left out.
+    Times are in seconds, as the API returned them. A missing value or NaN is an empty cell. Control characters other
+    than tabs and line breaks are left out.
 
-    What a spreadsheet could take for a formula gets an apostrophe before it, see ``spreadsheets.without_formulas``.
-    For the exact text use ``json``.
+    A text that a spreadsheet could read as a formula gets an apostrophe before it, see
+    ``spreadsheets.without_formulas``. For the exact text use ``json``.
     """
     yield csv_row(CSV_HEADER)
     for segment in segments:

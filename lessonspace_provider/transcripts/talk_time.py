@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-Measure who spoke for how long in a session, from the segments of its transcript. Pure.
+Measure how long each person spoke in a session, from the segments of its transcript. Pure.
 
 - A person's talk time is the time that at least one of their segments covers: overlapping segments count once.
 - Two people who speak at the same time both count. So the talk time of all is the sum over people.
@@ -55,12 +55,12 @@ class Utterance(NamedTuple):
 @dataclass
 class SpeakerTime:
     """
-    How long and how much one person spoke.
+    The talk time and words of one person.
 
-    :param user_id: None for all segments without one together.
-    :param name: the first name that a segment has for this person.
+    :param user_id: None for all segments without a user id together.
+    :param name: the name in the person's first segment that has one.
     :param seconds: talk time.
-    :param words: what white space separates in the texts.
+    :param words: number of words, separated by white space.
     """
 
     user_id: int | None
@@ -73,12 +73,12 @@ class SpeakerTime:
 @dataclass(frozen=True)
 class TalkTime:
     """
-    Who spoke for how long.
+    The talk time of a session.
 
     :param speakers: in the order of their first segments.
-    :param segments: how many there are.
-    :param turns: in all rooms.
-    :param longest_turn_seconds: 0 without a turn.
+    :param segments: number of segments.
+    :param turns: number of turns in all rooms.
+    :param longest_turn_seconds: talk time of the longest turn; 0 without a turn.
     :param spoken_seconds: the time in which at least one person spoke, in any room.
     :param duration: of the session in seconds; None when it is not known.
     """
@@ -106,11 +106,11 @@ class TalkTime:
         return None if self.duration is None else _rounded(max(self.duration - self.spoken_seconds, 0.0))
 
     def seconds_of(self, role: Role | None) -> float:
-        """Give the talk time of the people with a role; None: of those whose role is not known."""
+        """Return the talk time of the people with a role; None: of people whose role is not known."""
         return _rounded(sum(speaker.seconds for speaker in self.speakers if speaker.role == role))
 
     def words_of(self, role: Role | None) -> int:
-        """Give the words of the people with a role; None: of those whose role is not known."""
+        """Return the number of words of the people with a role; None: of people whose role is not known."""
         return sum(speaker.words for speaker in self.speakers if speaker.role == role)
 
 
@@ -122,7 +122,7 @@ def measure_talk_time(
 
     :param segments: as the hook returns them, or as an archive's ``json`` file has them.
     :param roles: role by Lessonspace user id; see ``known_role``.
-    :param duration: of the session in seconds. What is later than it is cut off; None: nothing is.
+    :param duration: of the session in seconds; later times are cut off. None: no time is cut off.
     """
     return measure(utterances(segments, roles or {}), duration)
 

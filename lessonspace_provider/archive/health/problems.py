@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What of an archive's health a person has to know, for an alert and for the page. Pure."""
+"""Find the problems in an archive's health, for alerts and for the page. Pure."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ LONGEST_PAUSE, SHORTEST_GRACE = timedelta(hours=36), timedelta(hours=1)
 
 class Problem(NamedTuple):
     """
-    Something that needs a person's attention.
+    Something that needs attention.
 
-    :param kind: what it is.
-    :param number: how many sessions, gaps, manifests or runs.
+    :param kind: the kind of problem.
+    :param number: number of sessions, gaps, manifests or runs.
     :param text: one sentence, without a full stop.
     :param action: what to do about it, likewise.
-    :param named: the first ``MOST_NAMED`` of the sessions, by their ids, windows or nights; no person.
+    :param named: the first ``MOST_NAMED`` ids of sessions, windows or nights; no people.
     """
 
     kind: ProblemKind
@@ -57,13 +57,13 @@ def problems_of(
     given_up_within: timedelta = GIVEN_UP_WITHIN,
 ) -> list[Problem]:
     """
-    Find what needs a person's attention.
+    Find what needs attention.
 
-    :param health: as the last run left it.
+    :param health: from ``read_health``.
     :param now: aware; None: the present.
-    :param pending_after: how long after a session's end its pending transcript is a problem.
-    :param given_up_within: how long ago a session may have been given up to be one: the time between two alerts.
-    :return: the worst first; none when all is well.
+    :param pending_after: how long after a session's end a pending transcript becomes a problem.
+    :param given_up_within: how long a transcript that was given up stays a problem: the time between two alerts.
+    :return: the worst problem first; an empty list if there is none.
     """
     present = now or datetime.now(timezone.utc)
     return [

@@ -47,12 +47,12 @@ _RECEIPT = re.compile(r"(\d{8}T\d{6}[\w.-]*)\.json", re.ASCII)
 
 def read_health(destination: str | ObjectStoragePath) -> Health:
     """
-    Read an archive's health as its last run left it.
+    Read an archive's health as of its last run.
 
     :param destination: the archive's folder.
-    :raises LessonspaceInputError: for a destination that can't be used.
-    :raises LessonspaceDestinationError: when the store refuses.
-    :raises LessonspaceError: when there is no health.json, or it can't be used.
+    :raises LessonspaceInputError: for a wrong destination.
+    :raises LessonspaceDestinationError: if the destination can't be read.
+    :raises LessonspaceError: if there is no health.json, or it can't be used.
     """
     folder = as_archive(destination)
     path = folder / HEALTH
@@ -68,12 +68,12 @@ def read_health(destination: str | ObjectStoragePath) -> Health:
 
 def rebuild_health(destination: str | ObjectStoragePath, *, session_names: bool = False) -> Health:
     """
-    Compute an archive's health from all of its manifests, and write nothing.
+    Compute an archive's health from all its manifests, without writing.
 
     :param destination: the archive's folder.
-    :param session_names: whether open sessions have their names, which may be those of people.
-    :raises LessonspaceInputError: for a destination that can't be used.
-    :raises LessonspaceDestinationError: when the store refuses.
+    :param session_names: include the names of open sessions, which may be names of people.
+    :raises LessonspaceInputError: for a wrong destination.
+    :raises LessonspaceDestinationError: if the destination can't be read.
     """
     folder = as_archive(destination)
     before = replace(_stored(read_whole(folder / HEALTH)), nights=())  # so that all manifests are read
