@@ -31,6 +31,8 @@ class Column(NamedTuple):
 
 
 _NO_TRANSCRIPT = "there is no transcript"
+_NO_DURATION = "one of them is null, or the end is before the start"
+_NO_TIME = "it is not a number, or is more than a day"
 
 #: What a column's name has for each role, and who is meant; None: a role that is not known.
 ROLES: Mapping[Role | None, tuple[str, str]] = {
@@ -47,7 +49,7 @@ _SESSIONS = (
     Column("name", "string", "its name", "it has none"),
     Column("start_time", "timestamp", "its start", "it can't be read"),
     Column("end_time", "timestamp", "its end", "it can't be read"),
-    Column("duration_seconds", "double", "from start to end, in seconds", "one of them is null, or the end is first"),
+    Column("duration_seconds", "double", "from start to end, in seconds", _NO_DURATION),
     Column("billable_seconds", "bigint", "what Lessonspace bills, in seconds", "the API gave no whole number"),
     Column("participants", "bigint", "number of people, guests included"),
     Column("status", "string", "see [Statuses](statuses.md)"),
@@ -57,19 +59,21 @@ _SESSIONS = (
     Column("redacted", "boolean", "whether labels are in place of speakers' names"),
     Column("segments", "bigint", "number of segments of its transcript", _NO_TRANSCRIPT),
     Column("talk_seconds", "double", "talk time of all people, in seconds", _NO_TRANSCRIPT),
-    *(Column(f"talk_seconds_{role}", "double", f"the same of {who}", _NO_TRANSCRIPT) for role, who in ROLES.values()),
+    *(Column(f"talk_seconds_{role}", "double", f"talk time of {who}", _NO_TRANSCRIPT) for role, who in ROLES.values()),
     Column("silence_seconds", "double", "time without talk, in seconds", f"{_NO_TRANSCRIPT}, or no duration"),
     Column("longest_turn_seconds", "double", "talk time of its longest turn, in seconds", _NO_TRANSCRIPT),
     Column("turns", "bigint", "number of turns", _NO_TRANSCRIPT),
     Column("words", "bigint", "number of words of all people", _NO_TRANSCRIPT),
-    *(Column(f"words_{role}", "bigint", f"the same of {who}", _NO_TRANSCRIPT) for role, who in ROLES.values()),
+    *(Column(f"words_{role}", "bigint", f"number of words of {who}", _NO_TRANSCRIPT) for role, who in ROLES.values()),
 )
 
 _SEGMENTS = (
     Column("session_id", "string", "the session's uuid"),
     Column("index", "bigint", "position in the transcript, from 0"),
-    Column("start_time", "double", "seconds from the start; 0 if it was negative", "it is no number, or over a day"),
-    Column("end_time", "double", "likewise, its end", "it is no number, or over a day"),
+    Column(
+        "start_time", "double", "seconds from the start of the recording to the segment; 0 if it was negative", _NO_TIME
+    ),
+    Column("end_time", "double", "seconds from the start of the recording to the segment's end", _NO_TIME),
     Column("user_id", "bigint", "Lessonspace user id of the speaker", "the segment has none"),
     Column("role", "string", "`teacher`, `student` or `admin`", "it is not known"),
     Column("speaker", "string", "name of the speaker, or the label in its place", "the segment has none"),
@@ -81,7 +85,12 @@ _PEOPLE = (
     Column("session_id", "string", "the session's uuid"),
     Column("user_id", "bigint", "Lessonspace user id", "the row is for all segments without one"),
     Column("role", "string", "`teacher`, `student` or `admin`", "it is not known"),
-    Column("name", "string", "the first name in the transcript", "names are redacted, or the person did not speak"),
+    Column(
+        "name",
+        "string",
+        "the name in the person's first segment that has one",
+        "names are redacted, or the person did not speak",
+    ),
     Column("talk_seconds", "double", "talk time in seconds; 0 for people who did not speak", _NO_TRANSCRIPT),
     Column("words", "bigint", "number of words; 0 for people who did not speak", _NO_TRANSCRIPT),
 )
