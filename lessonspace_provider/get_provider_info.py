@@ -98,18 +98,18 @@ def get_provider_info() -> dict[str, object]:
                     "placeholders": {
                         "host": "https://api.thelessonspace.com/v2",
                         "password": "The bare key, a lower-case UUID",
-                        "port": "443; Airflow 3.3 can't test without it",
+                        "port": "443. Airflow 3.3 needs it to test the connection",
                     },
                 },
                 "conn-fields": {
                     "organisation_id": {
                         "label": "Organisation id",
-                        "description": "Leave blank to have it discovered from the API key.",
+                        "description": "Leave blank to request it with the API key.",
                         "schema": {"type": ["string", "null"]},
                     },
                     "timeout": {
                         "label": "Read timeout (s)",
-                        "description": "Seconds without a byte after which a call is tried again. Default 60.",
+                        "description": "Seconds without a byte after which a call is retried. Default 60.",
                         "schema": {"type": ["number", "null"], "minimum": 1},
                     },
                     "connect_timeout": {
@@ -119,12 +119,12 @@ def get_provider_info() -> dict[str, object]:
                     },
                     "rate_limit_per_second": {
                         "label": "Requests per second",
-                        "description": "The limit of your API key, for everyone together. Default 5; 0 turns it off.",
+                        "description": "The limit of your API key, for all users together. Default 5; 0 disables it.",
                         "schema": {"type": ["number", "null"], "minimum": 0},
                     },
                     "rate_limit_max_wait": {
                         "label": "Longest wait for the rate limit (s)",
-                        "description": "A call that would wait longer fails instead. Default 600.",
+                        "description": "A call that would wait longer fails. Default 600.",
                         "schema": {"type": ["number", "null"], "minimum": 1},
                     },
                     "rate_limit_backend": {
@@ -139,7 +139,7 @@ def get_provider_info() -> dict[str, object]:
                     },
                     "rate_limit_dir": {
                         "label": "Folder for the rate limit",
-                        "description": "On a local disk. Leave blank for one in Airflow's home.",
+                        "description": "On a local disk. Leave blank for a folder in Airflow's home.",
                         "schema": {"type": ["string", "null"]},
                     },
                 },

@@ -40,7 +40,7 @@ def _checked_time(session: Session, field: str) -> datetime | None:
     if moment is None:
         words = clean_words(value, longest=80)
         raise LessonspaceServerError(
-            f"Session {named(session)} has the {field} {words!r}, which is no time: ask Lessonspace about it."
+            f"Session {named(session)} has the {field} {words!r}, which is not a time: ask Lessonspace about it."
         )
     return moment
 
@@ -167,7 +167,7 @@ def name_to_keep(session_id: str, session: Session) -> str:
     name = text_or_none(session.get("name"))
     if not name:
         raise LessonspaceInputError(
-            f"Session {session_id} was not updated: it has no name, and the API takes no update without one. Give "
-            f"name together with recording_access_policy."
+            f"Session {session_id} was not updated: it has no name, and the API requires one. Give name together "
+            f"with recording_access_policy."
         )
     return name

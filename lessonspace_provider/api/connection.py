@@ -119,8 +119,8 @@ class _Extra:
         """Warn of the fields that no setting was read from."""
         if unknown := sorted(set(self._extra) - self._read):
             yield (
-                f"Connection {self._conn_id!r} has extra fields that mean nothing here, perhaps misspelt: "
-                f"{', '.join(unknown)}. Known are: {', '.join(sorted(self._read))}"
+                f"Connection {self._conn_id!r} has unknown extra fields, perhaps misspelt: {', '.join(unknown)}. Known "
+                f"fields: {', '.join(sorted(self._read))}"
             )
 
     def _given(self, name: str) -> object:
@@ -197,7 +197,7 @@ class _Extra:
         if isinstance(value, bool) or not is_organisation_id(text) or _ANY_KEY.search(text.lower()):
             raise LessonspaceInputError(
                 f"Connection {self._conn_id!r}: organisation_id={_hidden_if_key(value)} was refused: it must be the "
-                f"organisation's id, such as 1234. Leave it blank to have it discovered."
+                f"organisation's id, such as 1234. Leave it blank to request it with the API key."
             )
         return text
 
@@ -230,7 +230,7 @@ def _warnings(connection: Connection, base_url: str) -> Iterator[str]:
         ignored.append("schema")
     if ignored:
         yield (
-            f"Connection {connection.conn_id!r}: {' and '.join(ignored)} ignored, the host alone is the base URL: "
+            f"Connection {connection.conn_id!r}: {' and '.join(ignored)} ignored: the host alone is the base URL, "
             f"{base_url}. Write the whole URL into the host."
         )
 

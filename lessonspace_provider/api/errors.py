@@ -89,7 +89,7 @@ def unexpected(call: Call, wanted: str) -> LessonspaceServerError:
     """
     return call.error(
         LessonspaceServerError,
-        f"{call}: the answer is not what the API documents ({wanted}). Check that the host of connection "
+        f"{call}: the response is not what the API documents ({wanted}). Check that the host of connection "
         f"{call.conn_id!r} is the API's base URL.",
     )
 
@@ -142,13 +142,13 @@ def _kind_and_advice(reply: Reply, call: Call, api_key: str) -> tuple[type[Lesso
     status, connection = reply.status, f"connection {call.conn_id!r}"
     if status < 200:
         return LessonspaceServerError, (
-            f"that is no final reply. If this lasts, check that the host of {connection} is the API's base URL and no "
-            f"proxy answers in its place."
+            f"that is not a final response. If this lasts, check that the host of {connection} is the API's base URL "
+            f"and no proxy responds in its place."
         )
     if 300 <= status < 400:
         return LessonspaceServerError, (
-            f"a redirect to {_target(reply, api_key)} was not followed, the key stays with the host of {connection}: "
-            f"check that it is the API's base URL."
+            f"a redirect to {_target(reply, api_key)} was not followed, because the key is for the host of "
+            f"{connection} only. Check that this host is the API's base URL."
         )
     if status == 401:
         return LessonspaceAuthError, f"the API key was refused, check the API key of {connection}."
@@ -161,36 +161,36 @@ def _kind_and_advice(reply: Reply, call: Call, api_key: str) -> tuple[type[Lesso
         return LessonspaceNotFoundError, _not_found(call)
     if status == 429:
         return LessonspaceRateLimitedError, (
-            "the requests per second of this API key are used up, by this deployment or another user with the "
-            "same key: run fewer tasks at once, or raise rate_limit_max_wait."
+            "the requests per second of this API key are used up, by this Airflow or by another program with the "
+            "same key. Run fewer tasks at once, or raise rate_limit_max_wait."
         )
     if status >= 500:
         return LessonspaceServerError, "Lessonspace had a fault, try again later."
-    return LessonspaceBadRequestError, "the request was refused, correct what the server names."
+    return LessonspaceBadRequestError, "the request was refused. Correct the field that the server names."
 
 
 def _not_found(call: Call) -> str:
     """Describe what to check after a 404: the id in the path, or the connection when there is none."""
     connection = f"connection {call.conn_id!r}"
     if _OF_A_SESSION.search(call.path):
-        what = "no such session, or no recording of it," if call.path.endswith("/playback/") else "no such session"
+        what = "no such session, or no recording of it" if call.path.endswith("/playback/") else "no such session"
         return (
-            f"{what} in the organisation of {connection}: a session goes by its uuid, not by its space's id, and one "
-            f"that was launched does not exist before a person has joined it."
+            f"{what} in the organisation of {connection}. Use the session's uuid, not its space's id. A launched "
+            f"session exists after a person has joined it."
         )
     if _OF_A_SPACE.search(call.path):
         return (
-            f"no such space in the organisation of {connection}: a space goes by its UUID or slug (launch's room_id); "
-            f"your own id of it is the filter launch_id of the organisation's sessions."
+            f"no such space in the organisation of {connection}. Use the space's UUID or slug (launch's room_id). For "
+            f"your own id of the space, list the organisation's sessions with the filter launch_id."
         )
     if _OF_A_USER.search(call.path):
         return (
-            f"no such user in the organisation of {connection}: a user goes by the user_id of a launch or "
-            f"profiles[].user, and may have been removed already."
+            f"no such user in the organisation of {connection}. Use the user_id of a launch or profiles[].user. The "
+            f"user may have been removed already."
         )
     return (
-        f"nothing is there: check that the host of {connection} is the API's base URL, such as {DEFAULT_BASE_URL}, and "
-        f"that its organisation_id is right or blank."
+        f"there is no such address. Check that the host of {connection} is the API's base URL, such as "
+        f"{DEFAULT_BASE_URL}, and that its organisation_id is right or blank."
     )
 
 
@@ -260,11 +260,15 @@ def _kind_and_reason(error: BaseException, call: Call) -> tuple[type[Lessonspace
             f"let this machine trust its issuer (REQUESTS_CA_BUNDLE names a file of certificates)."
         )
     if tls is not None and tls.reason in _NO_TLS:
-        advice = f"begin {host} with http://, or give the port that does" if of_api else f"check the way to {host}"
-        return LessonspaceTlsError, f"the server, or a proxy before it, speaks no TLS there: {advice}."
+        advice = (
+            f"begin {host} with http://, or use the port that speaks TLS"
+            if of_api
+            else f"check the network up to {host}"
+        )
+        return LessonspaceTlsError, f"the server, or a proxy before it, does not speak TLS: {advice}."
     spelling = ", that it begins with the right http:// or https://," if of_api else ""
     return LessonspaceConnectionError, (
-        f"no answer ({_kind_of(error)}). Check that this machine reaches {host}{spelling} and that the timeouts of "
+        f"no response ({_kind_of(error)}). Check that this machine reaches {host}{spelling} and that the timeouts of "
         f"connection {call.conn_id!r} are long enough."
     )
 

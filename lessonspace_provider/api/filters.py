@@ -172,7 +172,7 @@ def refuse_unknown(
             nearest = difflib.get_close_matches(name, known, n=1) if isinstance(name, str) else []
             hint = hints.get(name) or (f"Did you mean {nearest[0]!r}?" if nearest else "")
             raise LessonspaceInputError(
-                f"Unknown {kind} {shown(name)}.{hint and f' {hint}'} Known are: {', '.join(known)}. Nothing was sent."
+                f"Unknown {kind} {shown(name)}.{hint and f' {hint}'} Known names: {', '.join(known)}. Nothing was sent."
             )
 
 

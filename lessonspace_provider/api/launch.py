@@ -131,8 +131,8 @@ def _given_of_user(launch_id: str, user: object) -> object:
     given = {name: value for name, value in user.items() if value is not None}
     if user and not given:
         raise LessonspaceInputError(
-            f"Space {launch_id!r} was not launched: all of user is None ({', '.join(map(str, user))}), so the link "
-            f"would name no one. Leave user out for a guest's link. Nothing was sent."
+            f"Space {launch_id!r} was not launched: all fields of user are None ({', '.join(map(str, user))}). "
+            f"Leave out user to get a guest's link. Nothing was sent."
         )
     return given
 
@@ -142,14 +142,12 @@ def _doubts(body: Mapping[str, object]) -> list[str]:
     user = body.get("user")
     names = {"name": body.get("name"), "user.name": user.get("name") if isinstance(user, Mapping) else None}
     doubts = [
-        f"{field} is the text 'None', which a template makes of a missing value"
+        f"{field} is the text 'None', which a template renders for a missing value"
         for field, name in names.items()
         if name == RENDERED_NONE
     ]
     if unknown := unknown_features(body.get("features")):
-        doubts.append(
-            f"unknown features {', '.join(unknown)}: Lessonspace drops a name that it does not know, without an error"
-        )
+        doubts.append(f"unknown features {', '.join(unknown)}: Lessonspace drops unknown features without an error")
     return doubts
 
 
@@ -213,12 +211,12 @@ def _refuse_lost_transcripts(launch_id: str, body: Mapping[str, object]) -> None
     for name in ("transcribe", "summarise"):
         if body.get(name) is True and body.get("record_av") is False:
             raise LessonspaceInputError(
-                f"Space {launch_id!r} was not launched: {name}=True with record_av=False would give nothing, since a "
-                f"transcript is made from the recording. Give record_av=True, or leave {name} out. Nothing was sent."
+                f"Space {launch_id!r} was not launched: {name}=True with record_av=False has no effect, because a "
+                f"transcript is made from the recording. Set record_av=True, or leave out {name}. Nothing was sent."
             )
     if body.get("summarise") is True and not body.get("transcribe"):
         raise LessonspaceInputError(
-            f"Space {launch_id!r} was not launched: summarise=True needs transcribe=True, a summary is made from the "
+            f"Space {launch_id!r} was not launched: summarise=True needs transcribe=True: a summary is made from the "
             f"transcript. Nothing was sent."
         )
 
@@ -245,12 +243,12 @@ def _refuse_dead_links(launch_id: str, timeouts: object, present: datetime) -> N
 
 #: What follows when a setting is not the one that was asked for, by its name and the value that holds.
 _CONSEQUENCES = {
-    ("transcribe", False): "no transcript of its sessions will come. Transcription is an add-on of the plan, and needs "
+    ("transcribe", False): "its sessions will have no transcript. Transcription is an add-on of the plan, and needs "
     "record_av",
-    ("summarise", False): "no summary of its sessions will come. Summaries are an add-on of the plan, and need "
+    ("summarise", False): "its sessions will have no summary. Summaries are an add-on of the plan, and need "
     "transcribe and record_av",
-    ("record_av", False): "audio and video are not recorded, so no recording, transcript or summary will come. The "
-    "plan, or the organisation's settings, may not allow recordings",
+    ("record_av", False): "its sessions will have no recording, transcript or summary. The plan, or the organisation's "
+    "settings, may not allow recordings",
     ("record_content", False): "the board is not recorded",
     ("allow_guests", False): "people without a link of their own can't join",
     ("record_av", True): "audio and video of its sessions are recorded",
@@ -278,7 +276,7 @@ def refused_settings(asked: Mapping[str, object], room_settings: object) -> list
     ]
     if _is_left_without_recording(asked, held):
         sentences.append(
-            "transcribe=True was sent, but the space has record_av=False: no transcript of its sessions will come. "
+            "transcribe=True was sent, but the space has record_av=False: its sessions will have no transcript. "
             "Send record_av=True, or switch recording on for the organisation"
         )
     return sentences

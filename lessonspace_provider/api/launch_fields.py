@@ -211,8 +211,8 @@ def refuse_unknown_webhooks(webhooks: object) -> None:
             group, _, event = nearest[0].partition(".") if nearest else ("", "", "")
             hint = f" Did you mean {{{group!r}: {{{event!r}: url}}}}?" if nearest else ""
             raise LessonspaceInputError(
-                f"Unknown webhook {shown(name)}.{hint} Known are: {', '.join(known)}. An unknown one can stop all "
-                f"webhooks of the space. One that Lessonspace added since can be sent with extra_options. Nothing was "
+                f"Unknown webhook {shown(name)}.{hint} Known names: {', '.join(known)}. An unknown webhook can stop "
+                f"all webhooks of the space. Use extra_options for webhooks that Lessonspace added later. Nothing was "
                 f"sent."
             )
 

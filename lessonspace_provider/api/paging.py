@@ -112,7 +112,7 @@ def pages_of(source: Source, query: Query, first: object = None) -> Iterator[Pag
             return
         query = source.query_of_next_page(page.following)
         if tuple(query) in seen:
-            raise unexpected(source.call, "pages that come to an end: a next link led back")
+            raise unexpected(source.call, "a list that ends: a next link leads back to an earlier page")
         seen.add(tuple(query))
         try:
             page = _parsed_page(source.get(query), source.call)
@@ -150,7 +150,7 @@ def read_whole_list(source: Source, query: Query, first: object) -> JsonList:
     is_short = is_from_start(query) and len(entries) < max(counts, default=0)
     if is_short or is_past_end or len(counts) > 1:
         count = " or ".join(map(str, sorted(counts))) or "nothing"
-        raise unexpected(source.call, f"all entries of a list: {len(entries)} came, and count is {count}")
+        raise unexpected(source.call, f"all entries of a list: {len(entries)} entries, and count={count}")
     with ErrorsReplaced(lambda _: unexpected(source.call, "a list of fewer and smaller entries"), ValueError):
         return JsonList(b"[" + b",".join(entries) + b"]")
 
@@ -197,8 +197,8 @@ class _Limits:
         if self.items > MOST_ITEMS or (is_endless and page.following is not None):
             raise unexpected(
                 self.call,
-                f"pages that come to an end: after {self.pages} pages with {self.items} entries there are more. If the "
-                f"list is that long, narrow it by filters",
+                f"a list that ends: after {self.pages} pages with {self.items} entries there are more. If the list is "
+                f"that long, narrow it with filters",
             )
 
 
@@ -235,7 +235,7 @@ class _Reading:
 
     def found(self) -> str:
         """Describe the list's count and what came."""
-        return f"{len(self.keys) + len(self.left_out)} entries came, and count is {self.last_count}"
+        return f"{len(self.keys) + len(self.left_out)} entries, and count={self.last_count}"
 
 
 @dataclass(frozen=True)
@@ -317,8 +317,8 @@ class Listing(Iterator[Item], Generic[Item]):
                 raise unexpected(call, f"{self._kind.name} with ids")
             reading.left_out += left_out
             self._warn_once(
-                f"{call}: {len(left_out)} of {len(objects)} {self._kind.name} on a page were left out, since their ids "
-                f"are no ids: {_first_names(map(named, left_out))}"
+                f"{call}: {len(left_out)} of {len(objects)} {self._kind.name} on a page were left out, because they "
+                f"have no proper id: {_first_names(map(named, left_out))}"
             )
         usable: dict[Hashable, dict[str, object]] = {}
         for key, entry in zip(keys, objects):
@@ -348,12 +348,12 @@ class Listing(Iterator[Item], Generic[Item]):
             return False
         if len(readings) == MOST_READINGS:
             self.incomplete = (
-                f"{call}: the list changed each of the {MOST_READINGS} times that it was read ({last.found()}), so "
-                f"that {self._kind.name} may be missing. Run this again when fewer of them are removed."
+                f"{call}: the list changed each time it was read, {MOST_READINGS} times ({last.found()}), so "
+                f"{self._kind.name} may be missing. Run this again later."
             )
             self._log.warning("%s", self.incomplete)
             return False
-        self._log.info("%s: the list changed while it was read (%s), it is read again.", call, last.found())
+        self._log.info("%s: the list changed while it was read (%s), and is read again.", call, last.found())
         return True
 
 

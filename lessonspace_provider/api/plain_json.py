@@ -122,8 +122,8 @@ def held(items: Iterable[Item], what: str) -> list[Item]:
         values += values_in(item)
         if values > MOST_VALUES:
             raise LessonspaceReplyTooLargeError(
-                f"The {what} are more than fit into memory: reading stopped after {len(kept)}. Take a shorter window "
-                f"or a narrower filter; if these are few, check that the host of the connection is the API's base URL."
+                f"There are too many {what} for the memory: reading stopped after {len(kept)}. Use a shorter window "
+                f"or a narrower filter. If there should be few, check that the connection's host is the API's base URL."
             )
         kept.append(item)
     return kept

@@ -213,12 +213,12 @@ def read_file(reply: Reply, call: Call) -> object:
     if 200 <= status < 300:
         return _read_json(reply, call, json_list.loads)
     kind: type[LessonspaceError] = LessonspaceBadRequestError
-    advice = "the store behind the signed link does not give the file; if this lasts, ask Lessonspace about it."
+    advice = "the store behind the signed link refused the file. If this lasts, ask Lessonspace about it."
     if status == 403 or (status == 400 and b"expired" in reply.body.lower()):
         kind, advice = LessonspaceLinkExpiredError, "the signed link has expired, ask for a new one."
     elif status == 404:
         kind = LessonspaceServerError
-        advice = "the store behind the signed link does not have the file that the API named, try again later."
+        advice = "the store behind the signed link does not have the file that the API named. Try again later."
     elif status < 200 or status == 429 or status >= 500:
         kind, advice = LessonspaceServerError, "the store behind the signed link had a fault, try again later."
     raise call.error(
@@ -246,7 +246,7 @@ def _not_json(reply: Reply, call: Call, api_key: str) -> LessonspaceServerError:
     kind = clean_words(media_type, api_key=api_key, longest=LONGEST_TYPE)
     return call.error(
         LessonspaceServerError,
-        f"{call}: the answer ({reply.status}, {kind}) is not JSON. If this lasts, check that the host of "
-        f"connection {call.conn_id!r} is the API's base URL and no proxy answers in its place.",
+        f"{call}: the response ({reply.status}, {kind}) is not JSON. If this lasts, check that the host of "
+        f"connection {call.conn_id!r} is the API's base URL and no proxy responds in its place.",
         status=reply.status,
     )

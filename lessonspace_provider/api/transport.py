@@ -196,8 +196,8 @@ class Transport:
         if not self._is_safe_link(url):
             raise call.error(
                 LessonspaceServerError,
-                f"{call}: the API gave a link that is no https address, and it was not followed. Ask Lessonspace about "
-                f"it.",
+                f"{call}: the API returned a link that is not an https address. It was not followed. Ask Lessonspace "
+                f"about it.",
             )
         prepared = self._prepare(requests.Request("GET", url, auth=_no_authorisation), call)
         return self._retried(lambda: read_file(self._send(prepared, call, OpenGate().acquire, LARGEST_FILE), call))
@@ -235,8 +235,8 @@ class Transport:
         except ValueError:
             place = "no address at all"
         raise LessonspaceServerError(
-            f"GET {path}: the link to the next page leads to another place ({place}) and was not followed: check the "
-            f"host of connection {self._settings.conn_id!r}.",
+            f"GET {path}: the link to the next page leads to {place} and was not followed. Check the host of "
+            f"connection {self._settings.conn_id!r}.",
             method="GET",
             path=path,
         )
@@ -259,8 +259,8 @@ class Transport:
         def failure(error: Exception) -> LessonspaceInputError:
             return call.error(
                 LessonspaceInputError,
-                f"{call} can't be written as a request ({type(error).__name__}): check its values for characters that "
-                f"are no text, and the host of connection {call.conn_id!r}. Nothing was sent.",
+                f"{call} is not a valid request ({type(error).__name__}). Check its values for invalid characters, and "
+                f"the host of connection {call.conn_id!r}. Nothing was sent.",
             )
 
         with ErrorsReplaced(failure, requests.RequestException, ValueError):  # which hold the URL or the body
@@ -290,4 +290,4 @@ class Transport:
 
     def _report(self, state: RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None
-        self._log.warning("Try %d failed, next in %.1f s: %s", state.attempt_number, state.upcoming_sleep, error)
+        self._log.warning("Attempt %d failed, next in %.1f s: %s", state.attempt_number, state.upcoming_sleep, error)

@@ -40,13 +40,13 @@ class Present:
         """The warning to log about the clocks; None where nothing is wrong with them."""
         if not self.is_confirmed:
             return (
-                "No reply of Lessonspace had a Date header, so the worker's clock can't be checked: transcripts are "
-                "given up after several checks only. Check whether a proxy removes the header."
+                "No response from Lessonspace had a Date header, so the worker's clock can't be checked. A transcript "
+                "is given up only after several checks. Check whether a proxy removes the header."
             )
         if not self.ahead:
             return None
         by = timedelta(seconds=round(abs(self.ahead).total_seconds()))
         return (
-            f"The worker's clock is {by} {'ahead of' if self.ahead > timedelta(0) else 'behind'} Lessonspace's: the "
-            f"earlier time counts, so that no transcript is given up too soon. Check the worker's clock."
+            f"The worker's clock is {by} {'ahead of' if self.ahead > timedelta(0) else 'behind'} Lessonspace's. The "
+            f"earlier time counts, so that no transcript is given up too soon. Set the worker's clock."
         )

@@ -118,7 +118,7 @@ class TranscriptFetcher:
             fetched, rebuilt = len(self._fetched & entries.keys()), len(self._rebuilt & entries.keys())
             there = archived - fetched - rebuilt
             self._log.info(
-                "%d transcripts: %d fetched now, %d rebuilt from files, %d already there",
+                "%d transcripts: %d fetched now, %d rebuilt from files, %d already archived",
                 *(archived, fetched, rebuilt, there),
             )
 

@@ -229,14 +229,14 @@ class Archiver:
         filed = file_sessions(sessions, known.window, known.entries, others)
         if filed.outside:
             self._log.info(
-                "%d listed sessions ended before the window, when no manifest accounts for them", filed.outside
+                "%d listed sessions ended before the window, at a time that no manifest accounts for", filed.outside
             )
         if filed.running:
             self._log.warning("%d listed sessions have no end_time: they count as running", filed.running)
         if filed.contradictory:
             self._log.warning(
-                "%d sessions are listed for the time from %s to %s, but their end_time is at another time, and no "
-                "manifest accounts for them: %s. Archive the times of their ends, or ask Lessonspace about them",
+                "%d sessions are listed for the time from %s to %s, but their end_time is outside of it, and no "
+                "manifest accounts for them: %s. Archive the windows of their ends, or ask Lessonspace about them",
                 len(filed.contradictory),
                 *map(write_time, known.window),
                 _named(filed.contradictory),
@@ -250,7 +250,7 @@ class Archiver:
         self._log.info("%d of %d listed sessions have a summary", number, len(listed))
         if listed and not any(isinstance(session, dict) and "summary" in session for session in listed):
             self._log.warning(
-                "No listed session has the field summary, so no summary is archived: check the account with "
+                "No listed session has the field summary, so no summary is archived. Check the account with "
                 "python -m lessonspace_provider.live_check"
             )
 

@@ -90,8 +90,8 @@ def not_done(what: str, records: Sequence[Record], path: str | None, stopped_bec
     account = f" The account {path} lists all." if path else ""
     return (
         f"{len(left)} of {len(records)} {what} are not done ({', '.join(f'{n} {s}' for s, n in counts.items())})."
-        f"{stopped}{f' First: {first}.' if first else ''}{account} Run the task again for what is not done; what is "
-        f"refused has to be corrected in the input."
+        f"{stopped}{f' First: {first}.' if first else ''}{account} Correct refused items in the input, then run the "
+        f"task again: it does only what is not done."
     )
 
 

@@ -211,7 +211,7 @@ class JobRun(Generic[Task, Made]):
         if isinstance(outcome, LessonspaceAuthError) and outcome.status == 401:
             self._stop("the API key was refused (401): correct the connection, then run the task again")
         elif self._failures_in_a_row >= OUTAGE * self._workers:
-            self._stop(f"{self._failures_in_a_row} items in a row got no good answer: run the task again later")
+            self._stop(f"{self._failures_in_a_row} items in a row got no valid response: run the task again later")
 
     def _stop(self, reason: str) -> None:
         self._stopped_because = self._stopped_because or reason

@@ -108,7 +108,7 @@ def send_changes(hook: LessonspaceHook, session_id: str, wanted: SessionUpdate, 
     if policy and answer.get("recording_access_policy") is not None and not is_policy(answer, policy):
         taken = clean_words(answer.get("recording_access_policy")) or "empty"
         raise LessonspaceServerError(
-            f"Session {session_id}: the recording access policy {policy} was sent, and the API answers that it is "
+            f"Session {session_id}: the recording access policy {policy} was sent, and the API returned "
             f"{taken}. Check in Lessonspace who may watch, and run the task again."
         )
     return answer

@@ -175,7 +175,7 @@ class LessonspaceHook(BaseHook):
         # It becomes part of paths, and messages quote paths.
         if not isinstance(own_id, (int, str)) or isinstance(own_id, bool) or not is_organisation_id(str(own_id)):
             raise LessonspaceServerError(
-                f"GET /my-organisation/ answered without an id: set organisation_id in connection "
+                f"GET /my-organisation/ returned no id: set organisation_id in connection "
                 f"{self.lessonspace_conn_id!r}.",
                 method="GET",
                 path="/my-organisation/",

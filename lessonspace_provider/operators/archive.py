@@ -261,8 +261,8 @@ class LessonspaceArchiveTranscriptsOperator(LessonspaceOperator):
         for gap in gaps[-MOST_GAPS:]:
             command = backfill_command(self.dag_id, gap, window.end - window.start) if schedule else None
             self.log.warning(
-                "No manifest accounts for the sessions that ended from %s to %s. Unless a run for that time is in "
-                "progress, or it was left out on purpose, archive it: %s",
+                "No manifest accounts for the sessions that ended from %s to %s. Archive them, unless a run for that "
+                "time is in progress or the gap is intended: %s",
                 *(bound.isoformat() for bound in gap),
                 command or "run this task with window_start and window_end for that time",
             )
@@ -278,8 +278,8 @@ class LessonspaceArchiveTranscriptsOperator(LessonspaceOperator):
         end = context.get("data_interval_end") if self.window_end is None else self.window_end
         if start is None or end is None:
             raise LessonspaceInputError(
-                "There is no window to archive: window_start and window_end were not given, and this run has no data "
-                "interval, since it was triggered without a logical date. Trigger it with one, or give both."
+                "There is no window to archive: window_start and window_end were not given, and a run without a "
+                "logical date has no data interval. Trigger the DAG with a logical date, or give both."
             )
         if isinstance(start, datetime) and start == end and self.window_start is None and self.window_end is None:
             self._check_clocks(start, context)
@@ -298,12 +298,12 @@ class LessonspaceArchiveTranscriptsOperator(LessonspaceOperator):
         advice = (
             f"Give window_start={write_time(start)} and window_end={write_time(end)}"
             if start < end
-            else f"What ended before it is archived already: give the window that starts at {write_time(end)}"
+            else f"Earlier sessions are archived already: give the window that starts at {write_time(end)}"
         )
         raise LessonspaceInputError(
-            f"There is no window to archive: this run's data interval starts and ends at {write_time(end)}, since the "
-            f"clocks of {zone} change then and skip the hour of the schedule. {advice}. A schedule in UTC, or at an "
-            f"hour that no clock skips, has no such day."
+            f"There is no window to archive: this run's data interval starts and ends at {write_time(end)}, because "
+            f"the clocks of {zone} change then and skip the hour of the schedule. {advice}. To avoid this, schedule "
+            f"the DAG in UTC, or at an hour that no clock change skips."
         )
 
     def _archiver(self) -> Archiver:
@@ -352,11 +352,11 @@ def _fail_if_any_failed(windows: Sequence[ArchivedWindow], problems: Sequence[st
     if failed:
         more = f"; and {len(failed) - MOST_NAMED} more, see the manifest" if len(failed) > MOST_NAMED else ""
         complaints.append(
-            f"{len(failed)} session(s) failed, all others are accounted for in {windows[0].path}. Run the task again, "
-            f"it asks only for what is missing: {'; '.join(failed[:MOST_NAMED])}{more}"
+            f"{len(failed)} session(s) failed, all others are accounted for in {windows[0].path}. Run the task again: "
+            f"it requests only what is missing. Failed: {'; '.join(failed[:MOST_NAMED])}{more}"
         )
     complaints += dict.fromkeys(incomplete)
     if problems:
-        complaints.append(f"Earlier windows could not be brought up to date: {'; '.join(problems)}")
+        complaints.append(f"Earlier windows could not be updated: {'; '.join(problems)}")
     if complaints:
         raise LessonspaceError("\n".join(complaints))

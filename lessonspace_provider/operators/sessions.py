@@ -280,7 +280,7 @@ class LessonspaceGetRecordingUrlOperator(LessonspaceOperator):
                 context,
                 called="recording",
                 what=f"The link to the recording of session {session_id}",
-                then="fix deliver and run the task again: it gets another link.",
+                then="fix deliver and run the task again: it delivers a new link.",
                 log=self.log,
             )
         result = RecordingResult(session_id=session_id, delivered=self.deliver is not None)
@@ -289,7 +289,8 @@ class LessonspaceGetRecordingUrlOperator(LessonspaceOperator):
             self.log.info("The link to the recording of session %s is in XCom (push_recording_url).", session_id)
         elif self.deliver is None:
             self.log.warning(
-                "Session %s has a recording, but its link went nowhere: give deliver or push_recording_url.", session_id
+                "Session %s has a recording, but its link was not delivered: set deliver or push_recording_url.",
+                session_id,
             )
         return result
 

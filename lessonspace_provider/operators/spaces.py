@@ -195,7 +195,7 @@ class LessonspaceLaunchSpaceOperator(LessonspaceOperator):
         if self.push_client_url:
             self.log.info("The link to space %r is in XCom (push_client_url).", self.launch_id)
         elif self.deliver is None:
-            self.log.info("The link to space %r went nowhere: give deliver or push_client_url.", self.launch_id)
+            self.log.info("The link to space %r was not delivered: set deliver or push_client_url.", self.launch_id)
 
     def _rendered_auth_external(self, context: Context) -> object:
         def failure(error: Exception) -> LessonspaceError:

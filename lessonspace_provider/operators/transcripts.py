@@ -150,7 +150,7 @@ class LessonspaceGetTranscriptOperator(LessonspaceOperator):
             self.log.info("%s", message)
             self._defer(replace(awaited, ended_at=verdict.ended_at))
         else:
-            self._go_without(f"{message} To wait for it in the triggerer, give wait=True.")
+            self._go_without(f"{message} To wait in the triggerer, set wait=True.")
 
     def _defer(self, awaited: AwaitedTranscript) -> None:
         from lessonspace_provider.triggers.transcripts import LessonspaceTranscriptTrigger

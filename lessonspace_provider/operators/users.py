@@ -92,7 +92,7 @@ class LessonspaceRemoveUserOperator(LessonspaceOperator):
             self.hook.remove_user(user_id)
         except LessonspaceNotFoundError:
             next(iter(self.hook.list_users()), None)
-            self.log.info("User %d was removed before.", user_id)
+            self.log.info("User %d was already removed.", user_id)
             return RemovedUser(user_id=user_id, status="already_gone")
         self.log.info("User %d was removed.", user_id)
         return RemovedUser(user_id=user_id, status="removed")

@@ -52,11 +52,11 @@ _LONGEST_DETAIL = 300
 _ADVICE = (
     ((errno.ENOENT,), FileNotFoundError, "Create its bucket or its parent folder, or give another destination"),
     ((errno.EACCES, errno.EPERM, errno.EROFS), PermissionError, "Let the worker or the connection write there"),
-    ((errno.ENOTDIR, errno.EEXIST), FileExistsError, "A file is in a folder's place: give another destination"),
+    ((errno.ENOTDIR, errno.EEXIST), FileExistsError, "A part of the path is a file: give another destination"),
     ((errno.EISDIR,), IsADirectoryError, "A folder has the file's name: remove it, or give another destination"),
-    ((errno.ENXIO, errno.EFBIG), None, "Nothing of this provider's has this name: remove it"),
-    ((errno.ELOOP,), None, "Remove the link, or give a destination in which other users can't make any"),
-    ((errno.ENOSPC, errno.EDQUOT), None, "The store is full: make room there"),
+    ((errno.ENXIO, errno.EFBIG), None, "This is not a file of this provider: remove it"),
+    ((errno.ELOOP,), None, "Remove the link, or give a destination where other users can't create links"),
+    ((errno.ENOSPC, errno.EDQUOT), None, "The store is full: free some space"),
 )
 
 
@@ -248,7 +248,7 @@ def _without_secrets(text: str) -> str:
 
 def _advice(error: Exception) -> str:
     if isinstance(error, ImportError):
-        return "Install on the workers what is missing"
+        return "Install the missing package on the workers"
     for codes, kind, advice in _ADVICE:
         if isinstance(error, OSError) and (error.errno in codes or (kind is not None and isinstance(error, kind))):
             return advice

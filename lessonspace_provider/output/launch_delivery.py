@@ -106,7 +106,7 @@ class LaunchDelivery:
                 context,
                 called="launch",
                 what=f"The link to space {launch['request'].get('launch_id')!r}",
-                then="the space exists. Fix deliver and run the task again: it makes another link to the same room.",
+                then="the space exists. Fix deliver and run the task again: it delivers another link to the same room.",
                 log=log,
             )
         except LessonspaceDeliveryError as error:

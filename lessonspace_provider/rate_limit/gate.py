@@ -96,7 +96,7 @@ class RateGate:
         :raises LessonspaceError: if the files in ``rate_limit_dir`` can't be used.
         """
         began = self._clock()
-        problem = "other callers on this machine were ahead in the queue all of this time"
+        problem = "other callers on this machine were ahead in the queue"
         try:
             with self._usable_files(), self._file_lock.entered(self._max_wait):
                 too_long = self._take_permit(began + self._max_wait)
@@ -106,12 +106,12 @@ class RateGate:
             if too_long is None:
                 return
             problem = (
-                f"after {self._clock() - began:.0f} s in the queue, the next one would come in {too_long:.0f} s, since "
-                f"the server asked for a pause, or other machines are ahead of this one"
+                f"after {self._clock() - began:.0f} s in the queue, the next permit would come in {too_long:.0f} s, "
+                f"because the server asked for a pause or other machines are ahead of this one"
             )
         raise LessonspaceRateLimitedError(
-            f"No permit for this API key within rate_limit_max_wait={self._max_wait:g} s: {problem}. Run fewer tasks "
-            f"at once, or raise rate_limit_max_wait in the connection."
+            f"Timed out waiting for the rate limit (rate_limit_max_wait={self._max_wait:g} s): {problem}. Run fewer "
+            f"tasks at once, or raise rate_limit_max_wait in the connection."
         )
 
     def pause(self, retry_after: float | None) -> None:
@@ -244,7 +244,7 @@ def scope_notice(settings: RateLimitSettings) -> str | None:
     if not settings.per_second or settings.redis_conn_id or not _in_container():
         return None
     return (
-        "The rate limit of this API key holds in this container only: where others use the key too, set "
+        "The rate limit of this API key covers this container only. If other containers use the key, set "
         "rate_limit_backend to redis in the connection, or rate_limit_dir to a local folder that all of them mount."
     )
 
@@ -263,8 +263,8 @@ def state_directory(configured: str | None, environment: Mapping[str, str]) -> P
         directory = Path(os.path.expanduser(configured))  # noqa: PTH111 - Path's raises for users without a home
         if not directory.is_absolute():
             raise LessonspaceInputError(
-                f"rate_limit_dir={configured!r} was refused: it names no home of a user on this machine, so each "
-                f"process would take it for another folder. Give an absolute path in the connection."
+                f"rate_limit_dir={configured!r} was refused: no user of this machine has this home folder. Give an "
+                f"absolute path in the connection."
             )
         return _made(directory)
     home = Path(environment.get("AIRFLOW_HOME") or os.path.expanduser("~/airflow"))  # noqa: PTH111
@@ -285,12 +285,12 @@ def _unusable(directory: Path, error: OSError) -> str:
     if isinstance(error, NotPrivateError):
         return (
             f"rate_limit_dir={str(directory)!r} was refused: {error.strerror}. It must belong to the user that runs "
-            f"Airflow, with mode 0700: set rate_limit_dir in the connection to such a folder, or to one that is not "
-            f"there yet, which is then made so."
+            f"Airflow, with mode 0700: set rate_limit_dir in the connection to such a folder, or to a folder that does "
+            f"not exist yet."
         )
     return (
-        f"rate_limit_dir={str(directory)!r} can't be used ({error.strerror or type(error).__name__}): give a folder on "
-        f"a local disk with room left, that this user may write to."
+        f"rate_limit_dir={str(directory)!r} can't be used ({error.strerror or type(error).__name__}): use a folder on "
+        f"a local disk with free space that this user can write to."
     )
 
 

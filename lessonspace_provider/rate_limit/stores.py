@@ -234,7 +234,7 @@ class FallbackPaceStore(PaceStore):
         """Warn once per outage. The error's own text may hold the address with its password."""
         if not self._warned:
             _log.warning(
-                "The rate limit's Redis can't be used (%s): until it is back, the limit holds on this machine only. "
+                "The rate limit's Redis can't be used (%s): until it is available, each machine keeps its own limit. "
                 "Check rate_limit_redis_conn_id in the connection.",
                 reason,
             )

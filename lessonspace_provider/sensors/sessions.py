@@ -149,11 +149,11 @@ class LessonspaceSessionEndSensor(LessonspaceSensor):
         try:
             known = awaited.with_space(self.hook)
         except LessonspaceError as error:
-            self.log.warning("The room's id was not found out, the triggerer checks more often: %s", error)
+            self.log.warning("The space's id could not be read, so the triggerer checks more often: %s", error)
             return awaited
         if known.space_id is None:
             self.log.warning(
-                "No session was ever held in %s, asked for with connection %r. If this is no new room, check the id.",
+                "No session was ever held in %s (connection %r). If the space is not new, check the id.",
                 awaited.room,
                 self.lessonspace_conn_id,
             )
@@ -163,4 +163,4 @@ class LessonspaceSessionEndSensor(LessonspaceSensor):
         if self.on_no_session == "skip":
             self.log.warning("%s", message)
             raise AirflowSkipException(message)
-        raise LessonspaceWaitFailed(f"{message} Where lessons may not be held, on_no_session='skip' skips the task.")
+        raise LessonspaceWaitFailed(f"{message} If a lesson may not take place, set on_no_session='skip'.")

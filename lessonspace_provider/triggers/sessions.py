@@ -199,8 +199,8 @@ class LessonspaceSessionEndedEventTrigger(BaseEventTrigger):
             # Airflow gives one trigger to all assets with equal watchers, and its store then has no place for it.
             self.asset_state_store = None
             self.log.warning(
-                "Several assets watch connection %r with the same keywords: after a restart of the triggerer, what has "
-                "ended meanwhile is not reported. Give them another poll_interval each, or use one asset.",
+                "Several assets watch connection %r with the same arguments, so sessions that end during a restart of "
+                "the triggerer are not reported. Use one asset, or a different poll_interval for each.",
                 self.lessonspace_conn_id,
             )
             stored = None

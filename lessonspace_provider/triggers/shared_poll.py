@@ -321,7 +321,7 @@ class _Poll:
             subscription.deliver(PollResult(began, ended, subscription is confirming, unclaimed))
 
     def _deliver_failure(self, subscriptions: list[Subscription], error: LessonspaceError) -> None:
-        _log.warning("Listing ended sessions failed, the next poll may not: %s", error)
+        _log.warning("Listing ended sessions failed and will be repeated: %s", error)
         for subscription in subscriptions:
             is_last = subscription.patience.ends_with(error)
             if is_last:

@@ -14,8 +14,8 @@ LONGEST_MARGIN, MARGIN_SHARE = 5.0, 0.1
 _FAILED_METHOD, _TIMEOUT = "__fail__", "Trigger timeout"
 
 NO_REPORT = (
-    "The trigger did not report in time, so nothing is known of what it found: check that a triggerer runs, that it is "
-    "not overloaded, and its log."
+    "The trigger did not report in time, so its last poll result is not known. Check that a triggerer runs and is not "
+    "overloaded, and read its log."
 )
 
 

@@ -65,8 +65,8 @@ class SessionSource(Protocol):
 
 
 def asked_with(conn_id: str, message: str) -> str:
-    """Name the connection with which something was not found: it may be there with another one."""
-    return f"{message} It was asked for with connection {conn_id!r}."
+    """Add the connection's id to a message: another connection may find what this one did not."""
+    return f"{message} Connection: {conn_id!r}."
 
 
 def check_interval(name: str, seconds: float) -> float:
@@ -118,10 +118,10 @@ def end_from_dict(keywords: Mapping[str, Any]) -> AwaitedSession | AwaitedLesson
     in_space = keywords.get("space_id") is not None or keywords.get("launch_id") is not None
     missing = [name for name in ("window_start", "window_end") if in_space and keywords.get(name) is None]
     if missing or not in_space:
-        lacks = f" It lacks {' and '.join(missing)}." if missing else ""
+        lacks = f" Missing: {' and '.join(missing)}." if missing else ""
         raise LessonspaceInputError(
-            f"A session's end is waited for by session_id, or by either space_id or launch_id with window_start and "
-            f"window_end.{lacks} Nothing was sent."
+            f"Give session_id, or either space_id or launch_id with window_start and window_end.{lacks} Nothing was "
+            f"sent."
         )
     return AwaitedLesson.from_dict(keywords)
 
@@ -380,7 +380,7 @@ class AwaitedTranscript:
             verdict = missing_transcript(self.session_id, self.ended_at, now, self.give_up_after)
         can_be_there = verdict.ended_at is not None and verdict.status != "not_eligible"
         if can_be_there and source.has_transcript(self.session_id):
-            return replace(verdict, status="ready", message=f"The transcript of session {self.session_id} is there.")
+            return replace(verdict, status="ready", message=f"The transcript of session {self.session_id} is ready.")
         return verdict
 
 

@@ -45,7 +45,7 @@ class Progress:
         self.checks += 1
         self._failure = f"The last check failed: {error}"
         if self._is_due(now):
-            self._log.warning("This check failed, the next one may not: %s", error)
+            self._log.warning("This check failed and will be repeated: %s", error)
 
     def _is_due(self, now: datetime) -> bool:
         is_due = self._logged_at is None or now - self._logged_at >= LOG_INTERVAL
@@ -56,7 +56,7 @@ class Progress:
     def __str__(self) -> str:
         """Describe what was found last, for the message of a timeout."""
         if not self.checks:
-            return "No check was finished: see the triggerer's log, it may be overloaded or Lessonspace slow."
+            return "No check has ended. Read the triggerer's log: it may be overloaded, or Lessonspace slow."
         return " ".join(part for part in (self._found or "No check succeeded.", self._failure) if part)
 
 

@@ -171,7 +171,7 @@ def transcript_verdict(
     if session is None and should_give_up(began_at, now, give_up_after):
         return TranscriptVerdict("given_up", f"{of} was given up: no such session, or no one ever joined it.", None)
     why = not_ended(session_id, exists=session is not None)
-    return TranscriptVerdict("pending", f"{of} is not there yet. {why}", None)
+    return TranscriptVerdict("pending", f"{of} is not ready yet. {why}", None)
 
 
 def missing_transcript(
@@ -188,7 +188,7 @@ def missing_transcript(
     of = f"The transcript of session {session_id}"
     if not should_give_up(ended_at, now, give_up_after):
         age = timedelta(seconds=max(0, int((now - ended_at).total_seconds())))
-        return TranscriptVerdict("pending", f"{of} is not there yet, {age} after the session's end.", ended_at)
+        return TranscriptVerdict("pending", f"{of} is not ready yet, {age} after the session's end.", ended_at)
     return TranscriptVerdict(
         "given_up",
         f"{of} was given up: none {give_up_after} after the session's end. Check that each launch of its space has "

@@ -152,7 +152,7 @@ def recording_run(
             update_health(destination, run=run, schedule=schedule, now=now)
         except Exception as error:  # whatever a store's client raises
             log.warning(
-                "%s was not brought up to date. The archive is not affected, and the next run tries again: %s",
+                "%s was not updated. The archive is not affected, and the next run tries again: %s",
                 HEALTH,
                 reason_of(error),
             )

@@ -104,7 +104,7 @@ def test_when_the_time_is_up_it_reports_what_it_found_last(lessonspace_connectio
     timeout_at = (present + timedelta(seconds=2)).timestamp()
     event = asyncio.run(fired(a_trigger(lessonspace_connection, session_id, timeout_at=timeout_at)))
     assert event["status"] == "timeout"
-    assert ("is not there yet, 1:00" if has_ended else "is not among those that have ended") in event["message"]
+    assert ("is not ready yet, 1:00" if has_ended else "is not among those that have ended") in event["message"]
 
 
 def test_failures_end_in_an_error_that_names_what_failed(lessonspace_connection, control, present, monkeypatch):

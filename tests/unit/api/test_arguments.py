@@ -270,7 +270,7 @@ def test_an_unknown_name_is_refused_with_the_nearest_and_all_known_ones():
     with pytest.raises(LessonspaceInputError) as caught:
         refuse_unknown(["good", "serch"], ["search", "good"], "filter")
     assert str(caught.value) == (
-        "Unknown filter 'serch'. Did you mean 'search'? Known are: good, search. Nothing was sent."
+        "Unknown filter 'serch'. Did you mean 'search'? Known names: good, search. Nothing was sent."
     )
 
 
@@ -278,7 +278,7 @@ def test_an_unknown_name_is_refused_with_the_nearest_and_all_known_ones():
 def test_without_a_near_one_there_is_no_guess(name):
     with pytest.raises(LessonspaceInputError) as caught:
         refuse_unknown([name], ["search"], "filter")
-    assert str(caught.value) == f"Unknown filter {name!r}. Known are: search. Nothing was sent."
+    assert str(caught.value) == f"Unknown filter {name!r}. Known names: search. Nothing was sent."
 
 
 def test_known_names_pass():

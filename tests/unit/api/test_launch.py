@@ -88,9 +88,9 @@ SOON = datetime.now(timezone.utc).replace(microsecond=0) + timedelta(hours=3)
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"transcribe": True, "record_av": False}, "transcribe=True with record_av=False would give nothing"),
-        ({"transcribe": "True", "record_av": "False"}, "transcribe=True with record_av=False would give nothing"),
-        ({"summarise": True, "transcribe": True, "record_av": False}, "record_av=False would give nothing"),
+        ({"transcribe": True, "record_av": False}, "transcribe=True with record_av=False has no effect"),
+        ({"transcribe": "True", "record_av": "False"}, "transcribe=True with record_av=False has no effect"),
+        ({"summarise": True, "transcribe": True, "record_av": False}, "record_av=False has no effect"),
         ({"summarise": True}, "needs transcribe=True"),
         ({"summarise": True, "transcribe": None}, "needs transcribe=True"),
         ({"summarise": True, "transcribe": "False"}, "needs transcribe=True"),
@@ -198,7 +198,7 @@ def test_a_lesson_becomes_the_window_of_the_link():
         ({"launch_id": "None"}, "launch_id='None' was refused"),
         ({"launch_id": "maths", "usr": {}}, "Unknown launch parameter 'usr'. Did you mean 'user'?"),
         ({"launch_id": "maths", "user": {"email": "ann"}}, "user.email was refused: it must be an e-mail address"),
-        ({"launch_id": "maths", "user": {"name": None}}, "Space 'maths' was not launched: all of user is None"),
+        ({"launch_id": "maths", "user": {"name": None}}, "Space 'maths' was not launched: all fields of user are None"),
         ({"launch_id": "maths", "lesson_start": "2026-11-23T09:00:00", "lesson_end": END}, "lesson_start="),
         ({"launch_id": "maths", "lesson_start": START}, "lesson_end was not given. Give lesson_start and lesson_end"),
         ({"launch_id": "maths", "lesson_end": END}, "lesson_start was not given. Give lesson_start and lesson_end"),
@@ -218,14 +218,11 @@ def test_what_can_be_refused_without_a_call_is(parameters, message):
 @pytest.mark.parametrize(
     ("parameters", "warnings"),
     [
-        ({"name": "None"}, ["name is the text 'None', which a template makes of a missing value"]),
-        ({"user": {"name": "None"}}, ["user.name is the text 'None', which a template makes of a missing value"]),
+        ({"name": "None"}, ["name is the text 'None', which a template renders for a missing value"]),
+        ({"user": {"name": "None"}}, ["user.name is the text 'None', which a template renders for a missing value"]),
         (
             {"features": {"chatt": True, "chat": True}},
-            [
-                "unknown features 'chatt' (did you mean 'chat'?): Lessonspace drops a name that it does not know, "
-                "without an error"
-            ],
+            ["unknown features 'chatt' (did you mean 'chat'?): Lessonspace drops unknown features without an error"],
         ),
     ],
 )

@@ -37,7 +37,7 @@ def test_an_unknown_webhook_is_refused_with_the_list_of_known_ones(webhooks, nam
         refuse_unknown_webhooks(webhooks)
     message = str(caught.value)
     assert message.startswith(f"Unknown webhook '{name}'.")
-    assert f"Known are: {', '.join(known_webhooks())}." in message
+    assert f"Known names: {', '.join(known_webhooks())}." in message
     assert "can stop all webhooks of the space" in message
     assert message.endswith("Nothing was sent.")
 

@@ -75,7 +75,7 @@ def test_at_its_end_the_log_has_a_folded_group_for_each_outcome(archiver, source
         "::group::failed (1)",
         f"{good(3)} 2026-11-23T01:00:00Z: 503",
         "::endgroup::",
-        "2 transcripts: 2 fetched now, 0 rebuilt from files, 0 already there",
+        "2 transcripts: 2 fetched now, 0 rebuilt from files, 0 already archived",
     ]
 
 
@@ -85,6 +85,6 @@ def test_an_archive_run_again_logs_what_it_fetched_now(archiver, source, log):
     source.outcomes.clear()
     later = NOW + timedelta(days=1)
     archiver(later, formats=["json"]).archive_window([a_session(number) for number in (1, 2, 3)], START, END)
-    assert log.lines[-1] == "3 transcripts: 1 fetched now, 0 rebuilt from files, 2 already there"
+    assert log.lines[-1] == "3 transcripts: 1 fetched now, 0 rebuilt from files, 2 already archived"
     archiver(later).archive_window([a_session(number) for number in (1, 2, 3)], START, END)
-    assert log.lines[-1] == "3 transcripts: 0 fetched now, 3 rebuilt from files, 0 already there"
+    assert log.lines[-1] == "3 transcripts: 0 fetched now, 3 rebuilt from files, 0 already archived"

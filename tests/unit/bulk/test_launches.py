@@ -114,7 +114,7 @@ def test_defaults_hold_where_a_launch_gives_nothing():
         ({"launch_id": "x" * 65}, "was refused: it must be text of 1 to 64 characters"),
         (
             {"launch_id": "maths", "email": "ann@school.example"},
-            "Unknown launch parameter 'email'. It is a field of user: 'user': {'email': ...}. Known are:",
+            "Unknown launch parameter 'email'. It is a field of user: 'user': {'email': ...}. Known names:",
         ),
         ({"id": "maths"}, "Unknown launch parameter 'id'. Did you mean 'launch_id'?"),
         ({"launch_id": "maths", "nmae": "x"}, "Unknown launch parameter 'nmae'. Did you mean 'name'?"),

@@ -158,7 +158,7 @@ def test_an_outage_stops_the_run_and_single_failures_do_not():
     records = job.run(items(*labels))
     assert job.attempted == labels[:OUTAGE]
     assert [record["status"] for record in records.values()].count("not_attempted") == 20 - OUTAGE
-    assert f"{OUTAGE} items in a row got no good answer" in job.job.stopped_because
+    assert f"{OUTAGE} items in a row got no valid response" in job.job.stopped_because
     every_other = Job(**dict.fromkeys(labels[::2], outage))
     every_other.run(items(*labels))
     assert every_other.attempted == labels

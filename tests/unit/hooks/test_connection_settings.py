@@ -143,7 +143,7 @@ def test_port_and_schema_that_contradict_the_host_are_ignored_with_a_warning(mon
     settings = LessonspaceHook("school").settings
     template, *values = log.warning.call_args.args
     warning = template % tuple(values)
-    assert warning.startswith(f"Connection 'school': {ignored} ignored, the host alone is the base URL: ")
+    assert warning.startswith(f"Connection 'school': {ignored} ignored: the host alone is the base URL, ")
     assert settings.base_url in warning
     assert KEY not in warning
 
@@ -425,7 +425,10 @@ def test_extra_fields_that_mean_nothing_are_named(settings_of):
     assert settings_of(connection_json()).warnings == ()
     settings = settings_of(connection_json(rate_limit_per_secnd=1, owner="me", rate_limit_dir="/x"))
     (warning,) = settings.warnings
-    assert "mean nothing here, perhaps misspelt: owner, rate_limit_per_secnd. Known are: connect_timeout, " in warning
+    assert (
+        "has unknown extra fields, perhaps misspelt: owner, rate_limit_per_secnd. Known fields: connect_timeout, "
+        in warning
+    )
     assert "organisation_id" in warning
 
 

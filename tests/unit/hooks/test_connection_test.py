@@ -30,7 +30,7 @@ def test_connection_test_reports_a_limit_that_holds_in_a_container_only(connect,
     for _ in range(2):  # also where the log has it already
         good, message = connect(rate_limit_per_second=50, rate_limit_dir=str(tmp_path / "queue")).test_connection()
         assert good is True
-        assert "The rate limit of this API key holds in this container only" in message
+        assert "The rate limit of this API key covers this container only" in message
 
 
 @pytest.mark.parametrize(

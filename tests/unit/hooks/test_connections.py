@@ -70,7 +70,9 @@ def test_of_a_store_behind_a_signed_link_that_speaks_no_tls_the_connections_host
     serve, transport_to, clock
 ):
     link = serve(reply(400)).url.replace("http", "https")
-    with pytest.raises(LessonspaceTlsError, match=r"the file.*speaks no TLS there: check the way to the store") as told:
+    with pytest.raises(
+        LessonspaceTlsError, match=r"the file.*does not speak TLS: check the network up to the store"
+    ) as told:
         transport_to(serve(GOOD).url, Gate()).download(f"{link}/a?Signature=s", "the file")
     assert "Signature" not in str(told.value)
     assert "http://" not in str(told.value)

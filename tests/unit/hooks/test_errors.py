@@ -64,7 +64,7 @@ ANSWERS = [
     (
         {"status_code": 400, "json": {"name": ["This field may not be blank."], "tags": ["No JSON.", "Too long."]}},
         LessonspaceBadRequestError,
-        ["correct what the server names", "name: This field may not be blank.", "tags: No JSON. Too long."],
+        ["Correct the field that the server names", "name: This field may not be blank.", "tags: No JSON. Too long."],
     ),
     (
         {"status_code": 400, "json": {"user": {"email": ["Enter a valid email."]}, "non_field_errors": ["Both."]}},
@@ -112,7 +112,7 @@ def test_a_status_becomes_an_error_that_names_what_to_do(hook, requests_mock, an
 
 
 OF_A_SESSION = ["no such session in the organisation", "by its uuid, not by its space's id", "a person has joined"]
-OF_THE_CONNECTION = ["nothing is there", "is the API's base URL, such as https://", "organisation_id is right"]
+OF_THE_CONNECTION = ["there is no such address", "is the API's base URL, such as https://", "organisation_id is right"]
 
 
 @pytest.mark.parametrize(
@@ -333,4 +333,4 @@ def test_words_that_are_not_the_apis_are_not_repeated(hook, requests_mock, answe
     requests_mock.get(f"{API}/hello/", status_code=400, **answer)
     with pytest.raises(LessonspaceBadRequestError) as caught:
         hook.hello()
-    assert str(caught.value).endswith("correct what the server names.")
+    assert str(caught.value).endswith("Correct the field that the server names.")

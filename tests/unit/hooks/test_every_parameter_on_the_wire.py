@@ -411,7 +411,7 @@ def known_fields(**options):
     """Ask which names are known beside a wrong one: the refusal lists them."""
     with pytest.raises(LessonspaceInputError) as caught:
         launch_body("maths", options)
-    return sorted(re.search(r"Known are: (.*?)\. (An|Nothing)", str(caught.value))[1].split(", "))
+    return sorted(re.search(r"Known names: (.*?)\. (An|Nothing)", str(caught.value))[1].split(", "))
 
 
 def fields_under(*groups):

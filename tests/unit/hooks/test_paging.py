@@ -172,7 +172,7 @@ def test_a_next_link_to_another_place_is_refused(hook, requests_mock, link):
     requests_mock.get(URL, json=page(ONE, following=link))
     sessions = hook.list_sessions()
     assert next(sessions) == ONE
-    with pytest.raises(LessonspaceServerError, match="next page leads to another place") as caught:
+    with pytest.raises(LessonspaceServerError, match="next page leads to") as caught:
         next(sessions)
     assert len(sent(requests_mock)) == 1
     assert caught.value.path == SESSIONS_PATH
@@ -389,7 +389,7 @@ def test_a_list_that_keeps_losing_entries_is_read_three_times_and_reports_it(hoo
     listing = hook.list_sessions()
     read = numbers(listing)
     assert len(read) == len(set(read))
-    assert f"GET {SESSIONS_PATH}: the list changed each of the 3 times" in listing.incomplete
+    assert f"GET {SESSIONS_PATH}: the list changed each time it was read, 3 times" in listing.incomplete
     assert listing.incomplete in said.text
     assert [query for _, _, query in sent(requests_mock)].count("") == 3
 
@@ -452,7 +452,7 @@ def endless(requests_mock, entries_of, count):
 def test_a_list_without_an_end_is_an_error_that_names_it(hook, requests_mock, monkeypatch, entries_of, count):
     monkeypatch.setattr(paging, "MOST_PAGES", 300)
     endless(requests_mock, entries_of, count)
-    with pytest.raises(LessonspaceServerError, match=f"GET {SESSIONS_PATH}: .*pages that come to an end"):
+    with pytest.raises(LessonspaceServerError, match=f"GET {SESSIONS_PATH}: .*a list that ends"):
         deque(hook.list_sessions(), maxlen=0)
     assert len(sent(requests_mock)) <= 300
 

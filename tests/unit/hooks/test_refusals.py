@@ -45,12 +45,17 @@ def users(**filters):
 #: The call, and what its refusal must say.
 REFUSALS = [
     # Unknown filters, which the API would ignore and answer with everything.
-    (sessions(end_after=1), "Unknown filter 'end_after'", "Did you mean 'end_time_after'?", "Known are: date_after, "),
-    (sessions(zzz=None), "Unknown filter 'zzz'", "Known are: date_after, "),
+    (
+        sessions(end_after=1),
+        "Unknown filter 'end_after'",
+        "Did you mean 'end_time_after'?",
+        "Known names: date_after, ",
+    ),
+    (sessions(zzz=None), "Unknown filter 'zzz'", "Known names: date_after, "),
     (sessions(page_size=9), "Unknown filter 'page_size'", "Did you mean 'page'?"),
     (spaces(spaces=SPACE), "Unknown filter 'spaces'"),
     (users(roles="teacher"), "Unknown filter 'roles'", "Did you mean 'role'?"),
-    (lambda h: h.list_space_sessions(SPACE, space=SPACE), "Unknown filter 'space'", "Known are: date_after, "),
+    (lambda h: h.list_space_sessions(SPACE, space=SPACE), "Unknown filter 'space'", "Known names: date_after, "),
     # Times.
     (sessions(end_time_after=NAIVE), "end_time_after=datetime.datetime(2026, 11, 23, 8, 0)", "an aware datetime"),
     (sessions(end_time_after="2026-11-23T08:00:00"), "end_time_after='2026-11-23T08:00:00'", "with an offset"),
@@ -146,7 +151,7 @@ REFUSALS = [
     (launch(user={"role": "boss"}), "user.role='boss'", "one of teacher, student, admin"),
     (launch(user={"id": 7}), "user.id was refused", "must be text"),
     (launch(user={"custom_jwt_parameters": "x"}), "user.custom_jwt_parameters was refused", "a mapping"),
-    (launch(webhooks={"sessions": {}}), "Unknown webhook 'sessions'", "Known are: session.start"),
+    (launch(webhooks={"sessions": {}}), "Unknown webhook 'sessions'", "Known names: session.start"),
     (launch(webhooks={"session": {"stop": "u"}}), "Unknown webhook 'session.stop'", "Did you mean {'session': {'"),
     (launch(webhooks={"chat": "https://x.example"}), "webhooks.chat was refused", "a mapping with message"),
     (launch(timeouts={"after": "x"}), "Unknown field of timeouts 'after'", "Did you mean 'not_after'?"),

@@ -306,7 +306,7 @@ def post(recording, context):
         (LessonspaceUpdateSessionOperator, {"name": "Geometry"}, "Session {} was updated: name."),
         (LessonspaceGetRecordingUrlOperator, {"deliver": post}, "recording of session {} was delivered with post."),
         (LessonspaceGetRecordingUrlOperator, {"push_recording_url": True}, "recording of session {} is in XCom"),
-        (LessonspaceGetRecordingUrlOperator, {}, "Session {} has a recording, but its link went nowhere"),
+        (LessonspaceGetRecordingUrlOperator, {}, "Session {} has a recording, but its link was not delivered"),
     ],
 )
 def test_each_task_logs_what_it_did(operator_class, parameters, line, capsys):

@@ -103,7 +103,7 @@ def mail_in_a_task(launch, context):
         ({"deliver": lambda: None}, "a function that takes two arguments, launch and context"),
         ({"deliver": lambda launch: None}, "a function that takes two arguments, launch and context"),
         ({"deliver": lambda launch, context, address: None}, "takes two arguments, launch and context"),
-        ({"user": {"name": None, "email": None}}, r"all of user is None \(name, email\).* a guest's link"),
+        ({"user": {"name": None, "email": None}}, r"all fields of user are None \(name, email\).* a guest's link"),
         ({"lesson_start": SOON}, "lesson_end was not given"),
         ({"lesson_start": SOON, "lesson_end": SOON}, "later than lesson_start"),
         ({"lesson_start": SOON, "lesson_end": SOON + timedelta(hours=1), "join_early": -1}, "join_early=-1"),
@@ -259,7 +259,7 @@ def post(launch, context):
     [
         ({"deliver": post}, "The link to space 'maths-7b' was delivered with post."),
         ({"push_client_url": True}, "The link to space 'maths-7b' is in XCom (push_client_url)."),
-        ({}, "The link to space 'maths-7b' went nowhere: give deliver or push_client_url."),
+        ({}, "The link to space 'maths-7b' was not delivered: set deliver or push_client_url."),
     ],
 )
 def test_a_launch_logs_where_its_link_went_without_link_and_name(parameters, line, capsys):

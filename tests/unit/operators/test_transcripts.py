@@ -32,7 +32,7 @@ def getter(session=None, missing=False, found=True, **parameters):
 def test_a_transcript_that_is_not_there_does_what_on_missing_requires():
     with pytest.raises(LessonspaceTranscriptNotReady):
         getter(missing=True).execute({})
-    with pytest.raises(AirflowSkipException, match="is not there yet"):
+    with pytest.raises(AirflowSkipException, match="is not ready yet"):
         getter(missing=True, on_missing="skip").execute({})
     assert getter(missing=True, on_missing="none").execute({}) is None
     with pytest.raises(LessonspaceInputError, match="on_missing='ignore'"):
@@ -45,11 +45,11 @@ def test_a_transcript_that_is_not_there_does_what_on_missing_requires():
     [
         pytest.param(
             None,
-            r"There is no session 0000\S+ so far.*Check that it is not the id of a space.*give wait=True",
+            r"There is no session 0000\S+ so far.*Check that it is not the id of a space.*set wait=True",
             id="no such session",
         ),
-        pytest.param(a_session(1), r"is not there yet, 2:\d\d:\d\d after.*give wait=True", id="not ready"),
-        pytest.param(a_session(1, end_time=None), r"is not there yet.*is running.*give wait=True", id="running"),
+        pytest.param(a_session(1), r"is not ready yet, 2:\d\d:\d\d after.*set wait=True", id="not ready"),
+        pytest.param(a_session(1, end_time=None), r"is not ready yet.*is running.*set wait=True", id="running"),
         pytest.param(a_session(1, profiles=[{"user": 1}]), r"will never come: one person only(?!.*wait=)", id="alone"),
         pytest.param(a_session(1, record_av=False), r"will never come: not recorded(?!.*wait=)", id="not recorded"),
         pytest.param(

@@ -86,7 +86,7 @@ def test_a_write_that_breaks_off_leaves_the_old_file_and_no_part(tmp_path, monke
 
     monkeypatch.setattr(step, disk_full)
     with pytest.raises(
-        LessonspaceDestinationError, match=f"{path.path} can't be written or read.*No space.*make room"
+        LessonspaceDestinationError, match=f"{path.path} can't be written or read.*No space.*free some space"
     ) as caught:
         write_whole(path, b"new")
     assert isinstance(caught.value.__cause__, OSError)
@@ -232,9 +232,9 @@ def make_longer_than_read(path):
 @pytest.mark.parametrize(
     ("make", "advice"),
     [
-        (os.mkfifo, "Nothing of this provider's has this name: remove it"),
-        (make_link_to_device, "Nothing of this provider's has this name: remove it"),
-        (make_longer_than_read, "Nothing of this provider's has this name: remove it"),
+        (os.mkfifo, "This is not a file of this provider: remove it"),
+        (make_link_to_device, "This is not a file of this provider: remove it"),
+        (make_longer_than_read, "This is not a file of this provider: remove it"),
         (os.mkdir, "A folder has the file's name: remove it"),
     ],
 )

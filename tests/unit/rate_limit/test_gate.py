@@ -120,8 +120,8 @@ def test_folder_that_other_users_can_enter_is_refused_with_the_cure(tmp_path, mo
         state_directory(str(folder) if configured else None, {"AIRFLOW_HOME": str(tmp_path / "nowhere")})
     assert str(caught.value) == (
         f"rate_limit_dir='{folder}' was refused: its mode {mode:04o} lets other users in. It must belong to the user "
-        f"that runs Airflow, with mode 0700: set rate_limit_dir in the connection to such a folder, or to one that is "
-        f"not there yet, which is then made so."
+        f"that runs Airflow, with mode 0700: set rate_limit_dir in the connection to such a folder, or to a folder "
+        f"that does not exist yet."
     )
     folder.chmod(0o700)
     assert state_directory(str(folder), {}) == folder
@@ -368,7 +368,7 @@ def test_files_that_can_not_be_used_are_an_error_at_once_that_names_their_folder
             assert not isinstance(caught.value, LessonspaceInputError), "a later try may find the disk good again"
             assert str(tmp_path) in str(caught.value)
             assert os.strerror(number) in str(caught.value)
-            assert "local disk with room left" in str(caught.value)
+            assert "local disk with free space" in str(caught.value)
     gate.acquire()
 
 

@@ -229,7 +229,7 @@ def test_one_odd_session_of_a_room_stops_no_lesson():
 
 
 def test_a_session_whose_end_cant_be_read_is_an_error_that_names_it():
-    with pytest.raises(LessonspaceError, match=f"Session {S} has the end_time '10:', which is no time") as caught:
+    with pytest.raises(LessonspaceError, match=f"Session {S} has the end_time '10:', which is not a time") as caught:
         AwaitedSession(S).check(Source(a_session(S, end_time="10:")), TEN)
     assert type(caught.value) is LessonspaceError, "no outage, which would be waited out"
     with pytest.raises(LessonspaceError, match=f"Session {S} has the end_time '10:'") as caught:
@@ -269,9 +269,9 @@ def test_an_awaited_transcript_survives_json(ended_at):
         ({"space_id": "room-1", "window_end": NINE.isoformat()}, "is empty"),
         (
             {"space_id": "room-1", "window_start": None, "window_end": None},
-            "with window_start and window_end. It lacks window_start and window_end.",
+            "with window_start and window_end. Missing: window_start and window_end.",
         ),
-        ({"launch_id": "maths", "window_end": None}, "It lacks window_end."),
+        ({"launch_id": "maths", "window_end": None}, "Missing: window_end."),
         ({"space_id": "room-1", "min_participants": "2"}, "min_participants='2'"),
         ({"space_id": "room-1", "give_up_at": "soon"}, "give_up_at='soon'"),
         ({"space_id": "room-1", "max_delay": -1}, "max_delay=-1"),

@@ -78,7 +78,7 @@ def test_what_is_odd_is_left_out_and_the_rest_is_taken(odd, taken):
 @pytest.mark.parametrize(
     ("odd", "reason"),
     [
-        ({"end_time": "10:"}, "has the end_time '10:', which is no time"),
+        ({"end_time": "10:"}, "has the end_time '10:', which is not a time"),
         ({"end_time": 7}, "has the end_time"),
         ({"end_time": "x" * 10**6}, "has the end_time"),
     ],

@@ -132,7 +132,7 @@ def test_an_update_that_fails_is_a_warning(archive, tmp_path, monkeypatch, error
     with recording_run(archive, night_window(0), None, log):
         pass
     (warning,) = log.warnings
-    assert warning.startswith("health.json was not brought up to date. The archive is not affected")
+    assert warning.startswith("health.json was not updated. The archive is not affected")
     assert "Ann" not in warning
 
 
