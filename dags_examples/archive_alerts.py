@@ -10,13 +10,13 @@ reports
 - transcripts that were given up since the day before;
 - transcripts that are pending for more than two days.
 
-The message names sessions by their ids, and no person. It reads one small file, `health.json`, and asks Lessonspace for
-nothing.
+The message has ids of sessions, and no names of people. The DAG reads one small file, `health.json`, and sends no
+request to Lessonspace.
 
 Airflow Variables:
 
 - `lessonspace_archive`: the archive's folder, as `nightly_transcript_archive` has it.
-- `lessonspace_alert_address`, optional: where the message is mailed to, through the connection `smtp_default`.
+- `lessonspace_alert_address`, optional: the address for the message, sent through the connection `smtp_default`.
 - `lessonspace_alert_slack`, optional: the id of a connection of type Slack Incoming Webhook; needs
   `apache-airflow-providers-slack`.
 
@@ -56,7 +56,7 @@ def find_problems(archive: str) -> list[str]:
 
 
 def send(subject: str, text: str) -> None:
-    """Send a message to those whom the Variables name."""
+    """Send a message to the address and the channel in the Variables."""
     if address := Variable.get("lessonspace_alert_address", default=""):
         send_mail(address, subject, text)
     if connection := Variable.get("lessonspace_alert_slack", default=""):

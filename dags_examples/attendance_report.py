@@ -2,27 +2,26 @@
 """
 ### Weekly attendance report
 
-Every Monday at 5, for the week before, from Monday to Sunday in the school's time: who taught, who came, how late and
-for how many minutes, and what is billed. Two files, each whole or not at all: `attendance-2026-W47.csv` for
-spreadsheets, and `attendance-2026-W47.html`, one page to read or print that loads nothing from anywhere. A later
-run replaces them. A manual run reports the last whole week; with a logical date, the last one before it that had been
-due.
+Every Monday at 5, the DAG reports the week before, from Monday to Sunday in the school's time: who taught, who came,
+how late and for how many minutes, and what is billed. It writes `attendance-2026-W47.csv` for spreadsheets, and
+`attendance-2026-W47.html`, a page to read or print that loads nothing from the network. A later run replaces them. A
+manual run reports the last whole week, or the last whole week before its logical date.
 
 Airflow Variables:
 
 - `lessonspace_attendance`: the folder, such as `s3://aws_default@my-bucket/attendance`. On a local disk, only the owner
   may read the files.
 - `lessonspace_timetable`, optional: the timetable of `class_launch`, or else the sample beside this file.
-- `lessonspace_late_minutes`, optional: how much later one may come to a lesson without being named; 5.
-- `lessonspace_archive`, optional: the folder of an archive with `tables=True`, from which the report has the minutes of
-  talk. Airflow then needs the package `pyarrow`.
+- `lessonspace_late_minutes`, optional: minutes of lateness that are not reported; default 5.
+- `lessonspace_archive`, optional: the folder of an archive with `tables=True`. The report then has the minutes that
+  each person talked. Airflow needs the package `pyarrow` for this.
 
-A session counts for the lesson whose room `class_launch` made, if it was in part within the lesson's time. A session
-without a lesson counts in the week in which it ended. People are matched to the timetable by name and e-mail address.
-What can't be matched or known is listed on the page, and so are rows of the timetable that can't be read.
+A session counts for a lesson if it was in the room that `class_launch` made for the lesson, and partly in its time. A
+session without a lesson counts in the week in which it ended. People are matched to the timetable by name and e-mail
+address. What can't be matched or known is listed on the page, and so are rows of the timetable that can't be read.
 
-The files hold children's names: keep the folder as you keep your class books. XCom and logs have no names, but only
-counts and the files' paths. It makes two or three calls a lesson, at the pace of the API's rate.
+The files contain children's names, so restrict access to the folder. XCom and logs have counts and paths only. The DAG
+makes two or three calls per lesson, within the rate limit.
 """
 
 from __future__ import annotations

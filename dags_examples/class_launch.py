@@ -8,16 +8,16 @@ cancelled or over are left out. A run that is triggered by hand covers the 24 ho
 
 Airflow Variables:
 
-- `lessonspace_accounts`: a folder, such as `s3://aws_default@my-bucket/accounts`. Below it, each run keeps an account
-  of what became of each launch, without links and people.
+- `lessonspace_accounts`: a folder, such as `s3://aws_default@my-bucket/accounts`. Each run writes an account there with
+  the result of each launch, without links and people.
 - `lessonspace_timetable`, optional: the timetable, a CSV file on any store, or else the sample beside this file.
   `class_timetable.py` lists its columns.
 - `lessonspace_links_folder`, optional: a folder on the worker's disk. Each link is written there as a file that only
   its owner may read. Without it, links are mailed through the connection `smtp_default`.
 
-**If launches fail**, the others continue, and the task fails at its end and names them. Its retry launches only what is
-not done. To repeat the rest later, clear the task: who has a link gets no second one. A row of the timetable that
-can't be read fails the task at once after the launches of the other rows: correct the row, and clear the task.
+**If a launch fails**, the others continue. The task fails at its end and lists the failed launches. Its retry repeats
+only these. Later, clear the task: people who have a link do not get another. If a row of the timetable can't be read,
+the task launches the other rows, and then fails without a retry: correct the row, and clear the task.
 
 Keep `class_timetable.py` and `link_files.py` beside this file.
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-Reads a school's timetable for several of the DAGs beside it. No DAG itself: keep it there.
+Reads a school's timetable for several of the DAGs beside it. It is not a DAG; keep it beside them.
 
 The timetable is a CSV file with a row per lesson, saved from a spreadsheet as UTF-8 or UTF-16, with commas, semicolons
 or tabs between its cells:

@@ -3,16 +3,16 @@
 ### Leavers
 
 Removes the users on a list from Lessonspace, after a person has approved it in Airflow (*Required actions*). This can't
-be undone. Trigger it by hand. Rejected, or not answered within three days, no user is removed; an answer counts for the
-ids that were shown, whatever happens to the file meanwhile. Needs Airflow 3.1.
+be undone. Trigger the DAG by hand. If the request is rejected, or not answered within three days, no user is removed.
+An approval applies to the ids that were shown, also if the file has changed since. Needs Airflow 3.1.
 
 Set the Airflow Variable `lessonspace_leavers` to a CSV file such as `leavers.csv` beside this DAG, or
-`s3://aws_default@my-bucket/leavers.csv`: its column `user_id` holds the integers of `profiles[].user`. Commas,
-semicolons or tabs may be between its cells, and it may be saved as UTF-8 or UTF-16. Other columns are not read. To let
-only certain people answer, give the task `approve` its `assigned_users`.
+`s3://aws_default@my-bucket/leavers.csv`: its column `user_id` has the integers of `profiles[].user`. The
+file may use commas, semicolons or tabs, and UTF-8 or UTF-16. Other columns are not read. To let only certain people
+answer, set `assigned_users` of the task `approve`.
 
-XCom has user ids, the result for each, and who answered: no names or e-mails of the users.
-More than 1024 leavers fail in `leavers` until `[core] max_map_length` is raised.
+XCom has user ids, the result for each, and who answered, but no names or e-mails of the users. For more than 1,024
+leavers, raise `[core] max_map_length`.
 """
 
 from __future__ import annotations

@@ -15,10 +15,10 @@ those of ten rooms at most, in turn.
 
 Airflow Variables:
 
-- `lessonspace_alerts`: a folder, such as `s3://aws_default@my-bucket/alerts`, for what is remembered from run to run.
-  It holds no names.
-- `lessonspace_alert_address`, optional: where alerts are mailed to, through the connection `smtp_default`. Without it,
-  they are in the task's log only.
+- `lessonspace_alerts`: a folder, such as `s3://aws_default@my-bucket/alerts`. There the DAG stores which alerts it has
+  sent, without names.
+- `lessonspace_alert_address`, optional: the address for alerts, sent through the connection `smtp_default`. Without it,
+  alerts are in the task's log only.
 - `lessonspace_timetable`, optional: the timetable, a CSV file on any store, or else the sample beside this file.
 
 **If the mail fails**, the task fails, and the next run sends the alerts again. A timetable that can't be read fails the

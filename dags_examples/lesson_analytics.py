@@ -2,12 +2,12 @@
 """
 ### Lesson analytics
 
-Runs when the nightly archive is done, and reads the tables of the days that changed: the share of the talk time of each
-teacher in each week, sessions without a transcript by reason, and students who never speak. It writes three CSV files
-and one page with plots, which needs nothing else.
+Runs after the nightly archive, and reads the tables of the days that changed. It reports the talk share of each teacher
+in each week, sessions without a transcript by reason, and students who never speak. It writes three CSV files and a
+page with plots that loads nothing from the network.
 
 The archive has to have `tables=True`. Airflow needs the packages `duckdb` and `pyarrow`. Set two Airflow Variables:
-`lessonspace_archive` to the archive's folder, and `lessonspace_analytics` to a folder for the results, which hold
+`lessonspace_archive` to the archive's folder, and `lessonspace_analytics` to a folder for the results, which contain
 names of teachers. After an erasure, remove that folder: the next run computes all days again.
 """
 
@@ -15,12 +15,18 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, datetime, timezone
+from pathlib import Path
 from typing import Any
 
 from airflow.sdk import DAG, Asset, ObjectStoragePath, Variable, task
+
+# Airflow adds the DAGs folder itself to the path; this file may be in a folder below it.
+sys.path.append(str(Path(__file__).parent))
+
 from analytics.figures import analytics, figures_of_day
 from analytics.page import as_csv_files, as_page
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Decides for the DAG `lesson_alerts` which lessons need attention now. Pure, and no DAG itself: keep it beside it."""
+"""Finds the lessons that need attention now, for the DAG `lesson_alerts`. Pure, and not a DAG: keep it beside that."""
 
 from __future__ import annotations
 

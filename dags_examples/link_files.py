@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writes links into files, for `class_launch` and `recordings_review`. No DAG itself: keep it beside them."""
+"""Writes links into files, for `class_launch` and `recordings_review`. It is not a DAG; keep it beside them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def write_file(folder: Path, name: str, text: str) -> None:
     if made.st_uid != os.geteuid() or made.st_mode & 0o022:
         raise PermissionError(
             f"Other users may write to {folder}, and could replace the links: give a folder of the user that runs "
-            f"Airflow, with mode 0700, or one that is not there yet."
+            f"Airflow, with mode 0700, or a folder that does not exist yet."
         )
     path = folder / (re.sub(r"[^\w-]+", "-", name) + ".txt")
     # A new file, which takes the name: what has that name may be a link to elsewhere, or open to others.

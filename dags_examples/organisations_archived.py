@@ -2,14 +2,14 @@
 """
 ### Archives of several organisations
 
-Every night: the archive of each organisation at Lessonspace, in a folder of its own. When all are done, one event of
-the asset `lessonspace_all_transcripts` names them all: connection, organisation, destination, window and counts.
+Every night, the DAG archives each organisation at Lessonspace, in a folder of its own. When all archives are done, one
+event of the asset `lessonspace_all_transcripts` lists them: connection, organisation, destination, window and counts.
 
 Set the Airflow Variable `lessonspace_organisations` to JSON such as
 `[{"lessonspace_conn_id": "lessonspace_north", "destination": "s3://aws_default@my-bucket/north"}]`.
 
-Do not give the archives themselves one asset in common: a DAG that is scheduled on it may get the event of one archive
-only, and the others a night later.
+Do not give the archives one asset in common: a DAG that is scheduled on it may start with the event of one archive, and
+get the others a night later.
 """
 
 from __future__ import annotations

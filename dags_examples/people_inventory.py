@@ -2,9 +2,9 @@
 """
 ### Inventory of people and spaces
 
-Every month: the organisation's users and spaces, an entry per line, as JSON Lines in object storage. Users come with id
-and role, spaces with ids, name and time: no names of people, no e-mail addresses and no links. Run again, a
-month's files are replaced.
+Every month, the DAG writes the organisation's users and spaces as JSON Lines into object storage. Users have id and
+role, spaces have ids, name and time: no names of people, e-mail addresses or links. Another run of the month replaces
+its files.
 
 Set the Airflow Variable `lessonspace_inventory` to the folder, such as `s3://aws_default@my-bucket/inventory`.
 """

@@ -2,17 +2,15 @@
 """
 ### Recordings to be reviewed
 
-Every morning: the sessions that ended since the morning before and were recorded, and for each of them the link to its
-recording, handed to a reviewer. Anyone who has such a link can watch for about three hours, so XCom and logs
-do not have it.
+Every morning, the DAG delivers to a reviewer the links to the recordings of the sessions that ended since the morning
+before. Anyone with such a link can watch for about three hours, so XCom and logs do not have it.
 
-Set the Airflow Variable `lessonspace_review_folder` to a folder on the worker's machine. Each link becomes a new file
-there, which only its owner may read. Replace `deliver` by your school's own way, or copy `link_files.py` with this
-file. XCom has sessions' ids, and whether they were recorded.
+Set the Airflow Variable `lessonspace_review_folder` to a folder on the worker's machine. Each link is written to a
+new file there, which only its owner may read. Copy `link_files.py` with this file, or replace `deliver` by your own
+function. XCom has sessions' ids, and whether they were recorded.
 
-A session that can't be read holds up none of the others, and fails the run.
-
-More than 1024 sessions a day need a higher `[core] max_map_length`.
+If a session can't be read, the others are delivered, and the run fails. For more than 1,024 sessions a day, raise
+`[core] max_map_length`.
 """
 
 from __future__ import annotations

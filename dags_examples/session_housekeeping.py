@@ -3,27 +3,27 @@
 ### Session housekeeping
 
 Every night, two tasks handle the sessions that ended since the night before, whatever their number. `changes` lists
-them and writes a file of updates. `update` sends those that change something, and its retry sends only what is not
+them and writes a file of updates. `update` sends those that change something. Its retry sends only what is not
 done. Sessions of the timetable's lessons are named after subject, teacher and date, all others after their space and
 day. Names that were given by hand are replaced. Only teachers and admins may watch the recordings of under-age classes.
 
 Airflow Variables:
 
-- `lessonspace_accounts`: a folder, such as `s3://aws_default@my-bucket/accounts`. Below it, each run keeps its file of
-  updates, and an account of what became of each.
+- `lessonspace_accounts`: a folder, such as `s3://aws_default@my-bucket/accounts`. Each run writes its file of updates
+  there, and an account with the result of each.
 - `lessonspace_timetable`, optional: the timetable of `class_launch`, or else the sample beside this file.
-- `lessonspace_session_name`, optional: the name of a lesson's session, with `{subject}`, `{teacher}`, `{date}` and
-  `{time}` (of the lesson's start) in it; `{subject}, {teacher}, {date}`.
-- `lessonspace_under_age`, optional: a regular expression, searched for in the subject, the space's name and the
-  session's tags without regard to case. Without it every recording is locked. A session with neither subject nor name
-  of a space is locked in any case.
+- `lessonspace_session_name`, optional: a template for the name of a lesson's session, with `{subject}`, `{teacher}`,
+  `{date}` and `{time}` (the lesson's start); default `{subject}, {teacher}, {date}`.
+- `lessonspace_under_age`, optional: a regular expression that finds under-age classes by subject, space name or tags,
+  in upper and lower case. Without it, all recordings are restricted. A session without a subject and without a space
+  name is always restricted.
 
-A session is a lesson's when it was in the room that `class_launch` made for it. Sessions have no launch id, so the
-DAG lists the sessions of each lesson's room: a night of N lessons costs N lists and one more.
+A session belongs to a lesson if it was in the room that `class_launch` made for it. Sessions have no launch id, so the
+DAG lists the sessions of each lesson's room: N lessons cost N + 1 lists.
 
 XCom has the file's path and counts. The file of updates has the sessions' ids, who may watch, and the old and new
-names, which hold the teachers' unless your template leaves them out. On a local disk, only its owner may read it. Keep
-`class_timetable.py` beside this file.
+names. These contain names of teachers, unless your template leaves them out. On a local disk, only its owner may read
+it. Keep `class_timetable.py` beside this file.
 """
 
 from __future__ import annotations

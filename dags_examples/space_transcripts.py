@@ -2,14 +2,14 @@
 """
 ### Transcripts of one space
 
-Trigger it by hand with a space: it writes the transcripts of its sessions of the last days as readable text, such as
-for a teacher who takes over a class. A session whose transcript is not there, or not yet, is skipped.
+Trigger the DAG by hand with a space. It writes the transcripts of the space's sessions of the last days as text, for
+example for a teacher who takes over a class. Sessions without a transcript are skipped.
 
 Set the Airflow Variable `lessonspace_space_transcripts` to the folder, such as `s3://aws_default@my-bucket/classes`.
 The files have the spoken text and the speakers. XCom has the sessions' ids, names, times and
 counts, and the files' paths.
 
-More than 1024 sessions need a higher `[core] max_map_length`.
+For more than 1,024 sessions, raise `[core] max_map_length`.
 """
 
 from __future__ import annotations

@@ -2,9 +2,8 @@
 """
 ### After the archive
 
-Runs whenever the nightly archive has finished, and reads from the event how many transcripts there are, the path of
-their manifest, which transcripts of earlier nights came late, and how many were given up. Replace `notify` by what your
-school does next.
+Runs after each nightly archive. It reads from the event the number of transcripts, the path of their manifest, which
+transcripts of earlier nights came late, and how many were given up. Replace `notify` by what your school does next.
 """
 
 from __future__ import annotations

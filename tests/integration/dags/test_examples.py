@@ -7,6 +7,7 @@ import ast
 import importlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -94,6 +95,20 @@ def test_examples_load_from_a_subfolder_of_the_dags_folder(airflow_home, tmp_pat
     errors = listed("list-import-errors", tmp_path, airflow_home)
     assert {Path(error["filepath"]).stem for error in errors} == TOO_NEW, errors
     assert {dag["dag_id"] for dag in listed("list", tmp_path, airflow_home)} == set(NAMES) - TOO_NEW
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.stem)
+def test_an_example_that_imports_its_neighbours_adds_its_folder_to_the_path(path):
+    # Airflow parses each file by itself, and only the DAGs folder is on the path.
+    neighbours = {file.stem for file in EXAMPLES.iterdir()}
+    lines = path.read_text().splitlines()
+    imports = [
+        n
+        for n, line in enumerate(lines)
+        if (m := re.match(r"from (\w+)|import (\w+)", line)) and neighbours & {*m.groups()}
+    ]
+    added = [n for n, line in enumerate(lines) if line == "sys.path.append(str(Path(__file__).parent))"]
+    assert path.stem not in NAMES or not imports or (added and added[0] < imports[0])
 
 
 def private_names_in(source):
