@@ -99,7 +99,7 @@ def transcript_path(session: Session, template: str = DEFAULT_PATH_TEMPLATE) -> 
     """
     session_id, space, end = session_id_of(session), space_of(session), end_time(session)
     if not is_uuid(session.get("uuid")):
-        raise LessonspaceServerError(f"A session has {session_id}: without one there is no transcript to ask for.")
+        raise LessonspaceServerError(f"A session has {session_id}. Without a uuid, its transcript can't be requested.")
     if end is None:
         raise LessonspaceServerError(f"Session {session_id} has no end_time, by which its transcript would be filed.")
     fields = {

@@ -49,7 +49,7 @@ COMMANDS = (
     ),
     Command(
         "build-tables",
-        "build the tables of an archive that exists",
+        "build the tables of an existing archive",
         "lessonspace_provider.command_line.options:add_build_tables",
         "lessonspace_provider.command_line.changes:build_tables",
     ),
@@ -67,7 +67,7 @@ COMMANDS = (
     ),
     Command(
         "live-check",
-        "test the assumptions of this provider about the live API",
+        "test this provider's assumptions about the API with your account",
         "lessonspace_provider.command_line.options:add_live_check",
         "lessonspace_provider.live_check.__main__:run",
     ),

@@ -50,7 +50,7 @@ def _finding_of(assumption: Assumption, account: Account) -> Finding:
     try:
         return assumption.check(account)
     except LessonspaceError as error:
-        return unknown(f"no answer: {type(error).__name__}, status {error.status}")
+        return unknown(f"no response: {type(error).__name__}, status {error.status}")
     except Exception as error:
         return Finding("does not hold", f"{type(error).__name__} while checking")
 
@@ -92,7 +92,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Check, and print a line for each assumption."""
     parser = argparse.ArgumentParser(
         prog="python -m lessonspace_provider.live_check",
-        description="Tests against the live API what this provider assumes of it. Reads only, unless --write is given.",
+        description="Tests the assumptions about the API with your account. Only reads, unless --write is given.",
         epilog=f"The connection is read from the environment: AIRFLOW_CONN_LESSONSPACE_DEFAULT='{EXAMPLE}'",
     )
     add_live_check(parser)

@@ -15,7 +15,7 @@ from lessonspace_provider.archive.entry import Entry
 #: What each code means, for a person.
 REASONS = {
     "too_short": "shorter than five minutes, which Lessonspace does not transcribe",
-    "one_person": "only one person was there",
+    "one_person": "only one person joined",
     "not_recorded": "the session was not recorded",
     "not_ready": "Lessonspace does not have the transcript yet",
     "empty_so_far": "the transcript is empty so far",
@@ -23,9 +23,9 @@ REASONS = {
     "incomplete": "archived, but not in all formats, and Lessonspace does not have it any more",
     "given_up": "Lessonspace did not have the transcript in time",
     "files_lost": "it was archived, its files are missing or damaged, and Lessonspace does not have it any more",
-    "not_attempted": "the run ended before it asked for the transcript",
+    "not_attempted": "the run ended before it requested the transcript",
     "destination": "the archive's store refused to write or read",
-    "connection": "Lessonspace did not answer",
+    "connection": "Lessonspace did not respond",
     "no_uuid": "Lessonspace listed the session without a uuid or an end",
     "unexpected": "an unexpected error: see the manifest",
     "erased": "erased",
@@ -67,7 +67,7 @@ def reason_code(entry: Entry) -> str | None:
             return code
     if found := _STATUS.search(entry.reason):
         return f"http_{found[1]}"
-    if "no answer" in entry.reason:
+    if "no response" in entry.reason:
         return "connection"
     return "no_uuid" if "has no end_time" in entry.reason else "other"
 
@@ -79,4 +79,4 @@ def is_reason(code: object) -> bool:
 
 def describe_reason(code: str) -> str:
     """Explain a code to a person."""
-    return REASONS.get(code) or f"Lessonspace answered with the status {code.removeprefix('http_')}"
+    return REASONS.get(code) or f"Lessonspace returned the status {code.removeprefix('http_')}"

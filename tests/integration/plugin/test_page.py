@@ -149,7 +149,7 @@ def test_the_navigation_leads_to_the_page_and_both_archives(airflow, page, on_s3
     take_picture(page, "health_in_airflow")
     frame.get_by_role("link", name=ON_S3).click()
     frame.get_by_text(on_s3.items[0].session_id).first.wait_for()
-    assert "Lessonspace answered with the status 503" in frame.locator("main").inner_text()
+    assert "Lessonspace returned the status 503" in frame.locator("main").inner_text()
     take_picture(page, "health_in_airflow_s3")
     assert [text for text in complaints if "lessonspace" in text.lower()] == []
 

@@ -76,7 +76,7 @@ def test_what_is_not_there_is_named_with_what_to_do():
     assert "Failed or not attempted: 1 session. Read the log" in text
     assert "00000000-0000-4000-8000-000003000001" in text
     assert "airflow backfill create --dag-id nightly --from-date 2026-11-01T02:00:00Z" in text
-    assert "Lessonspace answered with the status 503" in text
+    assert "Lessonspace returned the status 503" in text
     assert "6 days left" in text
     assert "1 receipt of erasures, the last 20261102T030000Z" in text
 

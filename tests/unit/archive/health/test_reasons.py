@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import pytest
 
+from lessonspace_provider.api.errors import Call, no_reply
 from lessonspace_provider.archive.entry import Entry
 from lessonspace_provider.archive.health.reasons import describe_reason, is_reason, reason_code
 from lessonspace_provider.waiting.transcripts import transcript_obstacle
@@ -49,9 +50,9 @@ def test_each_obstacle_has_a_code_of_its_own(fields):
         ("given_up", "archived once, but 2026/Ann_x.json are missing or damaged, and", "files_lost"),
         ("pending", "the transcript is empty so far", "empty_so_far"),
         ("failed", "The destination /a/Ann.json can't be written or read (OSError). Try", "destination"),
-        ("failed", "GET /x: no answer (Timeout). Check", "connection"),
+        ("failed", str(no_reply(TimeoutError(), Call("GET", "/x", "school"))), "connection"),
         ("failed", "unexpected KeyError at x.py:1, please report it", "unexpected"),
-        ("failed", "A session has no uuid, id 7: without one there is no transcript", "no_uuid"),
+        ("failed", "A session has no uuid, id 7. Without a uuid, its", "no_uuid"),
         ("failed", "Session x has no end_time, by which", "no_uuid"),
         ("failed", "Ann says 404: hello", "other"),
         ("pending", None, "other"),
@@ -69,4 +70,4 @@ def test_what_is_no_code_is_refused(value):
 
 def test_every_reason_of_the_kit_is_one_that_entries_have():
     assert set(REASONS) == {"archived", "not_eligible", "pending", "given_up", "failed", "not_attempted", "erased"}
-    assert describe_reason("http_503") == "Lessonspace answered with the status 503"
+    assert describe_reason("http_503") == "Lessonspace returned the status 503"
