@@ -42,16 +42,16 @@ def _takes(
 
 
 class SandboxControlError(Exception):
-    """The sandbox could not do what was asked, and why."""
+    """The sandbox refused a command; the message has the reason."""
 
 
 class SandboxControl:
-    """Reads a sandbox and changes it, from this process or another.
+    """Reads and changes a sandbox, from the same process or another.
 
-    :param root_url: where its API server is, with or without ``/v2``.
+    :param root_url: address of the sandbox's API server, with or without ``/v2``.
 
-    Wherever a method takes ``where``, it is a space's id, room_id or launch id, or the uuid of the session
-    that runs or is reserved in it. Every method raises ``SandboxControlError`` when the sandbox refuses.
+    The parameter ``where`` of methods is a space's id, room_id or launch id, or the uuid of the running or
+    reserved session in it. Every method raises ``SandboxControlError`` if the sandbox refuses.
     """
 
     def __init__(self, root_url: str) -> None:
@@ -67,15 +67,15 @@ class SandboxControl:
         return self._ask(SandboxState, "state")
 
     def sessions(self) -> list[SessionTruth]:
-        """Return all sessions, deleted ones too, oldest first, as the sandbox knows them: hidden facts included."""
+        """Return all sessions, also deleted ones, oldest first, with fields that the API does not return."""
         return self._ask(list[SessionTruth], "sessions")
 
     def calls(self, *, target: Target | None = None, method: str | None = None, path: str = "") -> list[RecordedCall]:
-        """Return the calls since the last reset (at most the newest 50,000) in the order of arrival.
+        """Return the calls since the last reset, at most the newest 50,000, in the order of arrival.
 
-        :param target: only those to the ``api`` or the ``store``.
-        :param method: only those with this method.
-        :param path: only those whose path this regular expression finds.
+        :param target: only calls to the ``api`` or the ``store``.
+        :param method: only calls with this method.
+        :param path: only calls whose path matches this regular expression.
         """
         return [
             call
@@ -84,17 +84,17 @@ class SandboxControl:
         ]
 
     def launches(self) -> list[RecordedLaunch]:
-        """Return the launches that took effect since the last reset: bodies, headers, what they led to."""
+        """Return the launches that took effect since the last reset."""
         return self._ask(list[RecordedLaunch], "launches")
 
     # Reset
 
     @_takes(SandboxSettings)
     def reset(self, **settings: object) -> SandboxState:
-        """Restore the initial world and forget calls, launches and faults.
+        """Restore the initial data, and delete the records of calls, launches and faults.
 
-        :param settings: fields of ``SandboxSettings``; they replace those the sandbox was started with, until the
-            next reset. Addresses and the API key stay.
+        :param settings: fields of ``SandboxSettings`` that hold until the next reset. Addresses and the API key
+            stay.
         """
         return self._ask(SandboxState, "reset", **settings)
 
@@ -103,18 +103,18 @@ class SandboxControl:
     def join(
         self, where: str, *, user_id: int | None = None, name: str | None = None, role: str | None = None
     ) -> Joined:
-        """Let a person join; a reservation, or a space in which none runs, becomes a running session.
+        """Let a person join. A reserved session starts to run; without one, a new session starts.
 
-        :param user_id: Lessonspace user id, as launch returns it (a guest link's makes a guest).
-        :param name: instead, the name of a user, who is made (with ``role``) if there is none.
-            With neither, a guest joins.
+        :param user_id: Lessonspace user id, as launch returns it. The id of a guest's link joins as a guest.
+        :param name: in place of ``user_id``, the name of a user, who is created with ``role`` if there is none.
+            Without ``user_id`` and ``name``, a guest joins.
         """
         return self._ask(Joined, "join", where=where, user_id=user_id, name=name, role=role)
 
     def leave(
         self, where: str, *, user_id: int | None = None, name: str | None = None, guest: str | None = None
     ) -> None:
-        """Let a person leave, or all; the session ends 30 s after the last one left.
+        """Let one person leave, or all. The session ends 30 s after the last person left.
 
         :param guest: the guest's uuid, as ``join`` returns it.
         """
@@ -123,7 +123,7 @@ class SandboxControl:
     def idle(
         self, where: str, *, user_id: int | None = None, name: str | None = None, guest: str | None = None
     ) -> None:
-        """Let a person go idle, or all; joining again ends it. All idle for 5 minutes end the session."""
+        """Let one person go idle, or all, until they join again. If all are idle for 5 minutes, the session ends."""
         self._do("idle", where=where, user_id=user_id, name=name, guest=guest)
 
     def end_session(self, where: str) -> None:
@@ -132,14 +132,14 @@ class SandboxControl:
 
     @_takes(NewSession)
     def add_session(self, *arguments: Any, **fields: Any) -> str:
-        """Add a session to the world; see ``NewSession`` for the parameters.
+        """Add a session to the sandbox; see ``NewSession`` for the parameters.
 
         :return: its uuid.
         """
         return self.add_sessions([NewSession(*arguments, **fields)])[0]
 
     def add_sessions(self, sessions: Sequence[NewSession]) -> list[str]:
-        """Add many sessions to the world.
+        """Add many sessions to the sandbox.
 
         :return: their uuids, in the same order.
         """
@@ -148,24 +148,24 @@ class SandboxControl:
     def set_transcript(
         self, session_id: str, transcript: TranscriptMode, *, segments: list[Segment] | None = None
     ) -> None:
-        """Make a session's transcript ready now, or never, or return it to the rules.
+        """Make a session's transcript ready now (``ready``) or never (``never``), or follow the rules (``by-rule``).
 
-        :param segments: what is in it from now on, an empty list too; None = what was.
+        :param segments: its new segments, may be empty; None = the segments stay.
         """
         self._do("set-transcript", session_id=session_id, transcript=transcript, segments=segments)
 
     def correct_times(self, session_id: str, *, start: datetime | None = None, end: datetime | None = None) -> None:
-        """Change the times of a session, also to what cannot be, such as a start after the end.
+        """Change the times of a session, also to impossible times, such as a start after the end.
 
-        :param end: a running session ends, at this moment; None = the end stays.
+        :param end: the new end, also of a running session; None = the end stays.
         """
         self._do("correct-times", session_id=session_id, start=start, end=end)
 
     def set_raw_fields(self, session_id: str, fields: dict[str, str]) -> None:
-        r"""Serve fields of a session, in lists and detail, in shapes that the API should not send.
+        r"""Return fields of a session, in lists and detail, in shapes that the API should not send.
 
-        :param fields: field -> JSON text, sent as it is: ``{"billable_seconds": "1e999", "name": '"\ud800"'}``.
-            They replace those of an earlier call; filters go by the true values.
+        :param fields: JSON text by field, sent as it is: ``{"billable_seconds": "1e999", "name": '"\ud800"'}``.
+            They replace the fields of an earlier call. Filters use the true values.
         """
         self._do("set-raw-fields", session_id=session_id, fields=fields)
 
@@ -198,14 +198,14 @@ class SandboxControl:
 
     @_takes(Fault)
     def inject_fault(self, *arguments: Any, **fields: Any) -> None:
-        """Let calls go wrong from now on; see ``Fault`` for the parameters.
+        """Let calls go wrong; see ``Fault`` for the parameters.
 
-        Faults form a queue: for each call the first that fires counts.
+        For each call, faults are tried in the order in which they were added, and the first that fires applies.
         """
         self._do("inject-fault", fault=asdict(Fault(*arguments, **fields)))
 
     def clear_faults(self) -> None:
-        """Let nothing go wrong any more."""
+        """Remove all faults."""
         self._do("clear-faults")
 
     def set_rate(self, rate: int) -> None:
@@ -213,7 +213,7 @@ class SandboxControl:
         self._do("set-rate", rate=rate)
 
     def expire_links(self) -> None:
-        """Let every signed link made so far have expired."""
+        """Expire all signed links that exist."""
         self._do("expire-links")
 
     def _ask(self, kind: type[Output], command: str, **payload: object) -> Output:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the control endpoints take and give, as dataclasses used on both sides of the wire."""
+"""Requests and responses of the control endpoints, as dataclasses."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ TranscriptState = Literal[
     "recording-removed",
     "never",
 ]
-"""The state of a session's transcript. ``pending`` will be ready; the others after it never will."""
+"""The state of a session's transcript. ``pending`` becomes ready; the states after it never do."""
 
 
 class Speaker(TypedDict):
-    """Who speaks in a segment: the Lessonspace user id, and the name (null for a user without one)."""
+    """The speaker of a segment: the Lessonspace user id, and the name (null for a user without one)."""
 
     id: int
     name: str | None
@@ -47,26 +47,25 @@ class Segment(TypedDict):
 
 @dataclass(frozen=True)
 class Fault:
-    """Something that goes wrong on purpose.
+    """A fault: some calls go wrong on purpose.
 
-    :param kind: ``status``: answer with ``status`` and ``body``. ``reset``: the TCP connection is reset
-        without an answer. ``slow``: the right answer, ``seconds`` late. ``truncated``: the right answer, cut
-        in half under its full Content-Length, then closed. ``not_json``: an HTML page, or ``body``, with
-        ``status`` (200 unless given).
+    :param kind: ``status``: a response with ``status`` and ``body``. ``reset``: the TCP connection is reset
+        without a response. ``slow``: the right response, ``seconds`` late. ``truncated``: half of the right
+        response with its full Content-Length, then the connection is closed. ``not_json``: an HTML page, or
+        ``body``, with ``status`` (default 200).
     :param status: HTTP status; 503 for ``status``, 200 for ``not_json`` when None.
-    :param seconds: real seconds ``slow`` waits.
+    :param seconds: delay of ``slow``, in real seconds.
     :param retry_after: text of a ``Retry-After`` header (seconds or HTTP date), for ``status``.
     :param body: text to send instead of the default one.
-    :param count: how many answers to spoil; None = until cleared.
-    :param target: spoil calls to the ``api`` or to the ``store``.
+    :param count: number of calls that go wrong; None = until the fault is cleared.
+    :param target: calls to the ``api`` or to the ``store``.
     :param method: only calls with this method.
-    :param path: only calls whose path (with ``/v2``, without query) this regular expression finds.
-    :param every: only each n-th of the calls that match.
-    :param probability: only so large a share of the calls that match, drawn with ``seed``.
-    :param seed: of the draws.
-    :param after: let the server do the work first, so that a call took effect although its answer was lost
-        (``truncated`` always does).
-    :raises ValueError: for a value that makes no sense.
+    :param path: only calls whose path (with ``/v2``, without query) matches this regular expression.
+    :param every: only every n-th matching call.
+    :param probability: only this share of the matching calls, chosen at random.
+    :param seed: of the random choice.
+    :param after: the call takes effect, and only its response is lost (always so with ``truncated``).
+    :raises ValueError: for an invalid value.
     """
 
     kind: FaultKind
@@ -97,7 +96,7 @@ class Fault:
 
 @dataclass(frozen=True)
 class FaultReport:
-    """An active or used-up fault, how many calls it matched, and how many of them it spoiled."""
+    """An active or used-up fault, with the number of calls that matched, and of calls that went wrong."""
 
     fault: Fault
     matched: int
@@ -106,11 +105,11 @@ class FaultReport:
 
 @dataclass(frozen=True)
 class Visit:
-    """A person came to a session and went.
+    """The time between a person's join and leave.
 
     :param user: as in ``NewSession.users``.
-    :param joined: when they came (aware).
-    :param left: when they went (aware).
+    :param joined: aware.
+    :param left: aware.
     """
 
     user: int | str
@@ -120,27 +119,27 @@ class Visit:
 
 @dataclass(frozen=True)
 class NewSession:
-    """A session to add to the world.
+    """A session to add to the sandbox.
 
     :param start: when it began (aware).
     :param end: when it ended; None = it is running.
-    :param users: who was there: Lessonspace user ids (int) of the world, or names (str) to find or create.
-    :param guests: how many guests were there besides.
-    :param visits: when people of ``users`` came and went, several times if they came back; those without one
-        were there from the beginning to the end. Only for a session that has ended.
-    :param name: the session's name; null as in reality when None.
+    :param users: people in the session: ids (int) of existing users, or names (str) to find or create.
+    :param guests: number of guests.
+    :param visits: when people of ``users`` joined and left, several times if they came back. People without a
+        visit stayed from start to end. Only for a session that has ended.
+    :param name: the session's name; None = null, as in most sessions.
     :param space: id, room_id or launch id of an existing space; None = a new space.
-    :param launch_id: launch id of that new space, if it is to have one.
+    :param launch_id: launch id of the new space; None = none.
     :param recorded: whether audio and video were recorded.
     :param transcribe: whether it was launched with ``transcribe``.
     :param tags: the session's tags.
     :param transcript: ``by-rule``: ready after a while if eligible. ``ready``: ready now, eligible or not.
         ``never``: never, although nothing shows it.
-    :param transcript_delay: seconds from the end until it is ready, by rule; None = drawn from the seed.
-    :param segments: the transcript's segments; None = made up.
-    :param transcript_bytes: at least how large a made-up transcript file is; None = as the duration suggests.
-    :param spoken_names: whether people speak of each other by name in a made-up transcript.
-    :param summary: the session's summary; null as for most sessions when None.
+    :param transcript_delay: seconds from the end until it is ready, by rule; None = random, from the seed.
+    :param segments: the transcript's segments; None = invented.
+    :param transcript_bytes: least size of an invented transcript file; None = depends on the duration.
+    :param spoken_names: whether people call each other by name in an invented transcript.
+    :param summary: the session's summary; None = null, as in most sessions.
     """
 
     start: datetime
@@ -164,7 +163,7 @@ class NewSession:
 
 @dataclass(frozen=True)
 class SessionTruth:
-    """A session as the sandbox knows it, hidden facts included (times are aware)."""
+    """A session as the sandbox stores it, with fields that the API does not return. Times are aware."""
 
     session_id: str
     id: int
@@ -213,13 +212,13 @@ class RecordedCall:
     """A call to the API or the store.
 
     :param path: without query, as it came over the wire.
-    :param query: pairs in their order; a link's signature is blanked.
-    :param status: None while under way, and when the connection was reset without an answer.
+    :param query: pairs in their order, without a link's signature.
+    :param status: None while the call is in progress, and after a reset connection.
     :param arrived: the machine's monotonic clock in seconds (``time.monotonic()`` of any process on it).
     :param headers: lower-case names and their values, Authorization left out.
-    :param header_names: lower-case, in their order, Authorization included if it was sent.
+    :param header_names: lower-case, in their order, with Authorization if it was sent.
     :param authorised: whether the key or the link's signature was right.
-    :param fault: kind of the fault that spoiled it.
+    :param fault: kind of the fault that the call met; None without a fault.
     """
 
     target: Target
@@ -237,7 +236,7 @@ class RecordedCall:
 
 @dataclass(frozen=True)
 class RecordedLaunch:
-    """A launch that took effect: what came, which space and session it led to, and the space's webhooks now."""
+    """A launch that took effect: its body and headers, its space and session, and the space's webhooks after it."""
 
     body: dict[str, object]
     headers: dict[str, str]
@@ -251,7 +250,7 @@ class RecordedLaunch:
 
 @dataclass(frozen=True)
 class Joined:
-    """Who joined which session. ``user_id`` is None for a guest, ``guest`` then holds the guest's uuid."""
+    """A person who joined a session. For a guest, ``user_id`` is None and ``guest`` is the guest's uuid."""
 
     session_id: str
     user_id: int | None

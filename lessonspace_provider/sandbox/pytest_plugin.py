@@ -16,7 +16,7 @@ CONNECTION_ID = "lessonspace_default"
 
 @pytest.fixture(scope="session")
 def lessonspace_sandbox_settings() -> SandboxSettings:
-    """How the session's sandbox behaves: no rate limit. Override it to change that."""
+    """The settings of the sandbox, without a rate limit. Override this fixture to change them."""
     return SandboxSettings(rate=0)
 
 
@@ -28,14 +28,14 @@ def _lessonspace_sandbox_server(lessonspace_sandbox_settings: SandboxSettings) -
 
 @pytest.fixture
 def lessonspace_sandbox(_lessonspace_sandbox_server: Sandbox) -> Sandbox:
-    """A running sandbox, reset to its seed: no calls yet, no faults, its clock at the start."""
+    """A running sandbox, reset to its initial data: no calls, no faults, its clock at the start."""
     _lessonspace_sandbox_server.control.reset()
     return _lessonspace_sandbox_server
 
 
 @pytest.fixture
 def lessonspace_connection(lessonspace_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> str:
-    """An Airflow connection to the sandbox, in the environment for the length of the test.
+    """An Airflow connection to the sandbox, as an environment variable during the test.
 
     :return: its id.
     """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What can be chosen about a sandbox."""
+"""The settings of a sandbox."""
 
 from __future__ import annotations
 
@@ -26,30 +26,30 @@ class SandboxSettings:
     :param store_port: port of the store behind the signed links; 0 takes a free one.
     :param rate: accepted API calls per second and key, in a sliding window of one real second; 0 = unlimited.
     :param page_size: results per page of every list (the real size is unknown).
-    :param seed: what the world is made from. Same seed and same ``now`` give the same world, byte for byte.
-    :param speed: how many times faster than real time the sandbox's clock runs; 0 = it is stopped.
+    :param seed: of the invented data. The same seed and the same ``now`` give the same data, byte for byte.
+    :param speed: how many times faster than real time the sandbox's clock runs; 0 = the clock is stopped.
     :param now: where the sandbox's clock starts (aware); None = the real time.
-    :param latency: seconds added to each API answer.
+    :param latency: seconds added to each response of the API.
     :param days: whole UTC days of history before today.
     :param sessions_per_day: sessions that ended on each of these days, exactly.
     :param link_lifetime: seconds (of the sandbox's clock) a signed link works.
     :param api_key: lower-case UUID; None = ``key`` derives one from the seed.
     :param retry_after: whether a 429 of the rate limit carries ``Retry-After`` (the vendor documents none).
-    :param log_file: file that gets one line per call; None = none does.
-    :param allow_remote: allow a host that is not loopback, although the control endpoints ask for no key.
-    :param include_single_user_default: whether session lists hold one-user sessions unless the caller
-        decides (unknown; the parameter's existence suggests they are left out).
+    :param log_file: file with one line per call; None = no file.
+    :param allow_remote: allow a host that is not loopback, although the control endpoints need no key.
+    :param include_single_user_default: whether session lists include sessions of one person if the caller does
+        not send ``include_single_user`` (the API's default is not known).
     :param boundary_inclusive: whether ``*_after`` and ``*_before`` filters include the bound (unknown).
-    :param transcript_list_form: answer the transcript operation with a paged list of segments, the form the
-        reference hints at and no one has seen, instead of a signed link.
+    :param transcript_list_form: return a paged list of segments for a transcript instead of a signed link. The
+        reference suggests this form; it was never seen.
     :param nested_users: list users as ``{user: {id, username}, role, ...}``, as one client of the API reads them;
-        False gives the integer at the top instead, in ``id`` and ``user``.
-    :param summaries_in_lists: whether session lists carry ``summary``, as one client of the API reads them; False
-        leaves it to the session's detail.
+        False: with the integer at the top, in ``id`` and ``user``.
+    :param summaries_in_lists: whether session lists have ``summary``, as one client of the API reads them; False:
+        only a session's detail has it.
     :param transcription_addon: whether the organisation's plan includes transcripts and summaries. Without it, a
         launch that asks for them succeeds and leaves them off.
-    :param expired_link_status: status of the store for an expired link: 403, or 400 as other stores answer.
-    :raises ValueError: for a value that makes no sense, naming the field.
+    :param expired_link_status: status of the store for an expired link: 403, or 400 as in other stores.
+    :raises ValueError: for an invalid value, with the name of the field.
     """
 
     host: str = "127.0.0.1"
