@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @assume(VENDOR, f"{HOOK}.launch_space", writes=True)
 def launch_created(account: Account) -> Finding:
-    """The first launch of an id is 201, the next one 200."""
+    """The first launch with an id returns 201, the next launches return 200."""
     first, second = account.launches
     return finding(
         holds=(first.status, second.status) == (201, 200), note=f"status {first.status}, then {second.status}"
@@ -33,7 +33,7 @@ def launch_created(account: Account) -> Finding:
 
 @assume(DOCUMENTED, "operators.spaces:LessonspaceLaunchSpaceOperator", writes=True)
 def same_room(account: Account) -> Finding:
-    """Both launches give the same room."""
+    """Two launches with the same id lead to the same room."""
     first, second = (launch.fields.get("room_id") for launch in account.launches)
     return finding(holds=is_filled(first) and first == second)
 
@@ -46,6 +46,6 @@ def space_page(account: Account) -> Finding:
 
 @assume(GUESSED, "waiting.awaited:AwaitedSession.check", writes=True)
 def reserved_session(account: Account) -> Finding:
-    """No one has joined, so the launch's session is 404."""
+    """The session of a launch is 404 until a person joins."""
     reserved = account.ask(f"{account.organisation}/sessions/{account.launches[0].fields.get('session_id')}/")
     return finding(holds=reserved.status == 404, note=f"status {reserved.status}")

@@ -36,7 +36,7 @@ NO_SUCH_PAGE = "1000000"
 
 @assume(VENDOR, f"{HOOK}.hello")
 def hello(account: Account) -> Finding:
-    """GET /hello/ greets the owner of a valid key."""
+    """GET /hello/ returns a greeting if the key is valid."""
     answer = account.ask("/hello/")
     return finding(holds=is_filled(answer.fields.get("response")), note=f"status {answer.status}")
 
@@ -89,7 +89,7 @@ def unknown_filter(account: Account) -> Finding:
 
 @assume(SEEN, "api.filters:encode_filters")
 def several_values(account: Account) -> Finding:
-    """A filter that is given twice asks for either."""
+    """A filter with several values matches any of them."""
     spaces = list(dict.fromkeys(str(space_of(s)["id"]) for s in account.page.sessions if space_of(s).get("id")))[:2]
     if len(spaces) < 2:
         return unknown("only one space is on the first page")

@@ -68,7 +68,7 @@ def running_has_no_end(account: Account) -> Finding:
 
 @assume(SEEN, f"{HOOK}.list_space_sessions")
 def logs_in_space_list(account: Account) -> Finding:
-    """A space's session list has logs, whose profile is that of profiles[].user."""
+    """A space's session list has logs, and profile in them is an id of profiles[].user."""
     if account.slug is None or not account.space_page.sessions:
         return unknown("no space's list was found")
     good = []

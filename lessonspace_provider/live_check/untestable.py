@@ -37,37 +37,37 @@ def listed_in_time(_: Account) -> Finding:
 
 @assume(GUESSED, "sessions:has_ended")
 def ended_for_good(_: Account) -> Finding:
-    """A session that has ended does not continue, and its end_time stays; the next person to join starts another."""
+    """An ended session does not continue, and its end_time stays; the next person to join starts another session."""
     return unknown("it needs a session that ends during the check")
 
 
 @assume(SEEN, "waiting.cursor:EndedSessions")
 def room_is_slug(_: Account) -> Finding:
-    """Launch's room_id is the slug by which sessions name their space."""
+    """Launch's room_id is the slug of the space in sessions."""
     return unknown("it needs a person who joins")
 
 
 @assume(GUESSED, "waiting.transcripts:transcript_obstacle")
 def recorded_by_session(_: Account) -> Finding:
-    """A session whose own record_av is false has no transcript; its space's may have changed since."""
+    """A session whose own record_av is false has no transcript; the record_av of its space may have changed since."""
     return unknown("it needs a lesson that is not recorded, and the reference does not describe where record_av is")
 
 
 @assume(GUESSED, "sessions:participant_count")
 def guests_count(_: Account) -> Finding:
-    """A guest counts as a person when it is decided whether a session can have a transcript."""
+    """A guest counts as a person for whether a session can have a transcript."""
     return unknown("it needs a lesson of one person and a guest")
 
 
 @assume(SEEN, "api.responses:read_file")
 def expired_link(_: Account) -> Finding:
-    """The store behind a signed link answers 403 when the link has expired."""
+    """The store behind a signed link returns 403 after the link has expired."""
     return unknown("it takes hours")
 
 
 @assume(SEEN, "waiting.awaited:DEFAULT_GIVE_UP_AFTER")
 def transcript_in_a_week(_: Account) -> Finding:
-    """A transcript that is not there 7 days after the end never comes."""
+    """A transcript that is not ready 7 days after the end never comes."""
     return unknown("it takes a week")
 
 
@@ -85,13 +85,13 @@ def one_socket_a_connection(_: Account) -> Finding:
 
 @assume(GUESSED, "attendance:attendance")
 def rows_in_order(_: Account) -> Finding:
-    """Rows of the logs of the same moment happened in the order of their ids."""
+    """Rows of the logs with the same time happened in the order of their ids."""
     return unknown("no response shows which came first")
 
 
 @assume(GUESSED, "attendance:attendance")
 def idle_is_present(_: Account) -> Finding:
-    """An idle person is still connected, and user-left follows when they go."""
+    """An idle person is still connected, and has a row user-left after leaving."""
     return unknown("it needs a person who goes idle")
 
 
@@ -103,19 +103,19 @@ def billed_at_the_end(_: Account) -> Finding:
 
 @assume(GUESSED, "sessions:fields_that_change")
 def name_without_blanks(_: Account) -> Finding:
-    """The API may take the blanks off the ends of a session's name."""
+    """The API may remove blanks at the start and the end of a session's name."""
     return unknown("it would rename a session")
 
 
 @assume(GUESSED, "sessions:fields_that_change")
 def policy_null(_: Account) -> Finding:
-    """A recording_access_policy of null may mean anything, and setting the present value again does no harm."""
+    """What a recording_access_policy of null means is not known; setting the present value again does no harm."""
     return unknown("no response shows what null means")
 
 
 @assume(GUESSED, "operators.users:LessonspaceRemoveUserOperator")
 def removed_user(_: Account) -> Finding:
-    """Removing a user who does not exist any more is 404."""
+    """Removing a user who does not exist any more returns 404."""
     return unknown("it would take a user away")
 
 
