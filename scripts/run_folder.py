@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 from typing import IO
 
-from lessonspace_provider.local_files import make_private_folder
+from lessonspace_provider._local_files import make_private_folder
 
 
 class RunFolder:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-The archive of transcripts: the account of each session, the manifests, and the run that fills them.
+The archive of transcripts: entries of sessions, manifests, and the run that writes them.
 
-What a DAG needs of an archive is exported here: its health, and the export for research.
+For DAGs, its health and the export for research are exported here.
 """
 
 from lessonspace_provider.archive.health.figures import Health

@@ -13,8 +13,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lessonspace_provider._local_files import make_folder
 from lessonspace_provider.exceptions import LessonspaceAccountError, LessonspaceDestinationError
-from lessonspace_provider.local_files import make_folder
 from lessonspace_provider.output.files import is_local, names_in, naming_place, read_whole, remove_files, write_whole
 
 if TYPE_CHECKING:

@@ -75,6 +75,6 @@ def sessions_with(status: str) -> str:
     """
     Name the counter of sessions.
 
-    :param status: one of ``waiting.transcripts.STATUSES``.
+    :param status: one of ``waiting.transcript_status.STATUSES``.
     """
     return f"{SESSIONS}{status}"

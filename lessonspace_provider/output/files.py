@@ -15,8 +15,7 @@ from uuid import uuid4
 
 from fsspec import filesystem
 
-from lessonspace_provider.exceptions import LessonspaceError
-from lessonspace_provider.local_files import (
+from lessonspace_provider._local_files import (
     LONGEST_READ,
     Written,
     read_file,
@@ -24,6 +23,7 @@ from lessonspace_provider.local_files import (
     too_long,
     write_file,
 )
+from lessonspace_provider.exceptions import LessonspaceError
 from lessonspace_provider.output.destinations import LOCAL, check_store, destination_error, place_of
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def write_whole(path: ObjectStoragePath, data: bytes) -> None:
     """
     Write a file, replacing the one that may be there.
 
-    Writes are atomic: one PUT on object stores, write and rename elsewhere; see ``local_files`` for local disks.
+    Writes are atomic: one PUT on object stores, write and rename elsewhere; see ``_local_files`` for local disks.
 
     :param path: where to; missing folders are made.
     :param data: all of the content.

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lessonspace_provider.local_files import lock_within, make_folder
+from lessonspace_provider._local_files import lock_within, make_folder
 from lessonspace_provider.output.files import (
     etag_of,
     is_local,

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from lessonspace_provider.local_files import open_private_file
+from lessonspace_provider._local_files import open_private_file
 
 #: Seconds before a notice is logged again.
 DAY = 86_400.0

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from lessonspace_provider.local_files import open_private_file
+from lessonspace_provider._local_files import open_private_file
 
 #: Seconds that a caller pauses after it released the lock: otherwise flock would let it lock again before the others.
 STEP_ASIDE = 0.003

@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
+from lessonspace_provider._local_files import NotPrivateError, make_private_folder
 from lessonspace_provider.exceptions import LessonspaceError, LessonspaceInputError, LessonspaceRateLimitedError
-from lessonspace_provider.local_files import NotPrivateError, make_private_folder
 from lessonspace_provider.rate_limit.daily_notice import is_first_today
 from lessonspace_provider.rate_limit.file_lock import FileLock
 from lessonspace_provider.rate_limit.pace import RESERVATION_LAPSES, TOLERATED_LATENESS

@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lessonspace_provider.local_files import lock_within, open_private_file
+from lessonspace_provider._local_files import lock_within, open_private_file
 from lessonspace_provider.rate_limit.pace import LONGEST_PACE, Pace, delay, slow_down, take
 
 if TYPE_CHECKING:

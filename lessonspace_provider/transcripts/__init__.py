@@ -2,7 +2,7 @@
 """
 Transcripts and summaries: their formats and the redaction of speakers. Pure.
 
-What a DAG needs of a transcript is exported here: its text in each format, and the talk time of its speakers.
+For DAGs, the formats of a transcript and the talk time of its speakers are exported here.
 """
 
 from __future__ import annotations

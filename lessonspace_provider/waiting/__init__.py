@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-What can be waited for: has a session ended, which one was the lesson, is there a transcript. Pure.
+Decide what waits need to know: has a session ended, which session was the lesson, is there a transcript. Pure.
 
-What a DAG needs of a session is exported here.
+Functions that read a session's fields in a DAG are exported here.
 """
 
-from lessonspace_provider.sessions import (
+from lessonspace_provider.waiting.session_fields import (
     end_time,
     ended_within,
     has_ended,

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from lessonspace_provider import local_files
-from lessonspace_provider.local_files import LEFTOVER_AGE, read_file, write_file
+from lessonspace_provider import _local_files as local_files
+from lessonspace_provider._local_files import LEFTOVER_AGE, read_file, write_file
 from tests.users import ANOTHER_USER, NEEDS_ROOT
 
 

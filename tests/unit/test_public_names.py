@@ -7,9 +7,11 @@ import importlib
 import subprocess
 import sys
 from inspect import ismodule
+from pathlib import Path
 
 import pytest
 
+import lessonspace_provider
 from tests.public_names import EXPORTING_PACKAGES, PUBLIC
 
 
@@ -24,6 +26,11 @@ def test_a_package_exports_its_public_names_only(package):
     exported = importlib.import_module(f"lessonspace_provider.{package}")
     assert sorted(exported.__all__) == sorted(PUBLIC[package].split())
     assert [name for name in exported.__all__ if ismodule(getattr(exported, name))] == []
+
+
+def test_every_module_in_the_root_is_public():
+    root = {path.stem for path in Path(lessonspace_provider.__file__).parent.glob("[!_]*.py")}
+    assert root - {"get_provider_info"} == {name for name in PUBLIC if "." not in name} - {*EXPORTING_PACKAGES}
 
 
 @pytest.mark.parametrize("package", ["output", "transcripts"])

@@ -9,10 +9,10 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lessonspace_provider._local_files import write_file
 from lessonspace_provider.archive.erasure.tombstones import ERASURES, KEY, TOMBSTONES, Tombstones, has_no_requests
 from lessonspace_provider.bulk.account_lock import locked
 from lessonspace_provider.exceptions import LessonspaceAccountError, LessonspaceError
-from lessonspace_provider.local_files import write_file
 from lessonspace_provider.output.files import is_local, naming_place, read_whole, write_whole
 from lessonspace_provider.output.updates import update_whole
 

@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from lessonspace_provider.local_files import open_private_file
+from lessonspace_provider._local_files import open_private_file
 from lessonspace_provider.rate_limit.daily_notice import DAY, is_first_today
 
 NOW = 1_800_000_000.0

@@ -10,7 +10,7 @@ from datetime import timedelta
 import pytest
 from airflow.sdk import ObjectStoragePath
 
-from lessonspace_provider import local_files
+from lessonspace_provider import _local_files as local_files
 from lessonspace_provider.archive.erasure import session_files as erasure_files
 from lessonspace_provider.archive.erasure.expiry import Expirer
 from lessonspace_provider.exceptions import LessonspaceError, LessonspaceInputError

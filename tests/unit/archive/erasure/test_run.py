@@ -277,7 +277,7 @@ def test_a_folder_without_files_is_no_archive(tmp_path):
 
 @pytest.mark.parametrize("mode", ["redact", "delete"])
 def test_interrupted_at_each_write_and_run_again_it_finishes(archiver, source, tmp_path, monkeypatch, mode):
-    from lessonspace_provider import local_files
+    from lessonspace_provider import _local_files as local_files
 
     replace = local_files.Path.replace
     archived(archiver, source)
