@@ -170,8 +170,8 @@ def _verdict(health: Health, problems: Sequence[Problem]) -> tuple[str, str]:
     if problems:
         return "bad", f"! {_count_of(len(problems), 'thing needs', 'things need')} attention"
     if pending := health.counts.get("pending"):
-        return "wait", f"… All is well, {_count_of(pending, 'transcript is', 'transcripts are')} still awaited"
-    return ("good", "✓ Everything is there") if health.nights else ("wait", "… Nothing is archived yet")
+        return "wait", f"… All is well, {_count_of(pending, 'transcript is', 'transcripts are')} still pending"
+    return ("good", "✓ All is well") if health.nights else ("wait", "… Nothing is archived yet")
 
 
 def _bar(counts: Mapping[TranscriptStatus, int]) -> list[_BarPart]:
@@ -192,7 +192,7 @@ def _time_left(item: Item, now: datetime) -> str:
         return "retried by later runs"
     until = read_time(item.until)
     if until is None or until <= now:
-        return "given up by the next run if it is not there"
+        return "given up by the next run if it is not ready"
     left = until - now
     if left >= timedelta(days=2):
         return f"{_count_of(left.days, 'day')} left"

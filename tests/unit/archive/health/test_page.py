@@ -64,9 +64,9 @@ def everything():
 
 
 def test_the_page_shows_first_whether_everything_is_archived():
-    assert "✓ Everything is there" in page().text
+    assert "✓ All is well" in page().text
     waiting = a_health(nights=(Night("2026-11-03", {"archived": 1, "pending": 2}),))
-    assert "All is well, 2 transcripts are still awaited" in page(waiting).text
+    assert "All is well, 2 transcripts are still pending" in page(waiting).text
     assert "! 2 things need attention" in page(everything()).text
     assert "Nothing is archived yet" in page(a_health(nights=())).text
 
