@@ -231,7 +231,7 @@ class LessonspaceLaunchSpacesOperator(LessonspaceBulkOperator):
         ``launch_id`` and ``user.name``, as ``ObjectStoragePath`` takes it. The field ``recipient`` is not sent:
         ``deliver`` gets it in ``launch["request"]``.
     :param account: a folder as ``ObjectStoragePath`` takes it, one for each run of the DAG, such as
-        ``s3://aws_default@bucket/launches/{{ ds }}``. Its file ``account.jsonl`` has one line per launch: status,
+        ``s3://aws_default@bucket/launches/{{ run_id }}``. Its file ``account.jsonl`` has one line per launch: status,
         reason, tries and time. It contains no link, secret or e-mail address.
     :param defaults: parameters for launches without their own; ``auth_external`` is not allowed here.
     :param deliver: see ``LessonspaceLaunchSpaceOperator``. It is called from several threads at a time.
