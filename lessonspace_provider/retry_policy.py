@@ -51,10 +51,10 @@ class LessonspaceRetryPolicy(RetryPolicy):
     """
     Retries a task when the server asks for it, and not at all if a retry can't help.
 
-    If the server asked for a wait (``Retry-After``), the task waits that long, or its ``retry_delay`` if that is
-    longer. ``retry_exponential_backoff`` does not change this wait. The errors in ``NOT_RETRIED``, and redirects, fail
-    the task at once, because a retry would end the same way. All other errors are retried after ``retry_delay``. A task
-    is never retried more often than its ``retries``.
+    If the server asked for a wait (``Retry-After``) that is longer than the task's ``retry_delay``, the task waits that
+    long. The errors in ``NOT_RETRIED``, and redirects, fail the task at once, because a retry would end the same way.
+    All other errors are retried as Airflow does without a policy. A task is never retried more often than its
+    ``retries``.
     """
 
     def evaluate(

@@ -23,10 +23,10 @@ class LessonspaceTranscriptSensor(LessonspaceSensor):
     Wait until the transcript of a session is ready.
 
     A deferred sensor checks about 5 minutes after the session's end, and doubles the interval up to 12 hours. Until the
-    session ends, it shares the connection's poll. A sensor in another mode checks after 5 minutes, and then uses
-    Airflow's backoff; if the session never exists, it waits until ``timeout``. If the session can't have a transcript
-    (too short, one person only, not recorded), the wait ends at once. A launch without ``transcribe`` can't be seen in
-    the session: that wait ends after ``give_up_after``.
+    session ends, it shares the connection's poll. A sensor in another mode uses Airflow's backoff from 5 minutes to 12
+    hours; if the session never exists, it waits until ``timeout``. If the session can't have a transcript (too short,
+    one person only, not recorded), the wait ends at once. A launch without ``transcribe`` can't be seen in the session:
+    that wait ends after ``give_up_after``.
 
     Guide: docs/how-to/wait.md#for-a-transcript
 
