@@ -40,6 +40,6 @@ def test_the_sensor_sees_the_end(lessonspace_sandbox, lessonspace_connection):
     assert not sensor.poke({})
 
     control.end_session(lesson)
-    control.inject_fault("status", status=503, count=1)  # the hook tries again
+    control.inject_fault("status", status=503, count=1)  # the hook retries
     assert sensor.poke({}).is_done
     # --8<-- [end:sensor]
