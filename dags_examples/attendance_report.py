@@ -57,7 +57,6 @@ if TYPE_CHECKING:
 SCHOOL_TIME = "Europe/London"
 
 
-# --8<-- [start:list]
 def room_sessions(hook: LessonspaceHook, launch_id: str) -> list[Session]:
     """List the sessions of a lesson's room with their logs, which only a space's list has."""
     return with_logs(hook, list(hook.list_sessions(launch_id=launch_id, include_single_user=True)))
@@ -70,9 +69,6 @@ def week_sessions(hook: LessonspaceHook, begin: datetime, end: datetime) -> list
     window = {"end_time_after": begin - second, "end_time_before": end + second}
     running = hook.list_sessions(in_progress_only=True, start_time_before=end, include_single_user=True)
     return [*hook.list_sessions(**window, include_single_user=True), *running]
-
-
-# --8<-- [end:list]
 
 
 def with_logs(hook: LessonspaceHook, sessions: list[Any]) -> list[Session]:

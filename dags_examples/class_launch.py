@@ -82,7 +82,6 @@ class LaunchTimetable(LessonspaceLaunchSpacesOperator):
         return result
 
 
-# --8<-- [start:deliver]
 def deliver(launch: Any, _context: Any, folder: str = "") -> None:
     """
     Write a link into a file of its own if there is a folder for that, else mail it to its person.
@@ -102,9 +101,6 @@ def deliver(launch: Any, _context: Any, folder: str = "") -> None:
         write_file(Path(folder), f"{lesson['launch_id']} {person['name']} {launch['user_id']}", text)
     else:
         send_mail(person["email"], f"Your link: {lesson['name']}", text)
-
-
-# --8<-- [end:deliver]
 
 
 def send_mail(address: str, subject: str, text: str) -> None:
