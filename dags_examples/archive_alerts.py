@@ -42,7 +42,6 @@ SMTP_CONNECTION = "smtp_default"
 PENDING_AFTER, ONE_DAY = timedelta(days=2), timedelta(days=1)
 
 
-# --8<-- [start:find]
 def find_problems(archive: str) -> list[str]:
     """Find what needs attention: a sentence each, the worst first."""
     try:
@@ -50,9 +49,6 @@ def find_problems(archive: str) -> list[str]:
     except LessonspaceError as error:  # no run has written it, or its store refuses
         return [str(error)]
     return [str(problem) for problem in problems_of(health, pending_after=PENDING_AFTER, given_up_within=ONE_DAY)]
-
-
-# --8<-- [end:find]
 
 
 def send(subject: str, text: str) -> None:

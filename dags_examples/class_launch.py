@@ -121,7 +121,6 @@ with DAG(
     doc_md=__doc__,
     tags=["lessonspace", "classes"],
 ) as dag:
-    # --8<-- [start:launch]
     LaunchTimetable(
         task_id="launch",
         account="{{ var.value.lessonspace_accounts }}/class_launch/{{ dag_run.run_after.strftime('%Y%m%dT%H%M%S%f') }}",
@@ -129,4 +128,3 @@ with DAG(
         # A launch without transcribe would turn transcription off for the room.
         defaults={"transcribe": True},
     )
-    # --8<-- [end:launch]

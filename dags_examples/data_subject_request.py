@@ -108,7 +108,6 @@ with DAG(
     doc_md=__doc__,
     tags=["lessonspace", "privacy"],
 ) as dag:
-    # --8<-- [start:erase]
     request: dict[str, Any] = {
         "destination": "{{ var.value.lessonspace_archive }}",
         "user_ids": "{{ params.user_ids }}",
@@ -125,7 +124,6 @@ with DAG(
         response_timeout=TIME_TO_ANSWER,
     )
     erase = LessonspaceEraseOperator(task_id="erase", retries=3, retry_delay=timedelta(minutes=10), **request)
-    # --8<-- [end:erase]
 
     @task(retries=3, retry_delay=timedelta(minutes=10))
     def mail_receipt(result: dict[str, Any], approval: dict[str, Any]) -> None:

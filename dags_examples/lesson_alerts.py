@@ -66,7 +66,6 @@ def lessons_of_today(now: datetime) -> tuple[list[PlannedLesson], list[str]]:
     return planned_lessons(timetable_file(), midnight, midnight + timedelta(days=1), ZoneInfo(SCHOOL_TIME))
 
 
-# --8<-- [start:find]
 def find_alerts(
     hook: LessonspaceHook, sessions: list[Any], lessons: list[PlannedLesson], memory: watch.Memory, now: datetime
 ) -> list[watch.Alert]:
@@ -94,9 +93,6 @@ def find_alerts(
             rooms[lesson.launch_id] = [session for session in held if watch.is_running(session)]
     memory.forget(lessons, rooms)
     return watch.alerts(lessons, rooms, memory, now)
-
-
-# --8<-- [end:find]
 
 
 @contextmanager

@@ -30,7 +30,6 @@ with DAG(
     doc_md=__doc__,
     tags=["lessonspace", "transcripts"],
 ) as dag:
-    # --8<-- [start:archive]
     LessonspaceArchiveTranscriptsOperator(
         task_id="archive_transcripts",
         destination="{{ var.value.lessonspace_archive }}",
@@ -38,4 +37,3 @@ with DAG(
         tables=True,
         outlets=[Asset("lessonspace_transcripts")],
     )
-    # --8<-- [end:archive]

@@ -20,7 +20,6 @@ from airflow.sdk import DAG, Asset, AssetWatcher, task
 
 from lessonspace_provider.triggers.sessions import LessonspaceSessionEndedEventTrigger
 
-# --8<-- [start:watch]
 session_ended = Asset(
     "lessonspace_session_ended",
     watchers=[
@@ -32,7 +31,6 @@ session_ended = Asset(
         )
     ],
 )
-# --8<-- [end:watch]
 
 
 def handle(session: dict[str, Any]) -> None:

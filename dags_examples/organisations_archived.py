@@ -34,7 +34,7 @@ with DAG(
     doc_md=__doc__,
     tags=["lessonspace", "transcripts"],
 ) as dag:
-    # --8<-- [start:archives]
+
     @task
     def organisations() -> list[dict[str, str]]:
         """Read which archives there are."""
@@ -48,4 +48,3 @@ with DAG(
 
     archive = LessonspaceArchiveTranscriptsOperator.partial(task_id="archive").expand_kwargs(organisations())
     report(archive.output)
-    # --8<-- [end:archives]

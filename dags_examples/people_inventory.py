@@ -33,9 +33,5 @@ with DAG(
     doc_md=__doc__,
     tags=["lessonspace", "users"],
 ) as dag:
-    # --8<-- [start:users]
     LessonspaceListUsersOperator(task_id="users", destination=f"{MONTH}/users.jsonl")
-    # --8<-- [end:users]
-    # --8<-- [start:spaces]
     LessonspaceListSpacesOperator(task_id="spaces", destination=f"{MONTH}/spaces.jsonl")
-    # --8<-- [end:spaces]

@@ -39,12 +39,10 @@ from link_files import write_file
 SCHOOL_TIME = "Europe/London"
 
 
-# --8<-- [start:deliver]
 def deliver(recording: Any, context: Any) -> None:  # noqa: ARG001 - Airflow's context is handed over in any case
     """Write a link into a file that only the owner may read; another try replaces it."""
     folder = Path(Variable.get("lessonspace_review_folder"))
     write_file(folder, recording["session_id"], f"{recording['recording_url']}\n")
-    # --8<-- [end:deliver]
 
 
 def uuid_of(session: dict[str, Any]) -> str:
@@ -70,7 +68,6 @@ with DAG(
 ) as dag:
     # Whether the API counts the moment itself is unknown: a second early, a link may be handed over twice. Triggered
     # without a logical date, a run has no interval: then it is the day before.
-    # --8<-- [start:list]
     sessions = LessonspaceListSessionsOperator(
         task_id="sessions",
         filters={
@@ -81,23 +78,18 @@ with DAG(
         },
         fields=["uuid"],
     )
-    # --8<-- [end:list]
-    # --8<-- [start:get]
     details = LessonspaceGetSessionOperator.partial(
         task_id="details", fields=["uuid", "recording_available", "record_av"]
     ).expand(session_id=sessions.output.map(uuid_of))
-    # --8<-- [end:get]
 
     @task(trigger_rule="all_done")
     def recorded(sessions: Iterable[dict[str, Any]] | None) -> list[str]:
         """Name the sessions with a recording, of those that could be read."""
         return [session["uuid"] for session in sessions or [] if has_recording(session)]
 
-    # --8<-- [start:recording]
     LessonspaceGetRecordingUrlOperator.partial(task_id="hand_over", deliver=deliver).expand(
         session_id=recorded(details.output)
     )
-    # --8<-- [end:recording]
 
     # Without it, a run whose links were all handed over would count as good, whatever could not be read.
     details >> EmptyOperator(task_id="all_could_be_read")

@@ -174,6 +174,4 @@ with DAG(
             os.umask(before)
         return file
 
-    # --8<-- [start:update]
     LessonspaceUpdateSessionsOperator(task_id="update", updates=changes(f"{FOLDER}.jsonl"), account=FOLDER)
-    # --8<-- [end:update]

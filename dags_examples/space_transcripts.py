@@ -33,7 +33,6 @@ with DAG(
     doc_md=__doc__,
     tags=["lessonspace", "transcripts"],
 ) as dag:
-    # --8<-- [start:sessions]
     sessions = LessonspaceListSessionsOperator(
         task_id="sessions",
         space_id="{{ params.space_id }}",
@@ -43,12 +42,9 @@ with DAG(
             "include_single_user": False,
         },
     )
-    # --8<-- [end:sessions]
-    # --8<-- [start:transcripts]
     LessonspaceGetTranscriptOperator.partial(
         task_id="transcripts",
         destination="{{ var.value.lessonspace_space_transcripts }}",
         formats=["txt"],
         on_missing="skip",
     ).expand(session=sessions.output)
-    # --8<-- [end:transcripts]

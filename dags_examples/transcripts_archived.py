@@ -28,7 +28,7 @@ with DAG(
     doc_md=__doc__,
     tags=["lessonspace", "transcripts"],
 ) as dag:
-    # --8<-- [start:report]
+
     @task
     def report(triggering_asset_events: Any = None) -> list[dict[str, Any]]:
         """Return what each archive of this run reported, and act on what came late and on what never came."""
@@ -43,7 +43,5 @@ with DAG(
             if given_up := counts["given_up"] + earlier["given_up"]:
                 notify(f"{given_up} could not be archived, search the manifests for given_up and ask Lessonspace")
         return extras
-
-    # --8<-- [end:report]
 
     report()

@@ -19,7 +19,6 @@ WEEKS, SILENT_WEEKS = 8, 4
 #: How many lessons with a transcript a student was in, at least, to be listed as silent.
 FEWEST_LESSONS = 2
 
-# --8<-- [start:queries]
 TEACHERS = """
     SELECT people.user_id, any_value(people.name) AS name, count(*) AS lessons,
            sum(people.talk_seconds) AS talk_seconds, sum(sessions.talk_seconds) AS of_seconds
@@ -39,7 +38,6 @@ WITHOUT_TRANSCRIPT = """
     FROM sessions WHERE coalesce(segments, 0) = 0
     GROUP BY ALL ORDER BY ALL
 """
-# --8<-- [end:queries]
 
 
 def figures_of_day(tables: Mapping[str, Iterable[bytes]]) -> dict[str, list[dict[str, Any]]]:
