@@ -66,7 +66,7 @@ class SessionSource(Protocol):
 
 def asked_with(conn_id: str, message: str) -> str:
     """Add the connection's id to a message: another connection may find what this one did not."""
-    return f"{message} Connection: {conn_id!r}."
+    return f"{message} It used connection {conn_id!r}."
 
 
 def check_interval(name: str, seconds: float) -> float:

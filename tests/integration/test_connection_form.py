@@ -238,7 +238,7 @@ def test_a_host_out_of_reach_is_reported(page, entries, dead_host):
     save(page, form)
     good, message = press_test(page, "out_of_reach")
     assert not good
-    assert "no answer (NewConnectionError). Check that this machine reaches the host of this connection" in message
+    assert "no response (NewConnectionError). Check that this machine reaches the host of this connection" in message
 
 
 def test_a_wrong_organisation_is_reported_and_can_be_fixed(page, entries, lessonspace_sandbox):

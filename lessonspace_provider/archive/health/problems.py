@@ -139,7 +139,7 @@ def _gaps(health: Health) -> Iterator[Problem]:
             "gap",
             number,
             f"No manifest accounts for {_number(number, 'gap')}, the last from {_minute(start)} to {_minute(end)}",
-            f"Unless it was left out on purpose, archive it: {fill_command(health, start, end)}",
+            f"Archive it, unless the gap is intended: {fill_command(health, start, end)}",
         )
 
 

@@ -244,7 +244,7 @@ def test_a_request_shows_nothing_of_what_is_in_it():
             ("transcribe=True was sent", "no transcript", "add-on", "record_av"),
         ),
         ({"summarise": True}, {"summarise": False}, ("summarise=True was sent", "no summary", "add-on", "record_av")),
-        ({"record_av": True}, {"record_av": False}, ("record_av=True was sent", "not recorded", "transcript")),
+        ({"record_av": True}, {"record_av": False}, ("record_av=True was sent", "no recording", "transcript")),
         ({"record_av": False}, {"record_av": True}, ("record_av=False was sent", "are recorded")),
         ({"allow_guests": False}, {"allow_guests": True}, ("allow_guests=False was sent", "can join")),
         ({"transcribe": True}, {"record_av": False}, ("no transcript", "Send record_av=True")),

@@ -93,7 +93,9 @@ def test_items_of_any_shape_are_held_up_to_a_bound(monkeypatch, item):
             read.append(item)
             yield item
 
-    with pytest.raises(LessonspaceReplyTooLargeError, match=r"The sessions .* stopped after [1-4]\. Take a shorter"):
+    with pytest.raises(
+        LessonspaceReplyTooLargeError, match=r"too many sessions .* stopped after [1-4]\. Use a shorter"
+    ):
         held(endless(), "sessions")
     assert len(read) <= 5
 

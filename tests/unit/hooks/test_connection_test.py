@@ -77,7 +77,7 @@ def test_a_host_out_of_reach_is_reported(hook, requests_mock, exception):
     requests_mock.get(HELLO, exc=exception)
     good, message = hook.test_connection()
     assert good is False
-    assert "no answer" in message
+    assert "no response" in message
     assert "reaches the host of this connection, " in message
 
 

@@ -60,7 +60,7 @@ def test_a_certificate_that_no_one_trusts_is_reported_as_such_at_once(
 def test_a_server_that_speaks_no_tls_is_reported_as_such_at_once(serve, transport_to, clock):
     server = serve(reply(400))
     gate = Gate()
-    with pytest.raises(LessonspaceTlsError, match=r"speaks no TLS there: begin .*'lessonspace_default' with http://"):
+    with pytest.raises(LessonspaceTlsError, match=r"does not speak TLS: begin .*'lessonspace_default' with http://"):
         transport_to(server.url.replace("http", "https"), gate).call("GET", "/hello/")
     assert gate.events == []
     assert clock.waits == []
@@ -80,7 +80,7 @@ def test_of_a_store_behind_a_signed_link_that_speaks_no_tls_the_connections_host
 
 def test_a_handshake_that_breaks_off_is_tried_again(serve, transport_to, clock):
     server = serve(RESET)
-    with pytest.raises(LessonspaceConnectionError, match="no answer") as caught:
+    with pytest.raises(LessonspaceConnectionError, match="no response") as caught:
         transport_to(server.url.replace("http", "https"), Gate()).call("GET", "/hello/")
     assert type(caught.value) is LessonspaceConnectionError
     assert len(clock.waits) == ATTEMPTS - 1
@@ -124,7 +124,7 @@ def test_a_server_that_is_not_there_costs_no_permit(serve, transport_to, clock):
     with socket.socket() as not_listening:
         not_listening.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{not_listening.getsockname()[1]}"
-        with pytest.raises(LessonspaceConnectionError, match="GET /hello/: no answer"):
+        with pytest.raises(LessonspaceConnectionError, match="GET /hello/: no response"):
             transport_to(url, gate).call("GET", "/hello/")
     assert gate.events == []
     assert len(clock.waits) == ATTEMPTS - 1

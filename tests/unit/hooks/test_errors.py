@@ -44,7 +44,11 @@ HTML = {"text": "<html><h1>Bad gateway</h1></html>", "headers": {"Content-Type":
 
 #: Answer, class, words in the first line.
 ANSWERS = [
-    ({"status_code": 103}, LessonspaceServerError, ["no final reply", "is the API's base URL and no proxy answers"]),
+    (
+        {"status_code": 103},
+        LessonspaceServerError,
+        ["not a final response", "is the API's base URL and no proxy responds"],
+    ),
     (
         {"status_code": 301, "headers": {"Location": "https://evil.example/take?it=all"}},
         LessonspaceServerError,
@@ -88,7 +92,7 @@ ANSWERS = [
     (
         {"status_code": 429, "headers": {"Retry-After": "9999"}},
         LessonspaceRateLimitedError,
-        ["requests per second", "run fewer tasks at once, or raise rate_limit_max_wait"],
+        ["requests per second", "Run fewer tasks at once, or raise rate_limit_max_wait"],
     ),
     ({"status_code": 500, "json": {"detail": "Oops."}}, LessonspaceServerError, ["try again later", "Oops."]),
     ({"status_code": 502, **HTML}, LessonspaceServerError, ["Lessonspace had a fault"]),
@@ -111,7 +115,11 @@ def test_a_status_becomes_an_error_that_names_what_to_do(hook, requests_mock, an
     assert "take?it" not in str(error)
 
 
-OF_A_SESSION = ["no such session in the organisation", "by its uuid, not by its space's id", "a person has joined"]
+OF_A_SESSION = [
+    "no such session in the organisation",
+    "Use the session's uuid, not its space's id",
+    "a person has joined",
+]
 OF_THE_CONNECTION = ["there is no such address", "is the API's base URL, such as https://", "organisation_id is right"]
 
 
@@ -122,7 +130,7 @@ OF_THE_CONNECTION = ["there is no such address", "is the API's base URL, such as
         (
             PLAYBACK_PATH,
             lambda hook: hook.get_recording_url(SESSION),
-            ["no such session, or no recording of it, in", *OF_A_SESSION[1:]],
+            ["no such session, or no recording of it in", *OF_A_SESSION[1:]],
         ),
         (
             SPACE_SESSIONS_PATH,
@@ -165,7 +173,7 @@ def test_what_was_not_found_is_named_as_what_was_asked_for(hook, requests_mock, 
 def test_a_good_status_with_a_body_that_is_no_json_is_a_server_error(hook, requests_mock, answer, kind):
     requests_mock.get(f"{API}/hello/", **answer)
     with pytest.raises(
-        LessonspaceServerError, match=r"GET /hello/: the answer \(.*\) is not JSON.* no proxy"
+        LessonspaceServerError, match=r"GET /hello/: the response \(.*\) is not JSON.* no proxy"
     ) as caught:
         hook.hello()
     assert kind in str(caught.value)
@@ -219,7 +227,7 @@ def test_no_answer_is_a_connection_error_that_names_only_its_kind(hook, requests
     with pytest.raises(LessonspaceConnectionError) as caught:
         hook.get_session(SESSION)
     error = caught.value
-    assert str(error).startswith(f"GET {SESSION_PATH}: no answer ({name}). Check that this machine reaches the host")
+    assert str(error).startswith(f"GET {SESSION_PATH}: no response ({name}). Check that this machine reaches the host")
     assert "'lessonspace_default'" in str(error)
     assert (error.status, error.method, error.path) == (None, "GET", SESSION_PATH)
     assert "?q=1" not in messages_of(error)

@@ -184,7 +184,7 @@ def test_a_next_link_to_another_place_is_refused(hook, requests_mock, link):
 def test_a_list_that_leads_in_a_circle_is_an_error(hook, requests_mock, links):
     answers = [{"json": page(a_session(n), following=URL + link)} for n, link in enumerate(links)]
     requests_mock.get(URL, answers)
-    with pytest.raises(LessonspaceServerError, match="a next link led back"):
+    with pytest.raises(LessonspaceServerError, match="a next link leads back"):
         list(islice(hook.list_sessions(), 50))
     assert len(sent(requests_mock)) == len(links)
 
@@ -401,7 +401,7 @@ def test_a_count_that_is_wrong_for_ever_costs_one_reading_more_of_the_first_list
     assert numbers(listing) == [1, 2, 3]
     assert listing.incomplete is None
     assert len(sent(requests_mock)) == 4
-    assert "count is wrong: 3 entries came" in said.text
+    assert "count is wrong: 3 entries" in said.text
     assert numbers(hook.list_sessions()) == [1, 2, 3]
     assert len(sent(requests_mock)) == 6
 

@@ -334,7 +334,7 @@ def test_no_logger_shows_a_link_a_query_or_the_key_at_debug(connect, school, cap
         assert hook.launch_space("maths", user={"name": PUPIL})["secret"] == LAUNCH["secret"]
     assert [path for _, path, _ in school.asked].count(file) == 3
     written = records_of(caplog) + caplog.text + "".join(capfd.readouterr())
-    assert "Try 1 failed" in written
+    assert "Attempt 1 failed" in written
     assert leaks(written) == []
     assert "Zo%C3%AB" not in written
     assert "file?" not in written
@@ -347,7 +347,7 @@ def test_a_connection_that_breaks_shows_nothing_either(connect, school, caplog, 
     school.answers["/file"] = [{"headers": b"HTTP/1.1 20", "body": whole[:-9], "nothing": b""}[cut]]
     with all_loggers_at_debug(caplog), pytest.raises(LessonspaceError) as caught:
         connect(host=f"{school.base}/v2").get_transcript(SESSION)
-    assert f"transcript file of session {SESSION}: no answer" in str(caught.value)
+    assert f"transcript file of session {SESSION}: no response" in str(caught.value)
     written = records_of(caplog) + "".join(capfd.readouterr()) + everything_about(caught.value)
     assert leaks(written) == []
 

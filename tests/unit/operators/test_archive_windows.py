@@ -38,7 +38,7 @@ def test_nights_that_were_skipped_are_warned_of_with_the_command_that_archives_t
             assert len(warned) == (is_told and not dry_run)
             for line in warned:
                 assert f"from {nights[1].isoformat()} to {nights[2].isoformat()}" in line
-                command = shlex.split(line.partition("archive it: airflow ")[2])
+                command = shlex.split(line.partition("intended: airflow ")[2])
                 arguments = get_parser().parse_args(command)
                 assert (arguments.dag_id, arguments.from_date) == ("nightly", nights[1] - timedelta(days=1))
 
@@ -183,7 +183,8 @@ def test_without_a_window_the_runs_data_interval_is_archived(tmp_path):
 def test_run_without_a_data_interval_gets_advice(tmp_path):
     operator = archiver(tmp_path, [a_session(1)], window_start=None, window_end=None)
     with pytest.raises(
-        LessonspaceInputError, match=r"no window to archive.*without a logical date. Trigger it with one"
+        LessonspaceInputError,
+        match=r"no window to archive.*without a logical date.*Trigger the DAG with a logical date",
     ):
         operator.execute({})
     assert operator.hook.asked == []

@@ -258,7 +258,7 @@ def test_a_policy_that_no_one_can_read_is_not_taken_for_the_one_that_is_asked_fo
 
 def test_a_policy_that_the_api_did_not_take_fails_the_task():
     hook = Hook(answer={"name": "Algebra", "recording_access_policy": ["public"]})
-    with pytest.raises(LessonspaceServerError, match=rf"Session {SESSION_ID}.* that it is public\."):
+    with pytest.raises(LessonspaceServerError, match=rf"Session {SESSION_ID}.* the API returned public\."):
         run(LessonspaceUpdateSessionOperator, session_id=SESSION_ID, recording_access_policy=["admin"], hook=hook)
 
 

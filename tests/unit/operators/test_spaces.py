@@ -394,7 +394,7 @@ def test_a_setting_that_was_refused_is_warned_of_and_the_link_delivered(capsys):
     operator = an_operator(transcribe=True, deliver=lambda launch, context: delivered.append(launch))
     answering(operator, record_av=True, transcribe=False).execute({})
     logged = capsys.readouterr().out
-    assert "Space 'maths-7b': transcribe=True was sent, but the space has transcribe=False: no transcript" in logged
+    assert "Space 'maths-7b': transcribe=True was sent, but the space has transcribe=False: its sessions" in logged
     assert len(delivered) == 1
 
 

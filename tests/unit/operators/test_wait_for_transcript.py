@@ -80,7 +80,7 @@ def test_it_is_not_waited_for_longer_than_execution_timeout():
             ("execute_complete", {"event": {"status": "timeout", "message": "Found at noon: nothing"}}),
             "at noon: nothing",
         ),
-        (("__fail__", {"error": "Trigger timeout"}), "check that a triggerer runs"),
+        (("__fail__", {"error": "Trigger timeout"}), "Check that a triggerer runs"),
     ],
 )
 def test_a_wait_that_times_out_is_a_tasks_timeout_whatever_on_missing_is(resumed, found):

@@ -101,8 +101,8 @@ def connection(monkeypatch):
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({}, "session_id, or by either space_id or launch_id"),
-        (WINDOW, "session_id, or by either space_id or launch_id"),
+        ({}, "session_id, or either space_id or launch_id"),
+        (WINDOW, "session_id, or either space_id or launch_id"),
         ({"space_id": "room-1", "launch_id": "maths", **WINDOW}, "either space_id or launch_id"),
         ({"session_id": SESSION_ID, "space_id": "room-1"}, "together with"),
         ({"session_id": SESSION_ID, "launch_id": "maths"}, "together with"),
@@ -516,7 +516,7 @@ def test_an_event_of_another_version_fails_and_names_what_to_do(unknown):
     ("resumed", "found"),
     [
         (("execute_complete", {"event": event("timeout")}), "what happened"),
-        (("__fail__", {"error": "Trigger timeout"}), "check that a triggerer runs"),
+        (("__fail__", {"error": "Trigger timeout"}), "Check that a triggerer runs"),
     ],
 )
 def test_a_deferred_wait_that_times_out_ends_as_a_poked_one(limits, ends, named, softness, resumed, found):

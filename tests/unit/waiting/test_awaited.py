@@ -262,7 +262,7 @@ def test_an_awaited_transcript_survives_json(ended_at):
 @pytest.mark.parametrize(
     ("keywords", "message"),
     [
-        ({}, "session_id, or by either space_id or launch_id"),
+        ({}, "session_id, or either space_id or launch_id"),
         ({"session_id": "17"}, "session_id='17'"),
         ({"space_id": "a/b"}, "space_id='a/b'"),
         ({"launch_id": " "}, "launch_id=' '"),

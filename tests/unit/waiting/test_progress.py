@@ -47,6 +47,6 @@ def test_an_outage_is_logged_like_any_wait_and_hides_nothing_that_was_found():
 
 def test_a_wait_without_a_finished_check_reports_it():
     progress = Progress(Lines())
-    assert "see the triggerer's log" in str(progress)
+    assert "Read the triggerer's log" in str(progress)
     progress.failed(LessonspaceError("503"), NINE)
     assert str(progress) == "No check succeeded. The last check failed: 503"

@@ -151,10 +151,10 @@ def test_an_unconfirmed_clock_gives_up_only_after_several_checks():
         pytest.param(
             a_session(record_av=False), END + 2 * WEEK, "not_eligible", "not recorded", id="not recorded, long ago"
         ),
-        pytest.param(a_session(), END, "pending", "not there yet, 0:00:00 after", id="just ended"),
-        pytest.param(a_session(), END - WEEK, "pending", "not there yet, 0:00:00 after", id="ends in the future"),
+        pytest.param(a_session(), END, "pending", "not ready yet, 0:00:00 after", id="just ended"),
+        pytest.param(a_session(), END - WEEK, "pending", "not ready yet, 0:00:00 after", id="ends in the future"),
         pytest.param(
-            a_session(), END + WEEK - timedelta(seconds=1), "pending", "not there yet", id="almost a week ago"
+            a_session(), END + WEEK - timedelta(seconds=1), "pending", "not ready yet", id="almost a week ago"
         ),
         pytest.param(a_session(), END + WEEK, "given_up", "7 days", id="a week ago"),
     ],
