@@ -130,8 +130,8 @@ def test_what_ended_before_the_archive_began_or_in_a_gap_is_left_to_a_backfill(w
     world.hold(2, START + DAY + HOUR)
     world.night(2)
     assert world.accounted() == {}
-    assert [line for line in log.lines if "when no manifest accounts for them" in line] == [
-        "1 listed sessions ended before the window, when no manifest accounts for them"
+    assert [line for line in log.lines if "at a time that no manifest accounts for" in line] == [
+        "1 listed sessions ended before the window, at a time that no manifest accounts for"
     ] * 2
     world.night(1)
     assert world.accounted() == {2: 1}

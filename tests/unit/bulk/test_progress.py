@@ -54,6 +54,6 @@ def test_what_is_not_done_is_counted_and_the_first_are_named():
     assert not_done("launches", records, "s3://x/account.jsonl", "the task was asked to end") == (
         "6 of 7 launches are not done (1 done, 5 failed, 1 not_attempted). It stopped early: the task was asked to "
         "end. First: maths (line 3, failed): no answer 0; maths (line 3, failed): no answer 1; maths (line 3, failed): "
-        "no answer 2. The account s3://x/account.jsonl lists all. Run the task again for what is not done; what is "
-        "refused has to be corrected in the input."
+        "no answer 2. The account s3://x/account.jsonl lists all. Correct refused items in the input, then run the "
+        "task again: it does only what is not done."
     )

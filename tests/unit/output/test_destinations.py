@@ -175,7 +175,7 @@ class ClientError(Exception):
         (OSError(errno.ENOSPC, "No space left on device"), "No space", "free some space"),
         (OSError(errno.EIO, "it\nbroke"), "it broke", "Check that the worker reaches the store"),
         (ClientError("anything"), r"\(ClientError\)", "Check that the worker reaches the store"),
-        (ImportError("pip install sshfs"), "pip install sshfs", "Install on the workers"),
+        (ImportError("pip install sshfs"), "pip install sshfs", "Install the missing package on the workers"),
         (OSError("long " * 100), r"^.{,500}$", "Check that the worker reaches the store"),
     ],
 )

@@ -215,7 +215,7 @@ def test_a_store_is_never_used_with_the_credentials_of_the_process_when_a_connec
 def test_a_file_in_the_place_of_a_folder_is_reported_with_the_path(tmp_path, use):
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(
-        LessonspaceDestinationError, match=f"{tmp_path}/file/a can't be written or read.*folder's place"
+        LessonspaceDestinationError, match=f"{tmp_path}/file/a can't be written or read.*A part of the path is a file"
     ):
         use(ObjectStoragePath(f"file://{tmp_path}/file/a"))
 

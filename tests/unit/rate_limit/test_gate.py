@@ -33,7 +33,7 @@ def gate(tmp_path, naps):
 
 def test_a_pause_that_is_longer_than_the_longest_wait_is_an_error_at_once_that_names_what_to_change(gate, naps):
     gate.pause(60.0)
-    words = r"rate_limit_max_wait=3 s: after 0 s in the queue, the next one would come in 60 s, since.*pause.*raise"
+    words = r"rate_limit_max_wait=3 s\): after 0 s in the queue, the next permit would come in 60 s.*pause.*raise"
     with pytest.raises(LessonspaceRateLimitedError, match=words) as caught:
         gate.acquire()
     assert naps == []
@@ -42,7 +42,7 @@ def test_a_pause_that_is_longer_than_the_longest_wait_is_an_error_at_once_that_n
 
 def test_a_queue_that_is_longer_than_the_longest_wait_is_an_error(tmp_path):
     gate = RateGate(FileLock(tmp_path / "t"), LocalPaceStore(tmp_path / "p"), "here", per_second=5, max_wait=0.05)
-    words = "other callers on this machine were ahead in the queue all of this time"
+    words = "other callers on this machine were ahead in the queue"
     with FileLock(tmp_path / "t").entered(1.0), pytest.raises(LessonspaceRateLimitedError, match=words):
         gate.acquire()
     gate.acquire()  # whoever gave up has left the queue
@@ -258,7 +258,7 @@ def test_in_a_container_the_log_notes_once_that_the_limit_holds_there_only(tmp_p
     for _ in range(3):
         monkeypatch.setattr(rate_limit, "_gates", {})  # as in another process
         gate_for(KEY, f"http://{kind}", RateLimitSettings(5, 600.0, str(tmp_path)))
-    said = [record for record in caplog.records if "in this container only" in record.getMessage()]
+    said = [record for record in caplog.records if "covers this container only" in record.getMessage()]
     assert len(said) == (0 if kind == "machine" else 1)
 
 
