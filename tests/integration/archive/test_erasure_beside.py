@@ -65,17 +65,20 @@ def test_placeholders_of_folders_disturb_no_erasure_and_no_run(control, placed):
     assert expire(destination)["status"] == "nothing_found"
 
 
-def test_a_placeholder_named_after_the_person_is_reported(control, placed):
+def test_a_placeholder_named_after_the_person_or_with_content_is_reported(control, bucket, placed):
     school = School(control, nights=1, lessons=3)
     school.open()
     destination = placed()
     archive(destination, *school.windows(), path_template="{name}/{session_id}")
     placed()
+    bucket.put_object(Key="transcripts/letter/", Body=b"Quentin called")
     result = erase(destination, school.user_id)
     receipt = json.loads(ObjectStoragePath(result["receipt"]).read_text())
-    (left,) = receipt["left"]
-    assert (left["path"], left["failed"]) == ("Maths with erased/", False)
-    assert "placeholder" in left["reason"]
+    left = {left["path"]: left["reason"] for left in receipt["left"] if not left["failed"]}
+    assert left == {
+        "letter/": "it was not searched: its name ends in a slash",
+        "Maths with erased/": "it is the placeholder of a folder, and its path has the person: delete it",
+    }
 
 
 def test_an_expiry_and_an_erasure_at_once_undo_nothing_of_each_other(control, destination):

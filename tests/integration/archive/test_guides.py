@@ -32,7 +32,7 @@ def test_the_guide_erases_a_person(control, destination):
     lesson, ben = held(control, "Ben Okafor", "Ada Teacher")
     run(destination)
     operator = operator_in("how-to/delete-personal-data.md", "LessonspaceEraseOperator")
-    operator.destination, operator.user_ids = str(destination), [str(ben)]
+    operator.destination, operator.user_ids, operator.names = str(destination), [str(ben)], ["Ben Okafor", "Benny"]
     assert operator.execute({})["receipt"] is None
     operator.only_search = False
     result = operator.execute({})

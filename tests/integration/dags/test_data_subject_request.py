@@ -95,6 +95,7 @@ def test_approved_the_person_is_erased_and_the_receipt_is_mailed(
     (path,) = (path for path in folder.glob("erasures/2*.json"))
     assert json.loads(text[text.index("{") : text.rindex("}") + 1]) == json.loads(path.read_text())
     assert "\nApproved by head.\n" in text
+    assert "task erase, triggered by dag_test" in json.loads(path.read_text())["run"]
     for shown in (asked[0], text):
         assert not [word for word in (form["user_ids"][0], "Zoë", "Ångström") if word in shown]
     assert len(removals(lessonspace_sandbox)) == remove_user
