@@ -36,6 +36,8 @@ def test_it_holds_the_package_its_types_and_licence_and_not_the_tests(wheel):
     folders = {name.split("/")[0] for name in wheel.namelist()}
     assert {folder for folder in folders if not folder.endswith(".dist-info")} == {"lessonspace_provider"}
     assert "lessonspace_provider/py.typed" in wheel.namelist()
+    templates = "lessonspace_provider/archive/health/templates"
+    assert {f"{templates}/{name}" for name in ("health.html", "page.html", "page.css")} <= set(wheel.namelist())
     assert any(name.endswith("licenses/LICENSE") for name in wheel.namelist())
 
 
