@@ -9,7 +9,7 @@ import string
 from typing import TYPE_CHECKING
 
 from lessonspace_provider.api.arguments import is_text, refuse
-from lessonspace_provider.api.ids import is_number, is_uuid
+from lessonspace_provider.api.ids import is_number, is_uuid, session_key
 from lessonspace_provider.archive.erasure.people import LABEL_IN_PATH
 from lessonspace_provider.exceptions import LessonspaceServerError
 from lessonspace_provider.output.destinations import as_place, is_below
@@ -132,10 +132,9 @@ def path_without_names(path: str, session_id: str, ending: str = "") -> str:
 def session_id_of(session: Session) -> str:
     """Name a session in a manifest: by its uuid, else by its integer id, else by a digest of all that it has."""
     if isinstance(session, dict):
-        uuid, number = session.get("uuid"), number_of(session)
-        if is_uuid(uuid):
-            return uuid.lower()  # a list that writes it in capitals must not file the session again
-        if number is not None:
+        if uuid := session_key(session):
+            return uuid
+        if (number := number_of(session)) is not None:
             return f"no uuid, id {number}"
     return f"no uuid, {_digest(session)}"
 

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, TypedDict, cast
 from airflow.providers.common.compat.sdk import BaseOperator
 
 from lessonspace_provider.api.arguments import (
-    LARGEST_NUMBER,
     as_one_of,
     as_rendered_flag,
     as_retention,
     is_text,
     refuse,
     refuse_hidden,
+    whole_number,
 )
 from lessonspace_provider.api.log import Log
 from lessonspace_provider.archive.erasure.expiry import Expirer
@@ -236,11 +236,10 @@ def as_user_ids(user_ids: object) -> list[int]:
 
 
 def _as_user_id(value: object, allowed: str) -> int:
-    if isinstance(value, str) and value.strip().isascii() and value.strip().isdecimal() and len(value) < 20:
-        value = int(value)
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 < value < LARGEST_NUMBER:
+    number = whole_number(value.strip() if isinstance(value, str) else value)
+    if number is None or number < 1:
         raise refuse_hidden("user_ids", value, allowed)
-    return value
+    return number
 
 
 def as_names(names: object, *, force: bool) -> list[str]:
