@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The items of a job, and what became of each. Pure."""
+"""The items of a bulk task, and the record of each. Pure."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from lessonspace_provider.exceptions import LessonspaceError
 
 Task = TypeVar("Task")
 
-#: What may become of an item. ``refused`` items were not sent: their input has to be corrected. ``withdrawn`` items
-#: were not done when a later run's input no longer had them.
+#: The status of an item. ``refused`` items were not sent: their input has to be corrected. ``withdrawn`` items were not
+#: done, and a later run's input no longer had them.
 Status = Literal["done", "failed", "refused", "not_attempted", "withdrawn"]
 
 #: What a run's own items may be.

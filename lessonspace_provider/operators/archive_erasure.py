@@ -43,12 +43,12 @@ MOST_NAMED = 10
 
 class ErasureResult(TypedDict):
     """
-    What the operators return.
+    The result of an erasure or an expiry.
 
-    ``status`` is ``done``, or ``nothing_found``; ``counts`` has ``sessions_erased``, ``sessions_redacted``,
-    ``files_rewritten``, ``files_deleted``, ``tables_rebuilt``, ``lines``, ``names`` and ``left``; ``not_found`` are the
-    places in the parameters of ids and names that were found nowhere, such as ``user_ids[0]``; ``notes`` are what was
-    decided, such as how many ids were found by a name; ``receipt`` is its path, None for a dry run.
+    ``status``: ``done`` or ``nothing_found``. ``counts``: ``sessions_erased``, ``sessions_redacted``,
+    ``files_rewritten``, ``files_deleted``, ``tables_rebuilt``, ``lines``, ``names`` and ``left``. ``not_found``: ids
+    and names that were not found, by their place in the parameters, such as ``user_ids[0]``. ``notes``: decisions to
+    check, such as how many ids were found by a name. ``receipt``: the receipt's path, None for a dry run.
     """
 
     status: ReceiptStatus
@@ -60,30 +60,30 @@ class ErasureResult(TypedDict):
 
 class LessonspaceEraseOperator(BaseOperator):
     """
-    Erase people from an archive: its transcripts, manifests, summaries, tables, health page and bulk jobs' accounts.
+    Erase people from an archive: transcripts, manifests, summaries, tables, health page and accounts of bulk tasks.
 
-    It needs no connection and makes no call to the API. Later runs of the archive do not bring the people back. A
-    receipt in ``<destination>/erasures/`` records what was searched, changed and left. A run that was killed is
-    completed by the next one. The task fails at its end if a file could not be changed; the receipt has what was and
-    was not.
+    The operator needs no connection to Lessonspace and makes no call to the API. Later runs of the archive do not bring
+    the people back. A receipt in ``<destination>/erasures/`` records what was searched, changed and left. After a
+    killed run, the next run completes the erasure. If a file could not be changed, the task fails at its end, and the
+    receipt lists the file.
 
     Guide: docs/how-to/delete-personal-data.md
 
     :param destination: the archive's folder.
     :param user_ids: Lessonspace user ids of the people, integers or their digits. The names under which they speak are
         erased, too.
-    :param names: their names, as they are written and spoken, such as ``Ben Okafor``, ``Benny``. A whole name and each
-        of its words are found in any case, with possessives.
-    :param mode: ``redact``: a label is written in place of the person and their names. ``delete``: sessions in which
-        they took part lose all files; where others only name them, the names are redacted.
-    :param dry_run: search only: nothing is written, not even a receipt.
-    :param for_future: erase them in sessions that the archive does not have yet, too.
-    :param force: accept names of one letter and common words, which remove other words as well.
-    :param reference: of who asked, such as a ticket's number, for the receipt. No name.
+    :param names: their names as they are written and spoken, such as ``Ben Okafor`` and ``Benny``. The whole name and
+        each of its words are found in upper and lower case, with possessives.
+    :param mode: ``redact`` writes a label in place of the people and their names. ``delete`` deletes all files of
+        sessions in which they took part, and redacts their names in other sessions.
+    :param dry_run: only search. Nothing is written, not even a receipt.
+    :param for_future: also erase them in sessions that the archive does not have yet.
+    :param force: accept single letters and common words as names. This also removes other words.
+    :param reference: a reference to the request for the receipt, such as a ticket's number, without names.
     :return: see ``ErasureResult``.
-    :raises LessonspaceInputError: for a parameter that can't be used, before anything is changed.
-    :raises LessonspaceError: a manifest can't be read (nothing was changed), or at the end, when a file could not be
-        changed.
+    :raises LessonspaceInputError: for a wrong parameter, before anything is changed.
+    :raises LessonspaceError: if a manifest can't be read, before anything is changed; at the end, if a file could not
+        be changed.
     """
 
     template_fields: Sequence[str] = (
@@ -144,16 +144,16 @@ class LessonspaceExpireArchiveOperator(BaseOperator):
     """
     Erase the sessions of an archive that ended more than ``keep`` ago.
 
-    Their transcripts, summaries and table rows are deleted. Their account in the manifests stays, without people and
-    names, and no later run fetches them again. A receipt is written as for ``LessonspaceEraseOperator``.
+    Their transcripts, summaries and table rows are deleted. Their entries in the manifests stay, without people and
+    names, and no later run downloads them again. A receipt is written as for ``LessonspaceEraseOperator``.
 
     Guide: docs/how-to/delete-personal-data.md#keep-data-for-a-limited-time
 
     :param destination: the archive's folder.
-    :param keep: how long after its end a session is kept: a timedelta, or 86400 seconds or more.
-    :param dry_run: search only: nothing is written.
+    :param keep: how long after its end a session is kept: a timedelta, or seconds from 86400.
+    :param dry_run: only search. Nothing is written.
     :return: see ``ErasureResult``.
-    :raises LessonspaceInputError: for a parameter that can't be used, before anything is changed.
+    :raises LessonspaceInputError: for a wrong parameter, before anything is changed.
     :raises LessonspaceError: as for ``LessonspaceEraseOperator``.
     """
 

@@ -2,8 +2,8 @@
 """
 The health of an archive: figures of each night, sessions that need attention, gaps and runs. Pure.
 
-It is derived from the manifests, and kept in one small file. A night is the day, in UTC, of the middle of a window: so
-windows from two to two in the morning, and those from midnight to midnight, count for the day of their lessons.
+It is derived from the manifests, and stored in one small file. A night is the day, in UTC, of the middle of a window.
+Windows from two to two in the morning, and from midnight to midnight, therefore count for the day of their lessons.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Item:
     A session that is open, or that was given up lately. Times are ISO 8601 in UTC.
 
     :param night: see ``night_of``.
-    :param reason: a code of ``health_reasons``.
+    :param reason: a code of ``health.reasons``.
     :param ended_at: when the session ended, since which its transcript is missing.
     :param until: when it is given up.
     :param next_check: from when on a run checks it again.
