@@ -21,7 +21,7 @@ class ImportProblem(TypedDict):
 
 
 class DagRun(TypedDict):
-    """One run of a DAG, as far as the demo looks at it."""
+    """One run of a DAG, with the fields that the demo reads."""
 
     dag_run_id: str
     state: Literal["queued", "running", "success", "failed"]

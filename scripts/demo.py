@@ -124,7 +124,7 @@ def _interrupt(number: int, _: object) -> NoReturn:
 def run_demo(run: RunFolder, claim: IO[str], progress: Progress, *, keep_running: bool) -> None:
     """Start the sandbox and Airflow, have one night archived, show it, and stop them.
 
-    :param claim: stays open until every process of the run is gone.
+    :param claim: stays open until every process of the run has ended.
     :raises DemoError: after printing the ends of the logs.
     """
     environment = private_environment(os.environ, home=run.airflow_home, binaries=BINARIES)
@@ -294,7 +294,7 @@ def _run_ended(airflow: AirflowApi) -> DagRun | None:
 def show(run: RunFolder) -> None:
     """Print what was archived, the beginning of one transcript, and an answer of the tables.
 
-    :raises DemoError: nothing was archived, or a file is not what the manifest says.
+    :raises DemoError: nothing was archived, or a file differs from the manifest.
     """
     manifest = read_manifest(run.archive)
     print(f"\n{summary(manifest)}\n\n{session_table(manifest)}\n")
@@ -311,7 +311,7 @@ def show(run: RunFolder) -> None:
 
 
 def show_logs(run: RunFolder) -> None:
-    """Print the ends of the logs that tell why a demo failed."""
+    """Print the ends of the logs that show why a demo failed."""
     logs = [run.sandbox_log, run.standalone_log]
     if task_log := newest_task_log(run.task_logs, DAG_ID):
         logs.append(task_log)

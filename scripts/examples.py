@@ -21,7 +21,7 @@ def example_dags() -> list[str]:
 
 
 def history_days(now: datetime) -> int:
-    """Say how far back the sandbox's own school is to go, so that last week's report is about the sample timetable.
+    """Compute how far back the sandbox's own school is to go, so that last week's report is about the sample timetable.
 
     :param now: aware, in UTC.
     :return: days, to Monday; on a Monday one, without which the night before would be nearly empty.
@@ -30,7 +30,7 @@ def history_days(now: datetime) -> int:
 
 
 def what_to_trigger(space_id: str) -> str:
-    """Say in a line which DAGs there are to trigger, and what those with parameters take.
+    """List in a line which DAGs there are to trigger, and what those with parameters take.
 
     :param space_id: of a space with transcripts.
     """

@@ -3,7 +3,7 @@
 Builds sdist and wheel into ``dist``, and proves that each works alone: ``make package``.
 
 With ``--release``, only for a commit whose tag, version and changelog agree: ``make release``. The tag decides what is
-released; the version stands in ``lessonspace_provider/__init__.py``, so that a clone without tags can be installed, and
+released; the version is in ``lessonspace_provider/__init__.py``, so that a clone without tags can be installed, and
 importing it costs nothing.
 """
 
@@ -48,7 +48,7 @@ class Commit:
 
 
 def obstacles(commit: Commit) -> list[str]:
-    """Say what speaks against releasing a commit; nothing, if all agree."""
+    """List the reasons not to release a commit."""
     found = []
     released = _RELEASED.fullmatch(commit.heading)
     if not commit.is_clean:
@@ -107,7 +107,7 @@ def try_out(distribution: Path) -> str:
 
 
 def _run(command: Sequence[str | Path], *, cwd: str | Path) -> str:
-    """Run a command, with an Airflow home of its own and nothing of the caller's; say what it printed if it fails."""
+    """Run a command, with an Airflow home of its own and nothing of the caller's; log what it printed if it fails."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW_", "PYTHON"))}
     airflow = {"AIRFLOW_HOME": f"{cwd}/airflow", "AIRFLOW__LOGGING__LOGGING_LEVEL": "WARNING"}
     # What builds is installed by uv from within the program build, which hands on no options.
@@ -120,7 +120,7 @@ def _run(command: Sequence[str | Path], *, cwd: str | Path) -> str:
 
 
 def main() -> None:
-    """Build, and say what was seen."""
+    """Build, and log the results."""
     if "--release" in sys.argv[1:] and (found := obstacles(present_commit())):
         sys.exit("\n".join(["Nothing was built:", *found]))
     for distribution in build():

@@ -38,7 +38,7 @@ class GuardedProcess:
         :param name: what to call it in messages.
         :param environment: the whole environment of the command.
         :param log: receives what the command prints.
-        :param held: a file descriptor to keep open until the command and its descendants are gone.
+        :param held: a file descriptor to keep open until the command and its descendants have ended.
         """
         self.name = name
         self.log = log
@@ -67,7 +67,7 @@ class GuardedProcess:
         return self._guard.poll()
 
     def stop(self) -> None:
-        """End the command and its descendants, and return when they are gone. May be called twice."""
+        """End the command and its descendants, and return when they have ended. May be called twice."""
         if self._guard.stdin:
             self._guard.stdin.close()
         try:

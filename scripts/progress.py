@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Waiting for things to happen, with plain lines that say what for and how long it took."""
+"""Waiting for things to happen, with plain lines about what for and for how long."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Result = TypeVar("Result")
 
 
 class DemoError(Exception):
-    """The demo cannot go on; the message says why."""
+    """The demo cannot continue; the message has the reason."""
 
 
 class Progress:
@@ -42,7 +42,7 @@ class Progress:
         *,
         deadline: float = DEADLINE_SECONDS,
     ) -> Result:
-        """Look again and again until there is a result.
+        """Check repeatedly until there is a result.
 
         No answer, or a server error, from Airflow counts as nothing yet.
 
@@ -69,7 +69,7 @@ class Progress:
 
 
 def check_alive(processes: Sequence[GuardedProcess]) -> None:
-    """Refuse to go on without one of the processes.
+    """Refuse to continue without one of the processes.
 
     :raises DemoError: one of them ended.
     """

@@ -39,14 +39,14 @@ def read_manifest(archive: Path) -> Manifest:
 
 
 def damaged_files(manifest: Manifest, archive: Path) -> list[str]:
-    """The files that are not there, or not as the manifest says, each with what is wrong."""
+    """The files that are missing or differ from the manifest, each with what is wrong."""
     problems = []
     for file in (file for entry in manifest.entries.values() for file in entry.files):
         path = archive / file["path"]
         if not path.is_file():
             problems.append(f"{file['path']} is missing")
         elif hashlib.sha256(path.read_bytes()).hexdigest() != file["sha256"]:
-            problems.append(f"{file['path']} is not what the manifest says: its checksum differs")
+            problems.append(f"{file['path']} differs from the manifest: another checksum")
     return problems
 
 

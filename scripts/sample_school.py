@@ -58,7 +58,7 @@ class Lesson:
     people: list[dict[str, str]]
 
     def sessions(self) -> list[Stays]:
-        """Say who was in which of its sessions."""
+        """List who was in which of its sessions."""
         length = int((self.end - self.start) / timedelta(minutes=1))
         planned: Stays = {who: [(-2, length)] for who in range(len(self.people))}
         lesson = (self.launch_id.removesuffix(f"-{self.start.date()}"), WEEKDAYS[self.start.weekday()])
@@ -102,7 +102,7 @@ class SampleSchool:
         self._control = SandboxControl(base_url)
 
     def open(self, leavers: Path) -> int:
-        """Put the lessons into the sandbox, a session without a lesson, and two who leave.
+        """Add the lessons to the sandbox, a session without a lesson, and two who leave.
 
         :param leavers: is written: the list that the DAG leavers reads.
         :return: how many lessons there were.

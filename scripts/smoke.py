@@ -24,7 +24,7 @@ FOR_TESTS = f"{PACKAGE}.sandbox.pytest_plugin"
 
 
 def check_versions(expected: str) -> str:
-    """The package, its metadata and what it tells Airflow name one version, and it is the installed package."""
+    """The package, its metadata and its provider info for Airflow have one version, and it is the installed package."""
     package: Any = importlib.import_module(PACKAGE)
     imported = sorted(name for name in sys.modules if name.startswith(f"{PACKAGE}."))
     _hold(not imported, f"importing the package imports {', '.join(imported)}")

@@ -114,7 +114,7 @@ def _passwords_file(home: Path) -> Path:
 
 
 def write_airflow_launcher(folder: Path, airflow: Path) -> None:
-    """Put an `airflow` into the folder that starts the real one without its log servers.
+    """Write an `airflow` into the folder that starts the real one without its log servers.
 
     The scheduler's and the triggerer's log server listen on every network interface, and no setting changes
     that. They are there for logs on other machines; here the API server reads the files itself.

@@ -126,7 +126,7 @@ def comparison(outcomes: dict[Way, Outcome], size: Size) -> str:
 
 
 def figures(outcome: Outcome, size: Size) -> dict[str, str]:
-    """Write what there is to say of a run."""
+    """List the figures of a run."""
     return {
         "transcripts lost": f"{outcome.lost} of {size.ready}",
         "sessions without a transcript whose reason is on record": f"{outcome.accounted} of {3 * size.others}",

@@ -53,7 +53,7 @@ class Night:
 
     :param sessions: that ended in it.
     :param eligible: those of them that can have a transcript.
-    :param counts: what the manifest says of them.
+    :param counts: their statuses in the manifest.
     :param accounted: how many of them the manifest names.
     :param calls: to the API, as the sandbox saw them.
     :param downloads: calls to the store.

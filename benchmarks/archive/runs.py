@@ -83,7 +83,7 @@ class Outcome:
     :param refused: responses of status 429.
     :param spoiled: calls that a fault spoiled.
     :param lost: sessions whose transcript was ready, and is not in the archive as whole JSON.
-    :param accounted: sessions without a transcript of which the archive says why.
+    :param accounted: sessions without a transcript whose reason is in the archive.
     :param stored_links: rows of Airflow's database that hold a signed link.
     :param lines: of the DAG's code.
     """
@@ -121,7 +121,7 @@ def sessions_of_yesterday(size: Size) -> list[NewSession]:
     """
     Make sessions that ended in the last whole day (UTC), which is the data interval of a daily DAG's first run.
 
-    Those without a transcript lie among the others.
+    Sessions without a transcript are among the others.
     """
     noon = datetime.now(timezone.utc).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(hours=12)
     lesson = 45 * MINUTE
@@ -160,7 +160,7 @@ def connections(server: RunningSandbox, archive: Path) -> dict[str, str]:
 
 
 def measure(way: Way, server: RunningSandbox, database: str, archive: Path) -> Outcome:
-    """Look at what came of a run."""
+    """Measure a run."""
     calls = server.control.calls()
     arrived = [call.arrived for call in calls]
     truths = server.control.sessions()
@@ -190,7 +190,7 @@ def whole_transcripts(archive: Path) -> set[str]:
 
 
 def explained_sessions(archive: Path) -> set[str]:
-    """Find the sessions of which a manifest says why they have no transcript, or none yet."""
+    """Find the sessions whose reason for a missing transcript is in a manifest."""
     manifests = [json.loads(file.read_bytes()) for file in archive.glob("manifests/*.json")]
     return {entry["session_id"] for account in manifests for entry in account["sessions"] if entry["reason"]}
 

@@ -83,7 +83,7 @@ class Row:
     :param what: names it.
     :param items: how many it had.
     :param delivered: how often each person got a link; for updates, how often each session was sent.
-    :param done: items that the account says are done.
+    :param done: items that are done in the account.
     :param calls: to the API.
     :param cost: of its last process.
     """

@@ -150,7 +150,7 @@ def sessions_with_transcript(number: int) -> list[NewSession]:
 
 
 def running_sessions(number: int) -> list[NewSession]:
-    """Make sessions that run until somebody ends them."""
+    """Create sessions that run until they are ended."""
     start = datetime.now(timezone.utc) - timedelta(minutes=45)
     return [NewSession(start, name=f"{WAITED_FOR_NAME} {count}") for count in range(number)]
 
@@ -232,7 +232,7 @@ def measure(
     processes: Sequence[GuardedProcess],
     progress: Progress,
 ) -> Outcome:
-    """Let the sessions end once all sensors wait, see every DAG to its end, and look at what came of it."""
+    """Let the sessions end once all sensors wait, wait for the end of every DAG, and measure."""
     progress.wait_for(
         "the first call", lambda: server.control.state().api_calls or None, processes, deadline=DEADLINE_SECONDS
     )
@@ -260,7 +260,7 @@ def measure(
 
 
 def arrival(call: RecordedCall, running: Sequence[str]) -> Arrival:
-    """Tell which DAG a call was made for, sensors in the triggerer included."""
+    """Find the DAG for which a call was made, sensors in the triggerer included."""
     filters = {name for name, _ in call.query}
     is_wait = bool(filters & FILTERS_OF_WAITS) or any(session_id in call.path for session_id in running)
     return Arrival(WAITS if is_wait else TRANSCRIPTS, call.arrived, call.status != HTTPStatus.TOO_MANY_REQUESTS)

@@ -74,7 +74,7 @@ def comparison(outcomes: Mapping[int, Outcome], size: Size) -> str:
 
 
 def figures(outcome: Outcome, rate: int, size: Size) -> dict[str, str]:
-    """Write what there is to say of a run."""
+    """List the figures of a run."""
     return {
         "links delivered": f"{outcome.links} of {size.launches}",
         "rooms": f"{outcome.rooms} of {size.lessons}",

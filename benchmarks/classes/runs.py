@@ -82,7 +82,7 @@ def run(size: Size, rate: int, folder: Path, progress: Progress) -> Outcome:
     """
     Let the DAG run once, and stop everything that was started for it.
 
-    :param rate: calls per second that the server accepts, and that the connection says.
+    :param rate: calls per second that the server accepts, and the connection's limit.
     """
     airflow_home, links = folder / "airflow", folder / "links"
     with (
@@ -121,7 +121,7 @@ def timetable(size: Size) -> str:
 
 
 def settings(server: RunningSandbox, rate: int, links: Path) -> dict[str, str]:
-    """Write the connection and where to put links as environment variables."""
+    """Write the connection and the folder of links as environment variables."""
     return {
         "AIRFLOW_CONN_LESSONSPACE_DEFAULT": lessonspace_connection(server, rate),
         "AIRFLOW_VAR_LESSONSPACE_LINKS_FOLDER": str(links),
@@ -129,7 +129,7 @@ def settings(server: RunningSandbox, rate: int, links: Path) -> dict[str, str]:
 
 
 def measure(server: RunningSandbox, database: str, links: Path, cpu_before: tuple[float, float]) -> Outcome:
-    """Look at what came of a run."""
+    """Measure a run."""
     (busy_before, all_before), (busy_after, all_after) = cpu_before, cpu_seconds()
     calls = server.control.calls(target="api", method="POST")
     texts = [file.read_text() for file in links.glob("*.txt")]

@@ -21,7 +21,7 @@ from unittest.mock import patch
 
 from lessonspace_provider.links import PAGE
 
-#: Its start page, an answer that needs no database, and a page that is looked for among all others.
+#: Its start page, a response that needs no database, and an address that no page has.
 PAGES = ("/", "/api/v2/version", "/nowhere")
 
 REQUESTS = 300

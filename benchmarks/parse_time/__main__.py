@@ -69,7 +69,7 @@ def _parse(path: Path, answer: Connection) -> None:
                 module = importlib.import_module(str(node.module))
                 for imported in node.names:
                     getattr(module, imported.name)
-    gc.freeze()  # or some file, always the same, would have to look through all that Airflow has made
+    gc.freeze()  # or some file, always the same, would have to search all that Airflow has made
     before = set(sys.modules)
     began = time.process_time()
     spec = importlib.util.spec_from_file_location(path.stem, path)

@@ -150,7 +150,7 @@ class Bench:
         Let callers call until they have finished, or have taken far too long.
 
         :param what: this is, for the progress.
-        :param during: is called when they have begun.
+        :param during: is called after their start.
         :param rate: of the server, if not the usual one.
         """
         print(f"{datetime.now():%H:%M:%S} {what}", file=sys.stderr, flush=True)
@@ -246,7 +246,7 @@ def row(run: Run, rate: float, for_share: Sequence[Arrival]) -> list[str]:
 
 
 def gate_alone(bench: Bench) -> tuple[list[list[str]], list[Target]]:
-    """Run what only the gate has to stand: rows of the table, and targets."""
+    """Run the scenarios of the gate alone: rows of the table, and targets."""
     rows: list[list[str]] = []
     targets: list[Target] = []
     for scenario in (falling_limit, limit_below_the_configured, two_keys, redis_for_two_machines, redis_stopped, kills):
@@ -275,7 +275,7 @@ def falling_limit(bench: Bench) -> Scenario:
 
 
 def limit_below_the_configured(bench: Bench) -> Scenario:
-    """Let the server's limit be lower than the connection says, from the beginning."""
+    """Let the server's limit be lower than the connection's, from the beginning."""
     size = bench.size
     run = bench.run("lower limit", bench.lower_tasks(), rate=size.lower_rate)
     return lower_limit(f"limit of {size.lower_rate}, {size.rate} configured", run, size.lower_rate, run.arrivals)
@@ -311,7 +311,7 @@ def two_keys(bench: Bench) -> Scenario:
 
 
 def part(run: Run, callers: Sequence[Caller], arrivals: list[Arrival]) -> Run:
-    """Look at some of a run's callers only."""
+    """Reduce a run to some of its callers."""
     names = {caller.name for caller in callers}
     return Run(callers, arrivals, {name: finished for name, finished in run.finished.items() if name in names})
 

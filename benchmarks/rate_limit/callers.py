@@ -55,7 +55,7 @@ class Crew:
         self._results = results
 
     def wait(self, seconds: float) -> dict[str, Finished]:
-        """Wait for all to finish; whoever failed or did not in time is missing from the answer."""
+        """Wait for all to finish; callers that failed or were too slow are missing from the result."""
         deadline = time.monotonic() + seconds
         finished = {}
         for name, result in self._results.items():

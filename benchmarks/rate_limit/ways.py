@@ -36,7 +36,7 @@ WAYS: dict[Way, str] = {
 
 PATH = "/my-organisation/"
 
-#: Tells the server's log who called.
+#: Names the caller in the server's log.
 CALLER_HEADER = "x-caller"
 
 MAX_WAIT = 600.0
@@ -47,7 +47,7 @@ class Place:
     """
     Where a caller calls, and what it shares with others.
 
-    :param per_second: the limit it is told.
+    :param per_second: the limit that it is given.
     :param directory: of its machine.
     :param redis_url: of all machines, for the gate.
     """

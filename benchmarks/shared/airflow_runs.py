@@ -75,7 +75,7 @@ def nothing_left(folder: Path, progress: Progress) -> Iterator[None]:
 
 
 def show_logs(folder: Path) -> None:
-    """Print the ends of the logs that tell why a run failed."""
+    """Print the ends of the logs that show why a run failed."""
     for log in sorted(folder.glob("*.log")):
         print(f"\n--- the end of {log.name}", *file_tail(log, LOG_LINES), sep="\n    ", file=sys.stderr)
 
@@ -119,7 +119,7 @@ def ended(database: str, dag_id: str) -> bool | None:
 
 
 def ended_run(database: str, dag_id: str) -> DagRun:
-    """Look at a DAG's only run, once it has ended."""
+    """Read a DAG's only run, after its end."""
     statement = "SELECT extract(epoch FROM end_date - start_date) FROM dag_run WHERE dag_id = %s"
     [(seconds,)] = query(database, statement, dag_id)
     statement = "SELECT greatest(try_number - 1, 0) FROM task_instance WHERE dag_id = %s"

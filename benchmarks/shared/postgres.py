@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A PostgreSQL of a benchmark's own: on loopback, on a free port, gone when the block ends or this process dies."""
+"""A PostgreSQL of a benchmark's own: on loopback, on a free port, ended with the block or with this process."""
 
 from __future__ import annotations
 

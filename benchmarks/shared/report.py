@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every benchmark's result says: tables, the machine and versions, and which targets were missed."""
+"""What every benchmark's result has: tables, the machine and versions, and which targets were missed."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def publish(result: str, output: Path | None) -> None:
 
 
 def wrapped(text: str) -> str:
-    """Break the lines of paragraphs anew."""
+    """Wrap the lines of paragraphs."""
     return "\n\n".join(fill(paragraph, 120, break_on_hyphens=False) for paragraph in text.split("\n\n"))
 
 

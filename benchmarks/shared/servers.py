@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The servers of a benchmark: on loopback, on free ports, gone when the block ends or this process dies."""
+"""The servers of a benchmark: on loopback, on free ports, ended with the block or with this process."""
 
 from __future__ import annotations
 

@@ -125,7 +125,7 @@ def run_nights(server: RunningSandbox, destination: str, size: Size, *, tables: 
         fill(server, night, size.sessions)
         before, began = calls_of(server), time.monotonic()
         with _faulty(server, night >= size.nights - size.faulty_nights, chance):
-            # None in the first night, whose time says when to kill.
+            # None in the first night, whose time decides when to kill.
             _kill_runs(done, size.kills * night // (size.nights - 1), destination, (window, now), seconds, chance)
             days, partitions = _completed(destination, window, now, tables=tables)
         seconds = seconds or time.monotonic() - began

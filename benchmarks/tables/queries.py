@@ -14,12 +14,12 @@ TALK_SHARES = (
 
 # Each person's intervals are merged in SQL, out of the archive's JSON files.
 _REFERENCE = """
-WITH said AS (
+WITH spoken AS (
     SELECT filename AS session, "user".id AS person, start_time, end_time
     FROM read_json('{folder}/2026/*/*/*.json', filename = true)
 ), ordered AS (
     SELECT *, max(end_time) OVER (PARTITION BY session, person ORDER BY start_time, end_time
-        ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS until FROM said
+        ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS until FROM spoken
 )
 SELECT parse_filename(session, true) AS session_id, person,
     sum(greatest(0, end_time - greatest(start_time, coalesce(until, 0)))) AS talk

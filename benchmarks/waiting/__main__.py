@@ -134,7 +134,7 @@ def run_all(size: Size, folder: Path) -> tuple[list[Outcome], Outcome]:
 
 
 def run_group(plans: Sequence[Plan], world: World, folder: Path) -> list[Outcome]:
-    """Make runs at the same time, and say so."""
+    """Make runs at the same time, and log it."""
     what = "; ".join(f"{plan.waiters} with {WAYS[plan.way]}" for plan in plans)
     print(f"{datetime.now():%H:%M:%S} {what}", file=sys.stderr, flush=True)
     return run_together(plans, world, folder)
@@ -198,7 +198,7 @@ def judged(outcomes: Sequence[Outcome], size: Size) -> list[Target]:
     few_calls = many.calls_a_minute <= MOST_CALLS_OF_ONE * one.calls_a_minute
     in_time = not many.lost and max(many.delays) <= PATIENCE * size.world.interval
     return [
-        *(Target(f"waiters {number}: none too early, none lost", all_told(run)) for number, run in shared.items()),
+        *(Target(f"waiters {number}: none too early, none lost", all_fired(run)) for number, run in shared.items()),
         Target(f"{of_many}: no 429 response", not many.refused),
         Target(f"{of_many}: at most {MOST_CALLS_OF_ONE:g} times the calls of one", few_calls),
         Target(f"{of_many}: every event within {PATIENCE:g} intervals of the end", in_time),
@@ -210,14 +210,14 @@ def judged_restart(outcome: Outcome) -> list[Target]:
     """Judge the run with a restart."""
     return [
         Target(
-            "restart: sessions ended meanwhile, and none was lost", bool(outcome.ended_meanwhile) and all_told(outcome)
+            "restart: sessions ended meanwhile, and none was lost", bool(outcome.ended_meanwhile) and all_fired(outcome)
         ),
         Target("restart: no 429 response", not outcome.refused),
     ]
 
 
-def all_told(outcome: Outcome) -> bool:
-    """Whether every waiter was told, and none before the end."""
+def all_fired(outcome: Outcome) -> bool:
+    """Whether every waiter had its event, and none before the end."""
     return not outcome.too_early and not outcome.lost
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One run of waiters: sessions that end when the timetable says, and what the server and the waiters saw of it."""
+"""One run of waiters: sessions that end at the times of a timetable, and what the server and the waiters measured."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from pathlib import Path
 from random import Random
 
 from benchmarks.shared.servers import NO_SESSIONS, RunningSandbox, sandbox
-from benchmarks.waiting.waiters import Measured, Told, Waiters
+from benchmarks.waiting.waiters import Fired, Measured, Waiters
 from benchmarks.waiting.ways import Serialized, Way, connection, serialized
 from lessonspace_provider.sandbox.messages import NewSession
 
-#: How many intervals after the last end a run goes on for those who were not told yet.
+#: How many intervals after the last end a run continues for waiters without an event.
 PATIENCE = 2.0
 
 #: Sessions per page of the server's lists.
 PAGE_SIZE = 20
 
-#: How often to look whether all have been told.
+#: How often to check whether all waiters had their events.
 LOOK_SECONDS = 0.5
 
 
@@ -36,8 +36,8 @@ class World:
     What happens in every run, the same each time.
 
     :param rate: of the server, per second.
-    :param interval: seconds between two looks of a waiter.
-    :param ends: sessions end at random moments during so many seconds, once all waiters have begun.
+    :param interval: seconds between two checks of a waiter.
+    :param ends: sessions end at random moments during so many seconds, once all waiters have started.
     :param sessions: that run at the start.
     :param burst: so many of them end within ``burst_seconds``, after ``burst_after`` seconds of that time.
     """
@@ -84,7 +84,7 @@ class Outcome:
     What came of a run. Times are monotonic seconds.
 
     :param ended: when each session that was waited for ended.
-    :param told: what waiters told, by session.
+    :param fired: the events of waiters, by session.
     :param calls_a_minute: API calls, from the begin to the last end.
     :param refused: responses of status 429, in all.
     :param measured: by the process of the waiters; of two, by the later one.
@@ -94,7 +94,7 @@ class Outcome:
 
     plan: Plan
     ended: Mapping[str, float]
-    told: Mapping[str, Told]
+    fired: Mapping[str, Fired]
     calls_a_minute: float
     refused: int
     measured: Measured
@@ -103,7 +103,7 @@ class Outcome:
 
     @property
     def delays(self) -> list[float]:
-        """Seconds from the end of a session to its event, for those who were told rightly."""
+        """Seconds from the end of a session to its event, for events that came after it."""
         return [delay for name in self.ended if 0 <= (delay := self.delay_of(name)) < inf]
 
     @property
@@ -119,7 +119,7 @@ class Outcome:
     @property
     def told_before_kill(self) -> int:
         """How many events came before the process was killed."""
-        return sum(told.at < self.killed_at for told in self.told.values())
+        return sum(fired.at < self.killed_at for fired in self.fired.values())
 
     @property
     def ended_meanwhile(self) -> list[str]:
@@ -128,8 +128,8 @@ class Outcome:
 
     def delay_of(self, name: str) -> float:
         """Seconds from the end of a session to its event; infinity for none."""
-        told = self.told.get(name)
-        return inf if told is None or told.failure is not None else told.at - self.ended[name]
+        fired = self.fired.get(name)
+        return inf if fired is None or fired.failure is not None else fired.at - self.ended[name]
 
 
 def run_together(plans: Sequence[Plan], world: World, folder: Path) -> list[Outcome]:
@@ -176,7 +176,7 @@ class _Run:
         asked_at = time.time()
         self._triggers = {name: serialized(plan.way, name, world.interval, asked_at) for name in awaited}
         self._ended: dict[str, float] = {}
-        self._told: dict[str, Told] = {}
+        self._fired: dict[str, Fired] = {}
         self._killed_at = self._back_at = inf
         self._waiters = self._started(self._triggers, spread=world.interval)
 
@@ -197,7 +197,7 @@ class _Run:
         return Outcome(
             self._plan,
             {name: self._ended[name] for name in self._triggers},
-            self._told,
+            self._fired,
             calls_a_minute=calls * 60 / (last_end - began),
             refused=self._server.control.state().refused,
             measured=self._waiters.measured,
@@ -225,9 +225,9 @@ class _Run:
         self._listen(until=self._killed_at)
 
     def _come_back(self) -> None:
-        """Start those anew that have not told yet, all at once, with what Airflow has stored of them."""
+        """Start the waiters without an event again, all at once, from what Airflow has stored of them."""
         self._back_at = time.monotonic()
-        self._waiters = self._started({n: trigger for n, trigger in self._triggers.items() if n not in self._told})
+        self._waiters = self._started({n: trigger for n, trigger in self._triggers.items() if n not in self._fired})
         self._waiters.begin()
 
     def _started(self, triggers: Mapping[str, Serialized], spread: float = 0.0) -> Waiters:
@@ -236,9 +236,9 @@ class _Run:
 
     def _listen(self, until: float) -> None:
         self._waiters.listen(until)
-        for told in self._waiters.told:
-            self._told.setdefault(told.waiter, told)
+        for fired in self._waiters.fired:
+            self._fired.setdefault(fired.waiter, fired)
 
     def _listen_to_the_rest(self, until: float) -> None:
-        while len(self._told) < len(self._triggers) and (now := time.monotonic()) < until:
+        while len(self._fired) < len(self._triggers) and (now := time.monotonic()) < until:
             self._listen(min(until, now + LOOK_SECONDS))

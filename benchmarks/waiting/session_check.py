@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What somebody who waits with the http provider's ``HttpEventTrigger`` has to write. It is reloaded at each answer."""
+"""What a user of the http provider's ``HttpEventTrigger`` has to write. It is reloaded for each response."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ LOADING_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
-class Told:
+class Fired:
     """
     The event of a waiter, or why it fires none any more.
 
@@ -73,7 +73,7 @@ class Waiters:
     def __init__(
         self, triggers: Mapping[str, Serialized], environment: Mapping[str, str], spread: float, log: Path
     ) -> None:
-        self.told: list[Told] = []
+        self.fired: list[Fired] = []
         self.measured = Measured()
         self._begin = SPAWN.Event()
         self._news, answer = SPAWN.Pipe(duplex=False)
@@ -103,7 +103,7 @@ class Waiters:
 
     def listen(self, until: float) -> None:
         """
-        Take what they tell.
+        Read their events.
 
         :param until: monotonic seconds.
         """
@@ -113,8 +113,8 @@ class Waiters:
             except (EOFError, OSError):  # killed, perhaps in the middle of a word
                 time.sleep(max(0.0, until - time.monotonic()))
                 return
-            if isinstance(news, Told):
-                self.told.append(news)
+            if isinstance(news, Fired):
+                self.fired.append(news)
             else:
                 self.measured = news
 
@@ -155,13 +155,13 @@ async def _wait(triggers: dict[str, Serialized], spread: float, answer: Connecti
 async def _wait_for_one(waiter: str, trigger: Serialized, pause: float, answer: Connection) -> None:
     await asyncio.sleep(pause)
     classpath, keywords = trigger
-    told = Told(waiter, 0.0, "no event")
+    fired = Fired(waiter, 0.0, "no event")
     try:
         async for event in pkgutil.resolve_name(classpath)(**keywords).run():
-            told = Told(waiter, time.monotonic(), _failure_in(event.payload))
+            fired = Fired(waiter, time.monotonic(), _failure_in(event.payload))
     except Exception as error:
-        told = Told(waiter, time.monotonic(), type(error).__name__)
-    answer.send(told)
+        fired = Fired(waiter, time.monotonic(), type(error).__name__)
+    answer.send(fired)
 
 
 def _failure_in(payload: object) -> str | None:

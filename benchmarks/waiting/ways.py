@@ -24,7 +24,7 @@ WAYS: dict[Way, str] = {
 
 CONN_ID = "benchmark"
 
-#: A trigger as it lies in Airflow's database: where its class is, and its keywords.
+#: A trigger as it is stored in Airflow's database: where its class is, and its keywords.
 Serialized = tuple[str, dict[str, Any]]
 
 
@@ -42,8 +42,8 @@ def serialized(way: Way, session_id: str, interval: float, asked_at: float) -> S
     """
     Make a trigger as a task that defers does, and give what Airflow stores of it.
 
-    :param interval: seconds between two looks.
-    :param asked_at: epoch seconds of the sensor's first look, on the worker, when the session was running.
+    :param interval: seconds between two checks.
+    :param asked_at: epoch seconds of the sensor's first check, on the worker, when the session was running.
     """
     classpath, keywords = _trigger(way, session_id, interval, asked_at).serialize()
     return classpath, json.loads(json.dumps(keywords))

@@ -20,7 +20,9 @@ RESULTS = sorted((ROOT / "benchmarks").rglob("results*.md"))
 
 #: Modules whose docstrings, comments and messages are checked, and the tests whose names are.
 SOURCES = [
-    path for folder in ("lessonspace_provider", "dags_examples") for path in sorted((ROOT / folder).rglob("*.py"))
+    path
+    for folder in ("lessonspace_provider", "dags_examples", "scripts", "benchmarks")
+    for path in sorted((ROOT / folder).rglob("*.py"))
 ]
 TESTS = sorted((ROOT / "tests").rglob("test_*.py"))
 

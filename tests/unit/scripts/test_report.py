@@ -133,7 +133,7 @@ def test_missing_and_changed_files_are_found(tmp_path: Path) -> None:
     write(tmp_path, archived_file("txt"), "hellO")
     assert damaged_files(manifest(archived()), tmp_path) == [
         f"2026/11/22/{ID}.json is missing",
-        f"2026/11/22/{ID}.txt is not what the manifest says: its checksum differs",
+        f"2026/11/22/{ID}.txt differs from the manifest: another checksum",
     ]
 
 

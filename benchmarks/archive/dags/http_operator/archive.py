@@ -3,7 +3,7 @@
 The night's transcripts, with the http provider, as a careful author writes it.
 
 The connection ``lessonspace_api`` has the API key in its extra, ``transcript_store`` has the store's host: the key must
-not travel there. A transcript that is not there is a 404, which no retry mends: its task is skipped.
+not travel there. A transcript that is not ready is a 404, which no retry fixes: its task is skipped.
 """
 
 from __future__ import annotations
