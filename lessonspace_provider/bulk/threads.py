@@ -82,11 +82,6 @@ class WorkerThreads(Generic[Task]):
             self._stopped = True
             self._changed.notify_all()
 
-    def in_flight(self) -> list[Item[Task]]:
-        """Give the items that are being worked on now."""
-        with self._changed:
-            return list(self._in_flight.values())
-
     def _plan(self, items: Iterable[Item[Task]]) -> int:
         items = list(items)
         keys = {item.key for item in items}

@@ -9,7 +9,6 @@ never holds an id, a person, a space or a connection, so their number is bounded
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import Literal, NamedTuple
 
 #: Replies that are counted by their own status; the others by its first digit.
 STATUSES_BY_NAME = (
@@ -26,37 +25,14 @@ STATUS_CLASSES = ("1xx", "2xx", "3xx", "4xx", "5xx")
 #: What requests are counted as that got no reply, or none that can be read.
 NO_REPLY = "no_reply"
 
-#: What the names of metrics with a status begin with.
+#: What the names of counters with a status begin with.
 REQUESTS = "lessonspace.api.requests."
 SESSIONS = "lessonspace.archive.sessions."
 
-RATE_LIMIT_WAIT = "lessonspace.rate_limit.wait"
-OLDEST_PENDING = "lessonspace.archive.oldest_pending"
-WAITERS = "lessonspace.triggerer.waiters"
-POLL_LAG = "lessonspace.triggerer.poll_lag"
-
-
-class Metric(NamedTuple):
-    """
-    A metric, or several that differ in the end of their name.
-
-    :param name: with ``<status>`` where there are several.
-    :param unit: of its value, as Airflow's Stats gets it.
-    """
-
-    name: str
-    kind: Literal["counter", "timer", "gauge"]
-    unit: str
-
-
-METRICS = (
-    Metric(f"{REQUESTS}<status>", "counter", "requests"),
-    Metric(RATE_LIMIT_WAIT, "timer", "milliseconds"),
-    Metric(f"{SESSIONS}<status>", "counter", "sessions"),
-    Metric(OLDEST_PENDING, "gauge", "seconds"),
-    Metric(WAITERS, "gauge", "triggers"),
-    Metric(POLL_LAG, "gauge", "seconds"),
-)
+RATE_LIMIT_WAIT = "lessonspace.rate_limit.wait"  # a timer, milliseconds
+OLDEST_PENDING = "lessonspace.archive.oldest_pending"  # gauges: seconds
+WAITERS = "lessonspace.triggerer.waiters"  # triggers
+POLL_LAG = "lessonspace.triggerer.poll_lag"  # seconds
 
 
 def requests_with(status: int | None) -> str:

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from lessonspace_provider.metrics.names import METRICS
 from tests.integration.services import AirflowServices
 from tests.integration.statsd_listener import statsd_listener
+from tests.metrics import METRICS
 
 DAGS = Path(__file__).parent / "files"
 REQUESTS, SESSIONS = "airflow.lessonspace.api.requests.", "airflow.lessonspace.archive.sessions."

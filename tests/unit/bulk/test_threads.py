@@ -74,7 +74,7 @@ def test_what_work_raises_ends_the_job_after_the_items_in_flight():
         both.wait(LONG)
         if item.key == "bad":
             raise ValueError("the account can't be written")
-        while len(pool.in_flight()) > 1:
+        while len(pool._in_flight) > 1:
             threading.Event().wait(0.001)
         finished.append(item.key)
 
@@ -126,7 +126,7 @@ def test_an_interrupt_is_passed_on_and_begins_no_other_item():
     pool = WorkerThreads(work, workers=1, patience=0.1)
     with pytest.raises(KeyboardInterrupt):
         pool.run(items("stuck", "never"), tick=interrupt, is_killed=lambda: False)
-    assert [item.key for item in pool.in_flight()] == ["stuck"]
+    assert list(pool._in_flight) == ["stuck"]
     released.set()
     assert seen == ["stuck"]
 

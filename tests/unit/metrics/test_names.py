@@ -6,6 +6,7 @@ import re
 import pytest
 
 from lessonspace_provider.metrics import names
+from tests.metrics import METRICS
 
 
 @pytest.mark.parametrize(
@@ -36,5 +37,5 @@ def test_a_server_can_not_make_up_names_without_end():
 
 
 def test_every_name_is_one_that_airflow_sends_as_it_is():
-    for metric in names.METRICS:
+    for metric in METRICS:
         assert re.fullmatch(r"lessonspace(\.[a-z_]+)+(\.<status>)?", metric.name)
