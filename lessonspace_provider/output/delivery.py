@@ -112,7 +112,7 @@ def name_of(deliver: object) -> str:
     """Name a function or a notifier for a log line; never by its repr, which may hold a secret."""
     while isinstance(deliver, partial):
         deliver = deliver.func
-    return _bound(str(getattr(deliver, "__qualname__", type(deliver).__qualname__)))
+    return _shorten(str(getattr(deliver, "__qualname__", type(deliver).__qualname__)))
 
 
 def log_frames(log: TaskLog, what: str, error: BaseException) -> None:
@@ -139,10 +139,10 @@ def frames_of(error: BaseException) -> list[str]:
     """
     places = [(frame.f_code.co_filename, line, frame.f_code.co_name) for frame, line in walk_tb(error.__traceback__)]
     theirs = dropwhile(lambda place: place[0].startswith(_OWN_FOLDER), places)
-    return [f'  File "{_bound(file)}", line {line}, in {_bound(function)}' for file, line, function in theirs]
+    return [f'  File "{_shorten(file)}", line {line}, in {_shorten(function)}' for file, line, function in theirs]
 
 
-def _bound(name: str) -> str:
+def _shorten(name: str) -> str:
     """Bound the name of a file or function, which code that was compiled at run time may have chosen."""
     if "://" in name or not name.isprintable():
         return "<not shown>"
