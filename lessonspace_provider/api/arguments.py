@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, TypeGuard
 from uuid import UUID
 
 from lessonspace_provider.api.foreign_words import LONGEST_READ, clean_message
+from lessonspace_provider.api.ids import is_uuid
 from lessonspace_provider.api.times import EARLIEST, LATEST, read_time, write_time
 from lessonspace_provider.exceptions import LessonspaceInputError
 
@@ -29,9 +30,6 @@ ROLES = ("teacher", "student", "admin")
 
 #: The longest id that launch takes.
 MAX_LAUNCH_ID = 64
-
-#: Characters of a UUID with its dashes; a slug may be any other text.
-UUID_LENGTH = 36
 
 _KEY_PATTERN = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
@@ -105,6 +103,8 @@ def _about_templates(value: object) -> str:
         return ""
     if _LITERAL_PATTERN.fullmatch(value):
         return ". This is text: write it without quotation marks, or set render_template_as_native_obj=True on the DAG"
+    if not value.strip():
+        return ". It is blank: if a template rendered it, check where its value comes from"
     if not is_of_a_template(value):
         return ""
     if value == RENDERED_NONE:
@@ -181,7 +181,8 @@ def as_aware_datetime(parameter: str, value: object) -> datetime:
             parameter,
             value,
             f"an aware datetime or ISO 8601 text with an offset, such as '2026-11-23T08:00:00+00:00', from "
-            f"{EARLIEST.year} on and before {LATEST.year}",
+            f"{EARLIEST.year} on and before {LATEST.year}"
+            + (". This one has no time zone: add tzinfo=timezone.utc" if getattr(value, "tzinfo", "") is None else ""),
         )
     return moment
 
@@ -197,10 +198,10 @@ def as_window(window_start: object, window_end: object) -> tuple[datetime, datet
     """
     start, end = as_aware_datetime("window_start", window_start), as_aware_datetime("window_end", window_end)
     if start >= end:
+        cause = " A DAG with schedule='@daily' has no data interval in Airflow 3: use a CronDataIntervalTimetable."
         raise LessonspaceInputError(
             f"The window from window_start={start.isoformat()} to {end.isoformat()} is empty: window_end must be "
-            f"after it. A DAG with schedule='@daily' has no data interval in Airflow 3: use a "
-            f"CronDataIntervalTimetable."
+            f"after it.{cause if start == end else ' Nothing was sent.'}"
         )
     return start, end
 
@@ -272,12 +273,25 @@ def as_uuid(parameter: str, value: object) -> str:
     :return: its canonical lower-case text.
     :raises LessonspaceInputError: for an integer id (the API answers 404 to those) or text that is no UUID.
     """
+    if _has_items(value):  # which may be names of people
+        raise LessonspaceInputError(
+            f"{parameter} was refused: it must be the UUID of one session, and is a mapping or list, which is not "
+            f"repeated here. Take ['session_id'] of a task's result, or map tasks over a list. Nothing was sent."
+        )
     if isinstance(value, int) or (isinstance(value, str) and value.isdigit() and len(value) < 32):
         raise refuse(parameter, value, "a uuid: the API does not know the integer id in URLs")
     try:
         return str(UUID(str(value) if isinstance(value, (str, UUID)) else ""))
     except ValueError:
-        raise refuse(parameter, value, "a UUID such as '5b5f1a2c-3d4e-4f5a-8b9c-0d1e2f3a4b5c'") from None
+        allowed = "a UUID such as '5b5f1a2c-3d4e-4f5a-8b9c-0d1e2f3a4b5c', the session_id of a launch, list or sensor"
+        raise refuse(parameter, value, allowed) from None
+
+
+def _has_items(value: object) -> bool:
+    """Whether a value is a mapping or list, or the text that a template makes of one."""
+    if isinstance(value, str):
+        return value.lstrip().startswith(("[", "{'", '{"'))
+    return isinstance(value, (Mapping, list, tuple))
 
 
 def as_space_id(parameter: str, value: object) -> str:
@@ -291,15 +305,7 @@ def as_space_id(parameter: str, value: object) -> str:
         return str(value)
     if not isinstance(value, str) or value in ("", RENDERED_NONE) or not all(c.isalnum() or c in "-_" for c in value):
         raise refuse(parameter, value, "the space's UUID, or its slug (launch's room_id)")
-    return value.lower() if len(value) == UUID_LENGTH and _is_uuid(value) else value
-
-
-def _is_uuid(text: str) -> bool:
-    try:
-        UUID(text)
-    except ValueError:
-        return False
-    return True
+    return value.lower() if is_uuid(value) else value
 
 
 def as_launch_id(parameter: str, value: object) -> str:
@@ -367,7 +373,7 @@ def as_session_update(session_id: str, name: object, recording_access_policy: ob
         )
     update: SessionUpdate = {}
     if name is not None:
-        if not is_text(name) or not name.strip():
+        if not is_text(name) or not name.strip() or name == RENDERED_NONE:  # the old name would be lost
             raise refuse("name", name, "text that is not blank")
         update["name"] = name
     if recording_access_policy is not None:

@@ -110,7 +110,9 @@ def _group(fields: Mapping[str, Writer], required: frozenset[str]) -> Writer:
 
     def write(parameter: str, value: object) -> object:
         if not isinstance(value, Mapping):
-            raise refuse_hidden(parameter, value, f"a mapping with {', '.join(fields)}")
+            pairs = ". expand() maps over the fields of a mapping: give expand() a list of mappings"
+            allowed = f"a mapping with {', '.join(fields)}{pairs if isinstance(value, tuple) else ''}"
+            raise refuse_hidden(parameter, value, allowed)
         refuse_unknown(value, fields, f"field of {parameter}")
         missing = [name for name in fields if name in required and not value.get(name)]
         if missing:

@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
+import json
+from datetime import date, datetime, timedelta, timezone
 from types import MappingProxyType
 from uuid import UUID
 
@@ -26,9 +27,11 @@ from lessonspace_provider.api.arguments import (
     as_policy,
     as_positive,
     as_retention,
+    as_session_update,
     as_space_id,
     as_user_id,
     as_uuid,
+    as_window,
     refuse,
 )
 from lessonspace_provider.api.filters import SESSION_FILTERS, SPACE_FILTERS, encode_filters, refuse_unknown
@@ -172,7 +175,7 @@ def test_what_could_lead_a_url_astray_is_no_slug(value):
     "value", [[SESSION], SESSION.encode(), {SESSION: 1}, HUGE], ids=["list", "bytes", "map", "int"]
 )
 def test_what_only_reads_like_a_uuid_is_none(value):
-    with pytest.raises(LessonspaceInputError, match=r"session_id=.*(UUID|uuid)"):
+    with pytest.raises(LessonspaceInputError, match=r"^session_id.*(UUID|uuid)"):
         as_uuid("session_id", value)
 
 
@@ -315,3 +318,49 @@ def test_a_margin_may_be_nothing_and_its_refusal_reports_it():
     for value in (-1, timedelta(-1), True, None, "1", float("nan"), 2**70, timedelta(days=36_526)):
         with pytest.raises(LessonspaceInputError, match="must be a timedelta or seconds, 0 or more"):
             as_margin("join_late", value)
+
+
+RESULT = {"session_id": "5b5f1a2c-3d4e-4f5a-8b9c-0d1e2f3a4b5c", "name": "Ann Other's lesson"}
+
+
+@pytest.mark.parametrize("value", [RESULT, str(RESULT), json.dumps(RESULT), [RESULT], str([RESULT]), (RESULT,)])
+def test_a_result_in_place_of_its_session_id_is_not_repeated(value):
+    with pytest.raises(LessonspaceInputError, match=r"^session_id was refused: .*\['session_id'\]") as caught:
+        as_uuid("session_id", value)
+    assert "Ann" not in str(caught.value)
+    assert "native" not in str(caught.value)
+
+
+def test_a_launch_id_in_place_of_a_session_id_is_refused_with_its_source():
+    with pytest.raises(LessonspaceInputError, match=r"^session_id='maths-7b' was .*the session_id of a launch"):
+        as_uuid("session_id", "maths-7b")
+
+
+@pytest.mark.parametrize("read", [as_uuid, as_space_id, as_launch_id, as_aware_datetime])
+@pytest.mark.parametrize("value", ["", " "])
+def test_blank_text_is_refused_with_a_hint_at_the_template(read, value):
+    with pytest.raises(LessonspaceInputError, match="if a template rendered it, check where its value comes from"):
+        read("given", value)
+
+
+@pytest.mark.parametrize(
+    ("value", "is_naive"),
+    [(datetime(2026, 1, 1), True), (datetime(1, 1, 1, tzinfo=timezone.utc), False), (date(2026, 1, 1), False)],
+)
+def test_only_a_naive_datetime_is_refused_with_a_time_zone(value, is_naive):
+    with pytest.raises(LessonspaceInputError, match=r"^start=.*was refused") as caught:
+        as_aware_datetime("start", value)
+    assert ("add tzinfo=timezone.utc" in str(caught.value)) == is_naive
+
+
+@pytest.mark.parametrize(("hours", "is_of_the_schedule"), [(0, True), (1, False)])
+def test_only_an_empty_interval_is_explained_by_the_schedule(hours, is_of_the_schedule):
+    start = datetime(2026, 1, 1, tzinfo=timezone.utc)
+    with pytest.raises(LessonspaceInputError, match="window_end must be after it") as caught:
+        as_window(start, start - timedelta(hours=hours))
+    assert ("CronDataIntervalTimetable" in str(caught.value)) == is_of_the_schedule
+
+
+def test_a_session_is_not_renamed_to_what_a_template_makes_of_nothing():
+    with pytest.raises(LessonspaceInputError, match=r"^name='None' was refused: .*A template rendered to None here"):
+        as_session_update(RESULT["session_id"], "None", None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import pytest
 
+from lessonspace_provider.api.launch import launch_body
 from lessonspace_provider.api.launch_fields import known_webhooks, refuse_unknown_webhooks, unknown_features
 from lessonspace_provider.exceptions import LessonspaceInputError
 
@@ -68,3 +69,11 @@ def test_an_unknown_name_is_described_with_the_nearest_known_one():
         "'chat.enable' (did you mean 'chat.enabled'?)",
         f"'{'x' * 100}'",
     ]
+
+
+@pytest.mark.parametrize(("user", "is_expanded"), [(("name", "Ann"), True), ("Ann", False), (["Ann"], False)])
+def test_a_pair_that_expand_makes_of_a_mapping_is_refused_with_the_reason(user, is_expanded):
+    with pytest.raises(LessonspaceInputError, match=r"^user was refused: it must be a mapping with name") as caught:
+        launch_body("maths-7b", {"user": user})
+    assert ("give expand() a list of mappings" in str(caught.value)) == is_expanded
+    assert "Ann" not in str(caught.value)
