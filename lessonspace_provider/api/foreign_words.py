@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from html import unescape
 from unicodedata import category, normalize
@@ -133,6 +133,17 @@ def holds_key(text: str, api_key: str) -> bool:
         return False
     squeezed = _squeezed(text)
     return any(spelling in squeezed for spelling in _spellings(api_key))
+
+
+def first_of(names: Sequence[str], most: int, separator: str = ", ") -> str:
+    """
+    List the first of many things in a message: ``a, b and 3 more``, or ``a; b; and 3 more``.
+
+    :param names: each fit for a message.
+    :param separator: ``"; "`` where they have commas of their own.
+    """
+    listed, more = separator.join(names[:most]), len(names) - most
+    return f"{listed}{separator.replace(',', '')}and {more} more" if more > 0 else listed
 
 
 def _text_of(value: object) -> str:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Generic, NamedTuple, TypeVar, cast
 
 from lessonspace_provider.api.errors import Call, unexpected
+from lessonspace_provider.api.foreign_words import first_of
 from lessonspace_provider.api.ids import named, session_key, space_key, user_key
 from lessonspace_provider.api.json_list import JsonList, line_of
 from lessonspace_provider.api.log import Log
@@ -318,7 +319,7 @@ class Listing(Iterator[Item], Generic[Item]):
             reading.left_out += left_out
             self._warn_once(
                 f"{call}: {len(left_out)} of {len(objects)} {self._kind.name} on a page were left out, because they "
-                f"have no proper id: {_first_names(map(named, left_out))}"
+                f"have no proper id: {first_of([*map(named, left_out)], MOST_NAMED)}"
             )
         usable: dict[Hashable, dict[str, object]] = {}
         for key, entry in zip(keys, objects):
@@ -329,8 +330,8 @@ class Listing(Iterator[Item], Generic[Item]):
     def _report_odd(self, entries: dict[Hashable, dict[str, object]], call: Call) -> None:
         odd = [(_id_in(key), fields) for key, entry in entries.items() if (fields := self._kind.odd_fields(entry))]
         if odd:
-            words = (f"{name} ({', '.join(fields)})" for name, fields in odd)
-            self._warn_once(f"{call}: fields of {self._kind.name} can't be read: {_first_names(words)}")
+            words = [f"{name} ({', '.join(fields)})" for name, fields in odd]
+            self._warn_once(f"{call}: fields of {self._kind.name} can't be read: {first_of(words, MOST_NAMED)}")
 
     def _warn_once(self, warning: str) -> None:
         if self._memory.is_new(warning):
@@ -359,9 +360,3 @@ class Listing(Iterator[Item], Generic[Item]):
 
 def _id_in(key: Hashable) -> str:
     return str(key[0] if isinstance(key, tuple) else key)
-
-
-def _first_names(names: Iterator[str]) -> str:
-    known = list(names)
-    more = f" and {len(known) - MOST_NAMED} more" if len(known) > MOST_NAMED else ""
-    return f"{', '.join(known[:MOST_NAMED])}{more}"

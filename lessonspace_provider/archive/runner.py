@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
+from lessonspace_provider.api.foreign_words import first_of
 from lessonspace_provider.api.log import Log
 from lessonspace_provider.api.plain_json import held
 from lessonspace_provider.api.times import write_time
@@ -239,7 +240,7 @@ class Archiver:
                 "manifest accounts for them: %s. Archive the windows of their ends, or ask Lessonspace about them",
                 len(filed.contradictory),
                 *map(write_time, known.window),
-                _named(filed.contradictory),
+                first_of(filed.contradictory, MOST_NAMED),
             )
         return filed, others
 
@@ -347,7 +348,11 @@ class Archiver:
             self._problems["erasures"] = f"the latest erasures can't be applied to this run's files: {reason_of(error)}"
         else:
             if changed:
-                self._log.info("%d sessions were erased or redacted beside this run: %s", len(changed), _named(changed))
+                self._log.info(
+                    "%d sessions were erased or redacted beside this run: %s",
+                    len(changed),
+                    first_of(changed, MOST_NAMED),
+                )
 
     def _closed(self) -> dict[str, str]:
         try:
@@ -383,8 +388,3 @@ def _unrecorded(entries: Entries, known: Manifest) -> list[Entry]:
 
 def _changed(entries: Entries, known: Manifest, by: str | None) -> Entries:
     return by_session(entry.changed_from(known.entries.get(key), by) for key, entry in entries.items())
-
-
-def _named(session_ids: list[str]) -> str:
-    more = f" and {len(session_ids) - MOST_NAMED} more" if len(session_ids) > MOST_NAMED else ""
-    return ", ".join(session_ids[:MOST_NAMED]) + more

@@ -9,6 +9,7 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypedDict, TypeVar
 
 from lessonspace_provider.api.arguments import as_flag, as_one_of, as_positive, refuse
+from lessonspace_provider.api.foreign_words import first_of
 from lessonspace_provider.bulk.items import count
 from lessonspace_provider.bulk.rows import HiddenRows, file_of, read_rows
 from lessonspace_provider.bulk.threads import MOST_WORKERS, WORKERS
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
 
     from lessonspace_provider.bulk.cells import Columns
-    from lessonspace_provider.bulk.items import Item, Plan, Refusal, Row, Status
+    from lessonspace_provider.bulk.items import Item, Plan, Row, Status
     from lessonspace_provider.bulk.run import Outcome
 
 Task = TypeVar("Task")
@@ -135,13 +136,8 @@ class LessonspaceBulkOperator(LessonspaceOperator):
         for warning in planned.warnings:
             self.log.warning("%s.", warning)
         if planned.refusals and self.on_refused == "fail":
+            refused = [f"{refusal.item.label} ({refusal.item.place}): {refusal.reason}" for refusal in planned.refusals]
             raise LessonspaceInputError(
                 f"{len(planned.refusals)} of {len(planned.items) + len(planned.refusals)} {what} are refused, and none "
-                f"was sent, as on_refused='fail': {_first_refusals(planned.refusals)}."
+                f"was sent, as on_refused='fail': {first_of(refused, MOST_NAMED, '; ')}."
             )
-
-
-def _first_refusals(refusals: Sequence[Refusal[Task]]) -> str:
-    named = [f"{refusal.item.label} ({refusal.item.place}): {refusal.reason}" for refusal in refusals[:MOST_NAMED]]
-    more = len(refusals) - len(named)
-    return "; ".join([*named, f"and {more} more"] if more else named)

@@ -8,6 +8,7 @@ from contextlib import nullcontext
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
+from lessonspace_provider.api.foreign_words import first_of
 from lessonspace_provider.api.times import read_time, write_time
 from lessonspace_provider.archive.entry import Entry
 from lessonspace_provider.archive.erasure.inventory import inventory_of, uuids_in
@@ -30,8 +31,7 @@ MOST_NAMED = 20
 def _note_of(kept: Collection[str]) -> str:
     """Name by their sessions the files that were kept since their age is not known; their paths may have names."""
     uuids = sorted({uuid for path in kept for uuid in uuids_in(path)})
-    more = f" and {len(uuids) - MOST_NAMED} more" if len(uuids) > MOST_NAMED else ""
-    return f"{len(kept)} files of sessions that no manifest has were kept: {', '.join(uuids[:MOST_NAMED])}{more}"
+    return f"{len(kept)} files of sessions that no manifest has were kept: {first_of(uuids, MOST_NAMED)}"
 
 
 class Expirer:

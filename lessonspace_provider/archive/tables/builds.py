@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
-from lessonspace_provider.api.foreign_words import clean_words
+from lessonspace_provider.api.foreign_words import clean_words, first_of
 from lessonspace_provider.api.log import Log
 from lessonspace_provider.archive.fetching import reason_of
 from lessonspace_provider.archive.manifest_store import ManifestStore
@@ -84,17 +84,14 @@ def build_tables(
 def _complaints(unreadable: Mapping[str, str], problems: Sequence[str]) -> list[str]:
     complaints = []
     if problems:
-        complaints.append(f"The tables of {len(problems)} manifest(s) could not be built: {_named(problems)}")
+        complaints.append(
+            f"The tables of {len(problems)} manifest(s) could not be built: {first_of(problems, MOST_NAMED, '; ')}"
+        )
     if unreadable:
         lacking = [f"{clean_words(session_id)}: {reason}" for session_id, reason in unreadable.items()]
         complaints.append(
             f"The tables lack the transcripts of {len(lacking)} session(s), all others are built. They need a whole "
             f"{' or '.join(WHOLE_FORMATS)} file: run the windows of these sessions again with json among the formats: "
-            f"{_named(lacking)}"
+            f"{first_of(lacking, MOST_NAMED, '; ')}"
         )
     return complaints
-
-
-def _named(items: Sequence[str]) -> str:
-    more = f"; and {len(items) - MOST_NAMED} more" if len(items) > MOST_NAMED else ""
-    return "; ".join(items[:MOST_NAMED]) + more

@@ -25,6 +25,7 @@ from lessonspace_provider.api.foreign_words import (
     clean_message,
     clean_text,
     clean_words,
+    first_of,
     holds_key,
     without_key,
 )
@@ -306,3 +307,16 @@ def test_text_keeps_its_lines_and_letters_but_nothing_that_opens_something(text,
 
 def test_text_is_cut():
     assert clean_text("abcdef", longest=3) == "abc..."
+
+
+@pytest.mark.parametrize(
+    ("names", "separator", "listed"),
+    [
+        ([], ", ", ""),
+        (["a", "b"], ", ", "a, b"),
+        (["a", "b", "c", "d"], ", ", "a, b and 2 more"),
+        (["a", "b", "c"], "; ", "a; b; and 1 more"),
+    ],
+)
+def test_the_first_of_many_are_listed_and_the_others_counted(names, separator, listed):
+    assert first_of(names, 2, separator) == listed
