@@ -50,7 +50,7 @@ from lessonspace_provider.api.plain_json import held
 from lessonspace_provider.api.shapes import objects_in, text_or_none
 from lessonspace_provider.api.times import read_time
 from lessonspace_provider.exceptions import LessonspaceInputError
-from lessonspace_provider.waiting.session_fields import has_readable_times
+from lessonspace_provider.sessions import has_readable_times
 
 if TYPE_CHECKING:
     from lessonspace_provider.api.types import LogRow, Profile, Session

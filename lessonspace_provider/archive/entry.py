@@ -18,8 +18,8 @@ from lessonspace_provider.api.times import read_time, write_time
 from lessonspace_provider.archive.clock import Present
 from lessonspace_provider.archive.paths import number_of, path_without_names, session_id_of, transcript_path
 from lessonspace_provider.archive.schema import OPTIONAL_FIELDS, ManifestFile, SummaryFile, problem_of
-from lessonspace_provider.waiting.session_fields import participant_count, space_of
-from lessonspace_provider.waiting.transcript_status import (
+from lessonspace_provider.sessions import participant_count, space_of
+from lessonspace_provider.waiting.transcripts import (
     LONGEST_PAUSE,
     STATUSES,
     TranscriptStatus,

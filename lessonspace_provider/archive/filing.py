@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from lessonspace_provider.archive.manifest import Manifest
 from lessonspace_provider.archive.paths import session_id_of
 from lessonspace_provider.archive.windows import LOOK_BACK, Window
-from lessonspace_provider.waiting.session_fields import end_time, known_start
+from lessonspace_provider.sessions import end_time, known_start
 
 if TYPE_CHECKING:
     from lessonspace_provider.api.types import Session

@@ -13,7 +13,7 @@ from lessonspace_provider.api.plain_json import NUMBERS
 from lessonspace_provider.api.times import read_time, write_time
 from lessonspace_provider.archive.entry import Entries, Entry, by_session, count
 from lessonspace_provider.archive.windows import Window, manifest_name, window_of
-from lessonspace_provider.waiting.transcript_status import TranscriptStatus
+from lessonspace_provider.waiting.transcripts import TranscriptStatus
 
 #: The form of the file; it is not in files of this form.
 VERSION = 1

@@ -13,7 +13,7 @@ from lessonspace_provider.api.ids import is_number, is_uuid, session_key
 from lessonspace_provider.archive.erasure.people import LABEL_IN_PATH
 from lessonspace_provider.exceptions import LessonspaceServerError
 from lessonspace_provider.output.destinations import as_place, is_below
-from lessonspace_provider.waiting.session_fields import end_time, known_start, space_of
+from lessonspace_provider.sessions import end_time, known_start, space_of
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath

@@ -11,7 +11,7 @@ from lessonspace_provider.api.arguments import LARGEST_NUMBER, shown
 from lessonspace_provider.api.times import read_time
 from lessonspace_provider.archive.erasure.people import MARK
 from lessonspace_provider.output.destinations import is_below
-from lessonspace_provider.waiting.transcript_status import STATUSES
+from lessonspace_provider.waiting.transcripts import STATUSES
 
 _SESSION_ID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|no uuid, (id )?[-0-9a-f]{1,20}")
 _FORMAT, _SHA256 = re.compile("[a-z0-9]{1,16}"), re.compile("[0-9a-f]{64}")

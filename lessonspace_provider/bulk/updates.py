@@ -12,7 +12,7 @@ from lessonspace_provider.api.filters import refuse_unknown
 from lessonspace_provider.api.foreign_words import clean_words
 from lessonspace_provider.bulk.items import Item, Plan, Refusal, Row, label_of, reason_of
 from lessonspace_provider.exceptions import LessonspaceInputError, LessonspaceServerError
-from lessonspace_provider.waiting.session_fields import fields_that_change, is_policy, name_to_keep
+from lessonspace_provider.sessions import fields_that_change, is_policy, name_to_keep
 
 if TYPE_CHECKING:
     from lessonspace_provider.api.types import Session, SessionUpdate

@@ -34,8 +34,8 @@ from lessonspace_provider.hooks.masking import mask_secret
 from lessonspace_provider.hooks.transcript import open_transcript
 from lessonspace_provider.rate_limit.gate import gate_for
 from lessonspace_provider.rate_limit.redis_client import redis_client
+from lessonspace_provider.sessions import name_to_keep
 from lessonspace_provider.transcripts.segments import in_memory
-from lessonspace_provider.waiting.session_fields import name_to_keep
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -16,8 +16,8 @@ from urllib.parse import quote
 from lessonspace_provider.api.shapes import objects_in
 from lessonspace_provider.exceptions import PASSING_ERRORS, LessonspaceError
 from lessonspace_provider.hooks.lessonspace import LessonspaceHook
-from lessonspace_provider.waiting.session_fields import end_time, space_of
-from lessonspace_provider.waiting.transcript_status import transcript_obstacle
+from lessonspace_provider.sessions import end_time, space_of
+from lessonspace_provider.waiting.transcripts import transcript_obstacle
 
 if TYPE_CHECKING:
     from lessonspace_provider.api.types import Session

@@ -25,7 +25,7 @@ from lessonspace_provider.live_check.assumptions import (
     is_integer,
     unknown,
 )
-from lessonspace_provider.waiting.session_fields import end_time, participant_count, space_of, start_time
+from lessonspace_provider.sessions import end_time, participant_count, space_of, start_time
 
 if TYPE_CHECKING:
     from lessonspace_provider.live_check.account import Account, Got, Json

@@ -19,8 +19,8 @@ from lessonspace_provider.live_check.assumptions import (
     is_integer,
     unknown,
 )
+from lessonspace_provider.sessions import end_time, space_of, start_time
 from lessonspace_provider.waiting.awaited import LONGEST_SESSION
-from lessonspace_provider.waiting.session_fields import end_time, space_of, start_time
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -53,14 +53,14 @@ def integer_id(account: Account) -> Finding:
     )
 
 
-@assume(DOCUMENTED, "waiting.session_fields:space_of")
+@assume(DOCUMENTED, "sessions:space_of")
 def space_in_session(account: Account) -> Finding:
     """Each listed session names its space's id and slug."""
     spaces = [space_of(session) for session in account.page.sessions]
     return all_of([is_filled(space.get("id")) and is_filled(space.get("slug")) for space in spaces], "sessions")
 
 
-@assume(SEEN, "waiting.session_fields:has_ended")
+@assume(SEEN, "sessions:has_ended")
 def running_has_no_end(account: Account) -> Finding:
     """The end_time is null while a session runs."""
     return all_of([session.get("end_time") is None for session in account.running], "running sessions")
@@ -97,13 +97,13 @@ def half_a_day(account: Account) -> Finding:
     return all_of([start and end and end - start <= LONGEST_SESSION for start, end in spans], "ended sessions")
 
 
-@assume(DOCUMENTED, "waiting.session_fields:participant_count")
+@assume(DOCUMENTED, "sessions:participant_count")
 def profile_users(account: Account) -> Finding:
     """In a session, profiles[].user is an integer."""
     return all_of([is_integer(user) for session in account.page.sessions for user in users_of(session)], "profiles")
 
 
-@assume(DOCUMENTED, "waiting.session_fields:summary")
+@assume(DOCUMENTED, "sessions:summary")
 def billable(account: Account) -> Finding:
     """In a session, billable_seconds is an integer or null."""
     seconds = [session.get("billable_seconds") for session in account.page.sessions]

@@ -20,8 +20,8 @@ from lessonspace_provider.live_check.assumptions import (
     is_integer,
     unknown,
 )
-from lessonspace_provider.waiting.session_fields import end_time, participant_count, start_time
-from lessonspace_provider.waiting.transcript_status import SHORTEST_TRANSCRIBED, transcript_obstacle
+from lessonspace_provider.sessions import end_time, participant_count, start_time
+from lessonspace_provider.waiting.transcripts import SHORTEST_TRANSCRIBED, transcript_obstacle
 
 if TYPE_CHECKING:
     from lessonspace_provider.api.types import Session
@@ -74,14 +74,14 @@ def is_segment(segment: object) -> bool:
     )
 
 
-@assume(VENDOR, "waiting.transcript_status:transcript_obstacle")
+@assume(VENDOR, "waiting.transcripts:transcript_obstacle")
 def one_person_no_transcript(account: Account) -> Finding:
     """A session of one person has no transcript, and the request for it is 404."""
     alone = [session for session in account.ended if participant_count(session) == 1]
     return none_has_a_transcript(account, alone, "sessions of one person")
 
 
-@assume(VENDOR, "waiting.transcript_status:SHORTEST_TRANSCRIBED")
+@assume(VENDOR, "waiting.transcripts:SHORTEST_TRANSCRIBED")
 def short_no_transcript(account: Account) -> Finding:
     """A session of 300 s or less has no transcript (an older guide: 150 s), and the request for it is 404."""
     longest = SHORTEST_TRANSCRIBED.total_seconds()

@@ -35,7 +35,7 @@ def listed_in_time(_: Account) -> Finding:
     return unknown("it needs a session that ends during the check")
 
 
-@assume(GUESSED, "waiting.session_fields:has_ended")
+@assume(GUESSED, "sessions:has_ended")
 def ended_for_good(_: Account) -> Finding:
     """An ended session does not continue, and its end_time stays; the next person to join starts another session."""
     return unknown("it needs a session that ends during the check")
@@ -47,13 +47,13 @@ def room_is_slug(_: Account) -> Finding:
     return unknown("it needs a person who joins")
 
 
-@assume(GUESSED, "waiting.transcript_status:transcript_obstacle")
+@assume(GUESSED, "waiting.transcripts:transcript_obstacle")
 def recorded_by_session(_: Account) -> Finding:
     """A session whose own record_av is false has no transcript; the record_av of its space may have changed since."""
     return unknown("it needs a lesson that is not recorded, and the reference does not describe where record_av is")
 
 
-@assume(GUESSED, "waiting.session_fields:participant_count")
+@assume(GUESSED, "sessions:participant_count")
 def guests_count(_: Account) -> Finding:
     """A guest counts as a person for whether a session can have a transcript."""
     return unknown("it needs a lesson of one person and a guest")
@@ -101,13 +101,13 @@ def billed_at_the_end(_: Account) -> Finding:
     return unknown("it needs a session that ends during the check")
 
 
-@assume(GUESSED, "waiting.session_fields:fields_that_change")
+@assume(GUESSED, "sessions:fields_that_change")
 def name_without_blanks(_: Account) -> Finding:
     """The API may remove blanks at the start and the end of a session's name."""
     return unknown("it would rename a session")
 
 
-@assume(GUESSED, "waiting.session_fields:fields_that_change")
+@assume(GUESSED, "sessions:fields_that_change")
 def policy_null(_: Account) -> Finding:
     """What a recording_access_policy of null means is not known; setting the present value again does no harm."""
     return unknown("no response shows what null means")

@@ -51,6 +51,6 @@ def sessions_with(status: str) -> str:
     """
     Name the counter of sessions.
 
-    :param status: one of ``waiting.transcript_status.STATUSES``.
+    :param status: one of ``waiting.transcripts.STATUSES``.
     """
     return f"{SESSIONS}{status}"

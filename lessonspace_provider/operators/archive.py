@@ -34,7 +34,7 @@ from lessonspace_provider.operators.archive_tables import (
 from lessonspace_provider.operators.base import LessonspaceOperator, as_filters, as_folder, time_zone_of
 from lessonspace_provider.transcripts import formats as transcripts
 from lessonspace_provider.waiting.awaited import DEFAULT_GIVE_UP_AFTER
-from lessonspace_provider.waiting.transcript_status import TranscriptStatus
+from lessonspace_provider.waiting.transcripts import TranscriptStatus
 
 if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage

@@ -18,14 +18,14 @@ from lessonspace_provider.bulk.updates import FIELDS, plan_updates, send_changes
 from lessonspace_provider.operators.base import LessonspaceListOperator, LessonspaceOperator
 from lessonspace_provider.operators.bulk import JobResult, LessonspaceBulkOperator
 from lessonspace_provider.output.delivery import check_deliver, deliver_link
-from lessonspace_provider.waiting.session_fields import fields_that_change, summary
+from lessonspace_provider.sessions import fields_that_change, summary
 
 if TYPE_CHECKING:
     from airflow.sdk import Context, ObjectStoragePath
     from airflow.sdk.bases.notifier import BaseNotifier
 
     from lessonspace_provider.api.types import FilterValue, SessionUpdate
-    from lessonspace_provider.waiting.session_fields import SessionSummary
+    from lessonspace_provider.sessions import SessionSummary
 
 #: Delivers the link to one recording, inside the task.
 DeliverRecording = Callable[[Recording, "Context"], object]

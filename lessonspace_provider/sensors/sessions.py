@@ -17,9 +17,9 @@ from lessonspace_provider.sensors.base import Check, LessonspaceSensor, Lessonsp
 from lessonspace_provider.waiting.awaited import AwaitedLesson, AwaitedSession, asked_with, end_from_dict
 
 if TYPE_CHECKING:
+    from lessonspace_provider.sessions import SessionSummary
     from lessonspace_provider.triggers.sessions import LessonspaceSessionEndTrigger
     from lessonspace_provider.waiting.lessons import Lesson
-    from lessonspace_provider.waiting.session_fields import SessionSummary
 
 ON_NO_SESSION = ("fail", "skip", "wait")
 

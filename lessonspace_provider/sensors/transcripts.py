@@ -12,7 +12,7 @@ from lessonspace_provider.api.arguments import LONGEST_DURATION, as_duration, as
 from lessonspace_provider.api.foreign_words import clean_message
 from lessonspace_provider.sensors.base import Check, LessonspaceSensor, LessonspaceWaitFailed
 from lessonspace_provider.waiting.awaited import DEFAULT_GIVE_UP_AFTER, AwaitedTranscript
-from lessonspace_provider.waiting.transcript_status import FIRST_PAUSE, LONGEST_PAUSE
+from lessonspace_provider.waiting.transcripts import FIRST_PAUSE, LONGEST_PAUSE
 
 if TYPE_CHECKING:
     from lessonspace_provider.triggers.transcripts import LessonspaceTranscriptTrigger

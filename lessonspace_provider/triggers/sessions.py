@@ -12,6 +12,7 @@ from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 
 from lessonspace_provider.api.arguments import as_connection_id, as_positive
 from lessonspace_provider.exceptions import PASSING_ERRORS
+from lessonspace_provider.sessions import SessionSummary
 from lessonspace_provider.triggers.base import OneEventTrigger
 from lessonspace_provider.triggers.serialization import serialized
 from lessonspace_provider.triggers.session_waiter import SessionWaiter
@@ -24,7 +25,6 @@ from lessonspace_provider.triggers.shared_poll import (
 from lessonspace_provider.waiting.awaited import DEFAULT_INTERVAL, asked_with, check_interval, end_from_dict, from_epoch
 from lessonspace_provider.waiting.cursor import Cursor
 from lessonspace_provider.waiting.progress import Progress
-from lessonspace_provider.waiting.session_fields import SessionSummary
 
 if TYPE_CHECKING:
     from airflow.sdk.execution_time.context import AssetStateStoreAccessors

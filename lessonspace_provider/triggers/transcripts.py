@@ -18,10 +18,10 @@ from lessonspace_provider.triggers.shared_poll import (
 )
 from lessonspace_provider.waiting.awaited import DEFAULT_INTERVAL, AwaitedTranscript, from_epoch
 from lessonspace_provider.waiting.progress import Progress
-from lessonspace_provider.waiting.transcript_status import FIRST_PAUSE, MissingStatus, next_check_at, should_give_up
+from lessonspace_provider.waiting.transcripts import FIRST_PAUSE, MissingStatus, next_check_at, should_give_up
 
 if TYPE_CHECKING:
-    from lessonspace_provider.waiting.transcript_status import TranscriptVerdict
+    from lessonspace_provider.waiting.transcripts import TranscriptVerdict
 
 EventStatus = Literal[MissingStatus, "ready", "timeout", "error"]
 

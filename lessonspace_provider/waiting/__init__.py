@@ -5,7 +5,7 @@ Decide what waits need to know: has a session ended, which session was the lesso
 Functions that read a session's fields in a DAG are exported here.
 """
 
-from lessonspace_provider.waiting.session_fields import (
+from lessonspace_provider.sessions import (
     end_time,
     ended_within,
     has_ended,

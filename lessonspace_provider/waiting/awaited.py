@@ -34,7 +34,7 @@ from lessonspace_provider.exceptions import (
 from lessonspace_provider.waiting.cursor import EndedSessions
 from lessonspace_provider.waiting.lessons import EndVerdict, Lesson, lesson_verdict, room_of, session_verdict
 from lessonspace_provider.waiting.parsed_session import ParsedSession, parse_session, parse_sessions
-from lessonspace_provider.waiting.transcript_status import TranscriptVerdict, missing_transcript, transcript_verdict
+from lessonspace_provider.waiting.transcripts import TranscriptVerdict, missing_transcript, transcript_verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from lessonspace_provider.api.foreign_words import clean_words
 from lessonspace_provider.api.ids import is_slug, session_key
 from lessonspace_provider.exceptions import LessonspaceError
-from lessonspace_provider.waiting.session_fields import SessionSummary, end_time, known_start, space_of, summary
+from lessonspace_provider.sessions import SessionSummary, end_time, known_start, space_of, summary
 
 if TYPE_CHECKING:
     from lessonspace_provider.api.types import Session

@@ -17,7 +17,7 @@ from lessonspace_provider.exceptions import (
     LessonspaceTranscriptNotReady,
 )
 from lessonspace_provider.hooks.lessonspace import LessonspaceHook
-from lessonspace_provider.waiting.session_fields import ended_within
+from lessonspace_provider.sessions import ended_within
 
 NOON = datetime.now(timezone.utc).replace(hour=12, minute=0, second=0, microsecond=0) - timedelta(days=2)
 

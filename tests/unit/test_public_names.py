@@ -30,7 +30,8 @@ def test_a_package_exports_its_public_names_only(package):
 
 def test_every_module_in_the_root_is_public():
     root = {path.stem for path in Path(lessonspace_provider.__file__).parent.glob("[!_]*.py")}
-    assert root - {"get_provider_info"} == {name for name in PUBLIC if "." not in name} - {*EXPORTING_PACKAGES}
+    private = {"get_provider_info", "sessions"}  # waiting exports what a DAG needs of sessions
+    assert root - private == {name for name in PUBLIC if "." not in name} - {*EXPORTING_PACKAGES}
 
 
 @pytest.mark.parametrize("package", ["output", "transcripts"])

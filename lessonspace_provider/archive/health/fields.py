@@ -11,7 +11,7 @@ from lessonspace_provider.api.arguments import shown
 from lessonspace_provider.api.times import read_time
 from lessonspace_provider.archive.health.reasons import is_reason
 from lessonspace_provider.archive.schema import FIELDS, is_count, is_matched, is_text_or_none, is_time
-from lessonspace_provider.waiting.transcript_status import STATUSES
+from lessonspace_provider.waiting.transcripts import STATUSES
 
 #: The longest time between the first and the last gap.
 MOST_DAYS = timedelta(days=36_525)

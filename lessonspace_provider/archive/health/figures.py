@@ -22,7 +22,7 @@ from lessonspace_provider.archive.health.fields import problem_of
 from lessonspace_provider.archive.health.reasons import reason_code
 from lessonspace_provider.archive.manifest import Manifest
 from lessonspace_provider.archive.windows import Window, gaps
-from lessonspace_provider.waiting.transcript_status import STATUSES, TranscriptStatus
+from lessonspace_provider.waiting.transcripts import STATUSES, TranscriptStatus
 
 #: The version of the file's fields.
 VERSION = 1

@@ -23,7 +23,7 @@ from lessonspace_provider.archive.health.calendar import NIGHT_STATUSES, describ
 from lessonspace_provider.archive.health.figures import Health, Item, moment_of, nights_in
 from lessonspace_provider.archive.health.problems import Problem, fill_command, next_run_due, problems_of
 from lessonspace_provider.archive.health.reasons import describe_reason
-from lessonspace_provider.waiting.transcript_status import TranscriptStatus
+from lessonspace_provider.waiting.transcripts import TranscriptStatus
 
 #: How far back the page counts a session that was given up among what needs attention.
 GIVEN_UP_WITHIN = timedelta(days=7)

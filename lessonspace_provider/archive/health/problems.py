@@ -11,7 +11,7 @@ from lessonspace_provider.api.arguments import LONGEST_DURATION
 from lessonspace_provider.api.times import read_time
 from lessonspace_provider.archive.health.figures import Health, Item, moment_of
 from lessonspace_provider.archive.windows import Window, backfill_command
-from lessonspace_provider.waiting.transcript_status import TranscriptStatus
+from lessonspace_provider.waiting.transcripts import TranscriptStatus
 
 ProblemKind = Literal["no_run", "failed_run", "failed", "gap", "unreadable", "given_up", "pending"]
 

@@ -27,7 +27,7 @@ def short_waits(monkeypatch):
 
     monkeypatch.setattr("lessonspace_provider.waiting.awaited.SHORTEST_INTERVAL", 0.2)
     monkeypatch.setattr("lessonspace_provider.api.retries._backoff", lambda _: 0.0)
-    monkeypatch.setattr("lessonspace_provider.waiting.transcript_status.FIRST_PAUSE", timedelta(seconds=0.3))
+    monkeypatch.setattr("lessonspace_provider.waiting.transcripts.FIRST_PAUSE", timedelta(seconds=0.3))
     monkeypatch.setitem(LessonspaceTranscriptTrigger.__init__.__kwdefaults__, "poll_interval", 0.2)
 
 

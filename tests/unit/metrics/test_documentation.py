@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from lessonspace_provider.metrics import names
-from lessonspace_provider.waiting.transcript_status import STATUSES
+from lessonspace_provider.waiting.transcripts import STATUSES
 from tests.metrics import METRICS
 
 REFERENCE = Path(__file__).parent.parent.parent.parent / "docs" / "reference"

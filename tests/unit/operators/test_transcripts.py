@@ -17,7 +17,7 @@ from lessonspace_provider.exceptions import (
 from lessonspace_provider.operators.transcripts import (
     LessonspaceGetTranscriptOperator,
 )
-from lessonspace_provider.waiting.session_fields import summary
+from lessonspace_provider.sessions import summary
 from tests.unit.operators.kit import NOW, SEGMENTS, Hook, a_session, archiver, manifest_of
 
 

@@ -6,7 +6,7 @@ import pytest
 from lessonspace_provider.api.errors import Call, no_reply
 from lessonspace_provider.archive.entry import Entry
 from lessonspace_provider.archive.health.reasons import describe_reason, is_reason, reason_code
-from lessonspace_provider.waiting.transcript_status import transcript_obstacle
+from lessonspace_provider.waiting.transcripts import transcript_obstacle
 from tests.unit.archive.health_kit import REASONS, an_entry
 from tests.unit.archive.kit import a_session
 

@@ -10,7 +10,7 @@ import pytest
 
 from lessonspace_provider.exceptions import LessonspaceNotFoundError
 from lessonspace_provider.waiting.awaited import AwaitedTranscript
-from lessonspace_provider.waiting.transcript_status import (
+from lessonspace_provider.waiting.transcripts import (
     CHECKS_WITHOUT_DATE,
     missing_transcript,
     next_check_at,

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal, get_args
 
+from lessonspace_provider.sessions import end_time, known_start, participant_count
 from lessonspace_provider.waiting.lessons import not_ended
-from lessonspace_provider.waiting.session_fields import end_time, known_start, participant_count
 
 if TYPE_CHECKING:
     from lessonspace_provider.api.types import Session

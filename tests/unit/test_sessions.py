@@ -9,7 +9,7 @@ from hypothesis import given
 
 from lessonspace_provider.api.shapes import odd_session_fields
 from lessonspace_provider.exceptions import LessonspaceServerError
-from lessonspace_provider.waiting.session_fields import (
+from lessonspace_provider.sessions import (
     ended_within,
     fields_that_change,
     has_ended,
@@ -20,7 +20,7 @@ from lessonspace_provider.waiting.session_fields import (
     start_time,
     summary,
 )
-from lessonspace_provider.waiting.transcript_status import transcript_obstacle
+from lessonspace_provider.waiting.transcripts import transcript_obstacle
 from tests.odd_items import session_fields, values
 
 NINE = datetime(2026, 11, 22, 9, 0, tzinfo=timezone.utc)
