@@ -127,10 +127,16 @@ def _json_rows(text: str, file: ObjectStoragePath, accept_incomplete: bool) -> l
             rows.append(Row(place, {}, str(error)))
         except (ValueError, RecursionError) as error:
             if number < len(lines):
-                rows.append(Row(place, {}, f"it is no JSON ({getattr(error, 'msg', 'nested too deeply')})"))
+                rows.append(Row(place, {}, f"it is no JSON ({_why_no_json(error)})"))
             elif not accept_incomplete:
                 raise breaks_off(str(file), number) from None
     return rows
+
+
+def _why_no_json(error: ValueError | RecursionError) -> str:
+    if isinstance(error, RecursionError):
+        return "nested too deeply"
+    return error.msg if isinstance(error, json.JSONDecodeError) else "a number has too many digits"
 
 
 class _RepeatedNameError(Exception):

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import pytest
 
@@ -43,7 +44,13 @@ def test_a_file_of_json_lines_is_read_with_its_line_numbers(tmp_path):
     ("line", "problem"),
     [
         ("{oops", "it is no JSON (Expecting property name"),
-        ("[" * 100_000, "it is no JSON"),
+        ("[" * 100_000, "it is no JSON (nested too deeply)"),
+        pytest.param(
+            f'{{"launch_id": {"9" * 5000}}}',
+            "it is no JSON (a number has too many digits)",
+            marks=pytest.mark.skipif(not hasattr(sys, "set_int_max_str_digits"), reason="this Python reads it"),
+            id="digits",
+        ),
         ('"text"', "is of type str"),
         ('{"launch_id": "a", "user": {"name": "x", "name": "y"}}', "it has 'name' more than once"),
     ],
