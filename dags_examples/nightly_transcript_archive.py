@@ -18,7 +18,7 @@ from datetime import datetime, timedelta, timezone
 from airflow.sdk import DAG, Asset
 from airflow.timetables.interval import CronDataIntervalTimetable
 
-from lessonspace_provider.operators.transcripts import LessonspaceArchiveTranscriptsOperator
+from lessonspace_provider.operators.archive import LessonspaceArchiveTranscriptsOperator
 
 with DAG(
     "nightly_transcript_archive",

@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 from datetime import datetime, timedelta, timezone
 
-from lessonspace_provider.operators.transcripts import LessonspaceArchiveTranscriptsOperator
+from lessonspace_provider.operators.archive import LessonspaceArchiveTranscriptsOperator
 from lessonspace_provider.sensors.sessions import LessonspaceSessionEndSensor
 
 NOW = datetime.now(timezone.utc)
