@@ -14,6 +14,7 @@ from lessonspace_provider.api.shapes import odd_session_fields
 from lessonspace_provider.api.types import Recording, Session
 from lessonspace_provider.bulk.cells import UPDATE_COLUMNS, Columns
 from lessonspace_provider.bulk.rows import as_defaults
+from lessonspace_provider.bulk.threads import WORKERS
 from lessonspace_provider.bulk.updates import FIELDS, plan_updates, send_changes, send_update
 from lessonspace_provider.operators.base import LessonspaceListOperator, LessonspaceOperator
 from lessonspace_provider.operators.bulk import JobResult, LessonspaceBulkOperator
@@ -207,9 +208,18 @@ class LessonspaceUpdateSessionsOperator(LessonspaceBulkOperator):
         updates: Iterable[Mapping[str, object]] | str | ObjectStoragePath,
         account: str | ObjectStoragePath | None = None,
         defaults: Mapping[str, object] | None = None,
+        on_refused: Literal["continue", "fail"] = "continue",
+        accept_incomplete_file: bool = False,
+        max_threads: int = WORKERS,
         **kwargs: Any,
     ) -> None:
-        super().__init__(account=account, **kwargs)
+        super().__init__(
+            account=account,
+            on_refused=on_refused,
+            accept_incomplete_file=accept_incomplete_file,
+            max_threads=max_threads,
+            **kwargs,
+        )
         self.updates = updates
         self.defaults = defaults
 

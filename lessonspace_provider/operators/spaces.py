@@ -21,6 +21,7 @@ from lessonspace_provider.api.types import Space
 from lessonspace_provider.bulk.cells import Columns, launch_columns
 from lessonspace_provider.bulk.launches import DEFAULTS, LaunchJob, plan_launches
 from lessonspace_provider.bulk.rows import as_defaults
+from lessonspace_provider.bulk.threads import WORKERS
 from lessonspace_provider.exceptions import LessonspaceError, begin_with
 from lessonspace_provider.links import LessonspaceSpaceLink
 from lessonspace_provider.operators.base import LessonspaceListOperator, LessonspaceOperator
@@ -195,7 +196,7 @@ class LessonspaceLaunchSpaceOperator(LessonspaceOperator):
         if self.push_client_url:
             self.log.info("The link to space %r is in XCom (push_client_url).", self.launch_id)
         elif self.deliver is None:
-            self.log.info("The link to space %r was not delivered: set deliver or push_client_url.", self.launch_id)
+            self.log.warning("The link to space %r was not delivered: set deliver or push_client_url.", self.launch_id)
 
     def _rendered_auth_external(self, context: Context) -> object:
         def failure(error: Exception) -> LessonspaceError:
@@ -267,10 +268,21 @@ class LessonspaceLaunchSpacesOperator(LessonspaceBulkOperator):
         deliver_batch_size: int = 50,
         deliver_secret: bool = False,
         on_setting_refused: Literal["warn", "fail"] = "warn",
+        on_refused: Literal["continue", "fail"] = "continue",
+        accept_incomplete_file: bool = False,
         max_links_per_space: int = 200,
+        account_names: bool = False,
+        max_threads: int = WORKERS,
         **kwargs: Any,
     ) -> None:
-        super().__init__(account=account, **kwargs)
+        super().__init__(
+            account=account,
+            on_refused=on_refused,
+            accept_incomplete_file=accept_incomplete_file,
+            account_names=account_names,
+            max_threads=max_threads,
+            **kwargs,
+        )
         self.launches = launches
         self.defaults = defaults
         self.deliver = deliver
@@ -294,6 +306,12 @@ class LessonspaceLaunchSpacesOperator(LessonspaceBulkOperator):
             raise refuse("account", None, "a folder: without one, a retry would deliver every link again")
         defaults = as_defaults(self.defaults, DEFAULTS)
         most = as_positive("max_links_per_space", self.max_links_per_space)
+        if self.deliver is None and self.deliver_many is None:
+            self.log.warning(
+                "No link of these launches is delivered: set deliver or deliver_many. The account %s counts launches "
+                "as done: later runs with this account do not deliver them.",
+                self.account,
+            )
         job = LaunchJob(self.hook, delivery, context, self.log)
         try:
             return self._run_job(

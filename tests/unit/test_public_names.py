@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 import importlib
+import re
 import subprocess
 import sys
-from inspect import ismodule
+from inspect import ismodule, signature
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,14 @@ from tests.public_names import EXPORTING_PACKAGES, PUBLIC
 def test_public_names_can_be_imported(module):
     imported = importlib.import_module(f"lessonspace_provider.{module}")
     assert [name for name in PUBLIC[module].split() if not hasattr(imported, name)] == []
+
+
+@pytest.mark.parametrize(("module", "name"), [(m, n) for m in PUBLIC for n in PUBLIC[m].split() if "Operator" in n])
+def test_an_operator_has_each_documented_parameter_with_its_default(module, name):
+    operator = getattr(importlib.import_module(f"lessonspace_provider.{module}"), name)
+    documented = re.findall(r":param (\w+):", operator.__doc__)
+    own = signature(next(vars(c)["__init__"] for c in operator.__mro__ if "__init__" in vars(c))).parameters
+    assert [parameter for parameter in documented if parameter not in own] == []
 
 
 @pytest.mark.parametrize("package", EXPORTING_PACKAGES)

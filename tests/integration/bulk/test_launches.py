@@ -66,6 +66,12 @@ def texts_in(folder):
     return b"\n".join(path.read_bytes() for path in folder.rglob("*") if path.is_file()).decode()
 
 
+@pytest.mark.parametrize("has_mailbox", [True, False])
+def test_launches_without_a_delivery_are_warned_of(control, folder, capsys, has_mailbox):
+    launch(lessons(1), folder, Mailbox() if has_mailbox else None)
+    assert ("No link of these launches is delivered" in capsys.readouterr().out) != has_mailbox
+
+
 def test_each_person_gets_one_link_and_each_launch_is_one_call(control, folder, capsys):
     mailbox = Mailbox()
     result = launch(lessons(10), folder, mailbox, defaults={"transcribe": True})

@@ -265,7 +265,7 @@ def post(launch, context):
 def test_a_launch_logs_where_its_link_went_without_link_and_name(parameters, line, capsys):
     an_operator(user={"name": "Ann Other"}, **parameters).execute({})
     logged = "".join(capsys.readouterr())
-    assert line in logged
+    assert f"[{'info' if parameters else 'warning':9}] {line}" in logged
     assert not any(word in logged for word in ("JWT", "Ann Other", LAUNCH["secret"]))
 
 
