@@ -263,7 +263,7 @@ def test_without_redis_the_machine_keeps_its_own_queue_and_warns_once(sandbox, t
     assert (accepted, refused) == (12, 0)
     warnings = [record.getMessage() for record in caplog.records if "Redis" in record.getMessage()]
     assert len(warnings) == 1
-    assert "this machine only" in warnings[0]
+    assert "each machine keeps its own limit" in warnings[0]
     assert url not in warnings[0]
 
 
