@@ -57,7 +57,9 @@ def _space_for(world: World, new: NewSession, start: datetime) -> Space:
     space = find_space(world, new.space) if new.space is not None else None
     if space is None:
         if new.launch_id is not None and world.find_launched_space(new.launch_id):
-            raise WorldError(f"a space is already launched as {new.launch_id!r}: name it as space instead")
+            raise WorldError(
+                f"a space is already launched as {new.launch_id!r}: give space={new.launch_id!r} instead of launch_id"
+            )
         space = world.add_space(new.launch_id or new.name, start - timedelta(days=1), new.launch_id)
     elif new.end is not None:
         return space

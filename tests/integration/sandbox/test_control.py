@@ -199,3 +199,11 @@ def test_a_control_client_works_from_the_base_url_as_well(sandbox):
     assert SandboxControl(sandbox.base_url).state() == SandboxControl(sandbox.root_url).state()
     with pytest.raises(ValueError, match="http://"):
         SandboxControl("file:///etc")
+
+
+def test_a_second_session_of_a_launched_space_is_refused_with_the_parameter_to_give(control, now):
+    began, ended = now - timedelta(hours=2), now - timedelta(hours=1)
+    control.add_session(began, ended, launch_id="maths-7b", users=["Ms Byron"])
+    with pytest.raises(SandboxControlError, match="give space='maths-7b' instead of launch_id"):
+        control.add_session(began, ended, launch_id="maths-7b", users=["Ms Byron"])
+    assert control.add_session(began, ended, space="maths-7b", users=["Ms Byron"])
