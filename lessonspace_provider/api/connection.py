@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -98,13 +99,23 @@ def is_organisation_id(text: str) -> bool:
 def _extra_fields(connection: Connection) -> dict[str, object]:
     """Take the extra, which Airflow gives as whatever JSON it holds."""
     extra: object = connection.extra_dejson
-    if not isinstance(extra, dict):
-        # It is not repeated: a person may have pasted a secret there.
-        raise LessonspaceInputError(
-            f"Connection {connection.conn_id!r}: its extra was refused: it must be a JSON object, such as "
-            f'{{"organisation_id": 1234}}, and not a {type(extra).__name__}.'
-        )
-    return extra
+    if isinstance(extra, dict) and (extra or _is_blank_or_json(connection.extra)):
+        return extra
+    given = "text that is not JSON" if isinstance(extra, dict) else f"a {type(extra).__name__}"
+    # It is not repeated: a person may have pasted a secret there.
+    raise LessonspaceInputError(
+        f"Connection {connection.conn_id!r}: its extra was refused: it must be a JSON object, such as "
+        f'{{"organisation_id": 1234}}, and not {given}.'
+    )
+
+
+def _is_blank_or_json(text: str | None) -> bool:
+    """Whether Airflow has read an extra, or, of what is not JSON, has made an empty one."""
+    try:
+        json.loads(text if text and text.strip() else "{}")
+    except ValueError:
+        return False
+    return True
 
 
 class _Extra:

@@ -213,7 +213,7 @@ def test_every_extra_that_the_hook_reads_is_in_the_form():
             return default
 
     connection = SimpleNamespace(
-        conn_id="c", host=None, port=None, schema=None, password=str(UUID(int=0)), extra_dejson=Extra()
+        conn_id="c", host=None, port=None, schema=None, password=str(UUID(int=0)), extra=None, extra_dejson=Extra()
     )
     connection_settings.ConnectionSettings.from_connection(connection)
     assert asked == set(CONNECTION_TYPE["conn-fields"])

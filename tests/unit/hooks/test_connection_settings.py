@@ -439,3 +439,16 @@ def test_an_extra_that_is_no_object_is_refused_without_repeating_it(monkeypatch,
     with pytest.raises(LessonspaceInputError, match=r"'school'.*extra.*JSON object") as caught:
         LessonspaceHook("school").settings  # noqa: B018 - reading it is what is tested
     assert "4242" not in messages_of(caught.value)
+
+
+@pytest.mark.parametrize("extra", ["organisation_id=1234", '{"rate_limit_per_second": 2,}', "{'timeout': 30}"])
+def test_an_extra_that_is_not_json_is_refused_and_not_taken_for_none(settings_of, extra):
+    with pytest.raises(LessonspaceInputError, match=r"'school'.*extra.*JSON object.*text that is not JSON") as caught:
+        settings_of(json.dumps({"conn_type": "lessonspace", "password": KEY, "extra": extra}))
+    assert extra not in str(caught.value)
+
+
+@pytest.mark.parametrize("extra", ["", " ", "{}", None, {}])
+def test_a_blank_extra_is_none(settings_of, extra):
+    settings = settings_of(json.dumps({"conn_type": "lessonspace", "password": KEY, "extra": extra}))
+    assert settings.organisation_id is None
