@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests as the documentation shows them to users: docs/how-to/testing.md includes them."""
+"""Tests as the documentation shows them to users: docs/how-to/testing.md shows them."""
 
 from __future__ import annotations
 
-# --8<-- [start:imports]
 import json
 from datetime import datetime, timedelta, timezone
 
@@ -11,10 +10,8 @@ from lessonspace_provider.operators.archive import LessonspaceArchiveTranscripts
 from lessonspace_provider.sensors.sessions import LessonspaceSessionEndSensor
 
 NOW = datetime.now(timezone.utc)
-# --8<-- [end:imports]
 
 
-# --8<-- [start:archive]
 def test_the_archive_has_the_lesson(lessonspace_sandbox, lessonspace_connection, tmp_path):
     began, ended = NOW - timedelta(hours=2), NOW - timedelta(hours=1)
     control = lessonspace_sandbox.control
@@ -29,10 +26,8 @@ def test_the_archive_has_the_lesson(lessonspace_sandbox, lessonspace_connection,
     assert status[lesson] == "archived"
     (transcript,) = tmp_path.rglob(f"{lesson}.json")
     assert json.loads(transcript.read_text())[0]["text"]
-    # --8<-- [end:archive]
 
 
-# --8<-- [start:sensor]
 def test_the_sensor_sees_the_end(lessonspace_sandbox, lessonspace_connection):
     control = lessonspace_sandbox.control
     lesson = control.add_session(NOW - timedelta(minutes=40), users=["Ms Byron", "Ben"])  # no end: it runs
@@ -42,4 +37,3 @@ def test_the_sensor_sees_the_end(lessonspace_sandbox, lessonspace_connection):
     control.end_session(lesson)
     control.inject_fault("status", status=503, count=1)  # the hook retries
     assert sensor.poke({}).is_done
-    # --8<-- [end:sensor]
