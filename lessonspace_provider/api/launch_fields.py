@@ -125,6 +125,9 @@ def _group(fields: Mapping[str, Writer], required: frozenset[str]) -> Writer:
 
 
 def _write_or_empty(writer: Writer, parameter: str, value: object) -> object:
+    """Check webhooks, of which "" removes all; other text is one URL, which does not name its event."""
+    if isinstance(value, str) and value:
+        raise refuse_hidden(parameter, value, "a mapping of events to URLs, such as {'session': {'end': url}}")
     return value if value == "" else writer(parameter, value)
 
 

@@ -77,3 +77,12 @@ def test_a_pair_that_expand_makes_of_a_mapping_is_refused_with_the_reason(user, 
         launch_body("maths-7b", {"user": user})
     assert ("give expand() a list of mappings" in str(caught.value)) == is_expanded
     assert "Ann" not in str(caught.value)
+
+
+def test_one_url_as_webhooks_is_refused_with_the_form_of_a_mapping():
+    with pytest.raises(
+        LessonspaceInputError, match=r"^webhooks was .* such as \{'session': \{'end': url\}\}"
+    ) as caught:
+        launch_body("maths-7b", {"webhooks": URL})
+    assert URL not in str(caught.value)
+    assert launch_body("maths-7b", {"webhooks": ""})["webhooks"] == ""
