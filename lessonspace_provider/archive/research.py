@@ -75,16 +75,16 @@ def export_research(
         there, end = exported.get(entry.session_id, []), read_time(entry.end_time)
         if entry.status == "erased":
             if there:
-                _remove(there)
+                _remove_each(there)
                 export["removed"].append(entry.session_id)
         elif entry.files and end is not None and window.covers(end):
-            segments = _segments_of(archive, entry)
+            segments = _read_segments(archive, entry)
             if segments is None:
                 export["left_out"].append(entry.session_id)
                 continue
             file = target / end.date().isoformat() / f"{entry.session_id}.jsonl"
             write_pieces(file, research_lines(_facts(entry), segments, entry.user_roles))
-            _remove([path for path in there if path.path != file.path])  # last: rather there twice than lost
+            _remove_each([path for path in there if path.path != file.path])  # last: rather there twice than lost
             export["sessions"] += 1
             export["utterances"] += len(segments)
     return export
@@ -99,7 +99,7 @@ def _exported(folder: ObjectStoragePath) -> dict[str, list[ObjectStoragePath]]:
     return found
 
 
-def _remove(paths: Iterable[ObjectStoragePath]) -> None:
+def _remove_each(paths: Iterable[ObjectStoragePath]) -> None:
     for path in paths:
         remove_files([path])
 
@@ -122,7 +122,7 @@ def _facts(entry: Entry) -> SessionFacts:
     )
 
 
-def _segments_of(archive: ObjectStoragePath, entry: Entry) -> Collection[Segment] | None:
+def _read_segments(archive: ObjectStoragePath, entry: Entry) -> Collection[Segment] | None:
     by_format = {file["format"]: file for file in entry.files}
     for name in WHOLE_FORMATS:
         data = content_of(archive, by_format[name]) if name in by_format else None

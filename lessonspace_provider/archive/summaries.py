@@ -101,7 +101,7 @@ class SummaryFiles:
         if text is None or not entry.path or entry.status == "erased":
             return False
         there = entry.summary
-        if there is None or there["source"] != _digest(text):
+        if there is None or there["source"] != _sha256(text):
             return True
         # Names come back from the list only, and that would bring back what else was redacted, too.
         stays_redacted = there["redacted"] and bool(self._texts.lacking(_redacted_by(entry)))
@@ -123,10 +123,10 @@ class SummaryFiles:
         there = None if entry.summary is None else summary_in(self._destination, entry)
         text = self._listed.get(entry.session_id)
         if text is not None and (there is None or self.has_newer(entry)):
-            is_same = entry.summary is not None and entry.summary["source"] == _digest(text)
+            is_same = entry.summary is not None and entry.summary["source"] == _sha256(text)
             if there is None or not is_same or not self._texts.lacking(before):
                 self._texts.check_can_replace("summary", entry.session_id, before)
-                return self._written(entry, text, _digest(text))
+                return self._written(entry, text, _sha256(text))
         if there is not None and entry.summary is not None and self._redact:
             # A transcript that came later can have further names.
             return self._written(entry, there, entry.summary["source"], redacted_by=before)
@@ -159,5 +159,5 @@ def _redacted_by(entry: Entry) -> Sequence[str]:
     return () if entry.summary is None else entry.summary.get("redacted_by", ())
 
 
-def _digest(text: str) -> str:
+def _sha256(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()

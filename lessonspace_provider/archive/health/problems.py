@@ -83,7 +83,7 @@ def _missing_run(health: Health, now: datetime) -> Iterator[Problem]:
         yield Problem(
             "no_run",
             1,
-            f"No run of the archive has ended since {_minute(health.runs[-1].ended_at)}",
+            f"No run of the archive has ended since {_written(health.runs[-1].ended_at)}",
             "Check that its DAG is not paused, and that its last run did not fail or hang",
         )
 
@@ -116,7 +116,7 @@ def _failed_runs(health: Health) -> Iterator[Problem]:
             len(failed),
             f"{_number(len(failed), 'run')} of the archive failed",
             "Read the log of its task, correct what it names, and clear the task",
-            [f"the window from {_minute(run.window_start)}" for run in failed[:MOST_NAMED]],
+            [f"the window from {_written(run.window_start)}" for run in failed[:MOST_NAMED]],
         )
 
 
@@ -138,7 +138,7 @@ def _gaps(health: Health) -> Iterator[Problem]:
         yield Problem(
             "gap",
             number,
-            f"No manifest accounts for {_number(number, 'gap')}, the last from {_minute(start)} to {_minute(end)}",
+            f"No manifest accounts for {_number(number, 'gap')}, the last from {_written(start)} to {_written(end)}",
             f"Archive it, unless the gap is intended: {fill_command(health, start, end)}",
         )
 
@@ -210,5 +210,5 @@ def _number(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def _minute(text: str) -> str:
+def _written(text: str) -> str:
     return f"{moment_of(text):%Y-%m-%d %H:%M} UTC"
