@@ -90,7 +90,7 @@ def unit(session: nox.Session, airflow: str) -> None:
 def integration(session: nox.Session, airflow: str) -> None:
     """Run the integration tests: on the oldest pair and the newest."""
     _install(session, f"apache-airflow=={airflow}", *PINS[airflow])
-    tests = session.posargs or ["--numprocesses=2", "--dist=loadfile", "tests/integration"]
+    tests = session.posargs or ["--numprocesses=3", "--dist=loadfile", "--no-loadscope-reorder", "tests/integration"]
     session.run("python", "-m", "pytest", "-q", *tests)
 
 
