@@ -26,8 +26,8 @@ FORMATS = ("json", "jsonl", "txt", "vtt", "srt", "csv")
 TEACHER, PERSON, NAME = 7_000_001, 7_848_151, "Quentin Zabriskie"
 PEOPLE = 40
 
-#: What is in no byte afterwards.
-TRACES = re.compile(rb"7848151|quentin|zabriskie", re.IGNORECASE)
+#: What is in no byte afterwards. A hash may have the digits of the id by chance.
+TRACES = re.compile(rb"(?<![0-9a-f])7848151(?![0-9a-f])|quentin|zabriskie", re.IGNORECASE)
 
 
 class Source:

@@ -24,8 +24,8 @@ ANN, ADA, BEN_PROFILE = (
     {"user": BEN, "name": "Ben Okafor", "role": "student"},
 )
 
-#: What is nowhere when Ben is erased.
-TRACES = re.compile(rb"48151|\bben\b|okafor", re.IGNORECASE)
+#: What is nowhere when Ben is erased. A hash or a time may have the digits of the id by chance.
+TRACES = re.compile(rb"(?<![0-9a-f])48151(?![0-9a-f])|\bben\b|okafor", re.IGNORECASE)
 
 
 def said(start, user_id, name, text):
