@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Loads the days that changed of a table into PostgreSQL, as docs/how-to/load-tables.md shows it."""
 
-# --8<-- [start:load]
 from datetime import datetime, timezone
 
 from airflow.sdk import DAG, Asset, BaseHook, ObjectStoragePath, Variable, task
@@ -42,4 +41,3 @@ with DAG(
         return sorted(days)
 
     load()
-# --8<-- [end:load]
