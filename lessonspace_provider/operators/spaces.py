@@ -308,9 +308,8 @@ class LessonspaceLaunchSpacesOperator(LessonspaceBulkOperator):
         most = as_positive("max_links_per_space", self.max_links_per_space)
         if self.deliver is None and self.deliver_many is None:
             self.log.warning(
-                "No link of these launches is delivered: set deliver or deliver_many. The account %s counts launches "
-                "as done: later runs with this account do not deliver them.",
-                self.account,
+                "No link of these launches is delivered: set deliver or deliver_many. The account counts launches as "
+                "done: later runs with this account do not deliver them."
             )
         job = LaunchJob(self.hook, delivery, context, self.log)
         try:

@@ -18,6 +18,8 @@ from tests.public_names import EXPORTING_PACKAGES, PUBLIC
 
 @pytest.mark.parametrize("module", PUBLIC)
 def test_public_names_can_be_imported(module):
+    if module == "retry_policy":
+        pytest.importorskip("lessonspace_provider.retry_policy", reason="it needs Airflow 3.3", exc_type=ImportError)
     imported = importlib.import_module(f"lessonspace_provider.{module}")
     assert [name for name in PUBLIC[module].split() if not hasattr(imported, name)] == []
 
