@@ -10,6 +10,7 @@ import signal
 from collections import Counter
 from pathlib import Path
 
+from tests.airflow_version import older_than
 from tests.integration.services import AirflowServices
 
 LAUNCHES, THREADS = 120, 4
@@ -42,6 +43,10 @@ def test_a_task_that_is_killed_is_completed_by_its_retry_and_no_link_is_stored(l
         killed = delivered()[0][0]
         os.kill(int(killed), signal.SIGKILL)
         ended = ("success", "failed")
+        if older_than("3.1"):  # which does not retry a task whose process was killed
+            airflow.wait_for("the failed run", lambda: airflow.api.latest_run("launch_killed")["state"] == "failed")
+            airflow.api.clear("launch_killed", airflow.api.latest_run("launch_killed")["dag_run_id"])
+            ended = ("success",)
         airflow.wait_for("the end of the run", lambda: airflow.api.latest_run("launch_killed")["state"] in ended)
         assert airflow.api.latest_run("launch_killed")["state"] == "success"
 

@@ -11,6 +11,7 @@ import pytest
 from airflow.sdk.definitions import dag as dag_module
 from airflow.sdk.execution_time import supervisor, task_runner
 
+import lessonspace_provider.sensors.transcripts  # noqa: F401 - its defaults are made before they are patched here
 from lessonspace_provider.hooks.lessonspace import LessonspaceHook
 from tests.integration.conftest import load_dag
 

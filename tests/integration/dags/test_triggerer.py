@@ -106,7 +106,9 @@ def test_no_end_is_lost_when_the_triggerer_is_down_and_each_end_rings_the_bell(
     airflow.wait_for("the last runs", lambda: followed_up(airflow, last))
 
     looks = [call.path for call in control.calls() if call.path.endswith(tuple(f"{i}/" for i in waited_for))]
-    assert len(looks) == WAITING  # one each on the worker, none in the triggerer
+    # One each on the worker, none in the triggerer. Airflow 3.0 may start a task before it is stored as queued,
+    # and retries it then.
+    assert len(looks) == WAITING or (older_than("3.1") and len(looks) <= 2 * WAITING)
     database = (tmp_path / "airflow.db").read_bytes()
     assert b"Ann" not in database
     assert lessonspace_sandbox.api_key.encode() not in database

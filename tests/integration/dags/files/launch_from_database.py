@@ -6,10 +6,9 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from pathlib import Path
 
-from airflow.sdk import DAG, Variable
-
 # --8<-- [start:read]
-from airflow.sdk.bases.hook import BaseHook
+from airflow.providers.common.compat.sdk import BaseHook
+from airflow.sdk import DAG, Variable
 
 from lessonspace_provider.operators.spaces import LessonspaceLaunchSpacesOperator
 

@@ -3,7 +3,8 @@
 
 from datetime import datetime, timezone
 
-from airflow.sdk import DAG, Asset, BaseHook, ObjectStoragePath, Variable, task
+from airflow.providers.common.compat.sdk import BaseHook
+from airflow.sdk import DAG, Asset, ObjectStoragePath, Variable, task
 
 COLUMNS = ["session_id", "user_id", "role", "name", "talk_seconds", "words"]
 
