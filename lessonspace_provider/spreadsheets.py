@@ -19,6 +19,10 @@ DELIMITERS = (",", ";", "\t")
 #: What to do about a file that can't be read as it was saved.
 SAVE_AGAIN = "Save it from the spreadsheet as 'CSV UTF-8'"
 
+#: Characters of a cell. A stray quotation mark makes longer ones; csv's own limit is the whole process's, and others
+#: raise it.
+LONGEST_CELL = 131_072
+
 _BREAKS = "\t\n\r\x0b\x0c\x85\u2028\u2029"
 _SEPARATORS = f";,{_BREAKS}"
 # Letters to Python, and blank on screen.
@@ -190,14 +194,20 @@ def _records(text: str, file: str, first_line: int, delimiter: str) -> Iterator[
         try:
             cells = next(reader, None)
         except csv.Error as error:
-            raise LessonspaceInputError(
-                f"{file}, line {line}: it is unsure where this row ends ({error}). Check for a stray quotation mark: "
-                f'one within a cell is written twice, as "".'
-            ) from None
+            raise _unsure(file, line, error) from None
         if cells is None:
             return
+        if any(len(cell) > LONGEST_CELL for cell in cells):
+            raise _unsure(file, line, "a cell is too long")
         if any(_tidy(cell) for cell in cells):
             yield line, cells
+
+
+def _unsure(file: str, line: int, reason: object) -> LessonspaceInputError:
+    return LessonspaceInputError(
+        f"{file}, line {line}: it is unsure where this row ends ({reason}). Check for a stray quotation mark: "
+        f'one within a cell is written twice, as "".'
+    )
 
 
 def _place(file: str, names: Sequence[str], column: str) -> int | None:

@@ -177,6 +177,15 @@ def test_row_whose_end_is_unsure_stops_everything_with_its_line(text, line):
         read(text)
 
 
+def test_a_cell_is_too_long_also_where_another_library_lets_csv_read_it():
+    usual = csv.field_size_limit(10_000_000)
+    try:
+        with pytest.raises(LessonspaceInputError, match=r"^timetable\.csv, line 2: it is unsure where this row ends"):
+            read(f"lesson,start,teacher\n7b,9:00,{'x' * 200_000}\n")
+    finally:
+        csv.field_size_limit(usual)
+
+
 @pytest.mark.parametrize(
     ("header", "row"),
     [

@@ -25,6 +25,8 @@ PLACE = "file:///var/archive"
     ],
 )
 def test_archives_are_listed_in_the_configuration(monkeypatch, text, places):
+    if "s3://" in text:
+        pytest.importorskip("airflow.providers.amazon", reason="S3 needs the amazon provider")
     monkeypatch.setenv("AIRFLOW__LESSONSPACE__ARCHIVES", text)
     assert [archive.place for archive in configured_archives()] == places
 
