@@ -37,7 +37,7 @@ test: $(INSTALLED) | $(TEMPORARY) ## ruff, mypy, codespell, pytest
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/mypy -p lessonspace_provider -p scripts
 	$(BIN)/codespell lessonspace_provider dags_examples scripts benchmarks docs .github *.md
-	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder --ignore $(TIMED)
+	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --ignore $(TIMED)
 	$(BIN)/python -m pytest $(TIMED)
 
 docs: $(INSTALLED) ## build the documentation into .cache/site, strictly and without the network

@@ -110,8 +110,9 @@ def test_an_old_window_is_listed_once(tmp_path):
 
 
 def test_a_long_session_that_ends_while_the_list_is_read_is_taken_though_later_ones_are_before_it(tmp_path):
-    newest_first = [a_session(number, end=END - timedelta(minutes=number)) for number in (1, 2, 3)]
-    operator = archiver(tmp_path, newest_first)
+    now = datetime.now(timezone.utc).replace(microsecond=0)  # only a window that has just ended is listed again
+    newest_first = [a_session(number, end=now - timedelta(minutes=number)) for number in (1, 2, 3)]
+    operator = archiver(tmp_path, newest_first, window_end=now)
     lists = iter([[newest_first[0], newest_first[2]], newest_first])
     operator.hook.list_sessions = lambda **filters: Listed(next(lists))
     operator.execute({})
