@@ -86,7 +86,7 @@ with DAG(
         archive = Variable.get("lessonspace_archive")
         problems = find_problems(archive)
         for problem in problems:
-            print(problem)  # noqa: T201 - Airflow logs what a task prints
+            print(problem)
         if problems:
             send(f"The archive of transcripts needs attention: {len(problems)}", "\n\n".join([archive, *problems]))
         return len(problems)

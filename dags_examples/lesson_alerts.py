@@ -101,7 +101,7 @@ def one_may_fail(lesson: PlannedLesson) -> Iterator[None]:
     try:
         yield
     except LessonspaceError as error:
-        print(f"{lesson.launch_id}: its room could not be asked: {error}")  # noqa: T201 - Airflow logs what a task prints
+        print(f"{lesson.launch_id}: its room could not be asked: {error}")
 
 
 def read_memory(path: ObjectStoragePath) -> watch.Memory:
@@ -112,14 +112,14 @@ def read_memory(path: ObjectStoragePath) -> watch.Memory:
         return watch.Memory()
     except ValueError as error:
         # Alerts are then reported again, which is better than not at all.
-        print(f"{path} was not used: {error}")  # noqa: T201
+        print(f"{path} was not used: {error}")
         return watch.Memory()
 
 
 def report(texts: list[str]) -> None:
     """Log alerts, and mail them if there is an address."""
     for text in texts:
-        print(text)  # noqa: T201
+        print(text)
     address = Variable.get("lessonspace_alert_address", default="")
     if texts and address:
         send_mail(address, f"Lessons that need attention: {len(texts)}", "\n".join(texts))

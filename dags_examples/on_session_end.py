@@ -36,7 +36,7 @@ session_ended = Asset(
 def handle(session: dict[str, Any]) -> None:
     """Do what comes next for one session. It may be called again for the same session."""
     minutes = (session["duration_seconds"] or 0) / 60
-    print(f"{session['session_id']}: {session['participants']} people, {minutes:.0f} minutes")  # noqa: T201 - for the log
+    print(f"{session['session_id']}: {session['participants']} people, {minutes:.0f} minutes")
 
 
 with DAG(

@@ -39,7 +39,7 @@ from link_files import write_file
 SCHOOL_TIME = "Europe/London"
 
 
-def deliver(recording: Any, context: Any) -> None:  # noqa: ARG001 - Airflow's context is handed over in any case
+def deliver(recording: Any, _context: Any) -> None:
     """Write a link into a file that only the owner may read; another try replaces it."""
     folder = Path(Variable.get("lessonspace_review_folder"))
     write_file(folder, recording["session_id"], f"{recording['recording_url']}\n")

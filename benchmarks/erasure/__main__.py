@@ -18,6 +18,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
+from unittest.mock import patch
 
 from benchmarks.erasure.school import NAME, PERSON, Source, archive_nights, files_in, traces_in
 from benchmarks.shared.report import Target, machine, options_of, publish, table, targets_list, wrapped
@@ -74,10 +75,7 @@ def step(folder: str, mode: str, dry_run: str) -> None:
     def refused(*_: object) -> NoReturn:
         raise RuntimeError("an erasure makes no connection")
 
-    socket.socket.connect = refused  # type: ignore[method-assign]
-    Path("/proc/self/clear_refs").write_text(FORGET_PEAK)
-    idle, began = _memory("VmRSS"), time.monotonic()
-    result = LessonspaceEraseOperator(
+    operator = LessonspaceEraseOperator(
         task_id="erase",
         destination=f"file://{folder}",
         user_ids=[PERSON],
@@ -86,7 +84,11 @@ def step(folder: str, mode: str, dry_run: str) -> None:
         dry_run=dry_run == "1",
         for_future=True,
         reference="benchmark",
-    ).execute({})
+    )
+    Path("/proc/self/clear_refs").write_text(FORGET_PEAK)
+    idle, began = _memory("VmRSS"), time.monotonic()
+    with patch.object(socket.socket, "connect", refused):
+        result = operator.execute({})
     print(json.dumps({**result, "seconds": time.monotonic() - began, "above_idle": _memory("VmHWM") - idle}))
 
 

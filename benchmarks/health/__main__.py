@@ -30,6 +30,7 @@ from lessonspace_provider.archive.health.store import HEALTH, read_health, updat
 from lessonspace_provider.archive.manifest import Manifest
 from lessonspace_provider.archive.windows import Window
 from lessonspace_provider.output.files import write_whole
+from lessonspace_provider.waiting.transcripts import TranscriptStatus
 
 DISTRIBUTIONS = ("airflow-provider-lessonspace", "apache-airflow", "s3fs", "moto")
 
@@ -79,7 +80,7 @@ def manifest_of(night: int, sessions: int, *, is_last: bool) -> bytes:
 
     def entry(number: int) -> Entry:
         session_id = f"00000000-0000-4000-8000-{night:06d}{number:06d}"
-        status = "archived" if number % 4 else ("pending" if is_last else "not_eligible")
+        status: TranscriptStatus = "archived" if number % 4 else ("pending" if is_last else "not_eligible")
         reason = {"pending": "no transcript yet", "not_eligible": "one person only: a transcript needs more than one"}
         return Entry(
             session_id,
@@ -87,7 +88,7 @@ def manifest_of(night: int, sessions: int, *, is_last: bool) -> bytes:
             end_time=end,
             roles={"1": "teacher", "2": "student"},
             path=f"2026/{session_id}",
-            status=status,  # type: ignore[arg-type]
+            status=status,
             reason=reason.get(status),
         )
 

@@ -17,9 +17,13 @@ import sys
 import time
 from http import HTTPStatus
 from pathlib import Path
+from typing import TYPE_CHECKING
 from unittest.mock import patch
 
 from lessonspace_provider.links import PAGE
+
+if TYPE_CHECKING:
+    from fastapi.testclient import TestClient
 
 #: Its start page, a response that needs no database, and an address that no page has.
 PAGES = ("/", "/api/v2/version", "/nowhere")
@@ -58,13 +62,13 @@ def measure() -> dict[str, list[float]]:
     return {page: [1000 * statistics.median(each) for each in times_of(page, with_plugin, without)] for page in PAGES}
 
 
-def times_of(page: str, *clients: object) -> tuple[list[float], ...]:
+def times_of(page: str, *clients: TestClient) -> tuple[list[float], ...]:
     """Give the seconds of each request, per client; the first requests are not counted."""
     times: tuple[list[float], ...] = tuple([] for _ in clients)
     for number in range(REQUESTS + 10):
         for client, its in zip(clients, times, strict=True):
             began = time.perf_counter()
-            client.get(page)  # type: ignore[attr-defined]
+            client.get(page)
             if number >= 10:
                 its.append(time.perf_counter() - began)
     return times

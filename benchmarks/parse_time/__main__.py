@@ -73,7 +73,8 @@ def _parse(path: Path, answer: Connection) -> None:
     before = set(sys.modules)
     began = time.process_time()
     spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec is not None and spec.loader is not None  # noqa: S101, PT018 - for mypy; a file always has both
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{path} can't be loaded as a module")
     spec.loader.exec_module(importlib.util.module_from_spec(spec))
     milliseconds = (time.process_time() - began) * 1000
     answer.send((milliseconds, sorted(set(sys.modules) - before)))

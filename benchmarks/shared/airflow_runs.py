@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import psycopg2  # type: ignore[import-untyped]  # it ships no types
+import psycopg2
 from cryptography.fernet import Fernet
 
 from scripts.logs import file_tail

@@ -10,6 +10,7 @@ import time
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
+from importlib import import_module
 from pathlib import Path
 
 from benchmarks.shared.process_memory import idle_memory, peak_memory
@@ -78,9 +79,9 @@ def calls_of(server: RunningSandbox) -> int:
 
 def be_silent() -> None:
     """Write no line of a log, neither that of ``logging`` nor that of Airflow's tasks."""
-    import airflow.sdk  # noqa: F401  # which configures structlog
     import structlog
 
+    import_module("airflow.sdk")  # which configures structlog when it is imported
     logging.disable(logging.CRITICAL)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
 
