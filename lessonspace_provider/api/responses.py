@@ -110,8 +110,11 @@ def _unpacked(response: requests.Response, call: Call) -> Iterator[bytes]:
     try:
         yield from unpack(_received(response))
     except zlib.error:
-        if _is_good(response):
-            raise _undecodable(response, call, "is marked as gzip and is not gzip") from None
+        pass  # raised below, or its frames, which hold the body, would be the new error's context
+    else:
+        return
+    if _is_good(response):
+        raise _undecodable(response, call, "is marked as gzip and is not gzip")
 
 
 def unpack(pieces: Iterable[bytes]) -> Iterator[bytes]:
