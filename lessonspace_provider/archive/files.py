@@ -16,7 +16,7 @@ from lessonspace_provider.archive.schema import ManifestFile
 from lessonspace_provider.archive.summaries import SummaryFiles
 from lessonspace_provider.archive.text_redaction import TextRedaction, TextRedactor
 from lessonspace_provider.output.destinations import join_below
-from lessonspace_provider.output.files import read_whole, write_pieces
+from lessonspace_provider.output.files import names_in, read_whole, write_pieces
 from lessonspace_provider.transcripts.formats import WHOLE_FORMATS, WRITERS, pieces_of, segments_in
 from lessonspace_provider.transcripts.redaction import (
     NAME_LABEL,
@@ -170,8 +170,8 @@ class TranscriptFiles:
 
     def _unwanted_formats(self, entry: Entry) -> list[str]:
         """Name the formats that are no longer wanted, of which an earlier run has left a file."""
-        others = [name for name in WRITERS if name not in self._layout.formats]
-        return [name for name in others if read_whole(self._path(entry, name)) is not None]
+        there, name = names_in(self._path(entry, "json").parent), entry.path.rpartition("/")[2]
+        return [other for other in WRITERS if other not in self._layout.formats and f"{name}.{other}" in there]
 
     def _path(self, entry: Entry, format_name: str) -> ObjectStoragePath:
         return join_below(self._layout.destination, f"{entry.path}.{format_name}")
